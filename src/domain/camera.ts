@@ -1,0 +1,21 @@
+import type { CameraId, StreamName } from './ids.ts'
+
+/** A secret; lives only in memory and in the secrets file. Never log, print or put into an argument list. */
+export interface Credential { readonly username: string, readonly password: string }
+
+/** Where the media of a stream comes from. `url` holds no credential. */
+export type StreamSource =
+  | { readonly kind: 'url', readonly url: string }
+  | { readonly kind: 'onvif', readonly host: string, readonly port: number, readonly profile: 'main' | 'sub' }
+
+export interface StreamConfig { readonly name: StreamName, readonly source: StreamSource }
+
+export interface CameraConfig {
+  readonly id: CameraId
+  /** As people call it, any script. */
+  readonly name: string
+  readonly credential: Credential | null
+  /** Off by default (P8): the rule permits sound only camera by camera. */
+  readonly audio: boolean
+  readonly streams: readonly StreamConfig[]
+}

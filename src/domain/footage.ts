@@ -1,0 +1,60 @@
+import type { CameraId, CameraUuid, RunId, StreamName } from './ids.ts'
+import type { EpochMs } from './time.ts'
+
+/** One stream of one camera, the thing that is recorded. */
+export interface StreamKey { readonly cameraId: CameraId, readonly stream: StreamName }
+export const streamKeyText = (key: StreamKey): string => `${key.cameraId}/${key.stream}`
+
+/**
+ * Why a run ended, and so why the gap after it exists. The words are stored in the catalogue and shown by health; keep them.
+ * What a camera or its network did: */
+export const CAMERA_END_REASONS = [
+  'unreachable',             // no TCP connection, no route, name unknown
+  'refused',                 // the port answers with a reset
+  'auth-refused',            // 401/403: the password is wrong or missing
+  'no-such-stream',          // 404 or no usable media description
+  'codec-unsupported',       // neither H.264 nor H.265
+  'closed-by-camera',        // the session ended without our asking
+  'stalled',                 // connected, but no fragment within the bound
+  'timestamps-jumped',       // media time and running time came apart by more than a second
+  'parameter-sets-changed',  // other resolution or encoder settings: a new run follows at once
+  'bad-stream',              // bytes that are no fragmented MP4, or beyond a bound
+  'onvif-failed',            // the device did not give a stream URI
+] as const
+/** What the recorder or its host did. */
+export const RECORDER_END_REASONS = [
+  'recorder-stopped',        // asked to stop
+  'recorder-killed',         // found at start: the recorder ended without sealing
+  'clock-stepped',           // the wall clock was set: the span before and the span after stay apart
+  'storage-failed',          // the volume refused the bytes
+  'storage-full',            // every slot is inside the floor
+  'storage-too-slow',        // bytes arrived faster than the volume took them
+  'ffmpeg-failed',           // the child could not start or broke
+  'removed-from-config',     // the camera is no longer recorded
+] as const
+/** What a run shows while it goes on. */
+export const IN_RUN_REASONS = ['no-frames'] as const
+/** Before the first frame of a camera that was just configured, or of a recorder that was just started. */
+export const START_REASONS = ['starting'] as const
+
+export type CameraEndReason = (typeof CAMERA_END_REASONS)[number]
+export type RecorderEndReason = (typeof RECORDER_END_REASONS)[number]
+export type RunEndReason = CameraEndReason | RecorderEndReason
+export type GapCause = RunEndReason | (typeof IN_RUN_REASONS)[number] | (typeof START_REASONS)[number]
+
+/** Lost time of a stream (G7). `endedAt` is null while it lasts. */
+export interface Gap extends StreamKey {
+  readonly startAt: EpochMs
+  readonly endAt: EpochMs | null
+  readonly cause: GapCause
+  readonly noticedAt: EpochMs
+}
+
+/** Unbroken footage of one RTSP session. */
+export interface Run extends StreamKey {
+  readonly id: RunId
+  readonly cameraUuid: CameraUuid
+  readonly startAt: EpochMs
+  readonly endAt: EpochMs | null
+  readonly endReason: RunEndReason | null
+}

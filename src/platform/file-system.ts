@@ -1,0 +1,207 @@
+import { execFile } from 'node:child_process'
+import { constants } from 'node:fs'
+import * as fs from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { RetryableError, FatalError } from '../domain/index.ts'
+
+/** Names the call site of a volume operation, so that a test can break exactly one. */
+export type FileStep = string
+
+/** An open file of a volume. Positions and lengths in bytes. Owned by who opened it. */
+export interface VolumeFile {
+  /** Reads up to `target.length` bytes; fewer only at the end of the file. */
+  read(target: Buffer, position: number, step: FileStep): Promise<number>
+  /** Writes all of `source` or throws. */
+  write(source: Buffer, position: number, step: FileStep): Promise<void>
+  /** Returns when the data is on the medium. A failure is final for this descriptor. */
+  datasync(step: FileStep): Promise<void>
+  close(): Promise<void>
+}
+
+export interface MountFacts { readonly device: string, readonly type: string, readonly mountPoint: string, readonly readOnly: boolean }
+
+/** The only door to the file system of the volumes. Every failure is a StorageError. */
+export interface VolumeFileSystem {
+  open(file: string, mode: 'read' | 'read-write', step: FileStep): Promise<VolumeFile>
+  /** Allocates `sizeBytes` for a new file, as few extents as the file system can give. */
+  createAllocated(file: string, sizeBytes: number, step: FileStep): Promise<void>
+  /** Makes `[offset, offset + length)` read as zeros, durably once the file is synced. Never changes the file's size. */
+  zeroRange(file: string, offset: number, lengthBytes: number, step: FileStep): Promise<void>
+  readText(file: string, maxBytes: number, step: FileStep): Promise<string>
+  /** Write, sync, rename, sync the folder. */
+  publishText(file: string, text: string, step: FileStep): Promise<void>
+  appendTextDurably(file: string, text: string, step: FileStep): Promise<void>
+  list(folder: string, step: FileStep): Promise<string[]>
+  makeFolder(folder: string, step: FileStep): Promise<void>
+  syncFolder(folder: string, step: FileStep): Promise<void>
+  mountOf(folder: string, step: FileStep): Promise<MountFacts>
+  freeBytes(folder: string, step: FileStep): Promise<number>
+}
+
+export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'other'
+
+const FAULT_BY_ERRNO: Record<string, StorageFault> = {
+  ENOSPC: 'no-space', EDQUOT: 'no-space', EIO: 'io', EROFS: 'read-only', ENOENT: 'missing', ENOTDIR: 'missing',
+  EEXIST: 'exists', EACCES: 'denied', EPERM: 'denied', ENXIO: 'io', ENODEV: 'io', EBADMSG: 'io', EUCLEAN: 'io',
+}
+
+/** A file operation of a volume failed. `fault` is the errno's meaning, translated once, here. */
+export class StorageError extends RetryableError {
+  readonly fault: StorageFault
+  readonly step: FileStep
+  constructor(fault: StorageFault, step: FileStep, file: string, cause: unknown) {
+    super('CUSTOS_STORAGE_IO', `${step}: ${fault} on ${file}`, { remedy: 'Check the disk, its cables and its mount; look at the kernel log.', cause })
+    this.fault = fault
+    this.step = step
+  }
+}
+
+const storageError = (step: FileStep, file: string) => (error: unknown): never => {
+  if (error instanceof StorageError) throw error
+  const errno = (error as { code?: unknown } | null)?.code
+  throw new StorageError((typeof errno === 'string' ? FAULT_BY_ERRNO[errno] : undefined) ?? 'other', step, file, error)
+}
+
+const run = promisify(execFile)
+const ZERO_CHUNK_BYTES = 1 << 20
+
+class RealVolumeFile implements VolumeFile {
+  readonly #handle: fs.FileHandle
+  readonly #path: string
+  constructor(handle: fs.FileHandle, file: string) { this.#handle = handle; this.#path = file }
+
+  async read(target: Buffer, position: number, step: FileStep): Promise<number> {
+    let done = 0
+    while (done < target.length) {
+      const { bytesRead } = await this.#handle.read(target, done, target.length - done, position + done).catch(storageError(step, this.#path))
+      if (bytesRead === 0) break
+      done += bytesRead
+    }
+    return done
+  }
+
+  async write(source: Buffer, position: number, step: FileStep): Promise<void> {
+    let done = 0
+    while (done < source.length) {
+      const { bytesWritten } = await this.#handle.write(source, done, source.length - done, position + done).catch(storageError(step, this.#path))
+      if (bytesWritten === 0) throw new StorageError('short-write', step, this.#path, undefined)
+      done += bytesWritten
+    }
+  }
+
+  async datasync(step: FileStep): Promise<void> { await this.#handle.datasync().catch(storageError(step, this.#path)) }
+  async close(): Promise<void> { await this.#handle.close() }
+}
+
+async function fallocate(file: string, args: readonly string[]): Promise<void> {
+  await run('fallocate', [...args, file], { timeout: 60_000 })
+}
+
+/** util-linux says these words for EOPNOTSUPP; its exit code does not tell. */
+const isUnsupported = (error: unknown): boolean => /not supported/i.test(String((error as { stderr?: unknown }).stderr ?? ''))
+
+function errnoOfFallocate(error: unknown): { code: string } {
+  const text = String((error as { stderr?: unknown }).stderr ?? '')
+  const words: [RegExp, string][] = [[/No space left/i, 'ENOSPC'], [/Read-only/i, 'EROFS'], [/Input\/output/i, 'EIO'], [/No such file/i, 'ENOENT'], [/quota/i, 'EDQUOT'], [/Permission|permitted/i, 'EACCES']]
+  return { code: words.find(([pattern]) => pattern.test(text))?.[1] ?? 'EUNKNOWN' }
+}
+
+export const realFileSystem: VolumeFileSystem = {
+  async open(file, mode, step) {
+    const flags = mode === 'read' ? constants.O_RDONLY : constants.O_RDWR
+    return new RealVolumeFile(await fs.open(file, flags | constants.O_NOFOLLOW).catch(storageError(step, file)), file)
+  },
+
+  async createAllocated(file, sizeBytes, step) {
+    const handle = await fs.open(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640).catch(storageError(step, file))
+    try {
+      await fallocate(file, ['--length', String(sizeBytes)])
+      await handle.sync()
+    } catch (error) {
+      storageError(step, file)((error as { stderr?: unknown }).stderr === undefined ? error : errnoOfFallocate(error))
+    } finally { await handle.close() }
+  },
+
+  async zeroRange(file, offset, lengthBytes, step) {
+    try {
+      await fallocate(file, ['--zero-range', '--keep-size', '--offset', String(offset), '--length', String(lengthBytes)])
+    } catch (error) {
+      if (!isUnsupported(error)) storageError(step, file)((error as { stderr?: unknown }).stderr === undefined ? error : errnoOfFallocate(error))
+      await zeroByWriting(file, offset, lengthBytes, step)
+    }
+  },
+
+  async readText(file, maxBytes, step) {
+    const handle = await fs.open(file, constants.O_RDONLY).catch(storageError(step, file))
+    try {
+      const target = Buffer.alloc(maxBytes)
+      const { bytesRead } = await handle.read(target, 0, maxBytes, 0).catch(storageError(step, file))
+      return target.toString('utf8', 0, bytesRead)
+    } finally { await handle.close() }
+  },
+
+  async publishText(file, text, step) {
+    const part = `${file}.part`
+    const handle = await fs.open(part, 'w', 0o640).catch(storageError(step, file))
+    try { await handle.writeFile(text); await handle.sync() }
+    catch (error) { storageError(step, file)(error) }
+    finally { await handle.close() }
+    await fs.rename(part, file).catch(storageError(step, file))
+    await this.syncFolder(path.dirname(file), step)
+  },
+
+  async appendTextDurably(file, text, step) {
+    const handle = await fs.open(file, 'a', 0o640).catch(storageError(step, file))
+    try { await handle.writeFile(text); await handle.sync() }
+    catch (error) { storageError(step, file)(error) }
+    finally { await handle.close() }
+    await this.syncFolder(path.dirname(file), step)
+  },
+
+  async list(folder, step) { return fs.readdir(folder).catch(storageError(step, folder)) },
+  async makeFolder(folder, step) { await fs.mkdir(folder, { recursive: true, mode: 0o750 }).catch(storageError(step, folder)) },
+
+  async syncFolder(folder, step) {
+    const handle = await fs.open(folder, constants.O_RDONLY | constants.O_DIRECTORY).catch(storageError(step, folder))
+    try { await handle.sync() } catch (error) { storageError(step, folder)(error) } finally { await handle.close() }
+  },
+
+  async mountOf(folder, step) {
+    const real = await fs.realpath(folder).catch(storageError(step, folder))
+    return mountAt(await fs.readFile('/proc/self/mountinfo', 'utf8').catch(storageError(step, folder)), real)
+  },
+
+  async freeBytes(folder, step) {
+    const facts = await fs.statfs(folder).catch(storageError(step, folder))
+    return facts.bavail * facts.bsize
+  },
+}
+
+async function zeroByWriting(file: string, offset: number, lengthBytes: number, step: FileStep): Promise<void> {
+  const target = await realFileSystem.open(file, 'read-write', step)
+  try {
+    const zeros = Buffer.alloc(Math.min(ZERO_CHUNK_BYTES, lengthBytes))
+    for (let at = 0; at < lengthBytes; at += zeros.length) await target.write(zeros.subarray(0, Math.min(zeros.length, lengthBytes - at)), offset + at, step)
+  } finally { await target.close() }
+}
+
+const unescapeMount = (text: string): string => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+
+/** The mount that holds `folder`, the last one where several lie over each other. proc(5), mountinfo. */
+export function mountAt(mountInfo: string, folder: string): MountFacts {
+  let best: MountFacts | null = null
+  for (const line of mountInfo.split('\n')) {
+    const [left, right] = line.split(' - ')
+    const fields = left?.split(' ')
+    const [type, device, superOptions] = right?.split(' ') ?? []
+    if (fields?.[4] === undefined || fields[5] === undefined || type === undefined || device === undefined) continue
+    const mountPoint = unescapeMount(fields[4])
+    const holds = folder === mountPoint || folder.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`)
+    if (!holds || (best !== null && mountPoint.length < best.mountPoint.length)) continue
+    const readOnly = fields[5].split(',').includes('ro') || (superOptions ?? '').split(',').includes('ro')
+    best = { device, type, mountPoint, readOnly }
+  }
+  if (best === null) throw new FatalError('CUSTOS_MOUNT_UNKNOWN', `no mount holds ${folder}`, { remedy: 'Is /proc mounted?' })
+  return best
+}

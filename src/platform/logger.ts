@@ -1,0 +1,29 @@
+import pino from 'pino'
+import { redact } from './redact.ts'
+
+export type Logger = pino.Logger
+
+/** Text of an error and of its causes, without URL credentials. */
+function errorFacts(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: redact(String(error)) }
+  const code = (error as { code?: unknown }).code
+  const remedy = (error as { remedy?: unknown }).remedy
+  return {
+    type: error.name, message: redact(error.message),
+    ...(typeof code === 'string' ? { code } : {}), ...(typeof remedy === 'string' ? { remedy } : {}),
+    stack: redact(error.stack ?? ''),
+    ...(error.cause === undefined ? {} : { cause: errorFacts(error.cause) }),
+  }
+}
+
+/** JSON lines on stdout, written synchronously: the last line before a crash is never lost in a worker. */
+export function createLogger(options: { level?: string, destination?: pino.DestinationStream } = {}): Logger {
+  return pino({
+    level: options.level ?? 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { err: errorFacts },
+    redact: { paths: ['password', '*.password', 'credential', '*.credential', 'username', '*.username'], censor: '[redacted]' },
+  }, options.destination ?? pino.destination({ dest: 1, sync: true }))
+}

@@ -1,0 +1,39 @@
+import type { Clock } from './clock.ts'
+
+/** Delays before each new try; index 0 follows the first failure in a row. The last one repeats. */
+export type DelayLadder = readonly number[]
+
+export interface SuperviseOptions<End> {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly delaysMs: DelayLadder
+  /** One throw-away run. How it ended is a value; it must not throw. */
+  readonly runOnce: (signal: AbortSignal) => Promise<End>
+  /** True when the run was good enough that the ladder starts over. */
+  readonly wasHealthy: (end: End) => boolean
+  /** Called after every run with the wait that follows. */
+  readonly onEnd?: (end: End, delayMs: number) => void
+  /** Ends a wait early, e.g. because the configuration changed. */
+  readonly wake?: () => AbortSignal
+}
+
+/** Between half and one and a half of the nominal delay, so that a fleet that failed at one instant does not return at one instant. */
+export const jittered = (delayMs: number, random: () => number): number => delayMs * (0.5 + random())
+
+/** Runs for ever: run, wait, run again, until `signal` aborts. Owns no resource of its own. */
+export async function supervise<End>(options: SuperviseOptions<End>): Promise<void> {
+  const { clock, signal, random, delaysMs } = options
+  let failuresInRow = 0
+  while (!signal.aborted) {
+    const end = await options.runOnce(signal)
+    if (signal.aborted) return
+    failuresInRow = options.wasHealthy(end) ? 0 : failuresInRow + 1
+    const nominalMs = delaysMs[Math.min(failuresInRow, delaysMs.length - 1)] ?? 0
+    const delayMs = jittered(nominalMs, random)
+    options.onEnd?.(end, delayMs)
+    const wake = options.wake?.()
+    await clock.wait(delayMs, wake ? AbortSignal.any([signal, wake]) : signal)
+  }
+}

@@ -1,0 +1,30 @@
+import { epochMs, type EpochMs, type RetentionFloor } from '../domain/index.ts'
+
+/** A floor with the zone its days are counted in: all that is needed to say when a frame may go. */
+export interface FloorRule { readonly floor: RetentionFloor, readonly timezone: string }
+
+/**
+ * The first instant at which a frame recorded at `recordedAt` is past its floor [G1].
+ * Calendar days: 00:00 local after `days` whole local days behind the recording day (R18). With 31 that is never before the end of
+ * the calendar month of 民法 §121, whatever month it is (R47). Plain: so many milliseconds later.
+ */
+export function keepUntil(rule: FloorRule, recordedAt: EpochMs): EpochMs {
+  if (rule.floor.kind === 'plain') return epochMs(recordedAt + rule.floor.durationMs)
+  const recordingDay = Temporal.Instant.fromEpochMilliseconds(recordedAt).toZonedDateTimeISO(rule.timezone).toPlainDate()
+  const firstFreeDay = recordingDay.add({ days: rule.floor.days + 1 })
+  return epochMs(firstFreeDay.toZonedDateTime(rule.timezone).epochMilliseconds)
+}
+
+/** `31d Asia/Taipei`, `90000ms Asia/Taipei`: how a floor stands in a slot's header. */
+export function floorRuleText(rule: FloorRule): string {
+  return `${rule.floor.kind === 'plain' ? `${rule.floor.durationMs}ms` : `${rule.floor.days}d`} ${rule.timezone}`
+}
+
+/** Null for what floorRuleText does not write. */
+export function parseFloorRule(text: string): FloorRule | null {
+  const match = /^(\d{1,13})(ms|d) ([A-Za-z0-9_+/-]{1,40})$/.exec(text)
+  if (match === null) return null
+  const amount = Number(match[1])
+  const floor: RetentionFloor = match[2] === 'd' ? { kind: 'calendar-days', days: amount } : { kind: 'plain', durationMs: amount }
+  return { floor, timezone: match[3]! }
+}

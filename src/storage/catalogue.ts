@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { FatalError } from '../domain/index.ts'
+
+export type Db = Database.Database
+
+const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
+
+/**
+ * Opens `catalogue.db` in the state folder, brings its schema up to this version and takes the folder for this process alone.
+ * Throws FatalError when another recorder has it, when the file is damaged, or when its schema is newer than this program.
+ */
+export function openCatalogue(stateDir: string, nowMs: number): Catalogue {
+  mkdirSync(stateDir, { recursive: true, mode: 0o750 })
+  const lock = lockState(stateDir)
+  const file = path.join(stateDir, 'catalogue.db')
+  try {
+    const db = new Database(file)
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')      // the WAL default, NORMAL, may lose acknowledged rows at a power cut
+    db.pragma('foreign_keys = ON')
+    db.pragma('busy_timeout = 2000')     // an auditor's reader may hold a checkpoint up for a moment
+    db.pragma('wal_autocheckpoint = 500')
+    migrate(db, nowMs)
+    return { db, close: () => { db.close(); lock.close() } }
+  } catch (error) {
+    lock.close()
+    if (error instanceof FatalError) throw error
+    throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue ${file} cannot be used: ${(error as Error).message}`, {
+      remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
+    })
+  }
+}
+
+export interface Catalogue {
+  readonly db: Db
+  close(): void
+}
+
+/** SQLite's own file lock, held as long as the process lives: the kernel lets go of it at any kind of death. */
+function lockState(stateDir: string): { close(): void } {
+  const lock = new Database(path.join(stateDir, 'recorder.lock'))
+  try {
+    lock.pragma('journal_mode = DELETE')
+    lock.pragma('busy_timeout = 3000') // a predecessor that was just killed may still be dying
+    lock.exec('BEGIN EXCLUSIVE')
+    return { close: () => { lock.close() } }
+  } catch (error) {
+    lock.close()
+    throw new FatalError('CUSTOS_ALREADY_RUNNING', `another recorder uses the state folder ${stateDir}`, {
+      remedy: 'Stop the other one first (systemctl stop custos), or give this one a state folder of its own.', cause: error,
+    })
+  }
+}
+
+/** Numbered SQL files, forward only, each in one transaction. A file that was applied must not have changed since. */
+export function migrate(db: Db, nowMs: number): void {
+  db.exec(`CREATE TABLE IF NOT EXISTS schema_migration (
+    version INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
+  const files = readdirSync(MIGRATIONS).filter(name => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort()
+  const applied = new Map(db.prepare<[], { version: number, name: string, sha256: string }>('SELECT version, name, sha256 FROM schema_migration').all().map(row => [row.version, row]))
+  const newest = Math.max(0, ...applied.keys())
+  if (newest > files.length) {
+    throw new FatalError('CUSTOS_SCHEMA_NEWER', `the catalogue has schema ${newest}, this program knows ${files.length}`, {
+      remedy: 'Install the version of Custos that wrote it, or a newer one; nothing was changed.',
+    })
+  }
+  for (const [position, name] of files.entries()) {
+    const version = position + 1
+    const sql = readFileSync(path.join(MIGRATIONS, name), 'utf8')
+    const sha256 = createHash('sha256').update(sql).digest('hex')
+    const before = applied.get(version)
+    if (before !== undefined) {
+      if (before.sha256 !== sha256) throw new FatalError('CUSTOS_SCHEMA_CHANGED', `migration ${name} is not the one that was applied`, { remedy: 'Restore the released migrations folder.' })
+      continue
+    }
+    db.transaction(() => {
+      db.exec(sql)
+      db.prepare('INSERT INTO schema_migration VALUES (?, ?, ?, ?)').run(version, name, sha256, nowMs)
+    })()
+  }
+}

@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto'
+import { cameraUuid, type CameraId, type CameraUuid, type EpochMs } from '../../domain/index.ts'
+import type { Db } from '../catalogue.ts'
+
+/** Table `camera`: which device stood behind an id, and when. */
+export function cameraTable(db: Db) {
+  const byId = db.prepare<[string], { uuid: string }>('SELECT uuid FROM camera WHERE id = ? AND retired_at IS NULL')
+  const insert = db.prepare<[string, string, number]>('INSERT INTO camera (uuid, id, first_recorded_at) VALUES (?, ?, ?)')
+  const active = db.prepare<[], { uuid: string, id: string }>('SELECT uuid, id FROM camera WHERE retired_at IS NULL')
+  const retire = db.prepare<[number, string]>('UPDATE camera SET retired_at = ? WHERE uuid = ? AND retired_at IS NULL')
+  return {
+    /** The camera's uuid, minted at its first use. */
+    ensure(id: CameraId, now: EpochMs): CameraUuid {
+      const known = byId.get(id)
+      if (known !== undefined) return cameraUuid(known.uuid)
+      const uuid = cameraUuid(randomBytes(16).toString('hex'))
+      insert.run(uuid, id, now)
+      return uuid
+    },
+    /** Cameras that left the configuration: a later one of the same id is another camera. */
+    retireAllBut(ids: ReadonlySet<CameraId>, now: EpochMs): void {
+      for (const row of active.all()) if (!ids.has(row.id as CameraId)) retire.run(now, row.uuid)
+    },
+  }
+}

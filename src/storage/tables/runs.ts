@@ -1,0 +1,43 @@
+import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName } from '../../domain/index.ts'
+import type { VideoTrack } from '../../media/index.ts'
+import type { Db } from '../catalogue.ts'
+
+export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
+
+/** Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause [G7]. */
+export function runTable(db: Db) {
+  const insert = db.prepare<[string, string, string, number, number, number]>(
+    'INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at) VALUES ((SELECT coalesce(max(run_id), 0) + 1 FROM run), ?, ?, ?, ?, ?, ?)')
+  const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
+  const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
+  const openGap = db.prepare<[string, string, number, string, string, number]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
+  const closeGap = db.prepare<[number, string, string]>('UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
+  const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND ? - start_at < ?')
+  const closedGap = db.prepare<[string, string, number, number, string, string, number]>(
+    'INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const gapNow = db.prepare<[string, string], { start_at: number, cause: string, last_cause: string }>('SELECT start_at, cause, last_cause FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
+  return {
+    /** A fresh id, and the run's row. */
+    begin(of: StreamRef, video: VideoTrack, startAt: EpochMs): RunId {
+      return runId(Number(insert.run(of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt).lastInsertRowid))
+    },
+    end(id: RunId, endAt: EpochMs, reason: RunEndReason): void { end.run(endAt, reason, id) },
+    unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
+    /** Begins a gap, or notes why the one that lasts goes on. */
+    openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
+    /** Ends the gap that lasts, if any; one shorter than `trivialMs` was no lost frame and goes. */
+    closeGap(of: StreamRef, endAt: EpochMs, trivialMs: number): void {
+      dropGap.run(of.cameraUuid, of.stream, endAt, trivialMs)
+      closeGap.run(endAt, of.cameraUuid, of.stream)
+    },
+    addGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
+      closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
+    },
+    gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {
+      const row = gapNow.get(of.cameraUuid, of.stream)
+      return row === undefined ? null : { startAt: row.start_at as EpochMs, cause: row.last_cause as GapCause }
+    },
+  }
+}
