@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, NAME_PATTERN } from '../domain/index.ts'
+import { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, START_REASONS, NAME_PATTERN } from '../domain/index.ts'
 
 export const HEALTH_SCHEMA_VERSION = 1
 
@@ -11,7 +11,7 @@ const Amount = Type.Number({ minimum: 0 })
 const Level = Type.Enum(['healthy', 'degraded', 'critical'])
 const StreamState = Type.Enum(['connecting', 'recording', 'waiting', 'stopped'])
 const EndReason = Type.Enum([...CAMERA_END_REASONS, ...RECORDER_END_REASONS])
-const Cause = Type.Enum([...CAMERA_END_REASONS, ...RECORDER_END_REASONS, ...IN_RUN_REASONS, 'unknown'])
+const Cause = Type.Enum([...CAMERA_END_REASONS, ...RECORDER_END_REASONS, ...IN_RUN_REASONS, ...START_REASONS])
 
 const ReasonMessage = Type.Object({
   code: Type.String({ pattern: '^[a-z0-9-]+$', description: 'stable; the list is in health.md' }),

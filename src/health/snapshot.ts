@@ -8,13 +8,15 @@ const isoOrNull = (at: EpochMs | null): string | null => at === null ? null : is
 const amount = (value: number): number => Number.isFinite(value) && value > 0 ? Math.round(value * 100) / 100 : 0
 const count = (value: number): number => Math.round(amount(value))
 
+const amountOrNull = (value: number | null): number | null => value !== null && Number.isFinite(value) ? amount(value) : null
+
 // Built field by field: what a view gains later is private until it is named here.
 const streamOf = (view: StreamView): SnapshotMessage['streams'][number] => ({
   camera: view.cameraId, stream: view.stream, state: view.state, stateSince: isoOf(view.stateSince),
-  lastFrameAt: isoOrNull(view.lastFrameAt), lastFrameAgeMs: view.lastFrameAgeMs === null ? null : count(view.lastFrameAgeMs),
+  lastFrameAt: isoOrNull(view.lastFrameAt), lastFrameAgeMs: view.lastFrameAgeMs && count(view.lastFrameAgeMs),
   bitrateBps: count(view.bitrateBps), fps: amount(view.fps), oldestFrameAt: isoOrNull(view.oldestFrameAt),
   restarts: count(view.restarts), lastEndReason: view.lastEndReason,
-  openGapSince: isoOrNull(view.openGapSince), openGapCause: view.openGapCause, cameraClockOffsetMs: view.cameraClockOffsetMs,
+  openGapSince: isoOrNull(view.openGapSince), openGapCause: view.openGapCause, cameraClockOffsetMs: view.cameraClockOffsetMs && Math.round(view.cameraClockOffsetMs),
 })
 
 const volumeOf = ({ id, state, slots, oldestFrameAt, syncMs, errors }: VolumeView): SnapshotMessage['volumes'][number] => ({
@@ -36,7 +38,7 @@ function bodyOf({ facts, level, reasons }: Assessment): Body {
     volumes: facts.volumes.map(volumeOf),
     floor: {
       required: required.kind === 'plain' ? { kind: required.kind, durationMs: required.durationMs } : { kind: required.kind, days: required.days },
-      forecastDays: floor.forecastDays === null ? null : amount(floor.forecastDays),
+      forecastDays: amountOrNull(floor.forecastDays),
       wrapsAt: isoOrNull(floor.wrapsAt), ringStoppedByFloor: floor.ringStoppedByFloor,
     },
     catalogue: { state: facts.catalogue.state },

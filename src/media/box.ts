@@ -10,6 +10,9 @@ export class MalformedMediaError extends Error {
   constructor(message: string) { super(message); this.name = 'MalformedMediaError' }
 }
 
+/** Well-formed, but no picture format that this recorder keeps. */
+export class UnsupportedMediaError extends MalformedMediaError {}
+
 /** The declared extent of the box whose header starts at `at`; null when fewer bytes are there than its header needs. */
 export function readBoxHeader(buffer: Buffer, at: number, available = buffer.length): { type: string, headerBytes: number, sizeBytes: number } | null {
   if (available - at < BOX_HEADER_BYTES) return null

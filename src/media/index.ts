@@ -1,4 +1,4 @@
-export { BOX_HEADER_BYTES, MalformedMediaError, boxesIn, findBox, makeBox, readBoxHeader, requireBox, requireBytes, writeBoxHeader } from './box.ts'
+export { BOX_HEADER_BYTES, MalformedMediaError, boxesIn, findBox, makeBox, readBoxHeader, requireBox, requireBytes, UnsupportedMediaError, writeBoxHeader } from './box.ts'
 export type { BoxSpan } from './box.ts'
 export { parseInitSegment, withPresentationStart, presentationStartTicks } from './init-segment.ts'
 export type { AudioTrack, InitSegment, Track, VideoCodec, VideoTrack } from './init-segment.ts'

@@ -1,4 +1,4 @@
-import { boxesIn, findBox, makeBox, MalformedMediaError, requireBox, requireBytes, type BoxSpan } from './box.ts'
+import { boxesIn, findBox, makeBox, MalformedMediaError, requireBox, requireBytes, UnsupportedMediaError, type BoxSpan } from './box.ts'
 import { parameterSetsOfAvcC, parameterSetsOfHvcC, type ParameterSets } from './parameter-sets.ts'
 
 export type VideoCodec = 'h264' | 'h265'
@@ -80,7 +80,7 @@ function parseVideoEntry(moov: Buffer, entry: BoxSpan, trackId: number, timescal
     const hvcC = requireBox(moov, inner, 'hvcC')
     return { ...shared, codec: 'h265', ...parameterSetsOfHvcC(moov.subarray(hvcC.bodyAt, hvcC.endAt)) }
   }
-  throw new MalformedMediaError(`video sample entry ${JSON.stringify(entry.type)} is neither H.264 nor H.265`)
+  throw new UnsupportedMediaError(`video sample entry ${JSON.stringify(entry.type)} is neither H.264 nor H.265`)
 }
 
 /**

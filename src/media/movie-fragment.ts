@@ -18,8 +18,8 @@ export interface TrackFragment {
   readonly durationTicks: number
   /** Where the 64-bit decode time stands, counted from the start of `moof`. */
   readonly decodeTimeAt: number
-  /** Where the first sample's own duration stands; null when it uses the default. */
-  readonly firstDurationAt: number | null
+  /** Where the samples' own durations stand, counted from the start of `moof`; null when all share a default. */
+  readonly durationFields: { readonly at: number, readonly strideBytes: number } | null
 }
 
 export const MAX_SAMPLES_PER_FRAGMENT = 4096 // 500 ms at most: 240 fps video or 48 kHz audio packets stay far below
@@ -60,11 +60,11 @@ function parseTrackFragment(buffer: Buffer, traf: BoxSpan, dataFrom: number, lim
   requireBytes(tfdt, tfdt.bodyAt, 12)
   const trun = requireBox(buffer, traf, 'trun')
   if ([...boxesIn(buffer, traf.bodyAt, traf.endAt)].filter(box => box.type === 'trun').length !== 1) throw new MalformedMediaError('more than one sample run')
-  const { samples, firstDurationAt } = parseRun(buffer, trun, defaults, dataFrom, limitBytes)
+  const { samples, durationFields } = parseRun(buffer, trun, defaults, dataFrom, limitBytes)
   return {
     trackId: buffer.readUInt32BE(tfhd.bodyAt + 4),
     decodeTimeTicks: buffer.readBigUInt64BE(tfdt.bodyAt + 4),
-    samples, firstDurationAt,
+    samples, durationFields,
     durationTicks: samples.reduce((sum, sample) => sum + sample.durationTicks, 0),
     decodeTimeAt: tfdt.bodyAt + 4,
   }
@@ -84,7 +84,7 @@ function parseRun(buffer: Buffer, trun: BoxSpan, defaults: { duration: number, s
   at += 4
   const firstFlags = firstFlagsBytes === 0 ? null : buffer.readUInt32BE(at)
   at += firstFlagsBytes
-  const firstDurationAt = (flags & TRUN.duration) === 0 ? null : at
+  const durationFields = (flags & TRUN.duration) === 0 ? null : { at, strideBytes: fields * 4 } // the duration is the first of a sample's fields
   const field = (flag: number, otherwise: number): number => {
     if ((flags & flag) === 0) return otherwise
     at += 4
@@ -100,7 +100,7 @@ function parseRun(buffer: Buffer, trun: BoxSpan, defaults: { duration: number, s
     samples.push({ durationTicks, sizeBytes, isKey: (sampleFlags & NON_SYNC) === 0, compositionOffsetTicks, dataAt })
     dataAt += sizeBytes
   }
-  return { samples, firstDurationAt }
+  return { samples, durationFields }
 }
 
 /** Overwrites a track's decode time; `moofAt` is where the fragment's `moof` stands in `target`. */

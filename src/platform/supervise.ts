@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 
-/** Delays before each new try; index 0 follows the first failure in a row. The last one repeats. */
+/** Waits before the next try; index 0 after a healthy run, then one step a failure in a row. The last one repeats. */
 export type DelayLadder = readonly number[]
 
 export interface SuperviseOptions<End> {
@@ -8,7 +8,7 @@ export interface SuperviseOptions<End> {
   readonly signal: AbortSignal
   /** Uniform in [0, 1). */
   readonly random: () => number
-  readonly delaysMs: DelayLadder
+  readonly delaysMs: (end: End) => DelayLadder
   /** One throw-away run. How it ended is a value; it must not throw. */
   readonly runOnce: (signal: AbortSignal) => Promise<End>
   /** True when the run was good enough that the ladder starts over. */
@@ -24,13 +24,14 @@ export const jittered = (delayMs: number, random: () => number): number => delay
 
 /** Runs for ever: run, wait, run again, until `signal` aborts. Owns no resource of its own. */
 export async function supervise<End>(options: SuperviseOptions<End>): Promise<void> {
-  const { clock, signal, random, delaysMs } = options
+  const { clock, signal, random } = options
   let failuresInRow = 0
   while (!signal.aborted) {
     const end = await options.runOnce(signal)
     if (signal.aborted) return
     failuresInRow = options.wasHealthy(end) ? 0 : failuresInRow + 1
-    const nominalMs = delaysMs[Math.min(failuresInRow, delaysMs.length - 1)] ?? 0
+    const ladder = options.delaysMs(end)
+    const nominalMs = ladder[Math.min(failuresInRow, ladder.length - 1)] ?? 0
     const delayMs = jittered(nominalMs, random)
     options.onEnd?.(end, delayMs)
     const wake = options.wake?.()

@@ -205,12 +205,14 @@ export interface IndexEntry {
   readonly runId: RunId
   readonly startsWithKey: boolean
   readonly decodeTimeTicks: bigint
-  /** From the record's start to its `moof`: for the random-access table. */
+  /** Over the whole record as it stands in the slot. */
   readonly sha256: Buffer
 }
 
 const INDEX_ENTRY_BYTES = 4 + 4 + 8 + 4 + 4 + 4 + 8 + 32
-const INDEX_FIXED_BYTES = UUID_BODY_AT + 4 + 4 + 4 + 4 + 8 + 8 + 32 + 4
+const INDEX_FIXED_BYTES = UUID_BODY_AT + 4 + 4 + 4 + 4 + 8 + 8 + 32 + 4 + 4
+/** The index ends with its record count and its CRC, so that it can be found from behind. */
+export const INDEX_TAIL_BYTES = 8
 const TFRA_ENTRY_BYTES = 19
 const MFRA_FIXED_BYTES = BOX_HEADER_BYTES + (BOX_HEADER_BYTES + 16) + (BOX_HEADER_BYTES + 8)
 
@@ -249,6 +251,7 @@ export function encodeTrailer(index: SegmentIndex, videoTrackId: number): Buffer
     at = body.writeBigUInt64BE(entry.decodeTimeTicks, at)
     at += entry.sha256.copy(body, at)
   }
+  at = body.writeUInt32BE(index.entries.length, at)
   body.writeUInt32BE(crc32(body.subarray(0, at)), at)
   return Buffer.concat([makeBox('uuid', INDEX_UUID, body), encodeRandomAccess(index.entries, videoTrackId)])
 }
@@ -271,14 +274,17 @@ function encodeRandomAccess(entries: readonly IndexEntry[], videoTrackId: number
   return makeBox('mfra', makeBox('tfra', tfra), makeBox('mfro', mfro))
 }
 
-/** Where the index starts, told by the slot's last bytes and the box before them. Null: not sealed. */
+/** Size of the `mfra` that ends with `lastBytes` (16 or more). Null: the slot does not end with one. */
 export function mfraBytesOf(lastBytes: Buffer): number | null {
   const at = lastBytes.length - 16
   if (at < 0 || lastBytes.toString('latin1', at + 4, at + 8) !== 'mfro') return null
   return lastBytes.readUInt32BE(at + 12)
 }
 
-/** Bytes to read from the end of a slot to be sure to have the trailer of so many records. */
+/** Size of the index box whose last INDEX_TAIL_BYTES are `tail`, if it is one. */
+export const indexBytesOf = (tail: Buffer): number => INDEX_FIXED_BYTES + tail.readUInt32BE(0) * INDEX_ENTRY_BYTES
+
+/** Reads an index box; null unless its CRC holds. */
 export function decodeTrailer(bytes: Buffer): SegmentIndex | null {
   try {
     const span = { bodyAt: 0, endAt: bytes.length }

@@ -47,6 +47,7 @@ export function segmentTable(db: Db) {
     'UPDATE segment SET end_at = ?, keep_until = ?, records = ?, used_bytes = ?, merkle_root = ?, sealed_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND sealed_at IS NULL')
   const end = db.prepare<[number, string, number, number]>('UPDATE segment SET ended_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL')
   const oldestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
+  const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
   const inRange = db.prepare<[string, string, number, number], Raw>(
     `${from} WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL AND (end_at IS NULL OR end_at > ?) ORDER BY start_at`)
@@ -66,6 +67,7 @@ export function segmentTable(db: Db) {
       if (end.run(now, key.volumeUuid, key.slot, key.generation).changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} has ended already`)
     },
     oldestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(oldestOfStream.get(camera, stream)),
+    newestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(newestOfStream.get(camera, stream)),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }

@@ -37,6 +37,7 @@ SEI_USER_DATA_UNREGISTERED = 5
 GARBAGE_NAL_HEADER = {"h264": b"\x65", "h265": b"\x26\x01"}
 
 SECOND_NS = 1_000_000_000
+RTP_CLOCK_HZ = 90_000
 # A client this far behind loses frames up to the next key frame, as a real camera's send buffer would.
 SESSION_QUEUE_LIMIT_BYTES = 8 * 1024 * 1024
 # How often a session that is still being set up is offered its first frame.
@@ -148,10 +149,10 @@ class Session:
         self.audio = audio
         # The next counter owed to this session; None until it has been given a key frame to start on.
         self.next_counter = None
+        # Where an interrupted session goes on at the earliest.
         self.not_before = 0
         self.next_audio = None
         self.sent = 0
-        self.dropped = 0
 
 
 class Mount:
@@ -172,7 +173,7 @@ class Mount:
         audio = config.get("audio")
         self.audio = AudioClip(audio, config["audioClip"]) if audio else None
         # Cameras do not capture in step; spreading the mounts also spreads the work.
-        self.start_ns = start_ns + int(phase_share * SECOND_NS / self.fps)
+        self.phase_ticks = int(phase_share * RTP_CLOCK_HZ / self.fps)
         self.base_ns = start_ns
         self.pts_offset_ns = 0
         self.stalled = False
@@ -184,21 +185,24 @@ class Mount:
         self.frames_dropped = 0
 
     def counter_at(self, now_ns):
-        return max(0, int((now_ns - self.start_ns) * self.fps // SECOND_NS))
+        ticks = (now_ns - self.base_ns) * RTP_CLOCK_HZ // SECOND_NS
+        return max(0, (ticks - self.phase_ticks) * self.fps // RTP_CLOCK_HZ)
 
     def due_ns(self, counter):
-        # Rounded up, so that counter_at(due_ns(n)) is n.
-        return self.start_ns + -(-counter * SECOND_NS // self.fps)
+        # Whole RTP ticks, rounded up to the nanosecond, so that they reach the wire without jitter.
+        ticks = self.phase_ticks - (-counter * RTP_CLOCK_HZ // self.fps)
+        return self.base_ns - (-ticks * SECOND_NS // RTP_CLOCK_HZ)
 
     def key_counter_at(self, counter):
         return counter - counter % self.clip.gop_frames
 
     def launch(self):
         pay, parse_caps = ("rtph264pay", "video/x-h264") if self.codec == "h264" else ("rtph265pay", "video/x-h265")
+        # The clips carry parameter sets before every key frame; a config-interval would send them twice.
         video = (
             f"appsrc name=video is-live=true format=time do-timestamp=false emit-signals=false block=false max-bytes=0 "
             f"caps={parse_caps},stream-format=(string)byte-stream,alignment=(string)au,framerate=(fraction){self.fps}/1 "
-            f"! {pay} name=pay0 pt=96 config-interval=-1 mtu={PAYLOAD_MTU_BYTES}"
+            f"! {pay} name=pay0 pt=96 config-interval=0 mtu={PAYLOAD_MTU_BYTES}"
         )
         if not self.audio:
             return f"( {video} )"
@@ -219,32 +223,33 @@ class Mount:
         return self.due_ns(current + 1)
 
     def feed(self, session, current):
-        if session.next_counter is None:
-            start = self.key_counter_at(current)
-            if start < session.not_before:
-                start = self.key_counter_at(session.not_before + self.clip.gop_frames - 1)
-            if start > current:
-                return
-            session.next_counter = start
-        elif session.video.get_current_level_bytes() > SESSION_QUEUE_LIMIT_BYTES:
-            session.dropped += current + 1 - session.next_counter
-            self.frames_dropped += current + 1 - session.next_counter
-            self.restart_on_key_frame(session, current)
+        if session.video.get_current_level_bytes() > SESSION_QUEUE_LIMIT_BYTES:
+            self.await_key_frame(session)
+            return
+        if session.next_counter is None and not self.join(session, current):
             return
         while session.next_counter <= current:
-            counter = session.next_counter
-            if session.video.push_buffer(self.buffer(counter)) != Gst.FlowReturn.OK:
-                # Not started yet (or already torn down, and then it is about to be removed).
-                session.next_counter = None if session.sent == 0 else counter
-                if session.sent != 0:
-                    session.next_counter = current + 1
+            if session.video.push_buffer(self.buffer(session.next_counter)) != Gst.FlowReturn.OK:
+                # Not started yet, or torn down and about to be removed.
+                self.await_key_frame(session)
                 return
-            session.next_counter = counter + 1
+            session.next_counter += 1
             session.sent += 1
             self.frames_sent += 1
 
-    def restart_on_key_frame(self, session, current):
-        session.not_before = current + 1
+    def join(self, session, current):
+        """Puts a session on the newest key frame it has not passed; False if that is still to come."""
+        start = self.key_counter_at(current)
+        if start < session.not_before:
+            return False
+        if session.sent > 0:
+            self.frames_dropped += start - session.not_before
+        session.next_counter = start
+        return True
+
+    def await_key_frame(self, session):
+        if session.next_counter is not None and session.sent > 0:
+            session.not_before = session.next_counter
         session.next_counter = None
 
     def buffer(self, counter):
@@ -345,6 +350,19 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             self.mount.sessions.remove(session)
 
 
+class Auth(GstRtspServer.RTSPAuth):
+    """Digest for the mounts that want it. (The library's default token would answer 404 there, not 401.)"""
+
+    def __init__(self, is_protected):
+        super().__init__()
+        self.is_protected = is_protected
+
+    def do_check(self, context, check):
+        if context.uri is not None and not self.is_protected(context.uri.abspath):
+            return True
+        return GstRtspServer.RTSPAuth.do_check(self, context, check)
+
+
 class Camera:
     """The RTSP server with its mounts, clients and control commands."""
 
@@ -370,29 +388,21 @@ class Camera:
         GLib.timeout_add_seconds(SESSION_SWEEP_S, self.sweep)
 
     def protect(self):
-        auth = GstRtspServer.RTSPAuth()
+        auth = Auth(lambda abspath: bool(path := self.path_of(abspath)) and bool(self.by_path[path].username))
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-        anyone = GstRtspServer.RTSPToken()
-        anyone.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "anyone")
-        auth.set_default_token(anyone)
         for username, password in {(m.username, m.password) for m in self.mounts if m.username}:
             token = GstRtspServer.RTSPToken()
-            token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "user-" + username)
+            token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, username)
             auth.add_digest(username, password, token)
         self.server.set_auth(auth)
 
     def add(self, mount):
         mount.factory = Factory(mount, self.scheduler)
-        allowed = {"user-" + m.username for m in self.mounts if m.username}
         if mount.username:
-            allowed = {"user-" + mount.username}
-        else:
-            allowed.add("anyone")
-        permissions = GstRtspServer.RTSPPermissions()
-        for role in allowed:
-            permissions.add_permission_for_role(role, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_ACCESS, True)
-            permissions.add_permission_for_role(role, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, True)
-        mount.factory.set_permissions(permissions)
+            permissions = GstRtspServer.RTSPPermissions()
+            for right in (GstRtspServer.RTSP_PERM_MEDIA_FACTORY_ACCESS, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_CONSTRUCT):
+                permissions.add_permission_for_role(mount.username, right, True)
+            mount.factory.set_permissions(permissions)
         self.mount_points.add_factory(mount.path, mount.factory)
 
     def watch_client(self, _server, client):
@@ -453,11 +463,9 @@ class Camera:
             raise ValueError(f"no such command: {action}")
 
     def resume(self, mount):
-        current = mount.counter_at(time.monotonic_ns())
         if mount.stalled or mount.garbage:
             for session in mount.sessions:
-                session.not_before = current if session.next_counter is None else session.next_counter
-                session.next_counter = None
+                mount.await_key_frame(session)
         mount.stalled = mount.garbage = False
         if self.mount_points.match(mount.path)[0] is None:
             self.add(mount)

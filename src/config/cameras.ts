@@ -1,0 +1,102 @@
+import { cameraId, streamName, type CameraConfig, type Credential, type StreamConfig, type StreamSource } from '../domain/index.ts'
+import { DEFAULTS } from './defaults.ts'
+import { checkedHost } from './endpoints.ts'
+import type { ProblemList, Steps } from './problem.ts'
+import type { RawConfig } from './schema.ts'
+import type { CredentialBook } from './secrets.ts'
+import type { Draft } from './shape.ts'
+import { streamUrlFault } from './stream-url.ts'
+import { texts } from './texts.ts'
+
+type RawCamera = RawConfig['cameras'][number]
+type CameraDraft = NonNullable<Draft<RawCamera>>
+type StreamDraft = NonNullable<Draft<NonNullable<RawCamera['streams']>[string]>>
+type Device = Pick<Extract<StreamSource, { kind: 'onvif' }>, 'host' | 'port'>
+
+const URL_EXAMPLE = '"rtsp://10.0.0.11/stream1"'
+
+/** `null`: left out. `undefined`: given, but wrong. */
+function readDevice(camera: CameraDraft, steps: Steps, problems: ProblemList): Device | null | undefined {
+  if (camera.onvif === undefined) return null
+  const text = camera.onvif?.host
+  const host = typeof text === 'string' ? checkedHost(text, [...steps, 'onvif', 'host'], '10.0.0.12', problems) : null
+  const port = camera.onvif?.port === undefined ? DEFAULTS.onvifPort : camera.onvif.port
+  return camera.onvif && host !== null && port !== null ? { host, port } : undefined
+}
+
+function readSource(name: string, stream: StreamDraft, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamSource | null {
+  const { url, profile } = stream
+  if (url !== undefined && profile !== undefined) {
+    problems.add({ steps, at: 'key', text: texts.sourceBoth, example: `{ url: ${URL_EXAMPLE} }` })
+    return null
+  }
+  if (url !== undefined) {
+    const fault = url === null ? null : streamUrlFault(url)
+    if (fault) problems.add({ steps: [...steps, 'url'], text: fault, example: URL_EXAMPLE })
+    return url === null || fault ? null : { kind: 'url', url }
+  }
+  if (device === null) {
+    problems.add({ steps, at: 'key', text: profile === undefined ? texts.sourceNeither : texts.profileAlone, example: profile === undefined ? `{ url: ${URL_EXAMPLE} }` : 'onvif: { host: 10.0.0.12, port: 80 }' })
+    return null
+  }
+  const sameName = name === 'main' || name === 'sub' ? name : undefined
+  const chosen = profile ?? (profile === undefined ? sameName : null)
+  if (chosen === undefined) problems.add({ steps, at: 'key', text: texts.profileMissing, example: '{ profile: sub }' })
+  return chosen && device ? { kind: 'onvif', ...device, profile: chosen } : null
+}
+
+function readStreams(camera: CameraDraft, steps: Steps, problems: ProblemList): readonly StreamConfig[] | null {
+  const device = readDevice(camera, steps, problems)
+  if (camera.streams === null) return null
+  if (camera.streams === undefined) {
+    if (device) return [{ name: streamName('main'), source: { kind: 'onvif', ...device, profile: DEFAULTS.onvifProfile } }]
+    if (device === null) problems.add({ steps: [...steps, 'streams'], text: texts.sourceNeither, example: `streams: { main: { url: ${URL_EXAMPLE} } }` })
+    return null
+  }
+  const entries = Object.entries(camera.streams)
+  const streams = entries.map(([name, stream]) => {
+    const source = stream ? readSource(name, stream, device, [...steps, 'streams', name], problems) : null
+    return source ? { name: streamName(name), source } : null
+  })
+  if (device && entries.length > 0 && entries.every(([, stream]) => stream?.url !== undefined && stream.profile === undefined)) {
+    problems.add({ steps: [...steps, 'onvif'], at: 'key', text: texts.onvifUnused, example: 'streams: { main: { profile: main } }' })
+  }
+  const sound = streams.filter(stream => stream !== null)
+  return sound.length === streams.length ? sound : null
+}
+
+/** `null`: none. `undefined`: named, but not to be had. */
+function readCredential(camera: CameraDraft, steps: Steps, book: CredentialBook, problems: ProblemList): Credential | null | undefined {
+  const name = camera.credential
+  if (name === undefined || book.kind === 'skipped') return null
+  if (name === null || book.kind === 'unreadable') return undefined // told elsewhere
+  const at = { steps: [...steps, 'credential'] }
+  if (book.kind === 'none') {
+    problems.add({ ...at, text: texts.credentialNoFile, example: 'secrets: { file: /etc/custos/secrets.yaml }' })
+    return undefined
+  }
+  const entry = book.entries.get(name)
+  if (entry === undefined) problems.add({ ...at, text: texts.credentialUnknown({ name, near: book.nearest(name) }), example: `${name}: { username: "…", password: "…" }` })
+  return entry ?? undefined
+}
+
+/** Every camera is read to its end, so that all its problems show at once. */
+export function readCameras(drafts: Draft<RawConfig['cameras']> | undefined, book: CredentialBook, problems: ProblemList): readonly CameraConfig[] | null {
+  if (!drafts) return null
+  if (drafts.length === 0) problems.add({ severity: 'warning', steps: ['cameras'], text: texts.noCameras, example: '[ { id: lobby, name: 大廳, onvif: { host: 10.0.0.12 } } ]' })
+  const seenIds = new Set<string>()
+  const cameras = drafts.map((camera, index): CameraConfig | null => {
+    if (camera === null) return null
+    const steps = ['cameras', index] as const
+    const { id, name } = camera
+    if (id && seenIds.has(id)) problems.add({ steps: [...steps, 'id'], text: texts.idTwice, example: `${id.slice(0, 36)}-2` })
+    if (id) seenIds.add(id)
+    const credential = readCredential(camera, steps, book, problems)
+    const streams = readStreams(camera, steps, problems)
+    const audio = camera.audio === undefined ? DEFAULTS.audio : camera.audio
+    if (!id || !name || credential === undefined || !streams || audio === null) return null
+    return { id: cameraId(id), name, credential, audio, streams }
+  })
+  const sound = cameras.filter(camera => camera !== null)
+  return sound.length === cameras.length ? sound : null
+}

@@ -1,0 +1,35 @@
+import type { RetentionFloor } from '../domain/index.ts'
+
+/** What a key means when it is left out. */
+export const DEFAULTS = {
+  timezone: 'Asia/Taipei',
+  listen: { host: '127.0.0.1', port: 8787 },
+  console: { host: '127.0.0.1', port: 8443, tls: 'auto' },
+  floorText: '31d',
+  floor: { kind: 'calendar-days', days: 31 } satisfies RetentionFloor,
+  inboxFolder: 'inbox', // inside state.dir
+  onvifPort: 80,
+  onvifProfile: 'main',
+  audio: false, // P8: sound only where a permit says so
+} as const
+
+/** Bounds on what is read; each far above any real installation, so that only a mistake meets it. */
+export const LIMITS = {
+  fileBytes: 1024 * 1024,
+  yamlAliases: 100,
+  problems: 200,
+  yamlFaults: 10, // after the first syntax error the others are mostly its echo
+  cameras: 256,
+  streamsPerCamera: 8,
+  volumes: 64,
+  labelChars: 80,
+  pathChars: 1024,
+  urlChars: 2000,
+  hostChars: 253, // RFC 1035
+  credentialChars: 256,
+  floorDays: 3660, // ten years
+  quotaBytes: 2 ** 50, // 1 PiB
+} as const
+
+/** The month the rule asks for (R18); a floor below it is for trials. */
+export const RULE_FLOOR_DAYS = 31

@@ -1,0 +1,89 @@
+import Type from 'typebox'
+import { NAME_PATTERN } from '../domain/index.ts'
+import { DEFAULTS, LIMITS } from './defaults.ts'
+import { texts, type ProblemText } from './texts.ts'
+
+/** What stands beside JSON Schema's own words in each node: how to say that it is wrong, and a value that would do. */
+export interface Note {
+  readonly expect?: ProblemText
+  readonly example: string
+  /** Text that YAML reads as a number or a truth value when it is not in quotes. */
+  readonly quotable?: true
+}
+
+// Any script; no control characters, line separators, lone surrogates or marks that turn the reading direction.
+const LABEL = new RegExp(`^(?=.*\\S)[^\\p{Cc}\\p{Cs}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]{1,${LIMITS.labelChars}}$`, 'u')
+
+const name = (example: string) => Type.String({ pattern: NAME_PATTERN, expect: texts.name, example, quotable: true } satisfies Note & { pattern: RegExp })
+const label = (example: string) => Type.String({ pattern: LABEL, expect: texts.label(LIMITS.labelChars), example, quotable: true } satisfies Note & { pattern: RegExp })
+const folder = (example: string) => Type.String({ expect: texts.absolutePath, example } satisfies Note)
+const host = (example: string) => Type.String({ expect: texts.host, example } satisfies Note)
+const port = (example: number, fallback?: number) => Type.Integer({
+  minimum: 1, maximum: 65535, expect: texts.port, example: String(example), ...(fallback === undefined ? {} : { default: fallback }),
+} satisfies Note & { minimum: number, maximum: number, default?: number })
+
+const closed = <Extra extends Note>(note: Extra) => ({ additionalProperties: false, ...note }) as const
+
+const Stream = Type.Object({
+  url: Type.Optional(Type.String({ expect: texts.urlForm, example: '"rtsp://10.0.0.11/stream1"' })),
+  profile: Type.Optional(Type.Union([Type.Literal('main'), Type.Literal('sub')], { expect: texts.profile, example: 'main' })),
+}, closed({ example: '{ url: "rtsp://10.0.0.11/stream1" }' }))
+
+const Camera = Type.Object({
+  id: name('lobby'),
+  name: label('大廳'),
+  credential: Type.Optional(name('lobby')),
+  audio: Type.Optional(Type.Boolean({ expect: texts.trueOrFalse, example: 'false', default: DEFAULTS.audio })),
+  onvif: Type.Optional(Type.Object({
+    host: host('10.0.0.12'),
+    port: Type.Optional(port(80, DEFAULTS.onvifPort)),
+  }, closed({ example: '{ host: 10.0.0.12, port: 80 }' }))),
+  streams: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN.source }), Stream, {
+    ...closed({ example: '{ main: { url: "rtsp://10.0.0.11/stream1" } }' }), expect: texts.streams(LIMITS.streamsPerCamera),
+    minProperties: 1, maxProperties: LIMITS.streamsPerCamera,
+  })),
+}, closed({ example: '{ id: lobby, name: 大廳, credential: lobby, streams: { main: { url: "rtsp://10.0.0.11/stream1" } } }' }))
+
+/** The configuration file as it is written: the shape only, meaning is checked by the section modules. */
+export const ConfigSchema = Type.Object({
+  site: Type.Object({
+    name: label('信義區戶政事務所'),
+    timezone: Type.Optional(Type.String({ expect: texts.timezone(null), example: 'Asia/Taipei', default: DEFAULTS.timezone })),
+  }, closed({ example: '{ name: 信義區戶政事務所, timezone: Asia/Taipei }' })),
+  state: Type.Object({ dir: folder('/var/lib/custos') }, closed({ example: '{ dir: /var/lib/custos }' })),
+  listen: Type.Optional(Type.Object({
+    host: Type.Optional(Type.String({ expect: texts.host, example: '127.0.0.1', default: DEFAULTS.listen.host })),
+    port: Type.Optional(port(8787, DEFAULTS.listen.port)),
+  }, closed({ example: '{ host: 127.0.0.1, port: 8787 }' }))),
+  console: Type.Optional(Type.Object({
+    host: Type.Optional(Type.String({ expect: texts.host, example: '127.0.0.1', default: DEFAULTS.console.host })),
+    port: Type.Optional(port(8443, DEFAULTS.console.port)),
+    tls: Type.Optional(Type.Union([
+      Type.Literal('auto'), Type.Literal('off'),
+      Type.Object({ cert: folder('/etc/custos/console.crt'), key: folder('/etc/custos/console.key') }, closed({ example: '' })),
+    ], { expect: texts.tls, example: 'auto', default: DEFAULTS.console.tls })),
+  }, closed({ example: '{ host: 127.0.0.1, port: 8443, tls: auto }' }))),
+  volumes: Type.Array(Type.Object({ id: name('disk1'), path: folder('/srv/custos/disk1') }, closed({ example: '{ id: disk1, path: /srv/custos/disk1 }' })), {
+    minItems: 1, maxItems: LIMITS.volumes, expect: texts.listOf({ zh: '儲存區', en: 'volume', min: 1, max: LIMITS.volumes }), example: '[ { id: disk1, path: /srv/custos/disk1 } ]',
+  }),
+  archive: Type.Optional(Type.Object({
+    dir: folder('/srv/custos/archive'),
+    quota: Type.String({ expect: texts.size, example: '200GiB' }),
+  }, closed({ example: '{ dir: /srv/custos/archive, quota: 200GiB }' }))),
+  retention: Type.Optional(Type.Object({
+    floor: Type.Optional(Type.String({ expect: texts.floor, example: '31d', default: DEFAULTS.floorText })),
+  }, closed({ example: '{ floor: 31d }' }))),
+  inbox: Type.Optional(Type.Union([
+    Type.Literal('off'),
+    Type.Object({ dir: folder('/var/lib/custos/inbox') }, closed({ example: '' })),
+  ], { expect: texts.inbox, example: '{ dir: /var/lib/custos/inbox }' })),
+  secrets: Type.Optional(Type.Object({
+    file: Type.String({ expect: texts.secretsFile, example: '/etc/custos/secrets.yaml' }),
+  }, closed({ example: '{ file: /etc/custos/secrets.yaml }' }))),
+  cameras: Type.Array(Camera, {
+    maxItems: LIMITS.cameras, expect: texts.listOf({ zh: '鏡頭', en: 'camera', min: 0, max: LIMITS.cameras }),
+    example: '[ { id: lobby, name: 大廳, streams: { main: { url: "rtsp://10.0.0.11/stream1" } } } ]',
+  }),
+}, closed({ example: 'site: { name: 信義區戶政事務所, timezone: Asia/Taipei }' }))
+
+export type RawConfig = Type.Static<typeof ConfigSchema>

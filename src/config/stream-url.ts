@@ -1,0 +1,25 @@
+import { LIMITS } from './defaults.ts'
+import { isHost } from './host.ts'
+import { texts, type ProblemText } from './texts.ts'
+
+// What may stand between the quotes of ffmpeg's script: visible ASCII but the single quote.
+const SAFE_CHARS = /^[\x21-\x26\x28-\x7e]*$/
+const SCHEME = /^rtsps?:\/\//i
+// Some cameras want the account in the path or query: "/user=admin_password=…", "?pwd=…".
+const PASSWORD_PARAMETER = /(?:^|[/?&;_,])(?:password|passwd|passwort|pwd|pass)=/i
+
+/**
+ * Why `text` cannot be a stream's address, or null. No answer quotes any part of it.
+ * A bare @ is refused wherever it stands: in `rtsp://admin:pa/ss@host/` a strict reader finds it in the path.
+ */
+export function streamUrlFault(text: string): ProblemText | null {
+  if (text.length > LIMITS.urlChars) return texts.urlTooLong(LIMITS.urlChars)
+  if (text.includes('@')) return texts.urlUserinfo
+  if (!SAFE_CHARS.test(text)) return texts.urlCharacters
+  if (!SCHEME.test(text)) return texts.urlScheme
+  if (PASSWORD_PARAMETER.test(text)) return texts.urlPassword
+  const url = URL.parse(text)
+  if (url === null || text.includes('#')) return texts.urlForm
+  if (!isHost(url.hostname.replace(/^\[|\]$/g, '')) || url.port === '0') return texts.urlForm
+  return null
+}

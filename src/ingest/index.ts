@@ -1,0 +1,2 @@
+export { Ingest } from './ingest.ts'
+export type { IngestOptions, StreamReport } from './ingest.ts'

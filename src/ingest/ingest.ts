@@ -1,0 +1,80 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { CameraConfig, CameraId, StreamConfig, StreamName } from '../domain/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { StreamLane } from '../storage/index.ts'
+import { StreamSupervisor, type StreamFacts } from './stream-supervisor.ts'
+
+/** First requests of a fleet are spread over this; well under the 2 s in which all must have gone out. */
+const START_SPREAD_MS = 600
+
+export interface IngestOptions {
+  readonly lane: (camera: CameraId, stream: StreamName) => StreamLane
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+}
+
+export interface StreamReport extends StreamFacts { readonly cameraId: CameraId, readonly stream: StreamName }
+
+interface Running { readonly camera: CameraConfig, readonly stream: StreamConfig, readonly supervisor: StreamSupervisor, readonly stop: AbortController, readonly done: Promise<void> }
+
+/** All streams that are recorded, one supervisor each. */
+export class Ingest implements AsyncDisposable {
+  readonly #options: IngestOptions
+  readonly #running = new Map<string, Running>()
+  readonly #failed = Promise.withResolvers<never>()
+
+  constructor(options: IngestOptions) {
+    this.#options = options
+    this.#failed.promise.catch(() => undefined) // whoever waits for `failed` learns it
+  }
+
+  /** Rejects when a supervisor broke, which is a programming error: the process must restart into recovery. */
+  get failed(): Promise<never> { return this.#failed.promise }
+
+  /** Starts what is new, stops what is gone, restarts what changed; leaves the rest alone. */
+  async configure(cameras: readonly CameraConfig[]): Promise<void> {
+    const wanted = new Map<string, { camera: CameraConfig, stream: StreamConfig }>(cameras.flatMap(camera => camera.streams.map(stream => [`${camera.id}/${stream.name}`, { camera, stream }] as const)))
+    const leaving = [...this.#running].filter(([key, running]) => {
+      const next = wanted.get(key)
+      return next === undefined || !sameSource(running, next)
+    })
+    await Promise.all(leaving.map(async ([key, running]) => {
+      running.stop.abort()
+      await running.done
+      this.#running.delete(key)
+    }))
+    let started = 0
+    for (const [key, { camera, stream }] of wanted) {
+      if (this.#running.has(key)) continue
+      this.#start(key, camera, stream, wanted.size === 0 ? 0 : START_SPREAD_MS * started++ / wanted.size)
+    }
+  }
+
+  #start(key: string, camera: CameraConfig, stream: StreamConfig, delayMs: number): void {
+    const { lane, clock, random, log } = this.#options
+    const stop = new AbortController()
+    const supervisor = new StreamSupervisor({ camera, stream, lane: lane(camera.id, stream.name), clock, random, log })
+    const done = supervisor.run(stop.signal, delayMs).catch((error: unknown) => {
+      log.fatal({ err: error, cameraId: camera.id, stream: stream.name }, 'a supervisor broke')
+      this.#failed.reject(error)
+    })
+    this.#running.set(key, { camera, stream, supervisor, stop, done })
+  }
+
+  report(): StreamReport[] {
+    return [...this.#running.values()].map(({ camera, stream, supervisor }) => ({ cameraId: camera.id, stream: stream.name, ...supervisor.facts() }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const running of this.#running.values()) running.stop.abort()
+    await Promise.all([...this.#running.values()].map(running => running.done))
+  }
+}
+
+/** Compares what a run depends on, the credential included. */
+function sameSource(a: { camera: CameraConfig, stream: StreamConfig }, b: { camera: CameraConfig, stream: StreamConfig }): boolean {
+  const facts = ({ camera: { credential, audio }, stream }: typeof a) => [stream, audio, credential?.username, credential?.password]
+  return isDeepStrictEqual(facts(a), facts(b))
+}

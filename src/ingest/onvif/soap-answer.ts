@@ -1,0 +1,42 @@
+import type { DeviceText } from './device-text.ts'
+import { OnvifError } from './onvif-error.ts'
+import type { HttpAnswer } from './soap-transport.ts'
+import { descend, readXml, textAt, XmlError, type XmlElement } from './xml-element.ts'
+
+/** Fault codes and wordings of devices that mean the credential or its date; the code proper is often just `Sender`. */
+const AUTH_FAULT = /not\s?authori[sz]ed|unauthori[sz]ed|authori[sz]ation|failedauthentication|authenticat|invalidsecurity|wsse/i
+
+/**
+ * The `<operation>Response` element of an answer. Throws OnvifError: `auth-refused`, `soap-fault`, or `not-onvif` for all that is
+ * neither a fault nor an answer to this question.
+ */
+export function readAnswer(answer: HttpAnswer, operation: string, deviceText: DeviceText): XmlElement {
+  const { status } = answer
+  if (status === 401 || status === 403) throw new OnvifError('auth-refused', `${operation} was refused with HTTP status ${status}`)
+  const body = bodyOf(answer, operation)
+  const fault = descend(body, 'Fault')
+  if (fault) throw faultOf(fault, operation, deviceText)
+  const response = descend(body, `${operation}Response`)
+  if (status < 200 || status > 299 || !response) throw new OnvifError('not-onvif', `${operation} got HTTP status ${status} and no ONVIF answer`)
+  return response
+}
+
+function bodyOf(answer: HttpAnswer, operation: string): XmlElement | undefined {
+  try {
+    const root = readXml(answer.text)
+    return root.name === 'Envelope' ? descend(root, 'Body') : undefined
+  } catch (error) {
+    if (!(error instanceof XmlError)) throw error
+    throw new OnvifError('not-onvif', `${operation} got HTTP status ${answer.status} and no XML: ${error.message}`)
+  }
+}
+
+/** SOAP 1.2, and the 1.1 that a few devices still send. */
+function faultOf(fault: XmlElement, operation: string, deviceText: DeviceText): OnvifError {
+  const codes = [textAt(fault, 'Code', 'Value'), textAt(fault, 'Code', 'Subcode', 'Value'), textAt(fault, 'Code', 'Subcode', 'Subcode', 'Value'), textAt(fault, 'faultcode')]
+    .filter(code => code !== undefined)
+  const reason = textAt(fault, 'Reason', 'Text') ?? textAt(fault, 'faultstring') ?? ''
+  const said = deviceText.forError([...codes, reason].join(' '))
+  const refused = AUTH_FAULT.test([...codes, reason].join(' '))
+  return new OnvifError(refused ? 'auth-refused' : 'soap-fault', `${operation} was answered with a fault: ${said}`)
+}

@@ -1,0 +1,179 @@
+import { Writable } from 'node:stream'
+import { runFfmpeg } from '../platform/ffmpeg.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { redact } from '../platform/redact.ts'
+import { RetryableError, type EpochMs, type MonoMs, type RunEndReason } from '../domain/index.ts'
+import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragment } from '../media/index.ts'
+import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
+import { classifyStderr, soundNeedsTranscode } from './classify-stderr.ts'
+import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { FragmentQueue } from './fragment-queue.ts'
+import { RunFootage } from './run-footage.ts'
+
+/** Longest wait for the first fragment: connect, describe, and a key frame, which some cameras send every ten seconds only. */
+const FIRST_FRAGMENT_BOUND_MS = 15_000
+/** Longest silence afterwards. Above ffmpeg's own 3 s, so that its word on the cause comes first. */
+const STALL_BOUND_MS = 6_000
+const WATCHDOG_TICK_MS = 500
+/** A fragment is at most 500 ms: this is 256 Mbit/s. */
+const MAX_FRAGMENT_BYTES = 16 << 20
+/** About 16 s of a 4 Mbit/s stream: longer than a disk takes to remap a sector. */
+const MAX_QUEUED_BYTES = 8 << 20
+const STOP_GRACE_MS = 1_500
+
+export interface RunOptions {
+  /** With the credential in it. A secret. */
+  readonly secretUrl: string
+  readonly secrets: readonly string[]
+  readonly audio: AudioTreatment
+  readonly cameraClockOffsetMs: number | null
+  readonly lane: StreamLane
+  readonly clock: Clock
+  readonly log: Logger
+  readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
+  readonly onTick: () => void
+}
+
+export interface RunEnd {
+  readonly reason: RunEndReason
+  /** Media time that reached storage. */
+  readonly recordedMs: number
+  readonly soundNeedsTranscode: boolean
+  /** What ffmpeg said last, without secrets. */
+  readonly said: string
+}
+
+interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs, readonly sizeBytes: number }
+
+/** One RTSP session: one ffmpeg child, one reader of its fragments. Thrown away when it ends. How it ended is a value. */
+export async function recordOnce(options: RunOptions, signal: AbortSignal): Promise<RunEnd> {
+  return await new RecordingRun(options).run(signal)
+}
+
+class RecordingRun {
+  readonly #options: RunOptions
+  readonly #kill = new AbortController()
+  readonly #queue = new FragmentQueue<Arrival>(MAX_QUEUED_BYTES)
+  readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES })
+  readonly #footage: RunFootage
+  #reason: RunEndReason | null = null
+  #lastProgress: MonoMs
+  #fragments = 0
+
+  constructor(options: RunOptions) {
+    this.#options = options
+    this.#footage = new RunFootage(options)
+    this.#lastProgress = options.clock.monoNow()
+  }
+
+  async run(signal: AbortSignal): Promise<RunEnd> {
+    const { secretUrl, audio, secrets } = this.#options
+    const over = new AbortController()
+    const watching = this.#watch(AbortSignal.any([signal, over.signal]))
+    const grace = signal.aborted ? Promise.resolve() : this.#killAfterGrace(signal, over.signal)
+    const storing = this.#store()
+    const exit = await runFfmpeg({
+      inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
+      outputFormat: 'mp4', outputOptions: outputOptions(audio), output: this.#sink(),
+    }, { stop: signal, kill: this.#kill.signal })
+    over.abort()
+    this.#queue.end()
+    await storing
+    await Promise.all([watching, grace])
+    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, this.#fragments > 0))
+    await this.#footage.end(reason)
+    const said = redact(exit.stderrLines.slice(-3).join(' | '), secrets).slice(0, 500)
+    return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said }
+  }
+
+  #fail(reason: RunEndReason): void {
+    this.#reason ??= reason
+    this.#kill.abort()
+  }
+
+  #sink(): Writable {
+    return new Writable({
+      decodeStrings: false,
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#take(chunk)
+        this.#queue.whenRoom(() => { done() })
+      },
+    })
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#reason !== null) return // the child is being killed: nothing it still says counts
+    try {
+      for (const parsed of this.#parser.push(chunk)) {
+        if (parsed.kind === 'init') { this.#footage.init = parsed.init; continue }
+        const { clock } = this.#options
+        const { fragment } = parsed
+        this.#lastProgress = clock.monoNow()
+        this.#fragments++
+        this.#queue.push({ fragment, wall: clock.wallNow(), mono: this.#lastProgress, sizeBytes: fragment.buffer.length })
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedMediaError)) throw error
+      this.#options.log.warn({ err: error }, 'stream refused')
+      this.#fail(error instanceof UnsupportedMediaError ? 'codec-unsupported' : 'bad-stream')
+    }
+  }
+
+  async #store(): Promise<void> {
+    for await (const arrival of this.#queue) {
+      if (this.#footage.isOver) continue // drain without writing: after a failure nothing may follow
+      try {
+        const trouble = await this.#footage.take(arrival)
+        if (trouble !== null) this.#fail(trouble)
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error
+        this.#options.log.error({ err: error }, 'storage refused a fragment')
+        this.#footage.abandon()
+        this.#fail(error instanceof RingFullError ? 'storage-full' : 'storage-failed')
+      }
+    }
+    const trouble = await this.#footage.flush().catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'storage refused a fragment')
+      return 'storage-failed' as const
+    })
+    if (trouble !== null) this.#reason ??= trouble
+  }
+
+  /** Kills a run that has gone silent. A tick that comes late was our own delay, and the camera is given that time. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, onTick } = this.#options
+    let tickAt = clock.monoNow()
+    let blockedSince: MonoMs | null = null
+    while (!signal.aborted) {
+      await clock.wait(WATCHDOG_TICK_MS, signal)
+      onTick()
+      const now = clock.monoNow()
+      const lateMs = now - tickAt - WATCHDOG_TICK_MS
+      tickAt = now
+      if (lateMs > WATCHDOG_TICK_MS) this.#lastProgress = (this.#lastProgress + lateMs) as MonoMs
+      if (this.#queue.isFull) {
+        blockedSince ??= now
+        this.#lastProgress = now
+        if (now - blockedSince > FIRST_FRAGMENT_BOUND_MS) this.#fail('storage-too-slow')
+        continue
+      }
+      blockedSince = null
+      const boundMs = this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
+      if (now - this.#lastProgress > boundMs) this.#fail('stalled')
+    }
+  }
+
+  /** A stop lets ffmpeg hand over the frames it holds; one that does not leave is killed. */
+  async #killAfterGrace(signal: AbortSignal, over: AbortSignal): Promise<void> {
+    const stopped = Promise.withResolvers<void>()
+    const resolve = () => { stopped.resolve() }
+    signal.addEventListener('abort', resolve, { once: true })
+    over.addEventListener('abort', resolve, { once: true })
+    await stopped.promise
+    signal.removeEventListener('abort', resolve)
+    if (over.aborted) return
+    await this.#options.clock.wait(STOP_GRACE_MS, over)
+    if (!over.aborted) this.#kill.abort()
+  }
+}

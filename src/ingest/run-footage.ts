@@ -1,0 +1,160 @@
+import { epochMs, type EpochMs, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
+import { mergeParameterSets, parameterSetsInSample, patchDecodeTime, type Fragment, type InitSegment, type ParameterSets, type TrackFragment } from '../media/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { StreamLane } from '../storage/index.ts'
+import { repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
+import { RunClock, type ClockTrouble } from './run-clock.ts'
+
+export interface RunFootageOptions {
+  readonly lane: StreamLane
+  readonly clock: Clock
+  readonly cameraClockOffsetMs: number | null
+  readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
+}
+
+interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs }
+interface Held extends Arrival { readonly times: FrameTimes, readonly video: TrackFragment | undefined, readonly startsWithKey: boolean }
+
+/** The first fragments of a session may come in a burst; the run's clock is set once arrivals have settled, after this at the latest. */
+const SETTLE_BOUND_MS = 1000
+const SETTLED_MS = 50
+/** A frame that stands longer than this is a hole: no camera is asked for less than a frame a second. */
+const HOLE_MS = 1500
+
+type Trouble = ClockTrouble | 'parameter-sets-changed' | 'bad-stream'
+
+/** What a run makes of its fragments: times repaired and tied to the wall clock, holes noted, records handed to the stream's lane in order. */
+export class RunFootage {
+  readonly #options: RunFootageOptions
+  init: InitSegment | null = null
+  #clock: RunClock | null = null
+  #runId: RunId | null = null
+  #baseMs = 0
+  #held: Held[] = []
+  #sets: ParameterSets | null = null
+  #usualTicks: number | null = null
+  #seen = 0
+  #endMs = 0              // media time of the end of the last stored frame
+  #isOver = false
+  recordedMs = 0
+
+  constructor(options: RunFootageOptions) { this.#options = options }
+
+  get isOver(): boolean { return this.#isOver }
+  /** Nothing more is stored. */
+  abandon(): void { this.#isOver = true }
+
+  /** Stores a fragment, or holds it until the clock is set. Not null: the run must end; what came before is stored. Throws what the lane throws. */
+  async take(arrival: Arrival): Promise<Trouble | null> {
+    const init = this.init!
+    const { fragment } = arrival
+    const video = fragment.tracks.find(track => track.trackId === init.video.trackId)
+    const first = video?.samples[0]
+    const startsWithKey = first?.isKey === true
+    if (this.#seen === 0 && !startsWithKey) return null // a decoder has no use for what precedes the first key frame
+    if (video !== undefined && first !== undefined && startsWithKey && this.#setsChanged(fragment, first.dataAt, first.sizeBytes)) return this.#finish('parameter-sets-changed')
+    const times = this.#timesOf(fragment, video)
+    if (!Number.isFinite(times.startTicks)) return this.#finish('bad-stream')
+    this.#seen++
+    const held: Held = { ...arrival, times, video, startsWithKey }
+    if (this.#clock === null) {
+      this.#held.push(held)
+      return this.#hasSettled() ? await this.flush() : null
+    }
+    return await this.#storeObserved(held)
+  }
+
+  /** Sets the clock by what is held, and stores that. Also for a run that ends before its arrivals settled. */
+  async flush(): Promise<Trouble | null> {
+    const [first] = this.#held
+    if (this.#isOver || first === undefined) return null
+    const anchorMs = Math.min(...this.#held.map(held => held.wall - this.#ms(held.times.releasedAtTicks)))
+    this.#clock = new RunClock(anchorMs, first.wall, first.mono)
+    this.#baseMs = epochMs(anchorMs)
+    this.#endMs = this.#ms(first.times.startTicks)
+    this.#runId = await this.#options.lane.beginRun(this.init!, this.#clock.wallOf(this.#endMs))
+    const held = this.#held
+    this.#held = []
+    for (const each of held) {
+      const trouble = await this.#storeObserved(each)
+      if (trouble !== null) return trouble
+    }
+    return null
+  }
+
+  async end(reason: RunEndReason): Promise<void> {
+    this.#isOver = true
+    if (this.#clock !== null) this.#options.lane.endRun(reason, this.#clock.wallOf(this.#endMs))
+    else this.#options.lane.noteNoFootage(reason)
+  }
+
+  #finish(trouble: Trouble): Trouble {
+    this.#isOver = true
+    return trouble
+  }
+
+  #ms(ticks: number): number { return ticks * 1000 / this.init!.video.timescale }
+
+  #timesOf(fragment: Fragment, video: TrackFragment | undefined): FrameTimes {
+    if (video !== undefined) {
+      const times = repairFrameTimes(fragment, video, this.init!.video, this.#seen === 0, this.#usualTicks)
+      this.#usualTicks = usualFrameTicks(video) ?? this.#usualTicks
+      return times
+    }
+    const sound = fragment.tracks[0]!
+    const timescale = this.init!.tracks.find(track => track.trackId === sound.trackId)!.timescale
+    const startTicks = Number(sound.decodeTimeTicks) * this.init!.video.timescale / timescale
+    const durationTicks = sound.durationTicks * this.init!.video.timescale / timescale
+    return { startTicks, durationTicks, releasedAtTicks: startTicks + durationTicks, longestFrame: { startTicks, durationTicks: 0 }, wentBackwards: false }
+  }
+
+  /** Parameter sets inside the stream count: a camera that changes its picture size says so there first. The first ones replace those of the description. */
+  #setsChanged(fragment: Fragment, dataAt: number, sizeBytes: number): boolean {
+    const { video } = this.init!
+    const at = fragment.moofAt + dataAt
+    const seen = parameterSetsInSample(video.codec, video.nalLengthBytes, fragment.buffer.subarray(at, at + sizeBytes))
+    const { changed, merged } = mergeParameterSets(this.#sets ?? video.parameterSets, seen)
+    const isFirst = this.#sets === null
+    this.#sets = merged
+    return changed && !isFirst
+  }
+
+  #hasSettled(): boolean {
+    const [first, last] = [this.#held[0]!, this.#held.at(-1)!]
+    if (last.mono - first.mono >= SETTLE_BOUND_MS) return true
+    if (this.#held.length < 2) return false
+    const anchorOf = (held: Held) => held.wall - this.#ms(held.times.releasedAtTicks)
+    return anchorOf(this.#held.at(-2)!) - anchorOf(last) < SETTLED_MS
+  }
+
+  async #storeObserved(held: Held): Promise<Trouble | null> {
+    const { times } = held
+    const trouble = this.#clock!.observe(this.#ms(times.releasedAtTicks), held.wall, held.mono)
+    if (trouble !== null) return this.#finish(trouble)
+    await this.#store(held)
+    return times.wentBackwards ? this.#finish('timestamps-jumped') : null
+  }
+
+  async #store({ fragment, times, video, startsWithKey, mono }: Held): Promise<void> {
+    const { lane, cameraClockOffsetMs, onFragment } = this.#options
+    const clock = this.#clock!
+    const startMs = this.#ms(times.startTicks)
+    if (startMs - this.#endMs > HOLE_MS) lane.noteHole(clock.wallOf(this.#endMs), clock.wallOf(startMs))
+    const { longestFrame } = times
+    if (this.#ms(longestFrame.durationTicks) > HOLE_MS) lane.noteHole(clock.wallOf(this.#ms(longestFrame.startTicks)), clock.wallOf(this.#ms(longestFrame.startTicks + longestFrame.durationTicks)))
+    let decodeTimeTicks = 0n
+    for (const track of fragment.tracks) {
+      const timescale = this.init!.tracks.find(known => known.trackId === track.trackId)!.timescale
+      const base = BigInt(this.#baseMs) * BigInt(timescale) / 1000n
+      const ticks = base + (track === video ? BigInt(Math.round(times.startTicks)) : track.decodeTimeTicks)
+      patchDecodeTime(fragment.buffer, fragment.moofAt, track, ticks)
+      if (track === video || video === undefined) decodeTimeTicks = ticks
+    }
+    const durationMs = Math.round(this.#ms(times.durationTicks))
+    const bytes = fragment.endAt - fragment.moofAt
+    await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, decodeTimeTicks, startsWithKey, cameraClockOffsetMs })
+    this.#endMs = startMs + durationMs
+    this.recordedMs += durationMs
+    onFragment({ at: mono, frameEndAt: clock.wallOf(this.#endMs), bytes, frames: video?.samples.length ?? 0, durationMs })
+  }
+}

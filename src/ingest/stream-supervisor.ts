@@ -1,0 +1,165 @@
+import type { CameraConfig, EpochMs, MonoMs, RunEndReason, StreamConfig } from '../domain/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { redact } from '../platform/redact.ts'
+import { supervise, type DelayLadder } from '../platform/supervise.ts'
+import type { StreamLane } from '../storage/index.ts'
+import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { findStream, OnvifError } from './onvif/index.ts'
+import { recordOnce, type RunEnd } from './recording-run.ts'
+import { StreamRate } from './stream-rate.ts'
+
+export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
+
+/** What a supervisor knows of its stream. Ages are running time. */
+export interface StreamFacts {
+  readonly state: StreamState
+  readonly stateSince: EpochMs
+  readonly lastFrameAt: EpochMs | null
+  readonly lastFrameAgeMs: number | null
+  readonly supervisorTickAgeMs: number
+  readonly bitrateBps: number
+  readonly fps: number
+  readonly restarts: number
+  readonly lastEndReason: RunEndReason | null
+  readonly cameraClockOffsetMs: number | null
+}
+
+const LADDERS = {
+  /** A camera that answered before is back within seconds or not for long. */
+  usual: [0, 250, 500, 1000, 2000, 4000, 8000, 15_000],
+  /** It sends pictures, if only for moments: each second counts. */
+  flapping: [0, 250, 500, 1000, 2000],
+  /** Many cameras lock the account after a few wrong passwords: asking quickly would make it worse. */
+  password: [30_000, 30_000, 60_000],
+} satisfies Record<string, DelayLadder>
+const HEALTHY_MS = 10_000
+const LOG_EVERY_MS = 30_000
+
+export interface StreamSupervisorOptions {
+  readonly camera: CameraConfig
+  readonly stream: StreamConfig
+  readonly lane: StreamLane
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+}
+
+/** Keeps one stream recorded: run after run, for ever, until it is stopped. */
+export class StreamSupervisor {
+  readonly #options: StreamSupervisorOptions
+  readonly #log: Logger
+  readonly #rate = new StreamRate()
+  readonly #secrets: readonly string[]
+  #audio: AudioTreatment
+  #state: StreamState = 'connecting'
+  #stateSince: EpochMs
+  #tickAt: MonoMs
+  #lastFrame: { endAt: EpochMs, arrivedAt: MonoMs } | null = null
+  #restarts = 0
+  #lastEndReason: RunEndReason | null = null
+  #clockOffsetMs: number | null = null
+  #failures = { count: 0, loggedAt: -Infinity, since: null as EpochMs | null }
+
+  constructor(options: StreamSupervisorOptions) {
+    const { camera, stream, clock } = options
+    this.#options = options
+    this.#log = options.log.child({ cap: 'ingest', cameraId: camera.id, stream: stream.name })
+    this.#secrets = camera.credential === null ? [] : [camera.credential.password]
+    this.#audio = camera.audio ? 'copy' : 'off'
+    this.#stateSince = clock.wallNow()
+    this.#tickAt = clock.monoNow()
+  }
+
+  /** Ends when `signal` aborts and the last run is stored. `startDelayMs` spreads a fleet's first requests. */
+  async run(signal: AbortSignal, startDelayMs: number): Promise<void> {
+    const { clock, random, lane } = this.#options
+    if (lane.gapNow() === null) lane.noteNoFootage('starting')
+    void lane.recover().catch((error: unknown) => { this.#log.error({ err: error }, 'recovery of the last open slot failed') })
+    await clock.wait(startDelayMs, signal)
+    await supervise<RunEnd>({
+      clock, signal, random,
+      runOnce: runSignal => this.#runOnce(runSignal),
+      wasHealthy: end => end.recordedMs >= HEALTHY_MS,
+      delaysMs: end => end.reason === 'auth-refused' ? LADDERS.password : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual,
+      onEnd: (end, delayMs) => { this.#noteEnd(end, delayMs) },
+    })
+    this.#enter('stopped')
+    this.#lastEndReason = 'recorder-stopped'
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<RunEnd> {
+    this.#enter('connecting')
+    const { lane, clock } = this.#options
+    let url: string
+    try { url = await this.#findUrl(signal) } catch (error) {
+      if (!(error instanceof OnvifError)) throw error
+      lane.noteNoFootage(error.endReason)
+      return { reason: error.endReason, recordedMs: 0, soundNeedsTranscode: false, said: redact(error.message, this.#secrets) }
+    }
+    if (signal.aborted) return { reason: 'recorder-stopped', recordedMs: 0, soundNeedsTranscode: false, said: '' }
+    return await recordOnce({
+      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: this.#audio,
+      cameraClockOffsetMs: this.#clockOffsetMs, lane, clock, log: this.#log,
+      onTick: () => { this.#tickAt = clock.monoNow() },
+      onFragment: facts => { this.#noteFragment(facts) },
+    }, signal)
+  }
+
+  async #findUrl(signal: AbortSignal): Promise<string> {
+    const { stream: { source }, camera, clock } = this.#options
+    if (source.kind === 'url') return source.url
+    try {
+      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential, clock, signal }, source.profile)
+      this.#clockOffsetMs = found.clockOffset === null ? null : Math.round(found.clockOffset.offsetMs)
+      return found.uri
+    } catch (error) {
+      if (signal.aborted) return ''
+      throw error
+    }
+  }
+
+  #noteFragment(facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }): void {
+    const { clock } = this.#options
+    this.#rate.add(facts.at, facts.bytes, facts.frames, facts.durationMs)
+    this.#lastFrame = { endAt: facts.frameEndAt, arrivedAt: clock.monoNow() }
+    this.#tickAt = clock.monoNow()
+    if (this.#state === 'recording') return
+    this.#enter('recording')
+    if (this.#failures.count > 0) this.#log.info({ failures: this.#failures.count, outageSince: this.#failures.since }, 'recording again')
+    else this.#log.info('recording')
+    this.#failures = { count: 0, loggedAt: -Infinity, since: null }
+  }
+
+  #noteEnd(end: RunEnd, delayMs: number): void {
+    const { clock } = this.#options
+    this.#restarts++
+    this.#lastEndReason = end.reason
+    if (end.soundNeedsTranscode && this.#audio === 'copy') this.#audio = 'transcode'
+    this.#enter('waiting')
+    this.#failures.count++
+    this.#failures.since ??= clock.wallNow()
+    const now = clock.monoNow()
+    if (now - this.#failures.loggedAt < LOG_EVERY_MS) return
+    this.#failures.loggedAt = now
+    this.#log.warn({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs), failures: this.#failures.count, said: end.said }, 'run ended')
+  }
+
+  #enter(state: StreamState): void {
+    const { clock } = this.#options
+    this.#tickAt = clock.monoNow()
+    if (this.#state === state) return
+    this.#state = state
+    this.#stateSince = clock.wallNow()
+  }
+
+  facts(): StreamFacts {
+    const now = this.#options.clock.monoNow()
+    return {
+      state: this.#state, stateSince: this.#stateSince,
+      lastFrameAt: this.#lastFrame?.endAt ?? null, lastFrameAgeMs: this.#lastFrame === null ? null : now - this.#lastFrame.arrivedAt,
+      supervisorTickAgeMs: now - this.#tickAt, ...this.#rate.at(now), restarts: this.#restarts, lastEndReason: this.#lastEndReason,
+      cameraClockOffsetMs: this.#clockOffsetMs,
+    }
+  }
+}

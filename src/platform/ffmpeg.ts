@@ -1,0 +1,76 @@
+import path from 'node:path'
+import { Readable, type Writable } from 'node:stream'
+import type { ChildProcess } from 'node:child_process'
+import createCommand from 'fluent-ffmpeg'
+
+/** Options of one ffmpeg run. Nothing secret may stand in `inputOptions` or `outputOptions`: every user of the host can read them. */
+export interface FfmpegJob {
+  readonly inputFormat: string
+  readonly inputOptions: readonly (readonly [string, string] | readonly [string])[]
+  /** Goes to the child's stdin, which is its input. The place for a URL with a password. */
+  readonly inputText: string
+  readonly outputFormat: string
+  readonly outputOptions: readonly (readonly [string, string] | readonly [string])[]
+  /** Receives stdout; its backpressure reaches the child. */
+  readonly output: Writable
+}
+
+export interface FfmpegExit {
+  /** Null when it ended by signal or could not start. */
+  readonly code: number | null
+  /** The last lines of stderr, bounded; they may hold the URL: redact before showing. */
+  readonly stderrLines: readonly string[]
+}
+
+const CHILD = path.join(import.meta.dirname, '../../libexec/ffmpeg-child')
+const STDERR_LINES_KEPT = 40
+const STDERR_LINE_CHARS = 400
+
+type WithProcess = createCommand.FfmpegCommand & { ffmpegProc?: ChildProcess } // a field that the types lack
+
+/**
+ * Runs ffmpeg until it ends. `stop` asks it to finish what it holds, `kill` ends it at once. The only user of fluent-ffmpeg.
+ * Resolves when the child is really gone; never rejects.
+ */
+export function runFfmpeg(job: FfmpegJob, { stop, kill: killSignal }: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegExit> {
+  const { promise, resolve } = Promise.withResolvers<FfmpegExit>()
+  const stderrLines: string[] = []
+  let child: ChildProcess | undefined
+  let code: number | null = null
+  const finish = () => {
+    killSignal.removeEventListener('abort', kill)
+    stop.removeEventListener('abort', terminate)
+    resolve({ code, stderrLines })
+  }
+  // A kill before the child exists is ignored by the library and the child then starts anyway: hence also in `start`.
+  const kill = () => { child?.kill('SIGKILL') }
+  const terminate = () => { child?.kill('SIGTERM') }
+  const command: WithProcess = createCommand(Readable.from([job.inputText]), { stdoutLines: 1 })
+  command.setFfmpegPath(CHILD)
+  command.inputFormat(job.inputFormat)
+  for (const option of job.inputOptions) command.inputOptions(...option)
+  for (const option of job.outputOptions) command.outputOptions(...option)
+  command.format(job.outputFormat)
+  command.on('stderr', (line: string) => {
+    stderrLines.push(line.slice(0, STDERR_LINE_CHARS))
+    if (stderrLines.length > STDERR_LINES_KEPT) stderrLines.shift()
+  })
+  command.on('start', () => {
+    child = command.ffmpegProc
+    child?.once('exit', exitCode => { code = exitCode })
+    if (killSignal.aborted) kill()
+    else if (stop.aborted) terminate()
+  })
+  // Both come once, after exit and the end of stderr; what they say about success is decided by who asked.
+  command.once('end', finish)
+  command.once('error', (error: Error) => {
+    if (child === undefined) { stderrLines.push(error.message.slice(0, STDERR_LINE_CHARS)); finish() }
+    else if (child.exitCode !== null || child.signalCode !== null) finish()
+    else { child.once('exit', finish); kill() }
+  })
+  killSignal.addEventListener('abort', kill, { once: true })
+  stop.addEventListener('abort', terminate, { once: true })
+  command.output(job.output, { end: true })
+  command.run()
+  return promise
+}

@@ -1,0 +1,45 @@
+import type { MonoMs } from '../domain/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { SegmentKey } from './tables/segments.ts'
+
+export const LEASE_LAPSE_MS = 60_000 // a reader that is alive renews with every read
+
+const keyText = ({ volumeUuid, slot, generation }: SegmentKey): string => `${volumeUuid}/${slot}/${generation}`
+
+export interface Lease extends AsyncDisposable {
+  /** False when it lapsed: what is read from now on may belong to another generation. */
+  renew(): boolean
+}
+
+/** Who reads which slot generation; the guard keeps a leased one from reuse. In memory only: no reader survives the recorder. */
+export class LeaseTable {
+  readonly #clock: Clock
+  readonly #expiries = new Map<string, Map<symbol, MonoMs>>()
+  constructor(clock: Clock) { this.#clock = clock }
+
+  take(segment: SegmentKey): Lease {
+    const key = keyText(segment), holder = Symbol('lease')
+    const holders = this.#expiries.get(key) ?? new Map<symbol, MonoMs>()
+    this.#expiries.set(key, holders)
+    const extend = () => { holders.set(holder, (this.#clock.monoNow() + LEASE_LAPSE_MS) as MonoMs) }
+    extend()
+    return {
+      renew: () => {
+        if ((holders.get(holder) ?? 0) < this.#clock.monoNow()) return false
+        extend()
+        return true
+      },
+      [Symbol.asyncDispose]: async () => {
+        holders.delete(holder)
+        if (holders.size === 0) this.#expiries.delete(key)
+      },
+    }
+  }
+
+  isLeased(segment: SegmentKey): boolean {
+    const holders = this.#expiries.get(keyText(segment))
+    if (holders === undefined) return false
+    for (const expiry of holders.values()) if (expiry >= this.#clock.monoNow()) return true
+    return false
+  }
+}

@@ -1,0 +1,89 @@
+import { isoOf } from '../domain/index.ts'
+import type { VolumeFileSystem } from '../platform/file-system.ts'
+import type { Logger } from '../platform/logger.ts'
+import { parseFloorRule } from '../retention/index.ts'
+import type { OpenSlot, Ring } from './ring.ts'
+import { freeHeader } from './slot-format.ts'
+import { readSlot, type SlotFootage } from './slot-walk.ts'
+import { SlotWriter } from './slot-writer.ts'
+import type { segmentTable, SegmentRow } from './tables/segments.ts'
+import type { SlotRow, slotTable } from './tables/slots.ts'
+import type { Clock } from '../platform/clock.ts'
+import { slotPath, type Volume } from './volume.ts'
+import type { VolumeSet } from './volume-set.ts'
+
+export interface RecoveryOptions {
+  readonly ring: Ring
+  readonly fs: VolumeFileSystem
+  readonly slots: ReturnType<typeof slotTable>
+  readonly segments: ReturnType<typeof segmentTable>
+  readonly volumes: VolumeSet
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame of their new generation.
+ * A slot that cannot be zeroed is quarantined.
+ */
+export async function recoverPreparing(options: RecoveryOptions, volume: Volume): Promise<void> {
+  const { fs, slots, segments, volumes, clock, ring, log } = options
+  for (const row of slots.inState(volume.identity.uuid, 'preparing')) {
+    try {
+      const file = slotPath(volume, row.slot)
+      await fs.zeroRange(file, 0, volume.identity.slotSizeBytes, 'recover zero')
+      const handle = await fs.open(file, 'read-write', 'recover open')
+      try { await handle.datasync('recover zero sync') } finally { await handle.close() }
+      slots.move(row, { generation: row.generation, state: 'free' })
+      volumes.countMove(volume, 'preparing', 'free')
+      log.info({ volume: volume.identity.id, slot: row.slot }, 'unfinished slot zeroed again')
+    } catch (error) { ring.quarantine(volume, row, 'preparing', error) }
+    segments.end(row, clock.wallNow())
+  }
+}
+
+/**
+ * Brings back a slot that was open when the recorder died: keeps every record that holds, zeroes what is behind, and leaves it ready for the next.
+ * Null when there is nothing to go on with; the slot is then sealed or quarantined.
+ */
+export async function recoverOpen(options: RecoveryOptions, volume: Volume, segment: SegmentRow): Promise<OpenSlot | null> {
+  const { fs, ring, segments, clock, log } = options
+  const row: SlotRow = { volumeUuid: segment.volumeUuid, slot: segment.slot, generation: segment.generation, state: 'open' }
+  const file = slotPath(volume, segment.slot)
+  const { slotSizeBytes } = volume.identity
+  try {
+    const handle = await fs.open(file, 'read-write', 'recover open')
+    try {
+      const content = await readSlot(handle, slotSizeBytes)
+      const wrong = content.kind === 'damaged' ? content.why : content.kind === 'blank' ? 'it is blank' : belongsTo(content, segment)
+      if (content.kind !== 'footage' || wrong !== null) throw new RangeError(`slot is not what the catalogue says: ${wrong}`)
+      const writer = new SlotWriter({
+        file: handle, slot: row.slot, generation: row.generation, startAt: content.header.startAt, init: content.init, slotSizeBytes,
+        entries: content.entries, endByte: content.endByte,
+      })
+      const open: OpenSlot = { volume, row, writer, floor: parseFloorRule(content.header.floorRule) ?? ring.floor }
+      if (content.sealed !== null) { // died between the index on disk and the row: sealing again writes the same bytes
+        await ring.seal(open)
+        return null
+      }
+      await fs.zeroRange(file, content.endByte, slotSizeBytes - content.endByte, 'recover tail')
+      await handle.write(freeHeader(slotSizeBytes - content.endByte), content.endByte, 'recover free')
+      await handle.datasync('recover sync')
+      log.info({ camera: segment.cameraId, stream: segment.stream, slot: row.slot, records: content.entries.length, until: isoOf(writer.endAt) }, 'open slot recovered')
+      return open
+    } catch (error) {
+      await handle.close().catch(() => undefined) // the first failure is the one to tell
+      throw error
+    }
+  } catch (error) {
+    ring.quarantine(volume, row, 'open', error)
+    segments.end(segment, clock.wallNow())
+    return null
+  }
+}
+
+function belongsTo(content: SlotFootage, segment: SegmentRow): string | null {
+  const { header } = content
+  if (header.slot !== segment.slot || header.generation !== segment.generation) return `header says slot ${header.slot}, generation ${header.generation}`
+  return header.cameraUuid === segment.cameraUuid && header.stream === segment.stream ? null : 'header names another camera'
+}

@@ -1,0 +1,118 @@
+import { epochMs, type EpochMs } from '../domain/index.ts'
+import { BOX_HEADER_BYTES, MalformedMediaError, parseMovieFragment, readBoxHeader, type InitSegment, type VideoTrack } from '../media/index.ts'
+import type { VolumeFile } from '../platform/file-system.ts'
+import {
+  decodeRecord, decodeSlotStart, decodeTrailer, indexBytesOf, INDEX_TAIL_BYTES, mfraBytesOf, recordSizes, RECORD_HEAD_BYTES, sha256, SLOT_START_MAX_BYTES,
+  type IndexEntry, type RecordLabel, type SegmentIndex, type SlotHeader,
+} from './slot-format.ts'
+
+/** What a slot file says of itself. */
+export type SlotContent =
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'damaged', readonly why: string }
+  | SlotFootage
+
+export interface SlotFootage {
+  readonly kind: 'footage'
+  readonly header: SlotHeader
+  readonly init: InitSegment
+  readonly entries: readonly IndexEntry[]
+  /** Where the next record would stand. */
+  readonly endByte: number
+  /** Null while open. */
+  readonly sealed: SegmentIndex | null
+}
+
+const LAST_BYTES = 16
+
+/** Reads a slot: by its index when it is sealed, else by walking. Reads only; safe beside a recorder that writes to it. */
+export async function readSlot(file: VolumeFile, slotSizeBytes: number): Promise<SlotContent> {
+  const head = Buffer.alloc(Math.min(SLOT_START_MAX_BYTES, slotSizeBytes))
+  const got = await file.read(head, 0, 'read slot start')
+  const start = decodeSlotStart(head.subarray(0, got))
+  if (start.kind !== 'slot') return start
+  const { header, init, dataAt } = start
+  const sealed = await readTrailer(file, slotSizeBytes)
+  if (sealed !== null && sealed.slot === header.slot && sealed.generation === header.generation) {
+    const last = sealed.entries.at(-1)
+    return { kind: 'footage', header, init, entries: sealed.entries, endByte: last === undefined ? dataAt : last.at + last.sizeBytes, sealed }
+  }
+  return { kind: 'footage', header, init, ...await walkRecords(file, { header, video: init.video, dataAt, slotSizeBytes }), sealed: null }
+}
+
+async function readTrailer(file: VolumeFile, slotSizeBytes: number): Promise<SegmentIndex | null> {
+  const last = Buffer.alloc(LAST_BYTES)
+  if (await file.read(last, slotSizeBytes - LAST_BYTES, 'read slot end') < LAST_BYTES) return null
+  const mfraBytes = mfraBytesOf(last)
+  if (mfraBytes === null || mfraBytes > slotSizeBytes / 2) return null
+  const tail = Buffer.alloc(INDEX_TAIL_BYTES)
+  await file.read(tail, slotSizeBytes - mfraBytes - INDEX_TAIL_BYTES, 'read slot index tail')
+  const indexBytes = indexBytesOf(tail)
+  if (indexBytes + mfraBytes > slotSizeBytes) return null
+  const index = Buffer.alloc(indexBytes)
+  await file.read(index, slotSizeBytes - mfraBytes - indexBytes, 'read slot index')
+  return decodeTrailer(index)
+}
+
+/** A slot of tiny fragments ends here, so that its index stays near 2 MiB. */
+export const MAX_RECORDS_PER_SLOT = 32_768
+
+export interface WalkOptions { readonly header: SlotHeader, readonly video: VideoTrack, readonly dataAt: number, readonly slotSizeBytes: number }
+
+/**
+ * The records of one generation, from `dataAt` on, up to the first that does not hold [INV-3]: slot, generation and sequence as expected, a run not
+ * older than the one before, and a CRC-32 over every byte. What lies behind it is never looked at.
+ */
+export async function walkRecords(file: VolumeFile, { header, video, dataAt, slotSizeBytes }: WalkOptions): Promise<{ entries: IndexEntry[], endByte: number }> {
+  const entries: IndexEntry[] = []
+  let at = dataAt
+  let runBefore = 0
+  while (entries.length < MAX_RECORDS_PER_SLOT) {
+    const record = await readRecord(file, at, slotSizeBytes)
+    const label = record && decodeRecord(record)
+    if (!record || !label) break
+    if (label.slot !== header.slot || label.generation !== header.generation || label.sequence !== entries.length || label.runId < runBefore) break
+    const entry = indexEntryOf(record, at, label, video)
+    if (entry === null) break
+    entries.push(entry)
+    runBefore = label.runId
+    at += record.length
+  }
+  return { entries, endByte: at }
+}
+
+async function readRecord(file: VolumeFile, at: number, slotSizeBytes: number): Promise<Buffer | null> {
+  const head = Buffer.alloc(RECORD_HEAD_BYTES + BOX_HEADER_BYTES)
+  if (at + head.length > slotSizeBytes || await file.read(head, at, 'read record head') < head.length) return null
+  const sizes = recordSizes(head)
+  if (sizes === null) return null
+  const mdatAt = at + RECORD_HEAD_BYTES + sizes.moofBytes
+  const mdatHead = Buffer.alloc(BOX_HEADER_BYTES)
+  if (mdatAt + BOX_HEADER_BYTES > slotSizeBytes || await file.read(mdatHead, mdatAt, 'read record data head') < BOX_HEADER_BYTES) return null
+  const mdat = readBoxHeader(mdatHead, 0)
+  if (mdat?.type !== 'mdat' || mdat.sizeBytes < BOX_HEADER_BYTES || mdatAt + mdat.sizeBytes > slotSizeBytes) return null
+  const record = Buffer.allocUnsafe(mdatAt + mdat.sizeBytes - at)
+  return await file.read(record, at, 'read record') < record.length ? null : record
+}
+
+/** Index facts of a record whose CRC holds. Null when its media does not parse, which only a forged record can do. */
+export function indexEntryOf(record: Buffer, at: number, label: RecordLabel, video: VideoTrack): IndexEntry | null {
+  try {
+    const track = parseMovieFragment(record.subarray(RECORD_HEAD_BYTES), record.length - RECORD_HEAD_BYTES).find(each => each.trackId === video.trackId)
+    return {
+      at, sizeBytes: record.length, startAt: label.startAt, runId: label.runId, decodeTimeTicks: label.decodeTimeTicks,
+      durationMs: track === undefined ? 0 : Math.round(track.durationTicks * 1000 / video.timescale),
+      startsWithKey: track?.samples[0]?.isKey === true, sha256: sha256(record),
+    }
+  } catch (error) {
+    if (error instanceof MalformedMediaError) return null
+    throw error
+  }
+}
+
+/** End of the newest frame among `entries`; null when there is none. */
+export function endOfFootage(entries: readonly IndexEntry[]): EpochMs | null {
+  let end: number | null = null
+  for (const entry of entries) end = Math.max(end ?? -Infinity, entry.startAt + entry.durationMs)
+  return end === null ? null : epochMs(end)
+}

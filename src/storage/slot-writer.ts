@@ -1,0 +1,147 @@
+import { epochMs, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
+import { patchSequenceNumber, type Fragment, type InitSegment } from '../media/index.ts'
+import type { VolumeFile } from '../platform/file-system.ts'
+import { merkleRoot } from './merkle.ts'
+import {
+  encodeTrailer, freeHeader, FREE_HEADER_BYTES, RECORD_HEAD_BYTES, sha256, trailerBytes, writeRecordHead, type IndexEntry, type RecordLabel,
+} from './slot-format.ts'
+import { endOfFootage, MAX_RECORDS_PER_SLOT } from './slot-walk.ts'
+
+/** A fragment with what the recorder knows of it; its `tfdt` already holds absolute time. */
+export interface TimedFragment {
+  readonly fragment: Fragment
+  readonly runId: RunId
+  /** Wall time of the first frame. */
+  readonly startAt: EpochMs
+  readonly durationMs: number
+  readonly decodeTimeTicks: bigint
+  readonly startsWithKey: boolean
+  readonly cameraClockOffsetMs: number | null
+}
+
+/** Room that a fragment's buffer must have before its `moof` and behind its `mdat`. */
+export const FRAGMENT_ROOM = { headRoomBytes: RECORD_HEAD_BYTES, tailRoomBytes: FREE_HEADER_BYTES }
+
+export interface SealFacts { readonly endAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer }
+
+/**
+ * Appends records to one open slot. One caller appends at a time; `sync` may run beside it.
+ * After any failure the slot is spent [INV-4]: `failure` is set and nothing more is written.
+ */
+export class SlotWriter {
+  readonly slot: SlotNumber
+  readonly generation: Generation
+  readonly startAt: EpochMs
+  readonly init: InitSegment
+  readonly #file: VolumeFile
+  readonly #slotSizeBytes: number
+  readonly #entries: IndexEntry[]
+  #endByte: number
+  #syncedRecords: number
+  #failure: unknown = null
+  #largestGopBytes = 0
+  #gopBytes = 0
+
+  constructor(options: {
+    file: VolumeFile, slot: SlotNumber, generation: Generation, startAt: EpochMs, init: InitSegment, slotSizeBytes: number
+    entries?: readonly IndexEntry[], endByte: number
+  }) {
+    this.#file = options.file
+    this.slot = options.slot
+    this.generation = options.generation
+    this.startAt = options.startAt
+    this.init = options.init
+    this.#slotSizeBytes = options.slotSizeBytes
+    this.#entries = [...options.entries ?? []]
+    this.#endByte = options.endByte
+    this.#syncedRecords = this.#entries.length
+  }
+
+  get records(): number { return this.#entries.length }
+  get isDirty(): boolean { return this.#failure === null && this.#syncedRecords < this.#entries.length }
+  get failure(): unknown { return this.#failure }
+  get endAt(): EpochMs { return endOfFootage(this.#entries.slice(-1)) ?? this.startAt }
+
+  /** False: the slot is full for this fragment, or a key frame begins that had better stand at the start of the next slot. */
+  takes({ fragment, startsWithKey }: TimedFragment): boolean {
+    const recordBytes = fragment.endAt - fragment.moofAt + RECORD_HEAD_BYTES
+    if (!this.#fits(recordBytes)) return false
+    return !startsWithKey || this.#entries.length === 0 || this.#fits(Math.max(recordBytes, Math.ceil(this.#largestGopBytes * 1.25)))
+  }
+
+  #fits(bytes: number): boolean {
+    const records = this.#entries.length + Math.max(1, Math.ceil(bytes / 65536))
+    return records <= MAX_RECORDS_PER_SLOT && this.#endByte + bytes + trailerBytes(records) <= this.#slotSizeBytes
+  }
+
+  /**
+   * Body and following `free` header first, the record's first 8 bytes last: a reader alongside meets whole boxes only. Not yet synced on return.
+   * Takes `fragment.buffer` over.
+   */
+  async append(timed: TimedFragment): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    const { fragment } = timed
+    const recordAt = fragment.moofAt - RECORD_HEAD_BYTES
+    const record = fragment.buffer.subarray(recordAt, fragment.endAt)
+    patchSequenceNumber(fragment.buffer, fragment.moofAt, fragment.moofBytes, this.#entries.length + 1)
+    const label: RecordLabel = {
+      slot: this.slot, generation: this.generation, sequence: this.#entries.length, runId: timed.runId, startAt: timed.startAt,
+      decodeTimeTicks: timed.decodeTimeTicks, videoTrackId: this.init.video.trackId, cameraClockOffsetMs: timed.cameraClockOffsetMs,
+    }
+    writeRecordHead(fragment.buffer, recordAt, fragment.endAt, label)
+    freeHeader(this.#slotSizeBytes - this.#endByte - record.length).copy(fragment.buffer, fragment.endAt)
+    const entry: IndexEntry = {
+      at: this.#endByte, sizeBytes: record.length, startAt: timed.startAt, durationMs: timed.durationMs, runId: timed.runId,
+      startsWithKey: timed.startsWithKey, decodeTimeTicks: timed.decodeTimeTicks, sha256: sha256(record),
+    }
+    const withFree = fragment.buffer.subarray(recordAt, fragment.endAt + FREE_HEADER_BYTES)
+    await this.#guarded(async () => {
+      await this.#file.write(withFree.subarray(FREE_HEADER_BYTES), this.#endByte + FREE_HEADER_BYTES, 'append body')
+      await this.#file.write(withFree.subarray(0, FREE_HEADER_BYTES), this.#endByte, 'append head')
+    })
+    this.#entries.push(entry)
+    this.#endByte += record.length
+    this.#gopBytes = timed.startsWithKey ? record.length : this.#gopBytes + record.length
+    this.#largestGopBytes = Math.max(this.#largestGopBytes, this.#gopBytes)
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try { await work() } catch (error) {
+      this.#failure ??= error
+      throw error
+    }
+  }
+
+  /** On return every record appended before the call is on the medium. */
+  async sync(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    const records = this.#entries.length
+    await this.#guarded(() => this.#file.datasync('append sync'))
+    this.#syncedRecords = Math.max(this.#syncedRecords, records)
+  }
+
+  /**
+   * Writes index and `mfra` at the end, then shortens `free` up to them. Repeating it after a crash gives the same bytes.
+   * With a failure behind it only what was synced counts, and nothing is written.
+   */
+  async seal(keepUntilOf: (endAt: EpochMs) => EpochMs): Promise<SealFacts> {
+    const entries = this.#failure === null ? this.#entries : this.#entries.slice(0, this.#syncedRecords)
+    const last = entries.at(-1)
+    const usedBytes = last === undefined ? 0 : last.at + last.sizeBytes
+    const endAt = endOfFootage(entries) ?? this.startAt
+    const facts: SealFacts = { endAt: epochMs(Math.max(endAt, this.startAt)), keepUntil: keepUntilOf(endAt), records: entries.length, usedBytes, merkleRoot: merkleRoot(entries.map(entry => entry.sha256)) }
+    if (this.#failure === null) {
+      const trailer = encodeTrailer({ slot: this.slot, generation: this.generation, entries, endAt: facts.endAt, keepUntil: facts.keepUntil, merkleRoot: facts.merkleRoot }, this.init.video.trackId)
+      const trailerAt = this.#slotSizeBytes - trailer.length
+      await this.#guarded(async () => {
+        await this.#file.write(trailer, trailerAt, 'seal trailer')
+        await this.#file.datasync('seal trailer sync')
+        await this.#file.write(freeHeader(trailerAt - this.#endByte), this.#endByte, 'seal free')
+        await this.#file.datasync('seal free sync')
+      })
+    }
+    return facts
+  }
+
+  async close(): Promise<void> { await this.#file.close() }
+}

@@ -1,0 +1,190 @@
+import type { CameraId, CameraUuid, EpochMs, GapCause, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import type { VolumeFileSystem } from '../platform/file-system.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { FloorRule } from '../retention/index.ts'
+import { openCatalogue, type Catalogue } from './catalogue.ts'
+import { LeaseTable } from './leases.ts'
+import { recoverOpen, recoverPreparing, type RecoveryOptions } from './recovery.ts'
+import { Ring, type OpenSlot } from './ring.ts'
+import { SegmentGoneError, SegmentReader } from './segment-reader.ts'
+import { StreamLane } from './stream-lane.ts'
+import { runSyncLoop } from './sync-loop.ts'
+import { cameraTable } from './tables/cameras.ts'
+import { runTable } from './tables/runs.ts'
+import { segmentTable, type SegmentRow } from './tables/segments.ts'
+import { slotTable } from './tables/slots.ts'
+import { TrustedTime } from './trusted-time.ts'
+import { VolumeSet, type VolumeStatus } from './volume-set.ts'
+import type { Volume } from './volume.ts'
+
+export interface StorageOptions {
+  readonly stateDir: string
+  readonly volumes: readonly { readonly id: VolumeId, readonly path: string }[]
+  readonly floor: FloorRule
+  readonly fs: VolumeFileSystem
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const VOLUME_RECHECK_MS = 10_000
+
+/** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
+export class Storage implements AsyncDisposable {
+  readonly #options: StorageOptions
+  readonly #catalogue: Catalogue
+  readonly #tables
+  readonly #volumes: VolumeSet
+  readonly #leases: LeaseTable
+  readonly #ring: Ring
+  readonly #lanes = new Map<string, StreamLane>()
+  readonly #unsealed = new Map<string, { volume: Volume, segment: SegmentRow }[]>()
+  readonly #stop = new AbortController()
+  readonly #loops: Promise<void>[] = []
+
+  private constructor(options: StorageOptions, catalogue: Catalogue) {
+    this.#options = options
+    this.#catalogue = catalogue
+    const { db } = catalogue
+    this.#tables = { cameras: cameraTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
+    this.#volumes = new VolumeSet({ configured: options.volumes, fs: options.fs, slots: this.#tables.slots, clock: options.clock, log: options.log })
+    this.#leases = new LeaseTable(options.clock)
+    this.#ring = new Ring({ ...options, catalogue, ...this.#tables, volumes: this.#volumes, leases: this.#leases, trustedTime: new TrustedTime(options.clock) })
+  }
+
+  /** Opens the catalogue and the volumes. Does not wait for open slots to be recovered: lanes do that when they are first used. */
+  static async open(options: StorageOptions): Promise<Storage> {
+    const storage = new Storage(options, openCatalogue(options.stateDir, options.clock.wallNow()))
+    await storage.#takeIntoUse()
+    const { signal } = storage.#stop
+    storage.#loops.push(
+      runSyncLoop({ clock: options.clock, volumes: storage.#volumes, openSlots: () => storage.#openSlots() }, signal),
+      storage.#recheckVolumes(signal),
+    )
+    return storage
+  }
+
+  async #recheckVolumes(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.wait(VOLUME_RECHECK_MS, signal)
+      if (!signal.aborted) await this.#takeIntoUse().catch((error: unknown) => { this.#options.log.error({ err: error }, 'volume check failed') })
+    }
+  }
+
+  async #takeIntoUse(): Promise<void> {
+    for (const volume of await this.#volumes.refresh()) {
+      await recoverPreparing(this.#recovery(), volume)
+      for (const segment of this.#tables.segments.unsealed(volume.identity.uuid)) {
+        const key = laneKey(segment.cameraUuid, segment.stream)
+        const waiting = this.#unsealed.get(key) ?? []
+        waiting.push({ volume, segment })
+        this.#unsealed.set(key, waiting)
+      }
+      await this.#sealLateComers()
+    }
+  }
+
+  /** A volume that came back after its streams went on elsewhere: what was open on it is history now. */
+  async #sealLateComers(): Promise<void> {
+    for (const [key, [first]] of [...this.#unsealed]) {
+      if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
+      const open = await this.#recoverLane(first.segment.cameraUuid, first.segment.stream)
+      if (open !== null) await this.#ring.seal(open)
+    }
+  }
+
+  #recovery(): RecoveryOptions { return { ...this.#options, ...this.#tables, ring: this.#ring, volumes: this.#volumes } }
+
+  /** The lane of a stream; the camera's uuid is minted at first use. Recovery starts at once, in the background. */
+  lane(camera: CameraId, stream: StreamName): StreamLane {
+    const { clock, log } = this.#options
+    const cameraUuid = this.#tables.cameras.ensure(camera, clock.wallNow())
+    const key = laneKey(cameraUuid, stream)
+    const known = this.#lanes.get(key)
+    if (known !== undefined) return known
+    const lane = new StreamLane({
+      cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, clock, log,
+      recovered: () => this.#recoverLane(cameraUuid, stream),
+    })
+    this.#lanes.set(key, lane)
+    return lane
+  }
+
+  /** Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest slot are sealed. */
+  async #recoverLane(cameraUuid: CameraUuid, stream: StreamName): Promise<OpenSlot | null> {
+    const { runs, segments } = this.#tables
+    const key = laneKey(cameraUuid, stream)
+    const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
+    this.#unsealed.delete(key)
+    let newest: OpenSlot | null = null
+    for (const { volume, segment } of waiting) {
+      const open = await recoverOpen(this.#recovery(), volume, segment)
+      if (open === null) continue
+      if (newest !== null) await this.#ring.seal(newest)
+      newest = open
+    }
+    const lastFrameEnd = newest?.writer.endAt ?? segments.newestFrameOfStream(cameraUuid, stream)
+    for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
+      const endAt = lastFrameEnd ?? run.startAt
+      runs.end(run.id, endAt, 'recorder-killed')
+      runs.openGap(run, endAt, 'recorder-killed', this.#options.clock.wallNow())
+    }
+    return newest
+  }
+
+  /** Cameras that are no longer configured: their open slots are sealed; the id may come back as another camera. */
+  async retireAllBut(ids: ReadonlySet<CameraId>): Promise<void> {
+    this.#tables.cameras.retireAllBut(ids, this.#options.clock.wallNow())
+    const live = new Set(this.#lanes.keys())
+    for (const [key, [first]] of [...this.#unsealed]) {
+      if (live.has(key) || first === undefined) continue
+      const { segment } = first
+      const open = await this.#recoverLane(segment.cameraUuid, segment.stream)
+      if (open !== null) await this.#ring.seal(open)
+    }
+  }
+
+  /** Segments of a stream that overlap the range, oldest first; the newest may still grow. */
+  segmentsIn(camera: CameraId, stream: StreamName, range: TimeRange): SegmentRow[] {
+    const { cameras, segments } = this.#tables
+    return segments.inRange(cameras.ensure(camera, this.#options.clock.wallNow()), stream, range)
+  }
+
+  /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
+  async openReader(segment: SegmentRow): Promise<SegmentReader> {
+    const volume = this.#volumes.byUuid(segment.volumeUuid)
+    if (volume === null) throw new SegmentGoneError('its volume is not in use')
+    return SegmentReader.open(this.#options.fs, volume, segment, this.#leases)
+  }
+
+  volumeStatus(): (VolumeStatus & { oldestFrameAt: EpochMs | null })[] {
+    return this.#volumes.status().map(status => ({ ...status, oldestFrameAt: this.#volumes.oldestFrameAt(status.id, uuid => this.#tables.segments.oldestFrameOfVolume(uuid)) }))
+  }
+  gapNow(camera: CameraId, stream: StreamName): { startAt: EpochMs, cause: GapCause } | null { return this.lane(camera, stream).gapNow() }
+
+  /** The last answer of the catalogue: recording needs it at every slot. */
+  catalogueStatus(): { state: 'ok' | 'failed', detail: string } {
+    try {
+      this.#catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
+      return { state: 'ok', detail: '' }
+    } catch (error) { return { state: 'failed', detail: (error as Error).message } }
+  }
+
+  oldestFrameAt(camera: CameraId, stream: StreamName): EpochMs | null {
+    return this.#tables.segments.oldestFrameOfStream(this.#tables.cameras.ensure(camera, this.#options.clock.wallNow()), stream)
+  }
+
+  *#openSlots(): Generator<OpenSlot> {
+    for (const lane of this.#lanes.values()) if (lane.openSlot !== null) yield lane.openSlot
+  }
+
+  /** Seals every open slot and closes the catalogue. Ingest must have stopped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#loops)
+    await Promise.all([...this.#lanes.values()].map(lane => lane.close()))
+    this.#catalogue.close()
+  }
+}
+
+const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `${cameraUuid}/${stream}`

@@ -1,0 +1,125 @@
+import type { CameraId, CameraUuid, EpochMs, GapCause, RunEndReason, RunId, StreamName } from '../domain/index.ts'
+import type { InitSegment } from '../media/index.ts'
+import { StorageError } from '../platform/file-system.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { slotInit, type OpenSlot, type Ring } from './ring.ts'
+import type { TimedFragment } from './slot-writer.ts'
+import type { runTable } from './tables/runs.ts'
+
+/** A hole up to one frame long at 10 frames a second is the camera's rhythm, not lost time. */
+const TRIVIAL_GAP_MS = 100
+
+export interface StreamLaneOptions {
+  readonly cameraId: CameraId
+  readonly cameraUuid: CameraUuid
+  readonly stream: StreamName
+  readonly ring: Ring
+  readonly runs: ReturnType<typeof runTable>
+  readonly clock: Clock
+  readonly log: Logger
+  /** The slot that was open when the recorder last ended, once it is recovered. */
+  readonly recovered: () => Promise<OpenSlot | null>
+}
+
+/** All that one stream writes: its runs one after another, the slots they fill, the gaps between. Lives as long as the recorder. */
+export class StreamLane {
+  readonly #options: StreamLaneOptions
+  #open: OpenSlot | null = null
+  #isRecovered = false
+  #recovering: Promise<void> | null = null
+  #runId: RunId | null = null
+  #init: InitSegment | null = null
+  readonly #sealing = new Set<Promise<void>>()
+
+  constructor(options: StreamLaneOptions) { this.#options = options }
+
+  /** The slot that is being written, for the sync loop. */
+  get openSlot(): OpenSlot | null { return this.#open }
+
+  /** Ready to append: the slot of the time before was recovered. Idempotent. */
+  recover(): Promise<void> {
+    this.#recovering ??= (async () => {
+      this.#open = await this.#options.recovered()
+      this.#isRecovered = true
+    })()
+    return this.#recovering
+  }
+  get isRecovered(): boolean { return this.#isRecovered }
+
+  /** A run begins with its first frame. Goes on in the open slot when a player would not notice; ends the gap that lasted. */
+  async beginRun(init: InitSegment, startAt: EpochMs): Promise<RunId> {
+    const { runs, cameraUuid, stream } = this.#options
+    await this.recover()
+    if (this.#open !== null && !continues(this.#open, init, startAt)) this.#sealInBackground()
+    this.#init = init
+    this.#runId = runs.begin({ cameraUuid, stream }, init.video, startAt)
+    runs.closeGap({ cameraUuid, stream }, startAt, TRIVIAL_GAP_MS)
+    return this.#runId
+  }
+
+  /**
+   * Appends to the open slot or to the next. A slot that fails is given up and the fragment written to another one, once.
+   * Throws RingFullError, NoVolumeError, StorageError.
+   */
+  async append(timed: TimedFragment): Promise<void> {
+    try { await this.#appendOnce(timed) }
+    catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      this.#sealInBackground()
+      await this.#appendOnce(timed)
+    }
+  }
+
+  async #appendOnce(timed: TimedFragment): Promise<void> {
+    if (this.#open !== null && (this.#open.writer.failure !== null || !this.#open.writer.takes(timed))) this.#sealInBackground()
+    this.#open ??= await this.#options.ring.open(this.#options, this.#init!, timed.startAt)
+    await this.#open.writer.append(timed)
+  }
+
+  /** The run is over and the gap begins: at the end of its last frame, for this reason. */
+  endRun(reason: RunEndReason, endAt: EpochMs): void {
+    const { runs, cameraUuid, stream, clock } = this.#options
+    if (this.#runId === null) return
+    runs.end(this.#runId, endAt, reason)
+    runs.openGap({ cameraUuid, stream }, endAt, reason, clock.wallNow())
+    this.#runId = null
+  }
+
+  /** A try that brought no frame: begins a gap now unless one lasts already, and notes the cause. */
+  noteNoFootage(cause: GapCause): void {
+    const { runs, cameraUuid, stream, clock } = this.#options
+    const now = clock.wallNow()
+    runs.openGap({ cameraUuid, stream }, now, cause, now)
+  }
+  /** Lost time inside a run that goes on. */
+  noteHole(startAt: EpochMs, endAt: EpochMs): void {
+    const { runs, cameraUuid, stream, clock } = this.#options
+    runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', clock.wallNow())
+  }
+  gapNow(): { startAt: EpochMs, cause: GapCause } | null { return this.#options.runs.gapNow(this.#options) }
+
+  #sealInBackground(): void {
+    const open = this.#open
+    if (open === null) return
+    this.#open = null
+    const done: Promise<void> = this.#options.ring.seal(open)
+      .catch((error: unknown) => { this.#options.log.error({ err: error, slot: open.row.slot }, 'sealing failed; recovery will repeat it') })
+      .finally(() => { this.#sealing.delete(done) })
+    this.#sealing.add(done)
+  }
+
+  /** Seals what is open and waits until everything is. */
+  async close(): Promise<void> {
+    if (this.#recovering !== null) await this.#recovering
+    this.#sealInBackground()
+    await Promise.all(this.#sealing)
+  }
+}
+
+/** True when the new run can go on in the open slot: same parameter sets to the byte, and time moves forward. */
+function continues({ writer }: OpenSlot, init: InitSegment, startAt: EpochMs): boolean {
+  if (writer.failure !== null || startAt < writer.endAt) return false
+  const candidate = slotInit(init, writer.startAt)
+  return candidate.ftyp.equals(writer.init.ftyp) && candidate.moov.equals(writer.init.moov)
+}

@@ -1,0 +1,134 @@
+import { isoOf, slotNumber, type EpochMs, type MonoMs, type VolumeId } from '../domain/index.ts'
+import type { VolumeFileSystem } from '../platform/file-system.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Clock } from '../platform/clock.ts'
+import { decodeSlotStart } from './slot-format.ts'
+import { checkVolume, slotPath, type Volume, type VolumeRefusal } from './volume.ts'
+import type { SlotState, slotTable } from './tables/slots.ts'
+
+/** A configured volume as it is now. Counts follow the catalogue and are kept in memory: a million rows are not counted each second. */
+export interface VolumeStatus {
+  readonly id: VolumeId
+  readonly state: 'ok' | VolumeRefusal | 'failed'
+  readonly detail: string
+  readonly slots: Readonly<Record<SlotState, number>>
+  readonly lastSyncMs: number
+  readonly worstSyncMs: number
+  readonly errors: number
+}
+
+interface Entry {
+  readonly id: VolumeId
+  readonly path: string
+  volume: Volume | null
+  state: VolumeStatus['state']
+  detail: string
+  slots: Record<SlotState, number>
+  lastSyncMs: number
+  syncs: { at: MonoMs, durationMs: number }[]
+  errors: number
+}
+
+const NO_SLOTS: Record<SlotState, number> = { free: 0, preparing: 0, open: 0, sealed: 0, quarantined: 0 }
+const SYNC_MEMORY_MS = 60_000 // long enough to see a disk that stutters, short enough to forget one that was busy once
+const FAILURES_UNTIL_OUT = 3 // faults of single slots in a row, without one good sync between
+
+export interface VolumeSetOptions {
+  readonly configured: readonly { readonly id: VolumeId, readonly path: string }[]
+  readonly fs: VolumeFileSystem
+  readonly slots: ReturnType<typeof slotTable>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Which of the configured volumes can be recorded to. A refused one is looked at again now and then and never recreated. */
+export class VolumeSet {
+  readonly #options: VolumeSetOptions
+  readonly #entries: Entry[]
+
+  constructor(options: VolumeSetOptions) {
+    this.#options = options
+    this.#entries = options.configured.map(({ id, path }) => ({
+      id, path, volume: null, state: 'missing', detail: '', slots: { ...NO_SLOTS }, lastSyncMs: 0, syncs: [], errors: 0,
+    }))
+  }
+
+  /** Checks every volume that is not in use. Returns those that came into use with this call. */
+  async refresh(): Promise<Volume[]> {
+    const came: Volume[] = []
+    for (const entry of this.#entries) {
+      if (entry.volume !== null || entry.state === 'failed') continue
+      const check = await checkVolume(this.#options.fs, entry.path, entry.id)
+      const refusal = check.kind === 'refused' ? check : await this.#register(check.volume)
+      if (refusal !== null) {
+        if (entry.state !== refusal.state || entry.detail !== refusal.detail) this.#options.log.error({ volume: entry.id, state: refusal.state, detail: refusal.detail }, 'volume refused')
+        entry.state = refusal.state
+        entry.detail = refusal.detail
+      } else if (check.kind === 'ok') {
+        Object.assign(entry, { volume: check.volume, state: 'ok', detail: '', slots: this.#options.slots.counts(check.volume.identity.uuid) })
+        this.#options.log.info({ volume: entry.id, slots: check.volume.identity.slotCount }, 'volume in use')
+        came.push(check.volume)
+      }
+    }
+    return came
+  }
+
+  /** Enters a volume that the catalogue does not know, if it is really unused: footage without rows would be overwritten. */
+  async #register(volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
+    const { slots, fs, clock } = this.#options
+    const { uuid, id, slotSizeBytes, slotCount, createdAt } = volume.identity
+    if (slots.knowsVolume(uuid)) return null
+    const start = Buffer.alloc(4096)
+    for (let slot = 0; slot < slotCount; slot++) {
+      const file = await fs.open(slotPath(volume, slotNumber(slot)), 'read', 'register slot')
+      try { await file.read(start, 0, 'register slot') } finally { await file.close() }
+      if (decodeSlotStart(start).kind !== 'blank') {
+        return { state: 'foreign', detail: `it holds footage (made ${createdAt}) that this catalogue does not know; run \`custos rebuild\`. Nothing was changed.` }
+      }
+    }
+    slots.registerVolume({ uuid, id, slotSizeBytes, slotCount, now: clock.wallNow() })
+    this.#options.log.info({ volume: id, at: isoOf(clock.wallNow()) }, 'volume registered')
+    return null
+  }
+
+  usable(): Volume[] { return this.#entries.flatMap(entry => entry.volume !== null && entry.state === 'ok' ? [entry.volume] : []) }
+  byUuid(uuid: string): Volume | null { return this.#entries.find(entry => entry.volume?.identity.uuid === uuid)?.volume ?? null }
+  #of(volume: Volume): Entry { return this.#entries.find(entry => entry.volume?.identity.uuid === volume.identity.uuid)! }
+
+  countMove(volume: Volume, from: SlotState, to: SlotState): void {
+    const { slots } = this.#of(volume)
+    slots[from]--
+    slots[to]++
+  }
+  freeShare(volume: Volume): number { return this.#of(volume).slots.free / volume.identity.slotCount }
+
+  noteSync(volume: Volume, durationMs: number): void {
+    const entry = this.#of(volume)
+    entry.lastSyncMs = durationMs
+    const at = this.#options.clock.monoNow()
+    entry.syncs.push({ at, durationMs })
+    while (entry.syncs[0]!.at < at - SYNC_MEMORY_MS) entry.syncs.shift()
+    if (entry.state === 'ok') entry.errors = 0
+  }
+  /** A fault of one slot. Several in a row without a good sync take the volume out until a person looked at it. */
+  noteFault(volume: Volume, detail: string): void {
+    const entry = this.#of(volume)
+    entry.errors++
+    entry.detail = detail
+    if (entry.errors >= FAILURES_UNTIL_OUT && entry.state === 'ok') {
+      entry.state = 'failed'
+      this.#options.log.error({ volume: entry.id, detail }, 'volume taken out')
+    }
+  }
+
+  status(): VolumeStatus[] {
+    return this.#entries.map(entry => ({
+      id: entry.id, state: entry.state, detail: entry.detail, slots: { ...entry.slots }, lastSyncMs: entry.lastSyncMs,
+      worstSyncMs: entry.syncs.reduce((worst, { durationMs }) => Math.max(worst, durationMs), 0), errors: entry.errors,
+    }))
+  }
+  oldestFrameAt(id: VolumeId, ask: (uuid: Volume['identity']['uuid']) => EpochMs | null): EpochMs | null {
+    const volume = this.#entries.find(entry => entry.id === id)?.volume
+    return volume == null ? null : ask(volume.identity.uuid)
+  }
+}

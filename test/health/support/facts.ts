@@ -1,0 +1,30 @@
+import { cameraId, epochMs, streamName, volumeId } from '../../../src/domain/index.ts'
+import type { FloorView, RecorderFacts, StreamView, VolumeView } from '../../../src/health/index.ts'
+
+export const at = (iso: string) => epochMs(Date.parse(iso))
+
+export const stream = (id: string, change: Partial<StreamView> = {}): StreamView => ({
+  cameraId: cameraId(id), stream: streamName('main'), state: 'recording', stateSince: at('2026-11-22T07:00:00.000Z'),
+  lastFrameAt: at('2026-11-22T07:59:59.500Z'), lastFrameAgeMs: 500, supervisorTickAgeMs: 200, bitrateBps: 4_000_000, fps: 15,
+  oldestFrameAt: at('2026-10-10T00:00:00.000Z'), restarts: 0, lastEndReason: null, openGapSince: null, openGapCause: null,
+  cameraClockOffsetMs: null, ...change,
+})
+
+/** A stream that is down and waits to try again. */
+export const down = (id: string, change: Partial<StreamView> = {}): StreamView =>
+  stream(id, { state: 'waiting', lastEndReason: 'unreachable', lastFrameAt: null, lastFrameAgeMs: null, bitrateBps: 0, fps: 0, ...change })
+
+export const volume = (id: string, change: Partial<VolumeView> = {}): VolumeView => ({
+  id: volumeId(id), state: 'ok', detail: 'ok', slots: { total: 1000, free: 0, open: 4, sealed: 996, held: 10, quarantined: 0 },
+  oldestFrameAt: at('2026-10-10T00:00:00.000Z'), syncMs: { last: 12, worst: 40 }, errors: 0, ...change,
+})
+
+export const floor = (change: Partial<FloorView> = {}): FloorView => ({
+  required: { kind: 'calendar-days', days: 31 }, forecastDays: 60, wrapsAt: at('2027-01-20T00:00:00.000Z'), ringStoppedByFloor: false, ...change,
+})
+
+/** Two cameras, two volumes, nothing wrong. */
+export const facts = (change: Partial<RecorderFacts> = {}): RecorderFacts => ({
+  streams: [stream('lobby'), stream('door')], volumes: [volume('disk1'), volume('disk2')], floor: floor(),
+  catalogue: { state: 'ok', detail: 'ok' }, process: { rssBytes: 150 * 2 ** 20, eventLoopDelayMs: 4, uptimeMs: 3_600_000 }, configReload: null, ...change,
+})
