@@ -18,7 +18,7 @@ export async function checkConfig(options: CheckConfigOptions): Promise<number> 
   if (options.json) {
     options.out(`${JSON.stringify({ schema: 1, file: resolve(options.configFile), ok: result.ok, ...countProblems(problems), problems })}\n`)
   } else {
-    if (problems.length > 0) options.out(`${formatProblems(problems)}\n`)
+    if (problems.length > 0) options.out(formatProblems(problems))
     if (result.ok) {
       const { file, cameras, volumes } = result.config
       options.out(`${bothLanguages(configTexts.allRight({ file, cameras: cameras.length, volumes: volumes.length }))}\n`)

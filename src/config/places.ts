@@ -21,7 +21,7 @@ export function absolutePath(text: string): string | null {
   return path === '' ? null : path
 }
 
-interface Place { readonly kind: 'state' | 'volume' | 'archive' | 'inbox', readonly word: Bilingual, readonly steps: Steps, readonly path: string }
+interface Place { readonly kind: 'state' | 'volume' | 'archive' | 'inbox', readonly word: Bilingual, readonly steps: Steps, readonly path: string, readonly derived: boolean }
 
 const isInside = (inner: string, outer: string): boolean => inner.startsWith(`${outer}/`)
 
@@ -34,6 +34,7 @@ function mayLieInside(inner: Place, outer: Place): boolean {
 function checkOverlaps(places: readonly Place[], problems: ProblemList): void {
   places.forEach((place, index) => {
     for (const earlier of places.slice(0, index)) {
+      if (place.derived && isInside(place.path, earlier.path)) continue // then the state folder itself is in the way, and said to be
       const words = { other: earlier.word }
       if (place.path === earlier.path) problems.add({ steps: place.steps, text: texts.placeTwice(words), example: freeExample(place) })
       else if (isInside(place.path, earlier.path) && !mayLieInside(place, earlier)) problems.add({ steps: place.steps, text: texts.placeInside(words), example: freeExample(place) })
@@ -48,11 +49,11 @@ const freeExample = (place: Place): string => EXAMPLES[place.kind]
 /** Null when any folder is missing or wrong; all that is wrong is in `problems` then. */
 export function readPlaces(draft: PlacesDraft, problems: ProblemList): Places | null {
   const places: Place[] = []
-  const place = (kind: Place['kind'], word: Bilingual, steps: Steps, text: string | null | undefined): string | null => {
+  const place = (kind: Place['kind'], word: Bilingual, steps: Steps, text: string | null | undefined, derived = false): string | null => {
     if (typeof text !== 'string') return null
     const path = absolutePath(text)
     if (path === null) problems.add({ steps, text: texts.absolutePath, example: EXAMPLES[kind] })
-    else places.push({ kind, word, steps, path })
+    else places.push({ kind, word, steps, path, derived })
     return path
   }
 
@@ -68,8 +69,8 @@ export function readPlaces(draft: PlacesDraft, problems: ProblemList): Places | 
   const archiveDir = place('archive', texts.archiveWord, ['archive', 'dir'], draft.archive?.dir)
   const quotaBytes = parseSize(draft.archive?.quota ?? '')
   if (draft.archive?.quota && quotaBytes === null) problems.add({ steps: ['archive', 'quota'], text: texts.size, example: '200GiB' })
-  const inboxText = draft.inbox === undefined ? (stateDir === null ? null : `${stateDir}/${DEFAULTS.inboxFolder}`) : draft.inbox === 'off' ? null : draft.inbox?.dir
-  const inboxDir = place('inbox', texts.inboxWord, draft.inbox === undefined ? ['state', 'dir'] : ['inbox', 'dir'], inboxText)
+  const inboxDir = draft.inbox !== undefined ? place('inbox', texts.inboxWord, ['inbox', 'dir'], draft.inbox === 'off' ? null : draft.inbox?.dir)
+    : stateDir === null ? null : place('inbox', texts.inboxWord, ['state', 'dir'], `${stateDir}/${DEFAULTS.inboxFolder}`, true)
   checkOverlaps(places, problems)
 
   const sound = volumes.filter(volume => volume !== null)

@@ -19,7 +19,8 @@ function formatProblem(problem: Problem): string {
   ].join('\n')
 }
 
-/** For people: a paragraph a problem, Chinese with English under it, and the count at the end. No final newline. */
+/** For people: a paragraph a problem, Chinese with English under it, and the count at the end; whole lines, or nothing at all. */
 export function formatProblems(problems: readonly Problem[]): string {
-  return [...problems.map(formatProblem), bothLanguages(texts.count(countProblems(problems)))].join('\n\n')
+  if (problems.length === 0) return ''
+  return `${[...problems.map(formatProblem), bothLanguages(texts.count(countProblems(problems)))].join('\n\n')}\n`
 }

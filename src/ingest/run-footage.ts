@@ -1,5 +1,5 @@
-import { epochMs, type EpochMs, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
-import { mergeParameterSets, parameterSetsInSample, patchDecodeTime, type Fragment, type InitSegment, type ParameterSets, type TrackFragment } from '../media/index.ts'
+import type { EpochMs, MonoMs, RunEndReason, RunId } from '../domain/index.ts'
+import { mergeParameterSets, parameterSetsInSample, type Fragment, type InitSegment, type ParameterSets, type TrackFragment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
@@ -29,7 +29,6 @@ export class RunFootage {
   init: InitSegment | null = null
   #clock: RunClock | null = null
   #runId: RunId | null = null
-  #baseMs = 0
   #held: Held[] = []
   #sets: ParameterSets | null = null
   #usualTicks: number | null = null
@@ -70,7 +69,6 @@ export class RunFootage {
     if (this.#isOver || first === undefined) return null
     const anchorMs = Math.min(...this.#held.map(held => held.wall - this.#ms(held.times.releasedAtTicks)))
     this.#clock = new RunClock(anchorMs, first.wall, first.mono)
-    this.#baseMs = epochMs(anchorMs)
     this.#endMs = this.#ms(first.times.startTicks)
     this.#runId = await this.#options.lane.beginRun(this.init!, this.#clock.wallOf(this.#endMs))
     const held = this.#held
@@ -142,17 +140,13 @@ export class RunFootage {
     if (startMs - this.#endMs > HOLE_MS) lane.noteHole(clock.wallOf(this.#endMs), clock.wallOf(startMs))
     const { longestFrame } = times
     if (this.#ms(longestFrame.durationTicks) > HOLE_MS) lane.noteHole(clock.wallOf(this.#ms(longestFrame.startTicks)), clock.wallOf(this.#ms(longestFrame.startTicks + longestFrame.durationTicks)))
-    let decodeTimeTicks = 0n
-    for (const track of fragment.tracks) {
-      const timescale = this.init!.tracks.find(known => known.trackId === track.trackId)!.timescale
-      const base = BigInt(this.#baseMs) * BigInt(timescale) / 1000n
-      const ticks = base + (track === video ? BigInt(Math.round(times.startTicks)) : track.decodeTimeTicks)
-      patchDecodeTime(fragment.buffer, fragment.moofAt, track, ticks)
-      if (track === video || video === undefined) decodeTimeTicks = ticks
-    }
+    const trackTimes = fragment.tracks.map(track => {
+      const { timescale } = this.init!.tracks.find(known => known.trackId === track.trackId)!
+      return { track, timescale, ticks: track === video ? BigInt(Math.round(times.startTicks)) : track.decodeTimeTicks }
+    })
     const durationMs = Math.round(this.#ms(times.durationTicks))
     const bytes = fragment.endAt - fragment.moofAt
-    await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, decodeTimeTicks, startsWithKey, cameraClockOffsetMs })
+    await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs })
     this.#endMs = startMs + durationMs
     this.recordedMs += durationMs
     onFragment({ at: mono, frameEndAt: clock.wallOf(this.#endMs), bytes, frames: video?.samples.length ?? 0, durationMs })

@@ -1,4 +1,4 @@
-import { boxesIn, findBox, makeBox, MalformedMediaError, requireBox, requireBytes, UnsupportedMediaError, type BoxSpan } from './box.ts'
+import { boxesIn, MalformedMediaError, requireBox, requireBytes, UnsupportedMediaError, type BoxSpan } from './box.ts'
 import { parameterSetsOfAvcC, parameterSetsOfHvcC, type ParameterSets } from './parameter-sets.ts'
 
 export type VideoCodec = 'h264' | 'h265'
@@ -81,49 +81,4 @@ function parseVideoEntry(moov: Buffer, entry: BoxSpan, trackId: number, timescal
     return { ...shared, codec: 'h265', ...parameterSetsOfHvcC(moov.subarray(hvcC.bodyAt, hvcC.endAt)) }
   }
   throw new UnsupportedMediaError(`video sample entry ${JSON.stringify(entry.type)} is neither H.264 nor H.265`)
-}
-
-/**
- * The same `moov` with an edit list in each track that shifts its presentation to start at `startTicks(track)`.
- * Fragments carry absolute times (UTC since 1970 in track ticks); with this a player's timeline starts at zero and the fragments stay as they were recorded.
- */
-export function withPresentationStart(init: InitSegment, startTicks: (track: Track) => bigint): Buffer {
-  const { moov } = init
-  const moovBox = requireBox(moov, { bodyAt: 0, endAt: moov.length }, 'moov')
-  const parts: Buffer[] = []
-  for (const box of boxesIn(moov, moovBox.bodyAt, moovBox.endAt)) {
-    if (box.type !== 'trak') { parts.push(moov.subarray(box.at, box.endAt)); continue }
-    const track = parseTrack(moov, box)
-    const inner: Buffer[] = []
-    for (const child of boxesIn(moov, box.bodyAt, box.endAt)) {
-      if (child.type === 'edts') continue
-      inner.push(moov.subarray(child.at, child.endAt))
-      if (child.type === 'tkhd') inner.push(editList(startTicks(track)))
-    }
-    parts.push(makeBox('trak', ...inner))
-  }
-  return makeBox('moov', ...parts)
-}
-
-/** The first media time of a track's edit list; null when it has none. */
-export function presentationStartTicks(moov: Buffer, trackId: number): bigint | null {
-  const moovBox = requireBox(moov, { bodyAt: 0, endAt: moov.length }, 'moov')
-  for (const box of boxesIn(moov, moovBox.bodyAt, moovBox.endAt)) {
-    if (box.type !== 'trak' || parseTrack(moov, box).trackId !== trackId) continue
-    const edts = findBox(moov, box, 'edts')
-    const elst = edts && findBox(moov, edts, 'elst')
-    if (!elst || moov[elst.bodyAt] !== 1) return null
-    requireBytes(elst, elst.bodyAt, 28)
-    return moov.readBigInt64BE(elst.bodyAt + 16)
-  }
-  return null
-}
-
-function editList(mediaTicks: bigint): Buffer {
-  const body = Buffer.alloc(28) // version 1: flags, count, duration 64 (0: to the end), media time 64, rate 1.0
-  body[0] = 1
-  body.writeUInt32BE(1, 4)
-  body.writeBigInt64BE(mediaTicks, 16)
-  body.writeUInt16BE(1, 24)
-  return makeBox('edts', makeBox('elst', body))
 }

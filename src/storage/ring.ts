@@ -1,5 +1,5 @@
 import { CustosError, generation, isoOf, RetryableError, type CameraUuid, type CameraId, type EpochMs, type StreamName } from '../domain/index.ts'
-import { withPresentationStart, type InitSegment } from '../media/index.ts'
+import type { InitSegment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -42,12 +42,6 @@ export interface RingOptions {
 }
 
 const CANDIDATES = 64 // leased ones are passed over; more readers than this at the oldest end do not happen
-const START_TICKS_PER_MS = (timescale: number, at: EpochMs): bigint => BigInt(Math.round(at * (timescale / 1000)))
-
-/** The init segment as it stands in a slot that starts at `startAt`: its presentation begins at zero. */
-export const slotInit = (init: InitSegment, startAt: EpochMs): InitSegment =>
-  ({ ...init, moov: withPresentationStart(init, track => START_TICKS_PER_MS(track.timescale, startAt)) })
-
 /** An open slot of a stream, and where it lies. */
 export interface OpenSlot { readonly volume: Volume, readonly row: SlotRow, readonly writer: SlotWriter, readonly floor: FloorRule }
 
@@ -76,13 +70,12 @@ export class Ring {
           volumeUuid: volume.identity.uuid, slot: row.slot, generation: row.generation, cameraId: owner.cameraId, cameraUuid: owner.cameraUuid,
           stream: owner.stream, startAt, floorRule: floorRuleText(this.#options.floor), slotSizeBytes,
         }
-        const withEdit = slotInit(init, startAt)
-        const start = encodeSlotStart(header, withEdit.ftyp, withEdit.moov)
+        const start = encodeSlotStart(header, init.ftyp, init.moov)
         await handle.write(Buffer.concat([start, freeHeader(slotSizeBytes - start.length)]), 0, 'prepare header')
         await handle.datasync('prepare header sync')
         const opened = slots.move(row, { generation: row.generation, state: 'open' })
         volumes.countMove(volume, 'preparing', 'open')
-        const writer = new SlotWriter({ file: handle, slot: row.slot, generation: row.generation, startAt, init: withEdit, slotSizeBytes, endByte: start.length })
+        const writer = new SlotWriter({ file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length })
         return { volume, row: opened, writer, floor: this.#options.floor }
       } catch (error) {
         await handle.close().catch(() => undefined) // the first failure is the one to tell

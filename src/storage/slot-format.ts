@@ -36,7 +36,7 @@ export interface SlotHeader {
 const TEXT = { cameraId: 40, stream: 40, floorRule: 64 }
 const HEADER_BODY_BYTES = 4 + 16 + 4 + 4 + 16 + TEXT.cameraId + TEXT.stream + 8 + TEXT.floorRule + 8 + 4
 
-/** `ftyp`, header and `moov` as they stand at the start of a slot. `moov` already carries its edit list. */
+/** `ftyp`, header and `moov` as they stand at the start of a slot. */
 export function encodeSlotStart(header: SlotHeader, ftyp: Buffer, moov: Buffer): Buffer {
   const body = Buffer.alloc(HEADER_BODY_BYTES)
   let at = body.writeUInt32BE(SLOT_FORMAT_VERSION, 0)
@@ -124,7 +124,7 @@ export interface RecordLabel {
   readonly runId: RunId
   /** Time of the first frame. */
   readonly startAt: EpochMs
-  /** Decode time of the first video frame in track ticks, as in `tfdt`. */
+  /** Decode time of the first video frame as in `tfdt`: ticks of the video track since the segment's start. */
   readonly decodeTimeTicks: bigint
   readonly videoTrackId: number
   /** The camera's clock minus ours when it was last asked; null when it never answered. */

@@ -1,5 +1,5 @@
 import { epochMs, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
-import { patchSequenceNumber, type Fragment, type InitSegment } from '../media/index.ts'
+import { patchDecodeTime, patchSequenceNumber, type Fragment, type InitSegment, type TrackFragment } from '../media/index.ts'
 import type { VolumeFile } from '../platform/file-system.ts'
 import { merkleRoot } from './merkle.ts'
 import {
@@ -7,14 +7,15 @@ import {
 } from './slot-format.ts'
 import { endOfFootage, MAX_RECORDS_PER_SLOT } from './slot-walk.ts'
 
-/** A fragment with what the recorder knows of it; its `tfdt` already holds absolute time. */
+/** A fragment with what the recorder knows of it. */
 export interface TimedFragment {
   readonly fragment: Fragment
   readonly runId: RunId
   /** Wall time of the first frame. */
   readonly startAt: EpochMs
   readonly durationMs: number
-  readonly decodeTimeTicks: bigint
+  /** For each track the first sample's media time in the run; may be negative. The writer makes it count from its segment's start. */
+  readonly trackTimes: readonly { readonly track: TrackFragment, readonly timescale: number, readonly ticks: bigint }[]
   readonly startsWithKey: boolean
   readonly cameraClockOffsetMs: number | null
 }
@@ -41,6 +42,7 @@ export class SlotWriter {
   #failure: unknown = null
   #largestGopBytes = 0
   #gopBytes = 0
+  #placement: { runId: RunId, shiftMs: number } | null = null
 
   constructor(options: {
     file: VolumeFile, slot: SlotNumber, generation: Generation, startAt: EpochMs, init: InitSegment, slotSizeBytes: number
@@ -84,15 +86,16 @@ export class SlotWriter {
     const recordAt = fragment.moofAt - RECORD_HEAD_BYTES
     const record = fragment.buffer.subarray(recordAt, fragment.endAt)
     patchSequenceNumber(fragment.buffer, fragment.moofAt, fragment.moofBytes, this.#entries.length + 1)
+    const decodeTimeTicks = this.#placeInSegment(timed)
     const label: RecordLabel = {
       slot: this.slot, generation: this.generation, sequence: this.#entries.length, runId: timed.runId, startAt: timed.startAt,
-      decodeTimeTicks: timed.decodeTimeTicks, videoTrackId: this.init.video.trackId, cameraClockOffsetMs: timed.cameraClockOffsetMs,
+      decodeTimeTicks, videoTrackId: this.init.video.trackId, cameraClockOffsetMs: timed.cameraClockOffsetMs,
     }
     writeRecordHead(fragment.buffer, recordAt, fragment.endAt, label)
     freeHeader(this.#slotSizeBytes - this.#endByte - record.length).copy(fragment.buffer, fragment.endAt)
     const entry: IndexEntry = {
       at: this.#endByte, sizeBytes: record.length, startAt: timed.startAt, durationMs: timed.durationMs, runId: timed.runId,
-      startsWithKey: timed.startsWithKey, decodeTimeTicks: timed.decodeTimeTicks, sha256: sha256(record),
+      startsWithKey: timed.startsWithKey, decodeTimeTicks, sha256: sha256(record),
     }
     const withFree = fragment.buffer.subarray(recordAt, fragment.endAt + FREE_HEADER_BYTES)
     await this.#guarded(async () => {
@@ -103,6 +106,21 @@ export class SlotWriter {
     this.#endByte += record.length
     this.#gopBytes = timed.startsWithKey ? record.length : this.#gopBytes + record.length
     this.#largestGopBytes = Math.max(this.#largestGopBytes, this.#gopBytes)
+  }
+
+  /**
+   * Writes each track's `tfdt`: a run's first record here stands at its wall time since the segment's start, its later ones at their media time from there.
+   * Returns that of the video track, or of what there is.
+   */
+  #placeInSegment({ fragment, trackTimes, runId, startAt }: TimedFragment): bigint {
+    const lead = trackTimes.find(({ track }) => track.trackId === this.init.video.trackId) ?? trackTimes[0]!
+    if (this.#placement?.runId !== runId) {
+      this.#placement = { runId, shiftMs: startAt - this.startAt - Number(lead.ticks) * 1000 / lead.timescale }
+    }
+    const { shiftMs } = this.#placement
+    const place = ({ ticks, timescale }: typeof lead) => BigInt(Math.max(0, Number(ticks) + Math.round(shiftMs * timescale / 1000))) // sound may begin a moment before the first picture
+    for (const each of trackTimes) patchDecodeTime(fragment.buffer, fragment.moofAt, each.track, place(each))
+    return place(lead)
   }
 
   async #guarded(work: () => Promise<void>): Promise<void> {

@@ -3,7 +3,7 @@ import type { InitSegment } from '../media/index.ts'
 import { StorageError } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { slotInit, type OpenSlot, type Ring } from './ring.ts'
+import type { OpenSlot, Ring } from './ring.ts'
 import type { TimedFragment } from './slot-writer.ts'
 import type { runTable } from './tables/runs.ts'
 
@@ -119,7 +119,5 @@ export class StreamLane {
 
 /** True when the new run can go on in the open slot: same parameter sets to the byte, and time moves forward. */
 function continues({ writer }: OpenSlot, init: InitSegment, startAt: EpochMs): boolean {
-  if (writer.failure !== null || startAt < writer.endAt) return false
-  const candidate = slotInit(init, writer.startAt)
-  return candidate.ftyp.equals(writer.init.ftyp) && candidate.moov.equals(writer.init.moov)
+  return writer.failure === null && startAt >= writer.endAt && init.ftyp.equals(writer.init.ftyp) && init.moov.equals(writer.init.moov)
 }

@@ -33,10 +33,10 @@ function bodyOf(answer: HttpAnswer, operation: string): XmlElement | undefined {
 
 /** SOAP 1.2, and the 1.1 that a few devices still send. */
 function faultOf(fault: XmlElement, operation: string, deviceText: DeviceText): OnvifError {
-  const codes = [textAt(fault, 'Code', 'Value'), textAt(fault, 'Code', 'Subcode', 'Value'), textAt(fault, 'Code', 'Subcode', 'Subcode', 'Value'), textAt(fault, 'faultcode')]
-    .filter(code => code !== undefined)
-  const reason = textAt(fault, 'Reason', 'Text') ?? textAt(fault, 'faultstring') ?? ''
-  const said = deviceText.forError([...codes, reason].join(' '))
-  const refused = AUTH_FAULT.test([...codes, reason].join(' '))
-  return new OnvifError(refused ? 'auth-refused' : 'soap-fault', `${operation} was answered with a fault: ${said}`)
+  const subcode = descend(fault, 'Code', 'Subcode')
+  const said = [
+    textAt(fault, 'Code', 'Value'), textAt(subcode, 'Value'), textAt(subcode, 'Subcode', 'Value'), textAt(fault, 'faultcode'),
+    textAt(fault, 'Reason', 'Text') ?? textAt(fault, 'faultstring'),
+  ].filter(text => text !== undefined).join(' ')
+  return new OnvifError(AUTH_FAULT.test(said) ? 'auth-refused' : 'soap-fault', `${operation} was answered with a fault: ${deviceText.forError(said)}`)
 }

@@ -50,7 +50,7 @@ export class SoapTransport {
     const first = await this.#exchange(request, path)
     if (first.status !== 401 || this.#options.credential === null) return first
     const challenge = readChallenge(first.challenges)
-    if (challenge === null || challenge.nonce === this.#challenge?.nonce) return first
+    if (challenge === null) return first
     this.#challenge = challenge
     this.#nonceCount = 0
     return await this.#exchange(request, path)

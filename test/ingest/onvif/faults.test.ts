@@ -104,7 +104,7 @@ t.test('an address without a route is told as unreachable', async t => {
 t.test('a connection that does not come about in time is told as unreachable', async t => {
   // A listener that never accepts: once its queue is full, further attempts go unanswered.
   const script = "const s = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {"
-    + "require('fs').writeSync(1, s.address().port + '\\n'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) })"
+    + "require('fs').writeSync(1, s.address().port + '\\n'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60000); process.exit() })"
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = await once(createInterface({ input: child.stdout }), 'line') as [string]
   const waiting = [connect(Number(line), '127.0.0.1'), connect(Number(line), '127.0.0.1')]

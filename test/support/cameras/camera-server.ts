@@ -106,6 +106,11 @@ export class CameraServer implements AsyncDisposable {
     return answer.frame ?? 0
   }
 
+  /** Resolves once the mount has captured this frame. */
+  async reached(mount: string, frame: number): Promise<void> {
+    await this.#ask({ do: 'await-frame', mount, frame })
+  }
+
   async status(): Promise<Record<string, MountStatus>> {
     return (await this.#ask({ do: 'status' })).mounts ?? {}
   }

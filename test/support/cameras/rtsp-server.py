@@ -179,6 +179,7 @@ class Mount:
         self.stalled = False
         self.garbage = False
         self.sessions = []
+        self.waiters = []
         self.factory = None
         self.connects = 0
         self.frames_sent = 0
@@ -215,12 +216,18 @@ class Mount:
 
     def tick(self, now_ns):
         current = self.counter_at(now_ns)
+        self.answer_waiters(current)
         if not self.stalled:
             for session in self.sessions:
                 self.feed(session, current)
                 if self.audio:
                     self.feed_audio(session, now_ns)
         return self.due_ns(current + 1)
+
+    def answer_waiters(self, current):
+        for counter, answer in [waiter for waiter in self.waiters if waiter[0] <= current]:
+            self.waiters.remove((counter, answer))
+            say(done="await-frame", frame=current, **answer)
 
     def feed(self, session, current):
         if session.video.get_current_level_bytes() > SESSION_QUEUE_LIMIT_BYTES:
@@ -431,6 +438,10 @@ class Camera:
         try:
             if command["do"] == "status":
                 answer["mounts"] = {mount.path: self.status(mount) for mount in self.mounts}
+            elif command["do"] == "await-frame":
+                mount = self.by_path[command["mount"]]
+                mount.waiters.append((command["frame"], answer))
+                return
             else:
                 mount = self.by_path[command["mount"]]
                 self.apply(mount, command)

@@ -10,7 +10,7 @@ export type { SimulatedDevice, SimulatedInformation, SimulatedProfile } from './
 export { FACT_FAULTS, WIRE_FAULTS } from './simulated-fault.ts'
 export type { SimulatedFault } from './simulated-fault.ts'
 
-export interface SeenRequest { readonly operation: string, readonly path: string, readonly proof: Proof, readonly body: string }
+export interface SeenRequest { readonly operation: string, readonly path: string, readonly proof: Proof, readonly body: string, readonly authorization: string | undefined }
 
 /** What the standard lets anybody ask. */
 const OPEN_OPERATIONS = ['GetSystemDateAndTime', 'GetServices', 'GetCapabilities']
@@ -87,8 +87,9 @@ export class OnvifSimulator implements AsyncDisposable {
     const body = Buffer.concat(chunks).toString('utf8')
     const question = questionOf(body)
     const path = request.url ?? ''
-    const proof = this.#guard.proofOf({ body, path, authorization: request.headers.authorization })
-    this.requests.push({ operation: question.operation, path, proof, body })
+    const { authorization } = request.headers
+    const proof = this.#guard.proofOf({ body, path, authorization })
+    this.requests.push({ operation: question.operation, path, proof, body, authorization })
     const fault = this.#faultOn === null || this.#faultOn === question.operation || this.#faultOn === path ? this.#fault : null
     if (fault !== null && isWireFault(fault)) { answerWrongly(fault, request, response, this.#device, body); return }
     const open = this.#device.credential === undefined || OPEN_OPERATIONS.includes(question.operation)

@@ -80,7 +80,9 @@ export function answerWrongly(fault: (typeof WIRE_FAULTS)[number], request: Inco
     case 'xmlns-flood': soap('xmlns'.repeat(200_000)); return
     case 'echoes-request': {
       const { username = '', password = '' } = device.credential ?? {}
-      soap(faultBody('InvalidArgs', `${username}:${password} ${request.headers.authorization ?? ''} ${body.replace(/<\/?[^<>]*>/g, ' ').replace(/\s+/g, ' ')}`), 500)
+      const [, response = ''] = /response="([^"]*)"/.exec(request.headers.authorization ?? '') ?? []
+      const values = body.replace(/<\/?[^<>]*>/g, ' ').replace(/\s+/g, ' ')
+      soap(faultBody('InvalidArgs', `${response} ${username}:${password} ${values} ${request.headers.authorization ?? ''}`), 500)
     }
   }
 }

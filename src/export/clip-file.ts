@@ -1,0 +1,54 @@
+import { constants } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import path from 'node:path'
+import { isoOf, type CameraId, type CameraUuid, type StreamName, type TimeRange } from '../domain/index.ts'
+import { writeClip, type ClipPart, type ClipResult } from './clip.ts'
+
+export interface ClipSubject { readonly cameraId: CameraId, readonly cameraUuid: CameraUuid, readonly stream: StreamName, readonly asked: TimeRange }
+
+/** The clip and, beside it, `NAME.manifest.json`; both appear under their names only when they are whole and on the medium. Never overwrites. Returns the names. */
+export async function writeClipFile(file: string, part: ClipPart, subject: ClipSubject): Promise<string[]> {
+  const manifest = `${file}.manifest.json`
+  let result: ClipResult | null = null
+  await publish(file, async write => { result = await writeClip(part, write) })
+  await publish(manifest, async write => { await write(Buffer.from(`${JSON.stringify(manifestOf(file, part, subject, result!), null, 2)}\n`)) })
+  return [file, manifest]
+}
+
+async function publish(file: string, fill: (write: (bytes: Buffer) => Promise<void>) => Promise<void>): Promise<void> {
+  const part = `${file}.part`
+  const claim = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600) // takes the name, or fails with EEXIST
+  await claim.close()
+  const handle = await open(part, 'w', 0o600)
+  try {
+    await fill(async bytes => { await handle.writeFile(bytes) })
+    await handle.sync()
+  } finally { await handle.close() }
+  await rename(part, file)
+  const folder = await open(path.dirname(file), constants.O_RDONLY)
+  try { await folder.sync() } finally { await folder.close() }
+}
+
+/** JSON with every record's origin and hash, and the spans without footage inside the range that was asked for. */
+function manifestOf(file: string, part: ClipPart, subject: ClipSubject, result: ClipResult): unknown {
+  return {
+    schema: 1, file: path.basename(file), bytes: result.bytes, sha256: result.sha256,
+    camera: subject.cameraId, cameraUuid: subject.cameraUuid, stream: subject.stream,
+    asked: { from: isoOf(subject.asked.startAt), to: isoOf(subject.asked.endAt) }, from: isoOf(part.startAt), to: isoOf(part.endAt),
+    codec: part.init.video.codec, widthPx: part.init.video.widthPx, heightPx: part.init.video.heightPx,
+    gaps: gapsOf(result), records: result.records,
+  }
+}
+
+const GAP_MS = 200
+
+function gapsOf({ records }: ClipResult): { from: string, to: string }[] {
+  const gaps = []
+  for (const [i, record] of records.entries()) {
+    const before = records[i - 1]
+    if (before === undefined) continue
+    const endAt = Date.parse(before.at) + before.durationMs
+    if (Date.parse(record.at) - endAt > GAP_MS) gaps.push({ from: new Date(endAt).toISOString(), to: record.at })
+  }
+  return gaps
+}

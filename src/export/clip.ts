@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import { isoOf, type EpochMs, type TimeRange } from '../domain/index.ts'
+import { parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment } from '../media/index.ts'
+import { RECORD_HEAD_BYTES, type IndexEntry, type SlotFootage } from '../storage/index.ts'
+
+/** Footage of one slot generation, and how to read its records. */
+export interface FootageSource {
+  readonly footage: SlotFootage
+  /** The record's bytes as recorded; may throw when they are gone. */
+  read(position: number): Promise<Buffer>
+}
+
+/** A record that goes into a clip: which source, which position. */
+interface Piece { readonly source: FootageSource, readonly position: number }
+
+/** Footage that fits one file: one init segment, time only forward. */
+export interface ClipPart {
+  readonly init: InitSegment
+  readonly startAt: EpochMs
+  readonly endAt: EpochMs
+  readonly pieces: readonly Piece[]
+}
+
+/**
+ * The records of a range, cut at key frames: each part starts with the key frame at or before the range's start, so that every frame asked for can be shown.
+ * A new part begins where the pictures' format changes or recorded time goes back (the clock was set): spans are never merged.
+ */
+export function planClip(sources: readonly FootageSource[], range: TimeRange): ClipPart[] {
+  const pieces = sources.flatMap(source => source.footage.entries.map((entry, position) => ({ source, position, entry })))
+  const parts: { init: InitSegment, chosen: typeof pieces }[] = []
+  let current: { init: InitSegment, chosen: typeof pieces } | null = null
+  let sinceKey: typeof pieces = []
+  let lastEnd = -Infinity
+  for (const piece of pieces) {
+    const { entry, source: { footage: { init } } } = piece
+    if (current !== null && (!init.moov.equals(current.init.moov) || entry.startAt < lastEnd - CLOCK_NOISE_MS)) { current = null; sinceKey = [] }
+    lastEnd = entry.startAt + entry.durationMs
+    if (entry.startsWithKey) sinceKey = []
+    sinceKey.push(piece)
+    if (entry.startAt >= range.endAt || lastEnd <= range.startAt) continue
+    if (current === null) {
+      if (sinceKey[0]?.entry.startsWithKey !== true) continue // its key frame is gone: no decoder could show it
+      current = { init, chosen: [] }
+      parts.push(current)
+    }
+    current.chosen.push(...sinceKey)
+    sinceKey = []
+  }
+  return parts.map(({ init, chosen }) => ({
+    init, startAt: chosen[0]!.entry.startAt, pieces: chosen,
+    endAt: chosen.reduce((end, { entry }) => Math.max(end, entry.startAt + entry.durationMs), 0) as EpochMs,
+  }))
+}
+
+/** Times of successive records come from a slewed clock: a step back of less is rounding. */
+const CLOCK_NOISE_MS = 20
+
+/** What a clip's manifest says of one record: enough to find it in its slot and to check it against the slot's Merkle root. */
+export interface ClipRecord { readonly volume: string, readonly slot: number, readonly generation: number, readonly sequence: number, readonly at: string, readonly durationMs: number, readonly run: number, readonly sha256: string }
+
+export interface ClipResult { readonly bytes: number, readonly sha256: string, readonly records: readonly ClipRecord[] }
+
+/**
+ * Writes `part` as one MP4 through `write`: the init segment, then each record with its times moved to the clip's start. Pictures are copied bit for bit.
+ * Undoing the move (each `tfdt` back by what `prft` says, the sequence number back to the record's own) gives the recorded bytes, whose SHA-256 the manifest lists.
+ */
+export async function writeClip(part: ClipPart, write: (bytes: Buffer) => Promise<void>): Promise<ClipResult> {
+  const digest = createHash('sha256')
+  const records: ClipRecord[] = []
+  const timeline = new ClipTimeline(part.startAt)
+  let bytes = 0
+  const put = async (chunk: Buffer) => {
+    digest.update(chunk)
+    bytes += chunk.length
+    await write(chunk)
+  }
+  await put(Buffer.concat([part.init.ftyp, part.init.moov]))
+  for (const { source, position } of part.pieces) {
+    const record = await source.read(position)
+    const { header, entries } = source.footage
+    const entry = entries[position]!
+    records.push({
+      volume: header.volumeUuid, slot: header.slot, generation: header.generation, sequence: position, at: isoOf(entry.startAt), durationMs: entry.durationMs,
+      run: entry.runId, sha256: entry.sha256.toString('hex'),
+    })
+    timeline.place(record, source.footage, entry, records.length)
+    await put(record)
+  }
+  return { bytes, sha256: digest.digest('hex'), records }
+}
+
+/** A run goes on from slot to slot without a break; wall times of two slots, which are slewed, may differ by this much at the seam. */
+const SEAM_MS = 100
+
+/** Places records of many slots on one timeline that starts at the clip's start and only moves forward. */
+class ClipTimeline {
+  readonly #startAt: EpochMs
+  #footage: SlotFootage | null = null
+  #runId = 0
+  #shiftMs = 0
+  #endMs = 0
+
+  constructor(startAt: EpochMs) { this.#startAt = startAt }
+
+  /** Moves the record's `tfdt`s and gives it the sequence number. `record` is changed in place. */
+  place(record: Buffer, footage: SlotFootage, entry: IndexEntry, sequence: number): void {
+    const media = record.subarray(RECORD_HEAD_BYTES)
+    const { video, tracks } = footage.init
+    const startMs = Number(entry.decodeTimeTicks) * 1000 / video.timescale
+    if (footage !== this.#footage) {
+      this.#shiftMs = footage.header.startAt - this.#startAt
+      const seamMs = this.#endMs - (startMs + this.#shiftMs)
+      const goesOn = this.#footage !== null && entry.runId === this.#runId && Math.abs(seamMs) < SEAM_MS
+      if (goesOn || seamMs > 0) this.#shiftMs += seamMs
+      else if (this.#footage === null) this.#shiftMs = -startMs
+      this.#footage = footage
+    }
+    for (const track of parseMovieFragment(media, media.length)) {
+      const { timescale } = tracks.find(known => known.trackId === track.trackId)!
+      const moved = Number(track.decodeTimeTicks) + Math.round(this.#shiftMs * timescale / 1000)
+      patchDecodeTime(media, 0, track, BigInt(Math.max(0, moved)))
+      if (track.trackId === video.trackId) this.#endMs = (moved + track.durationTicks) * 1000 / timescale
+    }
+    this.#runId = entry.runId
+    patchSequenceNumber(media, 0, media.readUInt32BE(0), sequence)
+  }
+}
