@@ -82,7 +82,7 @@ const REFUSALS: readonly Refusal[] = [
   ['a tab', 'site:\n\tname: x\n', '', 2, /tabs/],
   ['a key twice', yamlOf().replace('name: 信義區戶政事務所', 'name: a, name: b'), 'site.name', 1, /twice/],
   ['an open bracket', 'site: { name: x\nstate: { dir: /a }\n', '', 2, /bracket/],
-  ['an open quote', 'site: { name: "x }\n', '', null, /quote/],
+  ['an open quote', 'site:\n  name: "x\n', '', null, /quote/],
   ['crooked indenting', 'site:\n   name: x\n  timezone: UTC\n', '', 3, /indenting/],
   ['two colons in a line', 'site: name: x\n', '', 1, /colon in quotes/],
   ['two documents', `${yamlOf()}---\nsite: {}\n`, '', 5, /one YAML document/],

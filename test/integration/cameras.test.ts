@@ -71,7 +71,7 @@ t.test('cameras', async t => {
     const path = `${folder}/h265.mp4`
     t.match(await record({ url: server.urlWithCredentials('/yard'), path }), { code: 0 })
     t.match(await check(path, [H265]), { ok: true, frames: 3 * FPS, missing: [], sources: [{ format: 'hev1' }] })
-    await run('ffmpeg', ['-v', 'error', '-i', path, '-c', 'copy', '-tag:v', 'hvc1', `${folder}/hvc1.mp4`])
+    await run('ffmpeg', ['-nostdin', '-v', 'error', '-i', path, '-c', 'copy', '-tag:v', 'hvc1', `${folder}/hvc1.mp4`])
     t.match(await check(`${folder}/hvc1.mp4`, [H265]), { ok: true, frames: 3 * FPS, sources: [{ format: 'hvc1' }] })
   })
 
@@ -184,7 +184,7 @@ t.test('the frame check finds a lost, a doubled and a misplaced frame', async t 
   await record({ url: server.url('/lobby'), path: whole, seconds: 2 })
   const { first } = await check(whole, [H264])
   const copy = (name: string, ...options: string[]): Promise<Ended> =>
-    run('ffmpeg', ['-v', 'error', '-copyts', '-i', whole, '-c', 'copy', ...options, `${folder}/${name}.mp4`])
+    run('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-copyts', '-i', whole, '-c', 'copy', ...options, `${folder}/${name}.mp4`])
   await copy('lost', '-bsf:v', 'noise=drop=eq(n\\,5)')
   t.match(await check(`${folder}/lost.mp4`, [H264]), { ok: false, missing: [[first + 5, first + 5]] })
   t.match(await check([whole, whole], [H264]), { ok: false, faults: ['doubled'] })
