@@ -51,6 +51,9 @@ export async function recordOnce(options: RunOptions, signal: AbortSignal): Prom
   return await new RecordingRun(options).run(signal)
 }
 
+/** Some cameras put a password into the path of their stream; the log names the camera anyway. */
+const withoutUrls = (text: string): string => text.replace(/(rtsps?):\/\/[^\s'"]+/gi, '$1://[stream]')
+
 class RecordingRun {
   readonly #options: RunOptions
   readonly #kill = new AbortController()
@@ -83,7 +86,7 @@ class RecordingRun {
     await Promise.all([watching, grace])
     const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, this.#fragments > 0))
     await this.#footage.end(reason)
-    const said = redact(exit.stderrLines.slice(-3).join(' | '), secrets).slice(0, 500)
+    const said = redact(withoutUrls(exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said }
   }
 
