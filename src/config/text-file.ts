@@ -24,16 +24,19 @@ function errnoFault(error: unknown, file: string): FileFault {
   }
 }
 
+const CHUNK_BYTES = 64 * 1024
+
 /** Reads at most one byte past the bound: the size a file reports is not the size it has. */
 async function readBounded(handle: FileHandle): Promise<Buffer> {
-  const buffer = Buffer.alloc(LIMITS.fileBytes + 1)
-  let filled = 0
-  while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, filled)
+  const chunks: Buffer[] = []
+  let length = 0
+  while (length <= LIMITS.fileBytes) {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(CHUNK_BYTES, LIMITS.fileBytes + 1 - length)))
     if (bytesRead === 0) break
-    filled += bytesRead
+    chunks.push(buffer.subarray(0, bytesRead))
+    length += bytesRead
   }
-  return buffer.subarray(0, filled)
+  return Buffer.concat(chunks)
 }
 
 function decode(bytes: Buffer, file: string): FileFault | { text: string, byteOrderMark: boolean } {

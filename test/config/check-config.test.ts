@@ -33,7 +33,7 @@ t.test('every error is printed with file, line, path and example, and exits with
     '  保存期限寫成「31d」（日曆天，最多 3660d）；試驗時可用 12h、45m、90s。',
     '  The floor is written "31d" (calendar days, at most 3660d); for trials 12h, 45m, 90s.',
     '  範例 example: 31d', '',
-    `[錯誤] ERROR  ${configFile}:5:57  cameras[0].streams.main.url`,
+    `[錯誤] ERROR  ${configFile}:5:54  cameras[0].streams.main.url`,
     '  網址不可含帳號密碼；請寫在密碼檔，並以 credential 指定（路徑中的 @ 寫成 %40）。',
     '  The URL must not hold a user name or password; put them in the secrets file and name the entry with credential (write a @ of the path as %40).',
     '  範例 example: "rtsp://10.0.0.11/stream1"', '',

@@ -41,7 +41,7 @@ t.test('every text is there in both languages, with Chinese punctuation in the C
     const text = typeof entry === 'function' ? (entry as (argument: unknown) => { zh: string, en: string })(given) : entry
     t.match(text.zh, /\p{Script=Han}/u, name)
     t.notMatch(text.en, /\p{Script=Han}/u, name)
-    t.notMatch(text.zh, /\p{Script=Han}[,;?!()]|[,;?!()]\p{Script=Han}/u, name)
+    t.notMatch(text.zh.replace(/\{.*\}/, ''), /\p{Script=Han}[,;?!()]|[,;?!()]\p{Script=Han}/u, name)
   }
   t.end()
 })

@@ -8,7 +8,7 @@ import { LIMITS } from '../../src/config/defaults.ts'
 import { yamlOf } from './support.ts'
 
 const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31)
-const run = { seed, numRuns: Number(process.env['FC_RUNS'] ?? 150) }
+const run = { seed, numRuns: Number(process.env['FC_RUNS'] ?? 60) }
 t.comment(`seed ${seed}`)
 
 const folder = t.testdir({})

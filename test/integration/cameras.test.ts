@@ -14,11 +14,14 @@ import type { ClipOptions } from '../support/cameras/make-clips.ts'
 
 const CHECK_FRAMES = fileURLToPath(new URL('../support/cameras/check-frames.py', import.meta.url))
 const H264: ClipOptions = CLIPS.h264Small
+const H264_DELIMITED: ClipOptions = { ...H264, aud: true }
 const H264_LARGER: ClipOptions = CLIPS.h264Hd
 const H265: ClipOptions = CLIPS.h265Small
 const FPS = H264.fps
 /** How long ffmpeg bears a silent camera here. */
-const SILENCE_US = '700000'
+const SILENCE_US = '1500000'
+const RECORDINGS_AT_ONCE = 4
+const CHILD_LIMIT_MS = 30_000
 
 type Ended = { code: number | null, output: string, errors: string }
 type Verdict = {
@@ -28,17 +31,19 @@ type Verdict = {
 }
 
 async function run(command: string, args: readonly string[]): Promise<Ended> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: CHILD_LIMIT_MS, killSignal: 'SIGKILL' })
   const [output, errors] = await Promise.all([child.stdout.toArray(), child.stderr.toArray(), once(child, 'close')])
   const text = (parts: unknown[]): string => Buffer.concat(parts as Buffer[]).toString()
   return { code: child.exitCode, output: text(output), errors: text(errors) }
 }
 
-/** Without probing, because ffmpeg otherwise loses the time of the first frame. */
-function record({ url, path, seconds = 3, transport = 'tcp' }:
-  { url: string, path: string, seconds?: number, transport?: 'tcp' | 'udp' }): Promise<Ended> {
-  return run('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-probesize', '32', '-analyzeduration', '0', '-rtsp_transport', transport,
-    '-timeout', SILENCE_US, '-i', url, '-map', '0:v', '-c', 'copy', '-t', `${seconds}`,
+/** When ffmpeg probes, it shifts all times but the first; it can do without, unless there is audio to find. */
+const UNPROBED = ['-probesize', '32', '-analyzeduration', '0']
+const UNSHIFTED = ['-copyts']
+
+function record({ url, path, seconds = 3, transport = 'tcp', start = UNPROBED }:
+  { url: string, path: string, seconds?: number, transport?: 'tcp' | 'udp', start?: readonly string[] }): Promise<Ended> {
+  return run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...start, '-rtsp_transport', transport, '-timeout', SILENCE_US, '-i', url, '-map', '0:v', '-c', 'copy', '-t', `${seconds}`,
     '-movflags', '+frag_keyframe+empty_moov+default_base_moof', path])
 }
 
@@ -50,16 +55,21 @@ async function check(files: string | readonly string[], clips: readonly ClipOpti
 }
 
 t.test('cameras', async t => {
-  await using server = await CameraServer.start({ mounts: [
+  const server = await CameraServer.start({ mounts: [
     { path: '/lobby', clip: H264, username: 'viewer', password: 'p@ss word' },
     { path: '/yard', clip: H265, username: 'other', password: 'secret' },
     { path: '/open', clip: H264, audio: 'aac' },
-    { path: '/delimited', clip: { ...H264, aud: true }, audio: 'g711' },
-    { path: '/faulty', clip: H264 },
+    { path: '/delimited', clip: H264_DELIMITED, audio: 'g711' },
+    { path: '/stalling', clip: H264 },
+    { path: '/changing', clip: H264 },
+    { path: '/leaving', clip: H264 },
   ] })
+  t.teardown(() => server[Symbol.asyncDispose]())
+  // Recordings take their time whatever the machine; each of these tests has mounts of its own.
+  t.jobs = RECORDINGS_AT_ONCE
   const folder = t.testdir({})
 
-  await t.test('gives a recorder every frame of H.264, from a key frame on, behind digest authentication', async t => {
+  void t.test('gives a recorder every frame of H.264, from a key frame on, behind digest authentication', async t => {
     const path = `${folder}/h264.mp4`
     t.match(await record({ url: server.urlWithCredentials('/lobby'), path }), { code: 0 })
     const verdict = await check(path, [H264])
@@ -67,7 +77,7 @@ t.test('cameras', async t => {
     t.equal(verdict.last - verdict.first + 1, verdict.frames)
   })
 
-  await t.test('gives a recorder every frame of H.265 under either sample entry', async t => {
+  void t.test('gives a recorder every frame of H.265 under either sample entry', async t => {
     const path = `${folder}/h265.mp4`
     t.match(await record({ url: server.urlWithCredentials('/yard'), path }), { code: 0 })
     t.match(await check(path, [H265]), { ok: true, frames: 3 * FPS, missing: [], sources: [{ format: 'hev1' }] })
@@ -75,15 +85,15 @@ t.test('cameras', async t => {
     t.match(await check(`${folder}/hvc1.mp4`, [H265]), { ok: true, frames: 3 * FPS, sources: [{ format: 'hvc1' }] })
   })
 
-  await t.test('serves video beside audio, with delimiters, and over UDP', async t => {
-    for (const [mount, transport] of [['/open', 'tcp'], ['/delimited', 'tcp'], ['/faulty', 'udp']] as const) {
+  void t.test('serves video beside audio, with delimiters, and over UDP', async t => {
+    for (const [mount, played, transport] of [['/open', H264, 'tcp'], ['/delimited', H264_DELIMITED, 'tcp'], ['/open', H264, 'udp']] as const) {
       const path = `${folder}${mount}.mp4`
-      t.match(await record({ url: server.url(mount), path, seconds: 2, transport }), { code: 0 })
-      t.match(await check(path, [H264]), { ok: true, missing: [] }, mount)
+      t.match(await record({ url: server.url(mount), path, seconds: 2, transport, start: UNSHIFTED }), { code: 0 })
+      t.match(await check(path, [played]), { ok: true, missing: [] }, mount)
     }
   })
 
-  await t.test('refuses a wrong password, another mount\'s user and nobody, and knows no other mount', async t => {
+  void t.test('refuses a wrong password, another mount\'s user and nobody, and knows no other mount', async t => {
     const denied = /401 Unauthorized/
     const attempt = (authority: string, mount: string): Promise<Ended> =>
       record({ url: server.url(mount).replace('//', `//${authority}`), path: `${folder}/denied.mp4`, seconds: 1 })
@@ -93,12 +103,12 @@ t.test('cameras', async t => {
     t.match(await attempt('', '/nowhere'), { code: 1, errors: /404 Not Found/ })
   })
 
-  await t.test('shows lost time as a gap in the counters and nowhere else', async t => {
+  void t.test('shows lost time as a gap in the counters and nowhere else', async t => {
     const path = `${folder}/stalled.mp4`
-    const { frames, stalledAt, resumedAt } = await whilePlaying(server, '/faulty', path, async start => {
-      const stalledAt = await server.control({ do: 'stall', mount: '/faulty' })
-      await server.reached('/faulty', start + 7)
-      return { frames: start, stalledAt, resumedAt: await server.control({ do: 'resume', mount: '/faulty' }) }
+    const { frames, stalledAt, resumedAt } = await whilePlaying(server, '/stalling', path, async start => {
+      const stalledAt = await server.control({ do: 'stall', mount: '/stalling' })
+      await server.reached('/stalling', start + 7)
+      return { frames: start, stalledAt, resumedAt: await server.control({ do: 'resume', mount: '/stalling' }) }
     })
     const verdict = await check(path, [H264], '--any-gap', '--times', 'step')
     t.equal(verdict.missing.length, 1)
@@ -106,43 +116,43 @@ t.test('cameras', async t => {
     t.ok(frames <= stalledAt && from <= stalledAt + 1 && resumedAt > stalledAt, 'the gap begins with the stall')
     t.equal((to + 1) % H264.gopFrames, 0, 'and ends before a key frame')
     t.equal((await check(path, [H264], '--times', 'step')).ok, false, 'a gap is a fault unless it is listed')
-    t.equal((await check(path, [H264], '--gap', `${from}-${to}`)).ok, true)
+    t.match(await check(path, [H264], '--gap', `${from}-${to}`), { ok: true, faults: [] })
   })
 
-  await t.test('changes clip, jumps in time and sends garbage when told', async t => {
+  void t.test('changes clip, jumps in time and sends garbage when told', async t => {
     const path = `${folder}/switched.mp4`
-    await whilePlaying(server, '/faulty', path, () => server.control({ do: 'switch-clip', mount: '/faulty', clip: H264_LARGER }))
+    await whilePlaying(server, '/changing', path, () => server.control({ do: 'switch-clip', mount: '/changing', clip: H264_LARGER }))
     t.match(await check(path, [H264, H264_LARGER]), { ok: true, missing: [] })
     t.match(await check(path, [H264]), { ok: false, faults: ['wrongSize'] })
 
-    await whilePlaying(server, '/faulty', path, () => server.control({ do: 'jump', mount: '/faulty', seconds: 0.5 }))
+    await whilePlaying(server, '/changing', path, () => server.control({ do: 'jump', mount: '/changing', seconds: 0.5 }))
     const jumped = await check(path, [H264_LARGER])
     t.match(jumped, { ok: false, faults: ['time'], missing: [] })
     t.ok(Math.abs(jumped.worstTimeErrorMs - 500) < 1)
 
-    await whilePlaying(server, '/faulty', path, async start => {
-      await server.control({ do: 'garbage', mount: '/faulty' })
-      await server.reached('/faulty', start + 8)
-      await server.control({ do: 'resume', mount: '/faulty' })
+    await whilePlaying(server, '/changing', path, async start => {
+      await server.control({ do: 'garbage', mount: '/changing' })
+      await server.reached('/changing', start + 8)
+      await server.control({ do: 'resume', mount: '/changing' })
     })
     const garbage = await check(path, [H264_LARGER], '--any-gap', '--times', 'step')
     t.equal(garbage.ok, false)
     t.ok(garbage.withoutCounter > 0)
   })
 
-  await t.test('drops its clients and comes back, and is gone until it resumes', async t => {
-    const url = server.url('/open')
+  void t.test('drops its clients and comes back, and is gone until it resumes', async t => {
+    const url = server.url('/leaving')
     const recording = record({ url, path: `${folder}/dropped.mp4`, seconds: 60 })
-    await playing(server, '/open')
-    await server.control({ do: 'drop-clients', mount: '/open' })
+    await playing(server, '/leaving')
+    await server.control({ do: 'drop-clients', mount: '/leaving' })
     await recording
-    await server.control({ do: 'gone', mount: '/open' })
+    await server.control({ do: 'gone', mount: '/leaving' })
     t.match(await record({ url, path: `${folder}/gone.mp4`, seconds: 1 }), { errors: /404 Not Found/ })
-    await server.control({ do: 'resume', mount: '/open' })
+    await server.control({ do: 'resume', mount: '/leaving' })
     t.match(await record({ url, path: `${folder}/back.mp4`, seconds: 1 }), { code: 0 })
   })
 
-  await t.test('ends mid-recording when the proxy cuts the connection', async t => {
+  void t.test('ends mid-recording when the proxy cuts the connection', async t => {
     await using proxy = await FaultProxy.start({ targetPort: server.port })
     await proxy.set({ kind: 'cut-after', bytes: 100_001 })
     const path = `${folder}/cut.mp4`
@@ -155,7 +165,7 @@ t.test('cameras', async t => {
     t.ok(verdict.frames > 0)
   })
 
-  await t.test('falls silent when the proxy stalls, while the connection stays', async t => {
+  void t.test('falls silent when the proxy stalls, while the connection stays', async t => {
     await using proxy = await FaultProxy.start({ targetPort: server.port })
     const played = once(proxy.events, 'played')
     const recording = record({ url: proxy.through(server.urlWithCredentials('/lobby')), path: `${folder}/silent.mp4`, seconds: 60 })
@@ -257,12 +267,12 @@ t.test('the fault proxy', async t => {
   await t.test('cuts at the byte', async t => {
     await using proxy = await FaultProxy.start({ targetPort: camera.port })
     const client = await connected(proxy)
-    const closed = once(client.socket, 'close')
+    const ended = closed(client.socket)
     await client.ask('DESCRIBE')
     await proxy.set({ kind: 'cut-after', bytes: 333 })
     const before = client.receivedBytes
     client.send('PLAY')
-    await closed
+    await ended
     t.equal(client.receivedBytes - before, 333)
   })
 
@@ -283,12 +293,12 @@ t.test('the fault proxy', async t => {
     await using proxy = await FaultProxy.start({ targetPort: camera.port })
     const client = await connected(proxy)
     await client.ask('DESCRIBE')
-    const failed = once(client.socket, 'close')
+    const failed = closed(client.socket)
     await proxy.set({ kind: 'reset' })
     await failed
     t.equal(client.failure, 'ECONNRESET')
     const next = new Client(connect(proxy.port, '127.0.0.1'))
-    await once(next.socket, 'close')
+    await closed(next.socket)
     t.equal(proxy.openConnections, 0)
   })
 
@@ -296,7 +306,7 @@ t.test('the fault proxy', async t => {
     await using proxy = await FaultProxy.start({ targetPort: camera.port })
     await proxy.set({ kind: 'refuse' })
     const refused = new Client(connect(proxy.port, '127.0.0.1'))
-    await once(refused.socket, 'close')
+    await closed(refused.socket)
     t.equal(refused.failure, 'ECONNREFUSED')
     await proxy.set({ kind: 'pass' })
     const client = await connected(proxy)
@@ -322,6 +332,11 @@ async function whilePlaying<T>(server: CameraServer, mount: string, path: string
   const result = await act(start)
   await recording
   return result
+}
+
+/** Unlike once(), not put off by an error before. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise(resolve => socket.once('close', () => resolve()))
 }
 
 async function isRunning(pid: number): Promise<boolean> {

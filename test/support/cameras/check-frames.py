@@ -10,6 +10,7 @@ frame is there once, in order, whole and on time, 1 if not, 2 if a file cannot b
 import argparse
 import json
 import mmap
+import resource
 import struct
 import sys
 import zlib
@@ -21,6 +22,8 @@ SEI_BYTES = 2 + len(SEI_UUID) + 16
 SEI_READ_BYTES = 4 + SEI_BYTES * 3 // 2
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf", b"edts"}
 LISTED = 50
+# Days of samples fit; a damaged file must fail here and not starve the machine.
+MEMORY_LIMIT_BYTES = 2 * 1024**3
 
 
 class Unreadable(Exception):
@@ -321,20 +324,19 @@ def read_file(path, with_crc):
 # --- the verdict
 
 
-def ranges(numbers):
-    found = []
-    for number in numbers:
-        if found and found[-1][1] == number - 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return found
-
-
 def holes(counters):
     """The counters between the first and the last that are in no sample, as closed ranges."""
     ordered = sorted(counters)
     return [[low + 1, high - 1] for low, high in zip(ordered, ordered[1:]) if high > low + 1]
+
+
+def is_listed(hole, gaps):
+    """Whether the listed gaps together cover the hole. (A damaged counter makes holes too long to count through.)"""
+    low, high = hole
+    for start, end in sorted(gaps):
+        if start <= low:
+            low = max(low, end + 1)
+    return low > high
 
 
 def fits_clip(sample, clips, with_crc):
@@ -380,9 +382,7 @@ def judge(samples, sources, options, clips):
     known = [sample for sample in samples if sample.counter is not None]
     seen, doubled, reordered = check_order(known)
     missing = holes(seen)
-    listed = [number for low, high in options.gap for number in range(low, high + 1)]
-    allowed = set(listed)
-    unlisted = [] if options.any_gap else ranges([n for low, high in missing for n in range(low, high + 1) if n not in allowed])
+    unlisted = [] if options.any_gap else [hole for hole in missing if not is_listed(hole, options.gap)]
     wrong_size = [s.counter for s in known if not s.whole or not fits_clip(s, clips, options.content)]
     wrong_key = [s.counter for s in known if s.key != s.key_nal]
     worst, worst_at = check_times(known, options.fps, options.times == "step", options.per_file_time)
@@ -445,6 +445,7 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     clips = []
     for path in options.clip:
         with open(path + ".json", encoding="utf-8") as file:
@@ -454,7 +455,7 @@ def main():
     for path in options.files:
         try:
             found, source = read_file(path, options.content)
-        except (OSError, ValueError, Unreadable, struct.error, TypeError, IndexError) as fault:
+        except (OSError, ValueError, Unreadable, struct.error, TypeError, IndexError, MemoryError) as fault:
             print(json.dumps({"ok": False, "unreadable": path, "error": f"{type(fault).__name__}: {fault}"}))
             sys.exit(2)
         samples += found

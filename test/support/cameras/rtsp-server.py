@@ -16,6 +16,7 @@ import heapq
 import json
 import os
 import queue
+import resource
 import signal
 import struct
 import sys
@@ -497,6 +498,8 @@ class Camera:
 
 
 def main():
+    # A client that never reads must not cost the host its memory.
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with open(sys.argv[1], encoding="utf-8") as file:
