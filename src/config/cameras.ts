@@ -36,7 +36,9 @@ function readSource(name: string, stream: StreamDraft, device: Device | null | u
     return url === null || fault ? null : { kind: 'url', url }
   }
   if (device === null) {
-    problems.add({ steps, at: 'key', text: profile === undefined ? texts.sourceNeither : texts.profileAlone, example: profile === undefined ? `{ url: ${URL_EXAMPLE} }` : 'onvif: { host: 10.0.0.12, port: 80 }' })
+    problems.add(profile === undefined
+      ? { steps, at: 'key', text: texts.sourceNeither, example: `{ url: ${URL_EXAMPLE} }` }
+      : { steps, at: 'key', text: texts.profileAlone, example: 'onvif: { host: 10.0.0.12, port: 80 }' })
     return null
   }
   const sameName = name === 'main' || name === 'sub' ? name : undefined
@@ -76,14 +78,18 @@ function readCredential(camera: CameraDraft, steps: Steps, book: CredentialBook,
     return undefined
   }
   const entry = book.entries.get(name)
-  if (entry === undefined) problems.add({ ...at, text: texts.credentialUnknown({ name, near: book.nearest(name) }), example: `${name}: { username: "…", password: "…" }` })
+  if (entry === undefined) {
+    problems.add({ ...at, text: texts.credentialUnknown({ name, near: book.nearest(name) }), example: `${name}: { username: "…", password: "…" }` })
+  }
   return entry ?? undefined
 }
 
 /** Every camera is read to its end, so that all its problems show at once. */
 export function readCameras(drafts: Draft<RawConfig['cameras']> | undefined, book: CredentialBook, problems: ProblemList): readonly CameraConfig[] | null {
   if (!drafts) return null
-  if (drafts.length === 0) problems.add({ severity: 'warning', steps: ['cameras'], text: texts.noCameras, example: '[ { id: lobby, name: 大廳, onvif: { host: 10.0.0.12 } } ]' })
+  if (drafts.length === 0) {
+    problems.add({ severity: 'warning', steps: ['cameras'], text: texts.noCameras, example: '[ { id: lobby, name: 大廳, onvif: { host: 10.0.0.12 } } ]' })
+  }
   const seenIds = new Set<string>()
   const cameras = drafts.map((camera, index): CameraConfig | null => {
     if (camera === null) return null

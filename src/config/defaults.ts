@@ -17,6 +17,9 @@ export const DEFAULTS = {
 export const LIMITS = {
   fileBytes: 1024 * 1024,
   yamlAliases: 100,
+  yamlDepth: 32, // of brackets, or of indicators in one line
+  yamlIndentChars: 200,
+  yamlTokens: 200_000, // 256 cameras with eight streams each make some 50,000
   problems: 200,
   yamlFaults: 10, // after the first syntax error the others are mostly its echo
   cameras: 256,

@@ -9,7 +9,7 @@ import { isTrialFloor, parseFloor } from './quantity.ts'
 import type { RawConfig } from './schema.ts'
 import { readSecrets, secretsPlace, type CredentialBook } from './secrets.ts'
 import { checkShape, isMapping, type Draft } from './shape.ts'
-import { readTextFile } from './text-file.ts'
+import { readTextFile, shellWord } from './text-file.ts'
 import { texts } from './texts.ts'
 import { isTimeZone, nearestTimeZone } from './time-zone.ts'
 import { parseYaml } from './yaml-source.ts'
@@ -93,8 +93,9 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const yaml = parseYaml(source.text)
   const problems = new ProblemList(file, yaml.locate)
   const failed = (more: readonly Problem[] = []): ConfigResult => ({ ok: false, problems: [...problems.all(), ...more] })
-  if (source.byteOrderMark) problems.add({ severity: 'warning', steps: [], position: { line: 1, column: 1 }, text: texts.fileByteOrderMark, example: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` })
-  if (source.text.includes('\r\n')) problems.add({ severity: 'warning', steps: [], position: { line: 1, column: 1 }, text: texts.fileCrLf, example: `sed -i 's/\\r$//' FILE` })
+  const fromWindows = { severity: 'warning', steps: [], position: { line: 1, column: 1 } } as const
+  if (source.byteOrderMark) problems.add({ ...fromWindows, text: texts.fileByteOrderMark, example: `sed -i '1s/^\\xEF\\xBB\\xBF//' ${shellWord(file)}` })
+  if (source.text.includes('\r\n')) problems.add({ ...fromWindows, text: texts.fileCrLf, example: `sed -i 's/\\r$//' ${shellWord(file)}` })
   for (const fault of yaml.faults) problems.add(fault)
   if (yaml.value === undefined) return failed()
   if (!isMapping(yaml.value)) {

@@ -6,7 +6,7 @@ import type { ProblemList, Steps } from './problem.ts'
 import { parseSize } from './quantity.ts'
 import type { RawConfig } from './schema.ts'
 import type { Draft } from './shape.ts'
-import { texts, type Bilingual } from './texts.ts'
+import { texts, type Bilingual, type ProblemText } from './texts.ts'
 
 /** The folders of the configuration; `null` of a part means that it is not used. */
 export type Places = Pick<Config, 'state' | 'volumes' | 'archive' | 'inbox'>
@@ -21,56 +21,65 @@ export function absolutePath(text: string): string | null {
   return path === '' ? null : path
 }
 
-interface Place { readonly kind: 'state' | 'volume' | 'archive' | 'inbox', readonly word: Bilingual, readonly steps: Steps, readonly path: string, readonly derived: boolean }
+interface Place {
+  readonly kind: 'state' | 'volume' | 'archive' | 'inbox'
+  readonly steps: Steps
+  readonly path: string
+  /** Not written in the file but taken from the state folder. */
+  readonly derived: boolean
+}
+
+const WORDS: Readonly<Record<Place['kind'], Bilingual>> = { state: texts.stateWord, volume: texts.volumeWord, archive: texts.archiveWord, inbox: texts.inboxWord }
+const EXAMPLES: Readonly<Record<Place['kind'], string>> = {
+  state: '/var/lib/custos', volume: '/srv/custos/disk2', archive: '/srv/custos/archive', inbox: '/var/lib/custos/inbox',
+}
 
 const isInside = (inner: string, outer: string): boolean => inner.startsWith(`${outer}/`)
 
-/** Only a volume inside the state folder, or an archive or inbox there, may lie in another place: nothing sweeps the state folder. */
-function mayLieInside(inner: Place, outer: Place): boolean {
-  return outer.kind === 'state' && inner.kind !== 'state'
+/** Nothing sweeps the state folder, so the others may lie in it; in a volume, archive or inbox every file is theirs. */
+function overlapOf(place: Place, earlier: Place): ProblemText | null {
+  const words = { other: WORDS[earlier.kind] }
+  if (place.path === earlier.path) return texts.placeTwice(words)
+  if (isInside(place.path, earlier.path)) return earlier.kind === 'state' || place.derived ? null : texts.placeInside(words)
+  if (isInside(earlier.path, place.path)) return place.kind === 'state' ? null : texts.placeAround(words)
+  return null
 }
 
 /** Each pair once; LIMITS keeps them few. The later of the two in our order is the one that is blamed. */
 function checkOverlaps(places: readonly Place[], problems: ProblemList): void {
   places.forEach((place, index) => {
     for (const earlier of places.slice(0, index)) {
-      if (place.derived && isInside(place.path, earlier.path)) continue // then the state folder itself is in the way, and said to be
-      const words = { other: earlier.word }
-      if (place.path === earlier.path) problems.add({ steps: place.steps, text: texts.placeTwice(words), example: freeExample(place) })
-      else if (isInside(place.path, earlier.path) && !mayLieInside(place, earlier)) problems.add({ steps: place.steps, text: texts.placeInside(words), example: freeExample(place) })
-      else if (isInside(earlier.path, place.path) && !mayLieInside(earlier, place)) problems.add({ steps: place.steps, text: texts.placeAround(words), example: freeExample(place) })
+      const text = overlapOf(place, earlier)
+      if (text) problems.add({ steps: place.steps, text, example: EXAMPLES[place.kind] })
     }
   })
 }
 
-const EXAMPLES = { state: '/var/lib/custos', volume: '/srv/custos/disk2', archive: '/srv/custos/archive', inbox: '/var/lib/custos/inbox' } as const
-const freeExample = (place: Place): string => EXAMPLES[place.kind]
-
 /** Null when any folder is missing or wrong; all that is wrong is in `problems` then. */
 export function readPlaces(draft: PlacesDraft, problems: ProblemList): Places | null {
   const places: Place[] = []
-  const place = (kind: Place['kind'], word: Bilingual, steps: Steps, text: string | null | undefined, derived = false): string | null => {
+  const place = (kind: Place['kind'], steps: Steps, text: string | null | undefined, derived = false): string | null => {
     if (typeof text !== 'string') return null
     const path = absolutePath(text)
     if (path === null) problems.add({ steps, text: texts.absolutePath, example: EXAMPLES[kind] })
-    else places.push({ kind, word, steps, path, derived })
+    else places.push({ kind, steps, path, derived })
     return path
   }
 
-  const stateDir = place('state', texts.stateWord, ['state', 'dir'], draft.state?.dir)
+  const stateDir = place('state', ['state', 'dir'], draft.state?.dir)
   const seenIds = new Set<string>()
   const volumes = (draft.volumes ?? []).map((volume, index) => {
     const id = volume?.id
     if (id && seenIds.has(id)) problems.add({ steps: ['volumes', index, 'id'], text: texts.idTwice, example: `disk${index + 1}` })
     if (id) seenIds.add(id)
-    const path = place('volume', texts.volumeWord, ['volumes', index, 'path'], volume?.path)
+    const path = place('volume', ['volumes', index, 'path'], volume?.path)
     return id && path ? { id: volumeId(id), path } : null
   })
-  const archiveDir = place('archive', texts.archiveWord, ['archive', 'dir'], draft.archive?.dir)
+  const archiveDir = place('archive', ['archive', 'dir'], draft.archive?.dir)
   const quotaBytes = parseSize(draft.archive?.quota ?? '')
   if (draft.archive?.quota && quotaBytes === null) problems.add({ steps: ['archive', 'quota'], text: texts.size, example: '200GiB' })
-  const inboxDir = draft.inbox !== undefined ? place('inbox', texts.inboxWord, ['inbox', 'dir'], draft.inbox === 'off' ? null : draft.inbox?.dir)
-    : stateDir === null ? null : place('inbox', texts.inboxWord, ['state', 'dir'], `${stateDir}/${DEFAULTS.inboxFolder}`, true)
+  const inboxDir = draft.inbox !== undefined ? place('inbox', ['inbox', 'dir'], draft.inbox === 'off' ? null : draft.inbox?.dir)
+    : stateDir === null ? null : place('inbox', ['state', 'dir'], `${stateDir}/${DEFAULTS.inboxFolder}`, true)
   checkOverlaps(places, problems)
 
   const sound = volumes.filter(volume => volume !== null)

@@ -64,7 +64,8 @@ export const ConfigSchema = Type.Object({
     ], { expect: texts.tls, example: 'auto', default: DEFAULTS.console.tls })),
   }, closed({ example: '{ host: 127.0.0.1, port: 8443, tls: auto }' }))),
   volumes: Type.Array(Type.Object({ id: name('disk1'), path: folder('/srv/custos/disk1') }, closed({ example: '{ id: disk1, path: /srv/custos/disk1 }' })), {
-    minItems: 1, maxItems: LIMITS.volumes, expect: texts.listOf({ zh: '儲存區', en: 'volume', min: 1, max: LIMITS.volumes }), example: '[ { id: disk1, path: /srv/custos/disk1 } ]',
+    minItems: 1, maxItems: LIMITS.volumes, expect: texts.listOf({ zh: '儲存區', en: 'volume', min: 1, max: LIMITS.volumes }),
+    example: '[ { id: disk1, path: /srv/custos/disk1 } ]',
   }),
   archive: Type.Optional(Type.Object({
     dir: folder('/srv/custos/archive'),

@@ -49,6 +49,10 @@ function checkFacts(facts: FileFacts, place: SecretsPlace, reader: { uid: number
 const CONTROL = /\p{Cc}|\p{Cs}/u
 const FIELDS = ['username', 'password'] as const
 
+/** Some cameras have no password; none has no user. */
+const isSoundField = (field: (typeof FIELDS)[number], value: string): boolean =>
+  value.length <= LIMITS.credentialChars && !CONTROL.test(value) && (field === 'password' || value !== '')
+
 /** Checked by hand, not by the schema, so that no text can hold a key or a value of this file by way of a general rule. */
 function readEntry(entry: unknown, steps: Steps, path: string, problems: ProblemList): Credential | null {
   if (!isMapping(entry)) {
@@ -60,8 +64,7 @@ function readEntry(entry: unknown, steps: Steps, path: string, problems: Problem
   const [username, password] = FIELDS.map(field => {
     const value: unknown = entry[field]
     const fault = typeof value !== 'string' ? texts.secretsText(field)
-      : value.length > LIMITS.credentialChars || CONTROL.test(value) || (field === 'username' && value === '') ? texts.secretsChars({ field, max: LIMITS.credentialChars })
-      : null
+      : isSoundField(field, value) ? null : texts.secretsChars({ field, max: LIMITS.credentialChars })
     if (fault) problems.add({ steps: [...steps, field], path: `${path}.${field}`, text: fault, example: `${field}: "…"` })
     return typeof value === 'string' && !fault ? value : null
   })
@@ -75,7 +78,9 @@ function offeredNames(entries: ReadonlyMap<string, Credential | null>): string[]
 }
 
 /** Reads and checks the secrets file. `known` are the names that cameras ask for; no other key of the file is ever shown. */
-export async function readSecrets(place: SecretsPlace, known: ReadonlySet<string>, reader: { uid: number, strict: boolean }): Promise<{ book: CredentialBook, problems: readonly Problem[] }> {
+export async function readSecrets(
+  place: SecretsPlace, known: ReadonlySet<string>, reader: { uid: number, strict: boolean },
+): Promise<{ book: CredentialBook, problems: readonly Problem[] }> {
   const unlocated = new ProblemList(place.file)
   const source = await readTextFile(place.file)
   if (!source.ok) {

@@ -48,7 +48,7 @@ export const texts = {
   yamlTag: text('yaml-tag', '不支援 YAML 標籤（! 開頭）與指示詞（% 開頭）；文字請加引號。', 'YAML tags (!…) and directives (%…) are not supported; put text in quotes.'),
   yamlVersion: text('yaml-version', '請使用 YAML 1.2：在 1.1 版中 off、no 會變成真假值。', 'Use YAML 1.2: in version 1.1 words such as off and no turn into truth values.'),
   yamlKey: text('yaml-key', '鍵必須是簡單的文字。', 'A key must be plain text.'),
-  yamlTooDeep: text('yaml-too-deep', '層數太深。', 'The file is nested too deeply.'),
+  yamlTooDeep: text('yaml-too-deep', '內容的層數太深或項目太多，不會是設定檔。', 'The file is nested too deeply or holds too many items to be what it should be.'),
   yamlLineEnds: text('yaml-line-ends', '檔案使用舊式 Mac 換行（CR），請改為 LF。', 'The file has old Mac line ends (CR); change them to LF.'),
   yamlSyntax: text('yaml-syntax', '這裡不符合 YAML 語法。', 'This is not valid YAML.'),
   yamlDuplicate: text('duplicate-key', '同一層出現兩次相同的鍵，只能保留一個。', 'The same key is given twice on one level; keep one.'),

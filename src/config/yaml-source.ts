@@ -2,6 +2,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Docum
 import { LIMITS } from './defaults.ts'
 import { keyText, type Finding, type Position, type Steps } from './problem.ts'
 import { texts, type ProblemText } from './texts.ts'
+import { isWithinBounds } from './yaml-bounds.ts'
 
 /** `value` is undefined when the text is no YAML of ours; then `faults` says why. */
 export interface YamlSource {
@@ -22,7 +23,6 @@ const FAULT_TEXTS: Partial<Record<ErrorCode, { text: ProblemText, example: strin
   MULTIPLE_DOCS: { text: texts.yamlDocuments, example: '---' },
   TAG_RESOLVE_FAILED: { text: texts.yamlTag, example: '"!…"' },
   NON_STRING_KEY: { text: texts.yamlKey, example: 'name: …' },
-  RESOURCE_EXHAUSTION: { text: texts.yamlTooDeep, example: 'site: { name: … }' },
 }
 const syntaxFault = (code: ErrorCode) => FAULT_TEXTS[code] ?? { text: texts.yamlSyntax, example: 'site: { name: …, timezone: Asia/Taipei }' }
 
@@ -77,6 +77,8 @@ export function parseYaml(text: string): YamlSource {
 
   const bareReturn = /\r(?!\n)/.exec(text)
   if (bareReturn) return broken([{ steps: [], text: texts.yamlLineEnds, example: 'dos2unix -c mac FILE', position: null }])
+
+  if (!isWithinBounds(text)) return broken([{ steps: [], text: texts.yamlTooDeep, example: 'site: { name: … }', position: null }])
 
   const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, stringKeys: true, resolveKnownTags: false, logLevel: 'error' })
   const syntax = [...document.errors, ...document.warnings].slice(0, LIMITS.yamlFaults)

@@ -5,7 +5,7 @@ export type AudioTreatment = 'off' | 'copy' | 'transcode'
 
 /** No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4]. */
 export const FRAGMENT_DURATION_MS = 500
-const SOCKET_TIMEOUT_US = 3_000_000 // a frozen camera ends the child within 6 s (measured), should our own watchdog ever fail to
+export const SOCKET_TIMEOUT_MS = 3000 // a frozen camera ends the child within 6 s (measured), should our own watchdog ever fail to
 const PROBE = { analyzeDurationUs: 200_000, probeBytes: 100_000 }
 /** What the probe may decode with. Everything else in libavcodec stays out of reach of a hostile camera. */
 const CODECS = 'h264,hevc,aac,pcm_alaw,pcm_mulaw,adpcm_g726,g723_1'
@@ -30,7 +30,7 @@ export function concatScript(secretUrl: string, audio: AudioTreatment): string {
     'ffconcat version 1.0',
     `file '${secretUrl.replaceAll("'", "'\\''")}'`,
     'option rtsp_transport tcp',
-    `option timeout ${SOCKET_TIMEOUT_US}`,
+    `option timeout ${SOCKET_TIMEOUT_MS * 1000}`,
     `option allowed_media_types ${audio === 'off' ? 'video' : 'video+audio'}`,
     `option analyzeduration ${PROBE.analyzeDurationUs}`,
     `option probesize ${PROBE.probeBytes}`,

@@ -1,5 +1,4 @@
-import { Writable } from 'node:stream'
-import { runFfmpeg } from '../platform/ffmpeg.ts'
+import { startFfmpeg, type FfmpegRun } from '../platform/ffmpeg.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
@@ -8,6 +7,7 @@ import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragme
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
 import { classifyStderr, soundNeedsTranscode } from './classify-stderr.ts'
 import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { takeBuffer } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import { RunFootage } from './run-footage.ts'
 
@@ -58,8 +58,9 @@ class RecordingRun {
   readonly #options: RunOptions
   readonly #kill = new AbortController()
   readonly #queue = new FragmentQueue<Arrival>(MAX_QUEUED_BYTES)
-  readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES })
+  readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES, allocate: takeBuffer })
   readonly #footage: RunFootage
+  #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null
   #lastProgress: MonoMs
   #fragments = 0
@@ -76,15 +77,19 @@ class RecordingRun {
     const watching = this.#watch(AbortSignal.any([signal, over.signal]))
     const grace = signal.aborted ? Promise.resolve() : this.#killAfterGrace(signal, over.signal)
     const storing = this.#store()
-    const exit = await runFfmpeg({
+    const child = await startFfmpeg({
       inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
-      outputFormat: 'mp4', outputOptions: outputOptions(audio), output: this.#sink(),
+      outputFormat: 'mp4', outputOptions: outputOptions(audio),
+      onBytes: bytes => this.#receive(bytes),
     }, { stop: signal, kill: this.#kill.signal })
+    this.#child = child
+    const exit = await child.exit
+    const endedAt = this.#options.clock.monoNow()
     over.abort()
     this.#queue.end()
     await storing
     await Promise.all([watching, grace])
-    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, this.#fragments > 0))
+    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs: endedAt - this.#lastProgress }))
     await this.#footage.end(reason)
     const said = redact(withoutUrls(exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said }
@@ -95,14 +100,12 @@ class RecordingRun {
     this.#kill.abort()
   }
 
-  #sink(): Writable {
-    return new Writable({
-      decodeStrings: false,
-      write: (chunk: Buffer, _encoding, done) => {
-        this.#take(chunk)
-        this.#queue.whenRoom(() => { done() })
-      },
-    })
+  /** False holds the camera back until the disk has caught up. */
+  #receive(bytes: Buffer): boolean {
+    this.#take(bytes)
+    if (!this.#queue.isFull) return true
+    this.#queue.whenRoom(() => { this.#child?.resume() })
+    return false
   }
 
   #take(chunk: Buffer): void {

@@ -2,6 +2,7 @@ import type { EpochMs, MonoMs, RunEndReason, RunId } from '../domain/index.ts'
 import { mergeParameterSets, parameterSetsInSample, type Fragment, type InitSegment, type ParameterSets, type TrackFragment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { StreamLane } from '../storage/index.ts'
+import { giveBackBuffer } from './buffer-pool.ts'
 import { repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
 import { RunClock, type ClockTrouble } from './run-clock.ts'
 
@@ -147,6 +148,7 @@ export class RunFootage {
     const durationMs = Math.round(this.#ms(times.durationTicks))
     const bytes = fragment.endAt - fragment.moofAt
     await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs })
+    giveBackBuffer(fragment.buffer)
     this.#endMs = startMs + durationMs
     this.recordedMs += durationMs
     onFragment({ at: mono, frameEndAt: clock.wallOf(this.#endMs), bytes, frames: video?.samples.length ?? 0, durationMs })

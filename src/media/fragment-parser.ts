@@ -21,6 +21,8 @@ export interface FragmentParserOptions {
   readonly tailRoomBytes: number
   /** A larger fragment ends the run: 500 ms at 128 Mbit/s fit twice. */
   readonly maxFragmentBytes: number
+  /** Where fragments' buffers come from; may hand out a longer one. Fresh ones unless told. */
+  readonly allocate?: (bytes: number) => Buffer
 }
 
 const MAX_INIT_BOX_BYTES = 256 * 1024 // a moov of two tracks takes about 1 KiB
@@ -145,7 +147,8 @@ export class FragmentParser {
     const { headRoomBytes, tailRoomBytes } = this.#options
     const moofBytes = this.#moof.length
     const dataAt = headRoomBytes + moofBytes
-    const buffer = Buffer.allocUnsafe(dataAt + sizeBytes + tailRoomBytes)
+    const wantedBytes = dataAt + sizeBytes + tailRoomBytes
+    const buffer = this.#options.allocate?.(wantedBytes) ?? Buffer.allocUnsafe(wantedBytes)
     this.#moof.copy(buffer, headRoomBytes)
     writeBoxHeader(buffer, dataAt, 'mdat', sizeBytes)
     this.#moof = null

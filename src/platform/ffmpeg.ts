@@ -1,7 +1,8 @@
 import path from 'node:path'
-import { Readable, type Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { ChildProcess } from 'node:child_process'
 import createCommand from 'fluent-ffmpeg'
+import { openBytePipe, type BytePipe, type OnBytes } from './byte-pipe.ts'
 
 /** Options of one ffmpeg run. Nothing secret may stand in `inputOptions` or `outputOptions`: every user of the host can read them. */
 export interface FfmpegJob {
@@ -11,8 +12,8 @@ export interface FfmpegJob {
   readonly inputText: string
   readonly outputFormat: string
   readonly outputOptions: readonly (readonly [string, string] | readonly [string])[]
-  /** Receives stdout; its backpressure reaches the child. */
-  readonly output: Writable
+  /** Receives what ffmpeg puts out. */
+  readonly onBytes: OnBytes
 }
 
 export interface FfmpegExit {
@@ -28,11 +29,25 @@ const STDERR_LINE_CHARS = 400
 
 type WithProcess = createCommand.FfmpegCommand & { ffmpegProc?: ChildProcess } // a field that the types lack
 
-/**
- * Runs ffmpeg until it ends. `stop` asks it to finish what it holds, `kill` ends it at once. The only user of fluent-ffmpeg.
- * Resolves when the child is really gone; never rejects.
- */
-export function runFfmpeg(job: FfmpegJob, { stop, kill: killSignal }: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegExit> {
+export interface FfmpegRun {
+  /** Resolves when the child is really gone and all its bytes were handed over; never rejects. */
+  readonly exit: Promise<FfmpegExit>
+  /** After `onBytes` said false: there is room again. */
+  resume(): void
+}
+
+/** Starts ffmpeg. `stop` asks it to finish what it holds, `kill` ends it at once. The only user of fluent-ffmpeg. */
+export async function startFfmpeg(job: FfmpegJob, signals: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegRun> {
+  const pipe = await openBytePipe(job.onBytes)
+  const exit = runChild(job, pipe, signals).then(async ended => {
+    pipe.expectEnd()
+    await pipe.ended
+    return ended
+  })
+  return { exit, resume: pipe.resume }
+}
+
+function runChild(job: FfmpegJob, pipe: BytePipe, { stop, kill: killSignal }: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegExit> {
   const { promise, resolve } = Promise.withResolvers<FfmpegExit>()
   const stderrLines: string[] = []
   let child: ChildProcess | undefined
@@ -70,7 +85,7 @@ export function runFfmpeg(job: FfmpegJob, { stop, kill: killSignal }: { stop: Ab
   })
   killSignal.addEventListener('abort', kill, { once: true })
   stop.addEventListener('abort', terminate, { once: true })
-  command.output(job.output, { end: true })
+  command.output(pipe.path)
   command.run()
   return promise
 }

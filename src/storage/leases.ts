@@ -31,7 +31,7 @@ export class LeaseTable {
       },
       [Symbol.asyncDispose]: async () => {
         holders.delete(holder)
-        if (holders.size === 0) this.#expiries.delete(key)
+        if (holders.size === 0 && this.#expiries.get(key) === holders) this.#expiries.delete(key) // a second disposal must not take a later reader's
       },
     }
   }

@@ -1,5 +1,5 @@
 import { epochMs, type EpochMs } from '../domain/index.ts'
-import { BOX_HEADER_BYTES, MalformedMediaError, parseMovieFragment, readBoxHeader, type InitSegment, type VideoTrack } from '../media/index.ts'
+import { BOX_HEADER_BYTES, MalformedMediaError, parseMovieFragment, readBoxHeader, type InitSegment } from '../media/index.ts'
 import type { VolumeFile } from '../platform/file-system.ts'
 import {
   decodeRecord, decodeSlotStart, decodeTrailer, indexBytesOf, INDEX_TAIL_BYTES, mfraBytesOf, recordSizes, RECORD_HEAD_BYTES, sha256, SLOT_START_MAX_BYTES,
@@ -37,7 +37,7 @@ export async function readSlot(file: VolumeFile, slotSizeBytes: number): Promise
     const last = sealed.entries.at(-1)
     return { kind: 'footage', header, init, entries: sealed.entries, endByte: last === undefined ? dataAt : last.at + last.sizeBytes, sealed }
   }
-  return { kind: 'footage', header, init, ...await walkRecords(file, { header, video: init.video, dataAt, slotSizeBytes }), sealed: null }
+  return { kind: 'footage', header, init, ...await walkRecords(file, { header, init, dataAt, slotSizeBytes }), sealed: null }
 }
 
 async function readTrailer(file: VolumeFile, slotSizeBytes: number): Promise<SegmentIndex | null> {
@@ -57,13 +57,13 @@ async function readTrailer(file: VolumeFile, slotSizeBytes: number): Promise<Seg
 /** A slot of tiny fragments ends here, so that its index stays near 2 MiB. */
 export const MAX_RECORDS_PER_SLOT = 32_768
 
-export interface WalkOptions { readonly header: SlotHeader, readonly video: VideoTrack, readonly dataAt: number, readonly slotSizeBytes: number }
+export interface WalkOptions { readonly header: SlotHeader, readonly init: InitSegment, readonly dataAt: number, readonly slotSizeBytes: number }
 
 /**
  * The records of one generation, from `dataAt` on, up to the first that does not hold [INV-3]: slot, generation and sequence as expected, a run not
  * older than the one before, and a CRC-32 over every byte. What lies behind it is never looked at.
  */
-export async function walkRecords(file: VolumeFile, { header, video, dataAt, slotSizeBytes }: WalkOptions): Promise<{ entries: IndexEntry[], endByte: number }> {
+export async function walkRecords(file: VolumeFile, { header, init, dataAt, slotSizeBytes }: WalkOptions): Promise<{ entries: IndexEntry[], endByte: number }> {
   const entries: IndexEntry[] = []
   let at = dataAt
   let runBefore = 0
@@ -72,7 +72,7 @@ export async function walkRecords(file: VolumeFile, { header, video, dataAt, slo
     const label = record && decodeRecord(record)
     if (!record || !label) break
     if (label.slot !== header.slot || label.generation !== header.generation || label.sequence !== entries.length || label.runId < runBefore) break
-    const entry = indexEntryOf(record, at, label, video)
+    const entry = indexEntryOf(record, at, label, init)
     if (entry === null) break
     entries.push(entry)
     runBefore = label.runId
@@ -96,13 +96,16 @@ async function readRecord(file: VolumeFile, at: number, slotSizeBytes: number): 
 }
 
 /** Index facts of a record whose CRC holds. Null when its media does not parse, which only a forged record can do. */
-export function indexEntryOf(record: Buffer, at: number, label: RecordLabel, video: VideoTrack): IndexEntry | null {
+export function indexEntryOf(record: Buffer, at: number, label: RecordLabel, init: InitSegment): IndexEntry | null {
   try {
-    const track = parseMovieFragment(record.subarray(RECORD_HEAD_BYTES), record.length - RECORD_HEAD_BYTES).find(each => each.trackId === video.trackId)
+    const tracks = parseMovieFragment(record.subarray(RECORD_HEAD_BYTES), record.length - RECORD_HEAD_BYTES)
+    const pictures = tracks.find(each => each.trackId === init.video.trackId)
+    const lead = pictures ?? tracks[0]
+    const timescale = init.tracks.find(each => each.trackId === lead?.trackId)?.timescale
+    if (lead === undefined || timescale === undefined) return null
     return {
       at, sizeBytes: record.length, startAt: label.startAt, runId: label.runId, decodeTimeTicks: label.decodeTimeTicks,
-      durationMs: track === undefined ? 0 : Math.round(track.durationTicks * 1000 / video.timescale),
-      startsWithKey: track?.samples[0]?.isKey === true, sha256: sha256(record),
+      durationMs: Math.round(lead.durationTicks * 1000 / timescale), startsWithKey: pictures?.samples[0]?.isKey === true, sha256: sha256(record),
     }
   } catch (error) {
     if (error instanceof MalformedMediaError) return null

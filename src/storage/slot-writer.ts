@@ -1,4 +1,4 @@
-import { epochMs, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
+import { epochMs, RetryableError, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
 import { patchDecodeTime, patchSequenceNumber, type Fragment, type InitSegment, type TrackFragment } from '../media/index.ts'
 import type { VolumeFile } from '../platform/file-system.ts'
 import { merkleRoot } from './merkle.ts'
@@ -24,6 +24,15 @@ export interface TimedFragment {
 export const FRAGMENT_ROOM = { headRoomBytes: RECORD_HEAD_BYTES, tailRoomBytes: FREE_HEADER_BYTES }
 
 export interface SealFacts { readonly endAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer }
+
+/** Not even an empty slot can hold it. Nothing was written, and the slot is as good as before. */
+export class FragmentTooLargeError extends RetryableError {
+  constructor(recordBytes: number, slotSizeBytes: number) {
+    super('CUSTOS_FRAGMENT_TOO_LARGE', `half a second of the stream takes ${recordBytes} bytes; a slot has ${slotSizeBytes}`, {
+      remedy: 'Lower the bitrate of the camera, or make the volume anew with a larger --slot-size.',
+    })
+  }
+}
 
 /**
  * Appends records to one open slot. One caller appends at a time; `sync` may run beside it.
@@ -85,6 +94,7 @@ export class SlotWriter {
     const { fragment } = timed
     const recordAt = fragment.moofAt - RECORD_HEAD_BYTES
     const record = fragment.buffer.subarray(recordAt, fragment.endAt)
+    if (!this.#fits(record.length)) throw new FragmentTooLargeError(record.length, this.#slotSizeBytes)
     patchSequenceNumber(fragment.buffer, fragment.moofAt, fragment.moofBytes, this.#entries.length + 1)
     const decodeTimeTicks = this.#placeInSegment(timed)
     const label: RecordLabel = {
@@ -109,18 +119,21 @@ export class SlotWriter {
   }
 
   /**
-   * Writes each track's `tfdt`: a run's first record here stands at its wall time since the segment's start, its later ones at their media time from there.
-   * Returns that of the video track, or of what there is.
+   * Writes each track's `tfdt`: a run's first record here stands at its wall time since the segment's start, or right behind the run before where that one's
+   * media time ran ahead; its later ones at their media time from there. Returns that of the first track in ticks of the video track.
    */
   #placeInSegment({ fragment, trackTimes, runId, startAt }: TimedFragment): bigint {
     const lead = trackTimes.find(({ track }) => track.trackId === this.init.video.trackId) ?? trackTimes[0]!
+    const { video } = this.init
     if (this.#placement?.runId !== runId) {
-      this.#placement = { runId, shiftMs: startAt - this.startAt - Number(lead.ticks) * 1000 / lead.timescale }
+      const last = this.#entries.at(-1)
+      const endMs = last === undefined ? 0 : Number(last.decodeTimeTicks) * 1000 / video.timescale + last.durationMs
+      this.#placement = { runId, shiftMs: Math.max(startAt - this.startAt, endMs) - Number(lead.ticks) * 1000 / lead.timescale }
     }
     const { shiftMs } = this.#placement
     const place = ({ ticks, timescale }: typeof lead) => BigInt(Math.max(0, Number(ticks) + Math.round(shiftMs * timescale / 1000))) // sound may begin a moment before the first picture
     for (const each of trackTimes) patchDecodeTime(fragment.buffer, fragment.moofAt, each.track, place(each))
-    return place(lead)
+    return lead.track.trackId === video.trackId ? place(lead) : BigInt(Math.round(Number(place(lead)) * video.timescale / lead.timescale))
   }
 
   async #guarded(work: () => Promise<void>): Promise<void> {
@@ -139,10 +152,11 @@ export class SlotWriter {
   }
 
   /**
-   * Writes index and `mfra` at the end, then shortens `free` up to them. Repeating it after a crash gives the same bytes.
+   * Syncs, writes index and `mfra` at the end, then shortens `free` up to them. Repeating it after a crash gives the same bytes.
    * With a failure behind it only what was synced counts, and nothing is written.
    */
   async seal(keepUntilOf: (endAt: EpochMs) => EpochMs): Promise<SealFacts> {
+    if (this.isDirty) await this.sync() // an index must never be durable before what it lists
     const entries = this.#failure === null ? this.#entries : this.#entries.slice(0, this.#syncedRecords)
     const last = entries.at(-1)
     const usedBytes = last === undefined ? 0 : last.at + last.sizeBytes

@@ -60,7 +60,7 @@ export class StreamLane {
 
   /**
    * Appends to the open slot or to the next. A slot that fails is given up and the fragment written to another one, once.
-   * Throws RingFullError, NoVolumeError, StorageError.
+   * Throws RingFullError, NoVolumeError, FragmentTooLargeError, StorageError.
    */
   async append(timed: TimedFragment): Promise<void> {
     try { await this.#appendOnce(timed) }
@@ -72,7 +72,8 @@ export class StreamLane {
   }
 
   async #appendOnce(timed: TimedFragment): Promise<void> {
-    if (this.#open !== null && (this.#open.writer.failure !== null || !this.#open.writer.takes(timed))) this.#sealInBackground()
+    // An empty slot that does not take it is kept: the next one would not either, and no stream may eat the ring with fragments that fit nowhere.
+    if (this.#open !== null && (this.#open.writer.failure !== null || (this.#open.writer.records > 0 && !this.#open.writer.takes(timed)))) this.#sealInBackground()
     this.#open ??= await this.#options.ring.open(this.#options, this.#init!, timed.startAt)
     await this.#open.writer.append(timed)
   }

@@ -63,7 +63,7 @@ t.test('what is wrong in the file is told without any of it', async t => {
     ['door: { username: viewer, password:hunter2 }', ['door.password|1|secrets-text', 'door|1|secrets-key']],
     [`${GOOD}viewer: hunter2`, ['[1]|2|secrets-entry']],
     [`${GOOD}door: {}\n`, ['door.password|2|secrets-text', 'door.username|2|secrets-text', '|2|duplicate-key']],
-    ['door: { username: viewer, password: "hunter2 }', ['|2|yaml-unclosed']],
+    ['door:\n  username: viewer\n  password: "hunter2', ['|4|yaml-unclosed']],
     ['door: { username: viewer, password: *hunter2 }', ['|-|yaml-alias']],
     ['door: { username: viewer, password: !hunter2 x }', ['|1|yaml-tag']],
     ['door: { username: viewer, password: @hunter2 }', ['|1|yaml-reserved']],

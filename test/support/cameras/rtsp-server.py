@@ -51,6 +51,9 @@ AAC_RATE_HZ = 16_000
 G711_RATE_HZ = 8_000
 G711_PACKET_SAMPLES = 320
 PR_SET_PDEATHSIG = 1
+# Five threads a session at the default 8 MiB of stack would use up the address space long before the memory.
+THREAD_STACK_BYTES = 1024 * 1024
+PTHREAD_ATTR_BYTES = 64
 
 
 def say(**fields):
@@ -497,7 +500,16 @@ class Camera:
         }
 
 
+def shrink_thread_stacks():
+    libc = ctypes.CDLL(None)
+    attributes = ctypes.create_string_buffer(PTHREAD_ATTR_BYTES)
+    libc.pthread_attr_init(attributes)
+    libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(THREAD_STACK_BYTES))
+    libc.pthread_setattr_default_np(attributes)
+
+
 def main():
+    shrink_thread_stacks()
     # A client that never reads must not cost the host its memory.
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     parent = os.getppid()

@@ -1,0 +1,78 @@
+import { StorageError, type FileStep, type MountFacts, type VolumeFile, type VolumeFileSystem } from '../../src/platform/file-system.ts'
+
+/** `not-applied`: the call fails and did nothing. `applied-then-failed`: it did all and fails. `crash`: the process dies before it; `crash-after`: right behind it. */
+export type FaultMode = 'not-applied' | 'applied-then-failed' | 'crash' | 'crash-after'
+export const FAULT_MODES: readonly FaultMode[] = ['not-applied', 'applied-then-failed', 'crash', 'crash-after']
+
+export interface Fault {
+  readonly step: FileStep
+  readonly mode: FaultMode
+  /** Which use of the step breaks, from 1. */
+  readonly occurrence?: number
+  /** Called at the instant of death, before anything else can happen. */
+  readonly onCrash?: () => void
+}
+
+/** Passes every call on and breaks exactly one, by its label. After a crash every call fails. */
+export class FaultyFileSystem implements VolumeFileSystem {
+  readonly #inner: VolumeFileSystem
+  #fault: Fault | null = null
+  #left = 0
+  #isDead = false
+  /** Every label that was passed on, in order. */
+  readonly steps: FileStep[] = []
+  hasBroken = false
+  /** Called after each call that was applied. */
+  onApplied: ((step: FileStep) => void | Promise<void>) | null = null
+
+  constructor(inner: VolumeFileSystem) { this.#inner = inner }
+
+  break(fault: Fault): void {
+    this.#fault = fault
+    this.#left = fault.occurrence ?? 1
+    this.hasBroken = false
+  }
+
+  async #pass<Result>(step: FileStep, file: string, apply: () => Promise<Result>): Promise<Result> {
+    const failed = () => new StorageError('io', step, file, new Error('injected'))
+    if (this.#isDead) throw failed()
+    this.steps.push(step)
+    const fault = this.#fault?.step === step && --this.#left === 0 ? this.#fault : null
+    if (fault === null) {
+      const result = await apply()
+      await this.onApplied?.(step)
+      return result
+    }
+    this.hasBroken = true
+    this.#fault = null
+    if (fault.mode === 'applied-then-failed' || fault.mode === 'crash-after') await apply()
+    if (fault.mode === 'crash' || fault.mode === 'crash-after') {
+      this.#isDead = true
+      fault.onCrash?.()
+    }
+    throw failed()
+  }
+
+  /** From now on every call fails, as for a process that is gone. */
+  die(): void { this.#isDead = true }
+
+  async open(file: string, mode: 'read' | 'read-write', step: FileStep): Promise<VolumeFile> {
+    const handle = await this.#pass(step, file, () => this.#inner.open(file, mode, step))
+    return {
+      read: (target, position, what) => this.#pass(what, file, () => handle.read(target, position, what)),
+      write: (source, position, what) => this.#pass(what, file, () => handle.write(source, position, what)),
+      datasync: what => this.#pass(what, file, () => handle.datasync(what)),
+      close: () => handle.close(),
+    }
+  }
+  createAllocated(file: string, sizeBytes: number, step: FileStep): Promise<void> { return this.#pass(step, file, () => this.#inner.createAllocated(file, sizeBytes, step)) }
+  zeroRange(file: string, offset: number, lengthBytes: number, step: FileStep): Promise<void> { return this.#pass(step, file, () => this.#inner.zeroRange(file, offset, lengthBytes, step)) }
+  readText(file: string, maxBytes: number, step: FileStep): Promise<string> { return this.#pass(step, file, () => this.#inner.readText(file, maxBytes, step)) }
+  publishText(file: string, text: string, step: FileStep): Promise<void> { return this.#pass(step, file, () => this.#inner.publishText(file, text, step)) }
+  appendTextDurably(file: string, text: string, step: FileStep): Promise<void> { return this.#pass(step, file, () => this.#inner.appendTextDurably(file, text, step)) }
+  list(folder: string, step: FileStep): Promise<string[]> { return this.#pass(step, folder, () => this.#inner.list(folder, step)) }
+  makeFolder(folder: string, step: FileStep): Promise<void> { return this.#pass(step, folder, () => this.#inner.makeFolder(folder, step)) }
+  syncFolder(folder: string, step: FileStep): Promise<void> { return this.#pass(step, folder, () => this.#inner.syncFolder(folder, step)) }
+  mountOf(folder: string, step: FileStep): Promise<MountFacts> { return this.#pass(step, folder, () => this.#inner.mountOf(folder, step)) }
+  freeBytes(folder: string, step: FileStep): Promise<number> { return this.#pass(step, folder, () => this.#inner.freeBytes(folder, step)) }
+}

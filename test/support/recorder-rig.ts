@@ -1,0 +1,234 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import pino from 'pino'
+import { cameraId, epochMs, slotNumber, streamName, volumeId, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
+import type { InitSegment } from '../../src/media/index.ts'
+import type { FloorRule } from '../../src/retention/index.ts'
+import { Storage, initVolume, readSlot, slotPath, type SegmentRow, type SlotContent, type StreamLane, type Volume } from '../../src/storage/index.ts'
+import { FaultyFileSystem } from './faulty-file-system.ts'
+import { builtFragment, builtInit, timedFragment } from './fragments.ts'
+import { MemoryFileSystem } from './memory-file-system.ts'
+import { VirtualClock, type TestOwner } from './virtual-clock.ts'
+
+export const SLOT_BYTES = 1 << 20
+export const START = '2026-11-22T08:00:00.000Z'
+export const FLOOR_31_DAYS: FloorRule = { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }
+const MAX_INSTANT = epochMs(253402300799000)
+const LOOPS = 2 // a storage that is idle waits for the next sync and for the next look at its volumes
+const FRAGMENT_MS = 500
+
+export interface RigOwner extends TestOwner { testdir(): string }
+export interface RigOptions { readonly slots?: number, readonly volumes?: readonly string[], readonly floor?: FloorRule, readonly start?: string }
+
+/** One fragment that was handed to storage. */
+export interface Appended { readonly name: string, readonly startAt: EpochMs, readonly bytes: number }
+/** A record read back through storage. */
+export interface FoundRecord { readonly name: string, readonly startAt: EpochMs, readonly segment: SegmentRow, readonly bytes: Buffer }
+
+const log = pino({ level: 'silent' })
+
+/** A recorder's storage on volumes in memory, with one camera, a clock that stands still, and a switch for every kind of death. */
+export class RecorderRig {
+  readonly owner: RigOwner
+  readonly clock: VirtualClock
+  memory: MemoryFileSystem
+  fs: FaultyFileSystem
+  readonly configured: readonly { id: ReturnType<typeof volumeId>, path: string }[]
+  readonly volumes: Volume[] = []
+  floor: FloorRule
+  stateDir: string
+  storage!: Storage
+  lane!: StreamLane
+  readonly camera = cameraId('lobby')
+  readonly stream = streamName('main')
+  init: InitSegment = builtInit()
+  readonly appended: Appended[] = []
+  run: RunId | null = null
+  nextAt: EpochMs
+  #states = 0
+  #frozen: { memory: MemoryFileSystem, stateDir: string } | null = null
+
+  private constructor(owner: RigOwner, options: RigOptions) {
+    this.owner = owner
+    this.clock = new VirtualClock(options.start ?? START)
+    this.memory = new MemoryFileSystem()
+    this.fs = new FaultyFileSystem(this.memory)
+    this.configured = (options.volumes ?? ['disk1']).map(name => ({ id: volumeId(name), path: `/volumes/${name}` }))
+    this.floor = options.floor ?? FLOOR_31_DAYS
+    this.stateDir = path.join(owner.testdir(), 'state-0')
+    this.nextAt = this.clock.wallNow()
+  }
+
+  static async open(owner: RigOwner, options: RigOptions = {}): Promise<RecorderRig> {
+    const rig = new RecorderRig(owner, options)
+    for (const { id, path: folder } of rig.configured) {
+      rig.volumes.push(await initVolume(rig.memory, { folder, id, sizeBytes: (options.slots ?? 4) * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date(START) }))
+    }
+    await rig.#start()
+    owner.teardown(async () => { await rig.close() })
+    return rig
+  }
+
+  async #start(): Promise<void> {
+    this.storage = await Storage.open({ stateDir: this.stateDir, volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log })
+    await this.clock.settle(LOOPS)
+    this.lane = this.storage.lane(this.camera, this.stream)
+  }
+
+  /** Stops as asked: open slots are sealed. */
+  async close(): Promise<void> { await this.storage[Symbol.asyncDispose]() }
+
+  // ---- recording
+
+  async beginRun(): Promise<RunId> {
+    this.nextAt = epochMs(Math.max(this.nextAt, this.clock.wallNow()))
+    this.run = await this.lane.beginRun(this.init, this.nextAt)
+    return this.run
+  }
+
+  /** Appends fragments of half a second, each with a name of its own, and lets their time pass. Throws what the lane throws. */
+  async append(count: number, { dataBytes = 3000, prefix = 'f' } = {}): Promise<void> {
+    if (this.run === null) await this.beginRun()
+    for (let i = 0; i < count; i++) {
+      const name = `${prefix}${String(this.appended.length).padStart(5, '0')}`
+      const startAt = this.nextAt
+      const fragment = builtFragment({ init: this.init, name, dataBytes, isKey: this.appended.length % 2 === 0, decodeTimeMs: this.appended.length * FRAGMENT_MS })
+      await this.lane.append(timedFragment(this.init, fragment, { runId: this.run!, startAt, cameraClockOffsetMs: 40 }))
+      this.appended.push({ name, startAt, bytes: dataBytes })
+      this.clock.drift(FRAGMENT_MS, 0)
+      this.nextAt = epochMs(startAt + FRAGMENT_MS)
+    }
+  }
+
+  endRun(reason: RunEndReason = 'closed-by-camera'): void {
+    this.lane.endRun(reason, this.nextAt)
+    this.run = null
+  }
+
+  /** Lets the sync loop run once. */
+  async sync(): Promise<void> {
+    await this.clock.advance(800)
+    await this.clock.settle(LOOPS)
+  }
+
+  /** Lets the volumes be looked at again. */
+  async recheck(): Promise<void> {
+    await this.clock.advance(10_000)
+    await this.clock.settle(LOOPS)
+  }
+
+  /** Fills slots with so many large fragments each. */
+  async fillSlots(slots: number, perSlot = 4): Promise<void> { await this.append(slots * perSlot, { dataBytes: 220_000 }) }
+
+  // ---- dying
+
+  /** Keeps disk and catalogue as they are at this instant; what the process does afterwards is lost to the world. */
+  freeze(memory: MemoryFileSystem): void {
+    const stateDir = path.join(path.dirname(this.stateDir), `state-${++this.#states}`)
+    mkdirSync(stateDir)
+    for (const file of readdirSync(this.stateDir)) if (/^catalogue\.db(-wal)?$/.test(file)) copyFileSync(path.join(this.stateDir, file), path.join(stateDir, file))
+    this.#frozen = { memory, stateDir }
+    this.fs.die()
+  }
+
+  /** Starts again after `freeze`, on what was frozen. */
+  async reopen(): Promise<void> {
+    if (this.#frozen === null) throw new Error('nothing was frozen')
+    await this.storage[Symbol.asyncDispose]().catch(() => undefined) // a dead process cannot complain
+    this.memory = this.#frozen.memory
+    this.stateDir = this.#frozen.stateDir
+    this.#frozen = null
+    this.fs = new FaultyFileSystem(this.memory)
+    this.run = null
+    this.clock.drift(3_000, 0)
+    await this.#start()
+  }
+
+  async killAndReopen(): Promise<void> {
+    this.freeze(this.memory.afterKill())
+    await this.reopen()
+  }
+
+  async restart(): Promise<void> {
+    await this.close()
+    this.fs = new FaultyFileSystem(this.memory)
+    this.run = null
+    await this.#start()
+  }
+
+  // ---- looking
+
+  /** A second connection to the catalogue, to look or to break something. */
+  catalogue<Result>(use: (db: Database.Database) => Result): Result {
+    const file = path.join(this.stateDir, 'catalogue.db')
+    if (!existsSync(file)) throw new Error('no catalogue')
+    const db = new Database(file)
+    try { return use(db) } finally { db.close() }
+  }
+
+  rows<Row>(sql: string): Row[] { return this.catalogue(db => db.prepare<[], Row>(sql).all()) }
+
+  segments(): SegmentRow[] { return this.storage.segmentsIn(this.camera, this.stream, { startAt: epochMs(0), endAt: MAX_INSTANT }) }
+
+  /** All that a reader gets, in the order of the segments. */
+  async found(): Promise<FoundRecord[]> {
+    const found: FoundRecord[] = []
+    for (const segment of this.segments()) {
+      await using reader = await this.storage.openReader(segment)
+      for (const [position, entry] of reader.footage.entries.entries()) {
+        const bytes = await reader.read(position)
+        found.push({ name: nameIn(bytes), startAt: entry.startAt, segment, bytes })
+      }
+    }
+    return found
+  }
+
+  async content(slot: number, volume = this.volumes[0]!): Promise<SlotContent> {
+    const file = await this.memory.open(slotPath(volume, slotNumber(slot)), 'read', 'test')
+    try { return await readSlot(file, SLOT_BYTES) } finally { await file.close() }
+  }
+
+  rawSlot(slot: number, volume = this.volumes[0]!): Buffer { return this.memory.bytesOf(slotPath(volume, slotNumber(slot))) }
+}
+
+/** The name that builtFragment wrote into a record's pictures. */
+export function nameIn(record: Buffer): string {
+  const dataAt = record.indexOf('mdat') + 4
+  return record.toString('latin1', dataAt, record.indexOf(' ', dataAt))
+}
+
+/** The pictures of a record as builtFragment made them. */
+export const picturesOf = (record: Buffer): Buffer => record.subarray(record.indexOf('mdat') + 4)
+
+/** What must hold of catalogue and slots whenever the recorder is up and no slot is being prepared [INV-1..4]. */
+export async function checkInvariants(rig: RecorderRig): Promise<string[]> {
+  const wrong: string[] = []
+  const slots = rig.rows<{ volume_uuid: string, slot: number, generation: number, state: string }>('SELECT volume_uuid, slot, generation, state FROM slot')
+  const segments = rig.rows<{ volume_uuid: string, slot: number, generation: number, end_at: number | null, keep_until: number | null, records: number | null, used_bytes: number | null, merkle_root: string | null, sealed_at: number | null }>(
+    'SELECT * FROM segment WHERE ended_at IS NULL')
+  for (const slot of slots) {
+    const volume = rig.volumes.find(each => each.identity.uuid === slot.volume_uuid)!
+    const where = `slot ${slot.slot}/${slot.generation} (${slot.state})`
+    const rows = segments.filter(each => each.slot === slot.slot && each.volume_uuid === slot.volume_uuid)
+    const content = await rig.content(slot.slot, volume)
+    if (rows.some(row => row.generation !== slot.generation)) wrong.push(`${where} has a segment of another generation`)
+    if (rows.length > 1) wrong.push(`${where} has ${rows.length} segments`)
+    if (slot.state === 'preparing') wrong.push(`${where} is left in preparation`)
+    if (slot.state === 'free' && (content.kind !== 'blank' || rows.length > 0)) wrong.push(`${where} is ${content.kind} with ${rows.length} segments`)
+    if (slot.state === 'free' && rig.rawSlot(slot.slot, volume).some(byte => byte !== 0)) wrong.push(`${where} holds bytes`)
+    if (slot.state !== 'sealed' && slot.state !== 'open') continue
+    if (content.kind !== 'footage') { wrong.push(`${where} is ${content.kind}`); continue }
+    if (content.header.generation !== slot.generation || content.header.slot !== slot.slot || content.header.volumeUuid !== slot.volume_uuid) wrong.push(`${where} has the header of ${content.header.slot}/${content.header.generation}`)
+    const row = rows[0]
+    if (row === undefined) { wrong.push(`${where} has no segment`); continue }
+    if ((row.sealed_at !== null) !== (slot.state === 'sealed')) wrong.push(`${where} disagrees with its segment on being sealed`)
+    if (slot.state !== 'sealed') continue
+    const { sealed } = content
+    if (sealed === null) { wrong.push(`${where} has no index`); continue }
+    if (sealed.merkleRoot.toString('hex') !== row.merkle_root || sealed.endAt !== row.end_at || sealed.keepUntil !== row.keep_until || sealed.entries.length !== row.records) {
+      wrong.push(`${where}: index and row differ`)
+    }
+  }
+  return wrong
+}
