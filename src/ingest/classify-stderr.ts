@@ -5,7 +5,8 @@ import { SOCKET_TIMEOUT_MS } from './ffmpeg-arguments.ts'
 const WORDS: readonly (readonly [RegExp, RunEndReason])[] = [
   [/\b(401 Unauthorized|403 Forbidden|authorization failed)\b/i, 'auth-refused'],
   [/Codec \(\w+\) not on whitelist|Could not find tag for codec|codec not currently supported in container|Unsupported codec/i, 'codec-unsupported'],
-  [/\bmethod (DESCRIBE|SETUP|PLAY) failed: (?!453)4\d\d|404 Not Found|Stream map .* matches no streams/i, 'no-such-stream'],
+  [/\bmethod [A-Z]+ failed: (453|5\d\d)/i, 'closed-by-camera'], // busy or starting up
+  [/\bmethod [A-Z]+ failed: 4\d\d|Server returned 40[04]|Stream map .* matches no streams/i, 'no-such-stream'],
   [/Connection refused/i, 'refused'],
   [/Connection timed out|No route to host|Network is unreachable|Host is unreachable|Failed to resolve hostname|Name or service not known|Network is down/i, 'unreachable'],
   [/Cannot allocate memory|Unrecognized option|Option .* not found|Cannot find ffmpeg|ENOENT/i, 'ffmpeg-failed'],

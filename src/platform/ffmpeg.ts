@@ -27,6 +27,12 @@ const CHILD = path.join(import.meta.dirname, '../../libexec/ffmpeg-child')
 const STDERR_LINES_KEPT = 40
 const STDERR_LINE_CHARS = 400
 
+/** The library starts ffmpeg twice more before the first runs, to ask what it can do: three starts a camera instead of one. Ours can, or says so itself. */
+const ASSUMED = {
+  availableFormats: (done: (error: null, formats: object) => void) => { done(null, new Proxy({}, { has: () => true, get: () => ({ canMux: true, canDemux: true }) })) },
+  availableEncoders: (done: (error: null, encoders: object) => void) => { done(null, {}) },
+}
+
 type WithProcess = createCommand.FfmpegCommand & { ffmpegProc?: ChildProcess } // a field that the types lack
 
 export interface FfmpegRun {
@@ -51,16 +57,15 @@ function runChild(job: FfmpegJob, pipe: BytePipe, { stop, kill: killSignal }: { 
   const { promise, resolve } = Promise.withResolvers<FfmpegExit>()
   const stderrLines: string[] = []
   let child: ChildProcess | undefined
-  let code: number | null = null
   const finish = () => {
     killSignal.removeEventListener('abort', kill)
     stop.removeEventListener('abort', terminate)
-    resolve({ code, stderrLines })
+    resolve({ code: child?.exitCode ?? null, stderrLines })
   }
   // A kill before the child exists is ignored by the library and the child then starts anyway: hence also in `start`.
   const kill = () => { child?.kill('SIGKILL') }
   const terminate = () => { child?.kill('SIGTERM') }
-  const command: WithProcess = createCommand(Readable.from([job.inputText]), { stdoutLines: 1 })
+  const command: WithProcess = Object.assign(createCommand(Readable.from([job.inputText]), { stdoutLines: 1 }), ASSUMED)
   command.setFfmpegPath(CHILD)
   command.inputFormat(job.inputFormat)
   for (const option of job.inputOptions) command.inputOptions(...option)
@@ -72,7 +77,6 @@ function runChild(job: FfmpegJob, pipe: BytePipe, { stop, kill: killSignal }: { 
   })
   command.on('start', () => {
     child = command.ffmpegProc
-    child?.once('exit', exitCode => { code = exitCode })
     if (killSignal.aborted) kill()
     else if (stop.aborted) terminate()
   })

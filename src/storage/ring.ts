@@ -1,13 +1,13 @@
 import { CustosError, generation, isoOf, RetryableError, type CameraUuid, type CameraId, type EpochMs, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { VolumeFileSystem } from '../platform/file-system.ts'
+import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import { floorRuleText, keepUntil, mayReuse, type FloorRule } from '../retention/index.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { LeaseTable } from './leases.ts'
-import { encodeSlotStart, freeHeader, type SlotHeader } from './slot-format.ts'
-import { SlotWriter } from './slot-writer.ts'
+import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
+import { SlotWriter, type SealFacts } from './slot-writer.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import type { TrustedTime } from './trusted-time.ts'
@@ -53,15 +53,16 @@ export class Ring {
   get floor(): FloorRule { return this.#options.floor }
 
   /**
-   * Takes a slot for `owner` and makes it ready: row `preparing`, the whole slot zeroed and synced, header written and synced, row `open` [INV-2].
+   * Takes a slot for `owner` and makes it ready: row `preparing`, what stands in it compared with the catalogue, the whole slot zeroed and synced, header written and synced, row `open` [INV-2].
    * Throws RingFullError, NoVolumeError, or StorageError after the slot was quarantined.
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
     const { volume, row } = this.#allocate(owner, startAt)
-    const { fs, slots, segments, volumes, clock } = this.#options
+    const { fs, slots, volumes } = this.#options
     const file = slotPath(volume, row.slot)
     try {
       const slotSizeBytes = volume.identity.slotSizeBytes
+      await this.#requireKnown(volume, row)
       await fs.zeroRange(file, 0, slotSizeBytes, 'prepare zero')
       const handle = await fs.open(file, 'read-write', 'prepare open')
       try {
@@ -82,10 +83,25 @@ export class Ring {
         throw error
       }
     } catch (error) {
-      this.quarantine(volume, row, 'preparing', error)
-      segments.end(row, clock.wallNow()) // no frame was ever in it
+      this.giveUp(volume, row, 'preparing', error) // no frame was ever in it
       throw error
     }
+  }
+
+  /**
+   * What is about to be zeroed is blank or the generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
+   * it was restored from a backup, or another disk hangs under the mount point.
+   */
+  async #requireKnown(volume: Volume, row: SlotRow): Promise<void> {
+    const file = slotPath(volume, row.slot)
+    const start = Buffer.alloc(Math.min(SLOT_START_MAX_BYTES, volume.identity.slotSizeBytes))
+    const handle = await this.#options.fs.open(file, 'read', 'prepare look')
+    try { await handle.read(start, 0, 'prepare look') } finally { await handle.close() }
+    const found = decodeSlotStart(start)
+    if (found.kind === 'blank') return
+    if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot && found.header.generation === row.generation - 1) return
+    const what = found.kind === 'slot' ? `slot ${found.header.slot}, generation ${found.header.generation} of volume ${found.header.volumeUuid}` : found.why
+    throw new StorageError('other', 'prepare look', file, new Error(`generation ${row.generation - 1} was wanted, found: ${what}`))
   }
 
   #allocate(owner: SegmentOwner, startAt: EpochMs): { volume: Volume, row: SlotRow } {
@@ -126,7 +142,7 @@ export class Ring {
       const { segment } = candidate
       const verdict = mayReuse({ newestFrameAt: segment.endAt, keepUntil: segment.keepUntil, held: false, leased: leases.isLeased(segment) }, floor, now)
       if (verdict.allowed) return { allowed: candidate, freeAt: null }
-      if (verdict.reason === 'inside-floor') freeAt ??= verdict.until
+      if (verdict.reason === 'inside-floor' && (freeAt === null || verdict.until < freeAt)) freeAt = verdict.until // a floor that was lowered frees later footage first
     }
     return { allowed: null, freeAt }
   }
@@ -141,8 +157,27 @@ export class Ring {
     log.error({ volume: volume.identity.id, slot: row.slot, err: error }, 'slot quarantined')
   }
 
-  /** Seals the footage of an open slot, on disk first, then in the catalogue. */
-  async seal({ volume, row, writer, floor }: OpenSlot): Promise<void> {
+  /** Quarantines a slot whose segment brought nothing. One transaction: a crash between the two would leave a segment without its slot. */
+  giveUp(volume: Volume, row: SlotRow, from: 'preparing' | 'open', error: unknown): void {
+    const { catalogue, segments, clock } = this.#options
+    catalogue.db.transaction(() => {
+      this.quarantine(volume, row, from, error)
+      segments.end(row, clock.wallNow())
+    })()
+  }
+
+  /** A slot that was zeroed again is free, and the segment it was prepared for never was. */
+  setFree(volume: Volume, row: SlotRow): void {
+    const { catalogue, slots, segments, volumes, clock } = this.#options
+    catalogue.db.transaction(() => {
+      slots.move(row, { generation: row.generation, state: 'free' })
+      segments.end(row, clock.wallNow())
+    })()
+    volumes.countMove(volume, row.state, 'free')
+  }
+
+  /** Seals the footage of an open slot, on disk first, then in the catalogue. Returns what the catalogue now says. */
+  async seal({ volume, row, writer, floor }: OpenSlot): Promise<SealFacts> {
     const { catalogue, slots, segments, volumes, clock } = this.#options
     const keepUntilOf = (endAt: EpochMs) => keepUntil(floor, endAt)
     const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
@@ -155,5 +190,6 @@ export class Ring {
       } else this.quarantine(volume, row, 'open', failure)
     })()
     await writer.close().catch(() => undefined) // everything that counts is synced or given up
+    return sealed
   }
 }

@@ -3,7 +3,7 @@ import type { VolumeFile, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Lease, LeaseTable } from './leases.ts'
 import { decodeRecord, type IndexEntry } from './slot-format.ts'
 import { readSlot, type SlotFootage } from './slot-walk.ts'
-import type { SegmentKey } from './tables/segments.ts'
+import type { SegmentKey, SegmentRow } from './tables/segments.ts'
 import { slotPath, type Volume } from './volume.ts'
 
 /** The footage that was asked for was overwritten, or never was there. */
@@ -24,14 +24,14 @@ export class SegmentReader implements AsyncDisposable {
   }
 
   /** `leases` is null for a reader outside the recorder, which has no say in reuse and relies on the check alone. Throws SegmentGoneError, StorageError. */
-  static async open(fs: VolumeFileSystem, volume: Volume, key: SegmentKey, leases: LeaseTable | null): Promise<SegmentReader> {
+  static async open(fs: VolumeFileSystem, volume: Volume, key: SegmentKey & Partial<Pick<SegmentRow, 'usedBytes'>>, leases: LeaseTable | null): Promise<SegmentReader> {
     const lease = leases?.take(key) ?? null
     try {
       const file = await fs.open(slotPath(volume, key.slot), 'read', 'read open')
       try {
         const content = await readSlot(file, volume.identity.slotSizeBytes)
-        if (content.kind !== 'footage' || content.header.generation !== key.generation) throw new SegmentGoneError(`slot ${key.slot} no longer holds generation ${key.generation}`)
-        return new SegmentReader(file, content, lease)
+        if (content.kind !== 'footage' || !isOf(content, key)) throw new SegmentGoneError(`slot ${key.slot} no longer holds generation ${key.generation}`)
+        return new SegmentReader(file, withinClaim(content, key.usedBytes ?? null), lease)
       } catch (error) {
         await file.close()
         throw error
@@ -61,4 +61,12 @@ export class SegmentReader implements AsyncDisposable {
     await this.#file.close()
     await this.#lease?.[Symbol.asyncDispose]()
   }
+}
+
+/** Also the volume's own mark: a disk may have been exchanged under its mount point. */
+const isOf = ({ header }: SlotFootage, key: SegmentKey): boolean => header.volumeUuid === key.volumeUuid && header.slot === key.slot && header.generation === key.generation
+
+/** A slot that failed may hold more than its row claims: the same fragment was then written to another slot too, or its loss is a gap. */
+function withinClaim(footage: SlotFootage, usedBytes: number | null): SlotFootage {
+  return usedBytes === null || footage.sealed !== null ? footage : { ...footage, entries: footage.entries.filter(entry => entry.at + entry.sizeBytes <= usedBytes) }
 }

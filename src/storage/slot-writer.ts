@@ -143,6 +143,9 @@ export class SlotWriter {
     }
   }
 
+  /** Nothing more is written, as after a failed call; what was synced counts. */
+  giveUp(error: unknown): void { this.#failure ??= error }
+
   /** On return every record appended before the call is on the medium. */
   async sync(): Promise<void> {
     if (this.#failure !== null) throw this.#failure

@@ -80,15 +80,15 @@ export class Storage implements AsyncDisposable {
         waiting.push({ volume, segment })
         this.#unsealed.set(key, waiting)
       }
-      await this.#sealLateComers()
     }
+    await this.#sealLateComers()
   }
 
   /** A volume that came back after its streams went on elsewhere: what was open on it is history now. */
   async #sealLateComers(): Promise<void> {
     for (const [key, [first]] of [...this.#unsealed]) {
       if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
-      const open = await this.#recoverLane(first.segment.cameraUuid, first.segment.stream)
+      const open = await this.#recoverSlots(key) // its run and its gap were settled long ago; another run may be going on
       if (open !== null) await this.#ring.seal(open)
     }
   }
@@ -113,7 +113,18 @@ export class Storage implements AsyncDisposable {
   /** Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest slot are sealed. */
   async #recoverLane(cameraUuid: CameraUuid, stream: StreamName): Promise<OpenSlot | null> {
     const { runs, segments } = this.#tables
-    const key = laneKey(cameraUuid, stream)
+    const newest = await this.#recoverSlots(laneKey(cameraUuid, stream))
+    const lastFrameEnd = newest?.writer.endAt ?? segments.newestFrameOfStream(cameraUuid, stream)
+    for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
+      const endAt = lastFrameEnd ?? run.startAt
+      runs.end(run.id, endAt, 'recorder-killed')
+      runs.openGapBefore(run, endAt, 'recorder-killed', this.#options.clock.wallNow())
+    }
+    return newest
+  }
+
+  /** Recovers the open slots of a stream that volumes brought. All but the newest are sealed. */
+  async #recoverSlots(key: string): Promise<OpenSlot | null> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
     let newest: OpenSlot | null = null
@@ -123,18 +134,17 @@ export class Storage implements AsyncDisposable {
       if (newest !== null) await this.#ring.seal(newest)
       newest = open
     }
-    const lastFrameEnd = newest?.writer.endAt ?? segments.newestFrameOfStream(cameraUuid, stream)
-    for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
-      const endAt = lastFrameEnd ?? run.startAt
-      runs.end(run.id, endAt, 'recorder-killed')
-      runs.openGap(run, endAt, 'recorder-killed', this.#options.clock.wallNow())
-    }
     return newest
   }
 
   /** Cameras that are no longer configured: their open slots are sealed; the id may come back as another camera. */
   async retireAllBut(ids: ReadonlySet<CameraId>): Promise<void> {
     this.#tables.cameras.retireAllBut(ids, this.#options.clock.wallNow())
+    for (const [key, lane] of [...this.#lanes]) {
+      if (ids.has(lane.cameraId)) continue
+      await lane.close()
+      this.#lanes.delete(key)
+    }
     const live = new Set(this.#lanes.keys())
     for (const [key, [first]] of [...this.#unsealed]) {
       if (live.has(key) || first === undefined) continue

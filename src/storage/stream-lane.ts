@@ -34,6 +34,7 @@ export class StreamLane {
 
   constructor(options: StreamLaneOptions) { this.#options = options }
 
+  get cameraId(): CameraId { return this.#options.cameraId }
   /** The slot that is being written, for the sync loop. */
   get openSlot(): OpenSlot | null { return this.#open }
 
@@ -104,10 +105,17 @@ export class StreamLane {
     const open = this.#open
     if (open === null) return
     this.#open = null
-    const done: Promise<void> = this.#options.ring.seal(open)
+    const done: Promise<void> = this.#seal(open)
       .catch((error: unknown) => { this.#options.log.error({ err: error, slot: open.row.slot }, 'sealing failed; recovery will repeat it') })
       .finally(() => { this.#sealing.delete(done) })
     this.#sealing.add(done)
+  }
+
+  /** What a slot took but never got onto the medium is lost, and lost time is a gap [G7]. */
+  async #seal(open: OpenSlot): Promise<void> {
+    const { ring, runs, cameraUuid, stream, clock } = this.#options
+    const sealed = await ring.seal(open)
+    if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())
   }
 
   /** Seals what is open and waits until everything is. */

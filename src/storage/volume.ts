@@ -8,6 +8,7 @@ export const IDENTITY_FILE = 'custos-volume.json'
 const SLOTS_PER_FOLDER = 1000 // keeps a listing short on a volume of 100,000 slots
 export const MIN_SLOT_BYTES = 1 << 20
 export const MAX_SLOT_BYTES = 1 << 30 // positions inside a slot are kept in 32 bits
+const MAX_SLOTS = 1 << 24 // 1 PiB of the default size; an identity that says more is damaged
 const FILE_SYSTEMS = new Set(['ext4', 'xfs'])
 
 export interface VolumeIdentity {
@@ -54,12 +55,15 @@ export async function checkVolume(fs: VolumeFileSystem, folder: string, id: Volu
   }
 }
 
+const isSlotSize = (bytes: number): boolean => Number.isSafeInteger(bytes) && bytes >= MIN_SLOT_BYTES && bytes <= MAX_SLOT_BYTES && bytes % 4096 === 0
+
 export function parseIdentity(text: string): VolumeIdentity | null {
   try {
     const raw = JSON.parse(text) as Record<string, unknown>
-    const { slotSizeBytes, slotCount, createdAt } = raw
-    if (raw['format'] !== 1 || !Number.isSafeInteger(slotSizeBytes) || !Number.isSafeInteger(slotCount) || typeof createdAt !== 'string') return null
-    return { format: 1, id: volumeId(String(raw['id'])), uuid: volumeUuid(String(raw['uuid'])), slotSizeBytes: slotSizeBytes as number, slotCount: slotCount as number, createdAt }
+    const { id, uuid, slotSizeBytes, slotCount, createdAt } = raw
+    if (raw['format'] !== 1 || typeof id !== 'string' || typeof uuid !== 'string' || typeof createdAt !== 'string') return null
+    if (typeof slotSizeBytes !== 'number' || !isSlotSize(slotSizeBytes) || typeof slotCount !== 'number' || !Number.isSafeInteger(slotCount) || slotCount < 2 || slotCount > MAX_SLOTS) return null
+    return { format: 1, id: volumeId(id), uuid: volumeUuid(uuid), slotSizeBytes, slotCount, createdAt }
   } catch { return null } // whatever is wrong with it, it is no identity
 }
 
@@ -69,7 +73,7 @@ export interface InitOptions { readonly folder: string, readonly id: VolumeId, r
 export async function initVolume(fs: VolumeFileSystem, options: InitOptions): Promise<Volume> {
   const { folder, id, sizeBytes, slotSizeBytes } = options
   const refuse = (code: string, message: string, remedy: string): never => { throw new FatalError(code, message, { remedy }) }
-  if (slotSizeBytes < MIN_SLOT_BYTES || slotSizeBytes > MAX_SLOT_BYTES || slotSizeBytes % 4096 !== 0) {
+  if (!isSlotSize(slotSizeBytes)) {
     refuse('CUSTOS_SLOT_SIZE', `a slot of ${slotSizeBytes} bytes is not possible`, 'Give a slot size from 1MiB to 1GiB, e.g. --slot-size 64MiB.')
   }
   const slotCount = Math.floor(sizeBytes / slotSizeBytes)

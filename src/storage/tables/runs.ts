@@ -14,7 +14,12 @@ export function runTable(db: Db) {
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
   const closeGap = db.prepare<[number, string, string]>('UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
-  const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND ? - start_at < ?')
+  const openGapBefore = db.prepare<[string, string, number, string, string, number]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE
+     SET cause = CASE WHEN excluded.start_at < start_at THEN excluded.cause ELSE cause END, start_at = min(start_at, excluded.start_at)`)
+  // Both directions: when the clock was set back during an outage its end lies before its start, and it was an outage all the same.
+  const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND abs(? - start_at) < ?')
   const closedGap = db.prepare<[string, string, number, number, string, string, number]>(
     'INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
   const gapNow = db.prepare<[string, string], { start_at: number, cause: string, last_cause: string }>('SELECT start_at, cause, last_cause FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
@@ -27,6 +32,8 @@ export function runTable(db: Db) {
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
     /** Begins a gap, or notes why the one that lasts goes on. */
     openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
+    /** Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one does. */
+    openGapBefore(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGapBefore.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
     /** Ends the gap that lasts, if any; one shorter than `trivialMs` was no lost frame and goes. */
     closeGap(of: StreamRef, endAt: EpochMs, trivialMs: number): void {
       dropGap.run(of.cameraUuid, of.stream, endAt, trivialMs)

@@ -39,7 +39,9 @@ export interface Seal { readonly endAt: EpochMs, readonly keepUntil: EpochMs, re
 export function segmentTable(db: Db) {
   const from = `SELECT volume_uuid, slot, generation, id, camera_uuid, stream, start_at, floor_rule, end_at, keep_until, used_bytes, merkle_root
     FROM segment JOIN camera ON camera.uuid = segment.camera_uuid`
-  const oldest = db.prepare<[string, number], Raw>(`${from} WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT ?`)
+  // A segment that was sealed because its slot failed is footage too, but its slot is quarantined and no candidate.
+  const oldest = db.prepare<[string, number], Raw>(`${from} WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL
+    AND EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = segment.volume_uuid AND slot.slot = segment.slot AND slot.state = 'sealed') ORDER BY end_at LIMIT ?`)
   const unsealed = db.prepare<[string], Raw>(`${from} WHERE volume_uuid = ? AND sealed_at IS NULL AND ended_at IS NULL`)
   const insert = db.prepare<[string, number, number, string, string, number, string]>(
     'INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule) VALUES (?, ?, ?, ?, ?, ?, ?)')
@@ -53,7 +55,7 @@ export function segmentTable(db: Db) {
     `${from} WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL AND (end_at IS NULL OR end_at > ?) ORDER BY start_at`)
   const instant = (row: { at: number | null } | undefined): EpochMs | null => row?.at == null ? null : epochMs(row.at)
   return {
-    /** Sealed segments of a volume, the one whose newest frame is oldest first. */
+    /** Segments in the sealed slots of a volume, the one whose newest frame is oldest first. */
     oldest: (volume: VolumeUuid, limit: number): SegmentRow[] => oldest.all(volume, limit).map(toRow),
     unsealed: (volume: VolumeUuid): SegmentRow[] => unsealed.all(volume).map(toRow),
     insert(segment: NewSegment): void {

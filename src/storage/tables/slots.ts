@@ -15,6 +15,7 @@ export function slotTable(db: Db) {
   const counts = db.prepare<[string], { state: SlotState, n: number }>('SELECT state, count(*) AS n FROM slot WHERE volume_uuid = ? GROUP BY state')
   const volume = db.prepare<[string], { slot_count: number, slot_size_bytes: number }>('SELECT slot_count, slot_size_bytes FROM volume WHERE uuid = ?')
   const insertVolume = db.prepare<[string, string, number, number, number]>('INSERT INTO volume (uuid, id, slot_size_bytes, slot_count, first_seen_at) VALUES (?, ?, ?, ?, ?)')
+  const renameFormer = db.prepare<[string, string]>("UPDATE volume SET id = id || '.' || substr(uuid, 1, 8) WHERE id = ? AND uuid <> ?")
   const insertSlot = db.prepare<[string, number]>(`INSERT INTO slot (volume_uuid, slot, generation, state) VALUES (?, ?, 0, 'free')`)
   const move = db.prepare<[number, string, string | null, string, number, number, string]>(
     'UPDATE slot SET generation = ?, state = ?, reason = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND state = ?')
@@ -28,6 +29,7 @@ export function slotTable(db: Db) {
     },
     knowsVolume: (uuid: VolumeUuid): boolean => volume.get(uuid) !== undefined,
     registerVolume: db.transaction((facts: { uuid: VolumeUuid, id: VolumeId, slotSizeBytes: number, slotCount: number, now: number }) => {
+      renameFormer.run(facts.id, facts.uuid) // a disk that died and was replaced under its name
       insertVolume.run(facts.uuid, facts.id, facts.slotSizeBytes, facts.slotCount, facts.now)
       for (let slot = 0; slot < facts.slotCount; slot++) insertSlot.run(facts.uuid, slot)
     }),

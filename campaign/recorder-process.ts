@@ -1,0 +1,53 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { openSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const ROOT = path.join(import.meta.dirname, '..')
+export const CUSTOS = path.join(ROOT, 'bin/custos')
+
+/** A `custos run` of its own; killed and started again at will. */
+export class RecorderProcess implements AsyncDisposable {
+  readonly #config: string
+  readonly #port: number
+  readonly #log: number
+  #child: ChildProcess | null = null
+
+  constructor(options: { config: string, port: number, logFile: string }) {
+    this.#config = options.config
+    this.#port = options.port
+    this.#log = openSync(options.logFile, 'a')
+  }
+
+  get pid(): number { return this.#child?.pid ?? 0 }
+  get isRunning(): boolean { return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null }
+
+  async start(): Promise<void> {
+    this.#child = spawn(CUSTOS, ['run', '--config', this.#config], { stdio: ['ignore', this.#log, this.#log] })
+    for (let tries = 0; tries < 100; tries++) {
+      if (await this.health() !== null) return
+      await sleep(100)
+    }
+    throw new Error('the recorder did not start; see its log')
+  }
+
+  /** Wall time of the signal. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number> {
+    const child = this.#child!
+    const gone = new Promise<void>(resolve => { child.once('exit', () => { resolve() }) })
+    const at = Date.now()
+    child.kill(signal)
+    await gone
+    return at
+  }
+
+  /** Null while it does not answer. */
+  async health(): Promise<Record<string, unknown> | null> {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.#port}/health`, { signal: AbortSignal.timeout(2000) })
+      return answer.ok ? await answer.json() as Record<string, unknown> : null
+    } catch { return null } // not up yet, or just killed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { if (this.isRunning) await this.end('SIGKILL') }
+}
