@@ -7,7 +7,7 @@ import {
 import { BOX_HEADER_BYTES, findBox, makeBox, parseInitSegment, readBoxHeader, writeBoxHeader, type InitSegment } from '../media/index.ts'
 
 /**
- * The bytes of a slot (docs/design/0001-slot.md):
+ * The bytes of a slot (docs/design/0001-recording.md):
  * `ftyp`, `uuid` header, `moov`, records of `prft` `uuid` `moof` `mdat`, one `free` over the rest; sealed: `free`, `uuid` index, `mfra` at the very end.
  * All numbers big-endian. Every structure is refused unless its CRC-32 holds.
  */
