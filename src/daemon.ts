@@ -7,6 +7,7 @@ import { Ingest } from './ingest/index.ts'
 import type { Clock } from './platform/clock.ts'
 import { realFileSystem } from './platform/file-system.ts'
 import type { Logger } from './platform/logger.ts'
+import { openSchedule } from './platform/schedule.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { Storage } from './storage/index.ts'
 
@@ -37,6 +38,10 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
   parts.use(reload.watch())
+  parts.use(openSchedule([
+    { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
+    { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
+  ], { timezone: config.site.timezone, log }))
   log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
   notify.ready()
   await Promise.race([aborted(signal), ingest.failed])

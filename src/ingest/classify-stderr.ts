@@ -18,10 +18,16 @@ export interface RunFacts {
   readonly hadFrames: boolean
   /** Since the last frame, or since the start. */
   readonly silentMs: number
+  /** Of the child; null when a signal ended it. */
+  readonly exitCode: number | null
 }
 
+/** The shell's words for a program that cannot be run. */
+const NOT_RUN = new Set<number | null>([126, 127])
+
 /** Why a child that ended by itself did so, from its last lines. ffmpeg has no word for its own time-out, so silence tells that. */
-export function classifyStderr(lines: readonly string[], { hadFrames, silentMs }: RunFacts): RunEndReason {
+export function classifyStderr(lines: readonly string[], { hadFrames, silentMs, exitCode }: RunFacts): RunEndReason {
+  if (NOT_RUN.has(exitCode)) return 'ffmpeg-failed'
   const text = lines.join('\n')
   for (const [pattern, reason] of WORDS) if (pattern.test(text) && !(hadFrames && reason === 'no-such-stream')) return reason
   if (silentMs >= SOCKET_TIMEOUT_MS) return 'stalled'

@@ -63,6 +63,11 @@ export class Ingest implements AsyncDisposable {
     this.#running.set(key, { camera, stream, supervisor, stop, done })
   }
 
+  /** Samples the clocks of all cameras that can be asked; the offset is kept with the footage from then on. */
+  async sampleClocks(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ supervisor }) => supervisor.sampleClock(signal)))
+  }
+
   report(): StreamReport[] {
     return [...this.#running.values()].map(({ camera, stream, supervisor }) => ({ cameraId: camera.id, stream: stream.name, ...supervisor.facts() }))
   }

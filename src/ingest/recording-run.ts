@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly secretUrl: string
   readonly secrets: readonly string[]
   readonly audio: AudioTreatment
-  readonly cameraClockOffsetMs: number | null
+  readonly cameraClockOffsetMs: () => number | null
   readonly lane: StreamLane
   readonly clock: Clock
   readonly log: Logger
@@ -89,7 +89,7 @@ class RecordingRun {
     this.#queue.end()
     await storing
     await Promise.all([watching, grace])
-    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs: endedAt - this.#lastProgress }))
+    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs: endedAt - this.#lastProgress, exitCode: exit.code }))
     await this.#footage.end(reason)
     const said = redact(withoutUrls(exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said }

@@ -9,7 +9,8 @@ import { RunClock, type ClockTrouble } from './run-clock.ts'
 export interface RunFootageOptions {
   readonly lane: StreamLane
   readonly clock: Clock
-  readonly cameraClockOffsetMs: number | null
+  /** As last sampled. */
+  readonly cameraClockOffsetMs: () => number | null
   readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
 }
 
@@ -147,7 +148,7 @@ export class RunFootage {
     })
     const durationMs = Math.round(this.#ms(times.durationTicks))
     const bytes = fragment.endAt - fragment.moofAt
-    await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs })
+    await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs: cameraClockOffsetMs() })
     giveBackBuffer(fragment.buffer)
     this.#endMs = startMs + durationMs
     this.recordedMs += durationMs

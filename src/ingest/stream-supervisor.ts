@@ -5,7 +5,7 @@ import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
-import { findStream, OnvifError } from './onvif/index.ts'
+import { findStream, measureClockOffset, OnvifError } from './onvif/index.ts'
 import { recordOnce, type RunEnd } from './recording-run.ts'
 import { StreamRate } from './stream-rate.ts'
 
@@ -100,7 +100,7 @@ export class StreamSupervisor {
     if (signal.aborted) return { reason: 'recorder-stopped', recordedMs: 0, soundNeedsTranscode: false, said: '' }
     return await recordOnce({
       secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: this.#audio,
-      cameraClockOffsetMs: this.#clockOffsetMs, lane, clock, log: this.#log,
+      cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock, log: this.#log,
       onTick: () => { this.#tickAt = clock.monoNow() },
       onFragment: facts => { this.#noteFragment(facts) },
     }, signal)
@@ -116,6 +116,19 @@ export class StreamSupervisor {
     } catch (error) {
       if (signal.aborted) return ''
       throw error
+    }
+  }
+
+  /** Asks the camera for its clock, if it can be asked. A camera that does not answer keeps its last sample. */
+  async sampleClock(signal: AbortSignal): Promise<void> {
+    const { stream: { source }, camera, clock } = this.#options
+    if (source.kind !== 'onvif') return
+    try {
+      const offset = await measureClockOffset({ host: source.host, port: source.port, credential: camera.credential, clock, signal })
+      if (offset !== null) this.#clockOffsetMs = Math.round(offset.offsetMs)
+    } catch (error) {
+      if (!(error instanceof OnvifError) && !signal.aborted) throw error
+      this.#log.debug({ err: error }, 'camera clock not told')
     }
   }
 

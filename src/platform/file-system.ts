@@ -94,8 +94,13 @@ class RealVolumeFile implements VolumeFile {
   async close(): Promise<void> { await this.#handle.close() }
 }
 
+/** Repeats a call that a signal to our whole process group ended: the range is the same, and a stop must not cost a slot. */
 async function fallocate(file: string, args: readonly string[]): Promise<void> {
-  await run('fallocate', [...args, file], { timeout: 60_000 })
+  const call = () => run('fallocate', [...args, file], { timeout: 60_000 })
+  await call().catch((error: unknown) => {
+    if ((error as { signal?: unknown }).signal !== 'SIGTERM' && (error as { signal?: unknown }).signal !== 'SIGINT') throw error
+    return call()
+  })
 }
 
 /** util-linux says these words for EOPNOTSUPP; its exit code does not tell. */

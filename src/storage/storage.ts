@@ -93,7 +93,7 @@ export class Storage implements AsyncDisposable {
     }
   }
 
-  #recovery(): RecoveryOptions { return { ...this.#options, ...this.#tables, ring: this.#ring, volumes: this.#volumes } }
+  #recovery(): RecoveryOptions { return { ...this.#options, slots: this.#tables.slots, ring: this.#ring } }
 
   /** The lane of a stream; the camera's uuid is minted at first use. Recovery starts at once, in the background. */
   lane(camera: CameraId, stream: StreamName): StreamLane {
@@ -171,6 +171,12 @@ export class Storage implements AsyncDisposable {
     return this.#volumes.status().map(status => ({ ...status, oldestFrameAt: this.#volumes.oldestFrameAt(status.id, uuid => this.#tables.segments.oldestFrameOfVolume(uuid)) }))
   }
   gapNow(camera: CameraId, stream: StreamName): { startAt: EpochMs, cause: GapCause } | null { return this.lane(camera, stream).gapNow() }
+
+  /** Nightly: lets SQLite bring its statistics up to date and its log back to a small file. Milliseconds. */
+  upkeep(): void {
+    this.#catalogue.db.pragma('optimize')
+    this.#catalogue.db.pragma('wal_checkpoint(TRUNCATE)')
+  }
 
   /** The last answer of the catalogue: recording needs it at every slot. */
   catalogueStatus(): { state: 'ok' | 'failed', detail: string } {

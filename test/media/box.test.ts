@@ -46,7 +46,7 @@ t.test('an unsupported picture is a malformed medium, so that one catch is enoug
   t.ok(new UnsupportedMediaError('x') instanceof MalformedMediaError)
 })
 
-t.test('walks any row of boxes and gives each body back', async t => {
+t.test('walks any row of boxes and gives each body back', async () => {
   const box = fc.record({ type: fc.string({ minLength: 4, maxLength: 4, unit: 'grapheme-ascii' }), body: fc.uint8Array({ maxLength: 40 }) })
   fc.assert(fc.property(fc.array(box, { maxLength: 12 }), boxes => {
     const bytes = Buffer.concat(boxes.map(({ type, body }) => makeBox(type, Buffer.from(body))))
@@ -55,7 +55,7 @@ t.test('walks any row of boxes and gives each body back', async t => {
   }), runs)
 })
 
-t.test('random bytes are boxes that fit, or malformed, and the walk always moves forward', async t => {
+t.test('random bytes are boxes that fit, or malformed, and the walk always moves forward', async () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), random => {
     const bytes = Buffer.from(random)
     let at = 0

@@ -43,7 +43,7 @@ t.test('gives the same one byte at a time', async t => {
   t.strictSame(facts(parseAll([...media].map(byte => Buffer.from([byte])))), whole)
 })
 
-t.test('gives the same whatever the chunks are', async t => {
+t.test('gives the same whatever the chunks are', async () => {
   fc.assert(fc.property(fc.array(fc.nat(media.length), { maxLength: 60 }), places =>
     JSON.stringify(facts(parseAll(cutAt(media, places)))) === JSON.stringify(whole)), runs)
 })
@@ -133,14 +133,14 @@ function* nested(bytes: Buffer, from: number, to: number): Generator<number> {
   }
 }
 
-t.test('a damaged stream is read or refused as malformed, never anything else', async t => {
+t.test('a damaged stream is read or refused as malformed, never anything else', async () => {
   fc.assert(fc.property(damage, fc.constantFrom(1 << 20, 65_536, 1000), (how, chunkBytes) => {
     const trouble = troubleWith(damaged(how), chunkBytes)
     if (trouble !== null) throw trouble
   }), { ...runs, numRuns: runs.numRuns * 4 })
 })
 
-t.test('random bytes are refused as malformed, never anything else', async t => {
+t.test('random bytes are refused as malformed, never anything else', async () => {
   const after = fc.constantFrom([] as Buffer[], [box('ftyp')], [box('ftyp'), box('moov')], [box('ftyp'), box('moov'), box('moof')])
   const type = fc.constantFrom('moov', 'moof', 'mdat', 'free', 'ftyp', 'uuid')
   fc.assert(fc.property(after, type, fc.uint8Array({ maxLength: 300 }), fc.boolean(), (before, kind, random, framed) => {
@@ -160,14 +160,4 @@ t.test('a stream that promises much and sends little costs no more memory than o
   t.ok(grown([...start, headerOnly('mdat', OPTIONS.maxFragmentBytes)]) <= OPTIONS.maxFragmentBytes + 200_000)
   t.ok(grown([...start, headerOnly('mdat', 0x7fffffff)]) < 200_000)
   t.ok(grown([box('ftyp'), headerOnly('moov', 0x7fffffff)]) < 200_000)
-})
-
-t.test('a large box that comes in small pieces is not copied again with each of them', async t => {
-  const moof = makeBox('moof', Buffer.alloc(200 * 1024))
-  const pieces = cutAt(moof, Array.from({ length: moof.length >> 6 }, (_, i) => i << 6))
-  const parser = new FragmentParser(OPTIONS)
-  for (const chunk of [box('ftyp'), box('moov')]) parser.push(chunk)
-  const startedAt = performance.now()
-  for (const piece of pieces) parser.push(piece)
-  t.ok(performance.now() - startedAt < 2000, 'within what one hostile camera may cost')
 })

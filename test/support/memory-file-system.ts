@@ -4,6 +4,8 @@ import { StorageError, type FileStep, type MountFacts, type VolumeFile, type Vol
 /** What a disk writes as a whole or not at all. */
 export const SECTOR_BYTES = 512
 
+const ZERO_SECTOR = Buffer.alloc(SECTOR_BYTES)
+
 /** A file as the kernel shows it, and every state its sectors went through since the last sync. */
 class MemoryFile {
   readonly seen: Buffer
@@ -16,11 +18,14 @@ class MemoryFile {
     this.medium = Buffer.alloc(sizeBytes)
   }
 
-  put(at: number, lengthBytes: number, fill: (target: Buffer) => void): void {
-    fill(this.seen.subarray(at, at + lengthBytes))
+  /** Null zeroes. */
+  put(at: number, lengthBytes: number, source: Buffer | null): void {
+    if (source === null) this.seen.fill(0, at, at + lengthBytes)
+    else source.copy(this.seen, at)
     for (let sector = Math.floor(at / SECTOR_BYTES); sector * SECTOR_BYTES < at + lengthBytes; sector++) {
       const contents = this.unsynced.get(sector) ?? []
-      contents.push(Buffer.from(this.seen.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)))
+      const isZeroed = source === null && sector * SECTOR_BYTES >= at && (sector + 1) * SECTOR_BYTES <= at + lengthBytes
+      contents.push(isZeroed ? ZERO_SECTOR : Buffer.from(this.seen.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)))
       this.unsynced.set(sector, contents)
     }
   }
@@ -113,7 +118,7 @@ export class MemoryFileSystem implements VolumeFileSystem {
         use(what)
         if (mode === 'read') throw new TypeError(`${what}: ${file} is open for reading`)
         if (position < 0 || position + source.length > memory.seen.length) throw new TypeError(`${what} leaves ${file}: ${position} + ${source.length}`)
-        memory.put(position, source.length, target => { source.copy(target) })
+        memory.put(position, source.length, source)
       },
       datasync: async what => { use(what); memory.sync() },
       close: async () => {
@@ -130,7 +135,7 @@ export class MemoryFileSystem implements VolumeFileSystem {
   async zeroRange(file: string, offset: number, lengthBytes: number, step: FileStep): Promise<void> {
     const memory = this.#file(file, step)
     if (offset < 0 || offset + lengthBytes > memory.seen.length) throw new TypeError(`${step} leaves ${file}`)
-    memory.put(offset, lengthBytes, target => { target.fill(0) })
+    memory.put(offset, lengthBytes, null)
   }
   async readText(file: string, maxBytes: number, step: FileStep): Promise<string> {
     const text = this.#texts.get(file)

@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import pino from 'pino'
-import { cameraId, epochMs, slotNumber, streamName, volumeId, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
+import { cameraId, epochMs, isoOf, slotNumber, streamName, volumeId, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { Storage, initVolume, readSlot, slotPath, type SegmentRow, type SlotContent, type StreamLane, type Volume } from '../../src/storage/index.ts'
@@ -18,7 +19,6 @@ const MAX_INSTANT = epochMs(253402300799000)
 const LOOPS = 2 // a storage that is idle waits for the next sync and for the next look at its volumes
 const FRAGMENT_MS = 500
 
-export interface RigOwner extends TestOwner { testdir(): string }
 export interface RigOptions { readonly slots?: number, readonly volumes?: readonly string[], readonly floor?: FloorRule, readonly start?: string }
 
 /** One fragment that was handed to storage. */
@@ -26,11 +26,13 @@ export interface Appended { readonly name: string, readonly startAt: EpochMs, re
 /** A record read back through storage. */
 export interface FoundRecord { readonly name: string, readonly startAt: EpochMs, readonly segment: SegmentRow, readonly bytes: Buffer }
 
+/** Where the kernel keeps files in memory: hundreds of catalogues that are synced for every row would wait for the disk most of the time. */
+const MEMORY_FOLDER = '/dev/shm'
 const log = pino({ level: 'silent' })
 
 /** A recorder's storage on volumes in memory, with one camera, a clock that stands still, and a switch for every kind of death. */
 export class RecorderRig {
-  readonly owner: RigOwner
+  readonly #folder = mkdtempSync(path.join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'custos-rig-'))
   readonly clock: VirtualClock
   memory: MemoryFileSystem
   fs: FaultyFileSystem
@@ -49,24 +51,40 @@ export class RecorderRig {
   #states = 0
   #frozen: { memory: MemoryFileSystem, stateDir: string } | null = null
 
-  private constructor(owner: RigOwner, options: RigOptions) {
-    this.owner = owner
+  private constructor(options: RigOptions) {
     this.clock = new VirtualClock(options.start ?? START)
     this.memory = new MemoryFileSystem()
     this.fs = new FaultyFileSystem(this.memory)
     this.configured = (options.volumes ?? ['disk1']).map(name => ({ id: volumeId(name), path: `/volumes/${name}` }))
     this.floor = options.floor ?? FLOOR_31_DAYS
-    this.stateDir = path.join(owner.testdir(), 'state-0')
+    this.stateDir = path.join(this.#folder, 'state-0')
     this.nextAt = this.clock.wallNow()
   }
 
-  static async open(owner: RigOwner, options: RigOptions = {}): Promise<RecorderRig> {
-    const rig = new RecorderRig(owner, options)
+  static async open(owner: TestOwner, options: RigOptions = {}): Promise<RecorderRig> {
+    const rig = new RecorderRig(options)
     for (const { id, path: folder } of rig.configured) {
       rig.volumes.push(await initVolume(rig.memory, { folder, id, sizeBytes: (options.slots ?? 4) * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date(START) }))
     }
     await rig.#start()
-    owner.teardown(async () => { await rig.close() })
+    owner.teardown(() => rig.#end())
+    return rig
+  }
+
+  /** A recorder that starts on a copy of what `base` has on disk, as after a kill: cheaper than recording it again. `base` stays as it is. */
+  static async fork(owner: TestOwner, base: RecorderRig): Promise<RecorderRig> {
+    const rig = new RecorderRig({ volumes: base.configured.map(({ id }) => id), floor: base.floor, start: isoOf(base.clock.wallNow()) })
+    rig.memory = base.memory.afterKill()
+    rig.fs = new FaultyFileSystem(rig.memory)
+    rig.volumes.push(...base.volumes)
+    rig.appended.push(...base.appended)
+    rig.nextAt = base.nextAt
+    mkdirSync(rig.stateDir)
+    base.copyCatalogue(rig.stateDir)
+    await rig.#start()
+    await rig.lane.recover()
+    rig.fs.steps.length = 0
+    owner.teardown(() => rig.#end())
     return rig
   }
 
@@ -74,6 +92,11 @@ export class RecorderRig {
     this.storage = await Storage.open({ stateDir: this.stateDir, volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log })
     await this.clock.settle(LOOPS)
     this.lane = this.storage.lane(this.camera, this.stream)
+  }
+
+  async #end(): Promise<void> {
+    await this.close()
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 
   /** Stops as asked: open slots are sealed. */
@@ -125,15 +148,23 @@ export class RecorderRig {
 
   /** Keeps disk and catalogue as they are at this instant; what the process does afterwards is lost to the world. */
   freeze(memory: MemoryFileSystem): void {
-    const stateDir = path.join(path.dirname(this.stateDir), `state-${++this.#states}`)
+    const stateDir = path.join(this.#folder, `state-${++this.#states}`)
     mkdirSync(stateDir)
-    for (const file of readdirSync(this.stateDir)) if (/^catalogue\.db(-wal)?$/.test(file)) copyFileSync(path.join(this.stateDir, file), path.join(stateDir, file))
+    this.copyCatalogue(stateDir)
     this.#frozen = { memory, stateDir }
     this.fs.die()
   }
 
-  /** Starts again after `freeze`, on what was frozen. */
-  async reopen(): Promise<void> {
+  /** The catalogue as its files say it now: no transaction is under way while a test runs. */
+  copyCatalogue(to: string): void {
+    for (const file of readdirSync(this.stateDir)) if (/^catalogue\.db(-wal)?$/.test(file)) copyFileSync(path.join(this.stateDir, file), path.join(to, file))
+  }
+
+  /** The volumes that `reopen` will find. */
+  get frozenMemory(): MemoryFileSystem | null { return this.#frozen?.memory ?? null }
+
+  /** Starts again after `freeze`, on what was frozen. `before` sees the catalogue while nobody has it, `arm` the disks. */
+  async reopen({ before, arm }: { before?: () => void, arm?: (fs: FaultyFileSystem) => void } = {}): Promise<void> {
     if (this.#frozen === null) throw new Error('nothing was frozen')
     await this.storage[Symbol.asyncDispose]().catch(() => undefined) // a dead process cannot complain
     this.memory = this.#frozen.memory
@@ -142,6 +173,8 @@ export class RecorderRig {
     this.fs = new FaultyFileSystem(this.memory)
     this.run = null
     this.clock.drift(3_000, 0)
+    before?.()
+    arm?.(this.fs)
     await this.#start()
   }
 

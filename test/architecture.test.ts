@@ -1,0 +1,140 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import t from 'tap'
+
+const ROOT = path.join(import.meta.dirname, '..')
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8')
+const SOURCES = globSync('src/**/*.ts', { cwd: ROOT }).sort()
+
+/** From the bottom up. A part may import those on lower rungs, never one beside it. */
+const LADDER = [
+  ['domain'], ['platform'], ['config', 'media'], ['retention'], ['audit'], ['storage'], ['ingest', 'access'], ['requests'], ['viewing', 'export'], ['health'],
+  ['console'], ['daemon'], ['cli', 'main'],
+]
+/** The command line puts parts together itself; main only picks the command. */
+const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map(LADDER.flatMap((parts, rung) =>
+  parts.map(part => [part, [...LADDER.slice(0, rung).flat(), ...(part === 'main' ? ['cli'] : [])]] as const)))
+/** Each of its files is a door of its own, imported directly. */
+const WITHOUT_INDEX = ['platform']
+/** Folders inside a part that only the part itself imports, through their own index. */
+const INNER = ['src/ingest/onvif']
+/** The only place that may import a package that time or replacement will touch. */
+const DOORS: readonly (readonly [string, string])[] = [
+  ['fluent-ffmpeg', 'src/platform/ffmpeg.ts'], ['pino', 'src/platform/logger.ts'], ['onvif', 'src/ingest/onvif/'], ['better-sqlite3', 'src/storage/'],
+]
+
+/** Module names in `import`, `export ... from` and `import()`, also those of types. */
+function importsOf(text: string): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  return [...code.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\(\s*)(['"])([^'"\n]+)\1/g)].map(match => match[2] ?? '')
+}
+
+/** `src/storage/ring.ts` is of `storage`, `src/daemon.ts` of `daemon`. */
+const partOf = (file: string): string => (file.split('/')[1] ?? '').replace(/\.ts$/, '')
+const innerOf = (file: string): string | undefined => INNER.find(folder => file.startsWith(`${folder}/`))
+
+function faultOf(file: string, imported: string): string | null {
+  const refuse = (why: string): string => `${file} imports ${imported}: ${why}`
+  if (!imported.startsWith('.')) {
+    const door = DOORS.find(([name]) => imported === name || imported.startsWith(`${name}/`))?.[1]
+    return door === undefined || file.startsWith(door) ? null : refuse(`only ${door} may`)
+  }
+  const target = path.join(path.dirname(file), imported)
+  if (!target.startsWith('src/')) return refuse('it is outside src')
+  const [from, to] = [partOf(file), partOf(target)]
+  const inner = innerOf(target)
+  if (inner !== undefined && innerOf(file) !== inner) {
+    if (from !== to) return refuse(`only src/${to} may look inside ${inner}`)
+    return target === `${inner}/index.ts` ? null : refuse(`past ${inner}/index.ts`)
+  }
+  if (from === to) return null
+  const allowed = ALLOWED.get(from)
+  if (allowed === undefined) return refuse(`${from} has no rung on the ladder; give it one in test/architecture.test.ts`)
+  if (!allowed.includes(to)) return refuse(`upward or sideways; ${from} may import: ${allowed.join(', ') || 'nothing'}`)
+  const isFace = target === `src/${to}/index.ts` || target === `src/${to}.ts` || WITHOUT_INDEX.includes(to)
+  // A command's module is loaded only when it is the one asked for.
+  return isFace || (from === 'main' && to === 'cli') ? null : refuse(`past src/${to}/index.ts`)
+}
+
+t.test('imports point down the ladder, through index.ts, and to packages only at their doors', async t => {
+  t.ok(SOURCES.length > 50, 'the sources were found')
+  const faults = SOURCES.flatMap(file => importsOf(read(file)).map(imported => faultOf(file, imported)).filter(fault => fault !== null))
+  t.equal(faults.join('\n'), '')
+})
+
+t.test('the rule sees what it is meant to see', async t => {
+  t.match(faultOf('src/domain/a.ts', '../storage/index.ts'), /upward or sideways; domain may import: nothing/)
+  t.match(faultOf('src/ingest/a.ts', '../access/index.ts'), /sideways; ingest may import: domain, platform, config/)
+  t.match(faultOf('src/daemon.ts', './storage/ring.ts'), /past src\/storage\/index\.ts/)
+  t.match(faultOf('src/ingest/a.ts', './onvif/soap-answer.ts'), /past src\/ingest\/onvif\/index\.ts/)
+  t.match(faultOf('src/health/a.ts', '../ingest/onvif/index.ts'), /only src\/ingest may/)
+  t.match(faultOf('src/ingest/a.ts', 'fluent-ffmpeg'), /only src\/platform\/ffmpeg\.ts may/)
+  t.match(faultOf('src/brandnew/a.ts', '../domain/index.ts'), /has no rung/)
+  for (const [file, imported] of [
+    ['src/export/clip.ts', '../storage/index.ts'], ['src/storage/a.ts', '../platform/clock.ts'], ['src/ingest/a.ts', './onvif/index.ts'],
+    ['src/ingest/onvif/a.ts', '../../domain/index.ts'], ['src/cli/run.ts', '../daemon.ts'], ['src/main.ts', './cli/run.ts'], ['src/storage/tables/a.ts', 'better-sqlite3'],
+  ] as const) t.equal(faultOf(file, imported), null, `${file} may import ${imported}`)
+  t.same(importsOf(`import a from 'a'\nimport type { B } from "./b.ts"\nexport { c } from './c.ts'\nawait import('./d.ts')\nimport 'e'\n// import x from 'x'`), ['a', './b.ts', './c.ts', './d.ts', 'e'])
+})
+
+t.test('every error code is in the runbook, and the runbook has no other', async t => {
+  const isVariable = (text: string, at: number): boolean => /env(?:\[|\.)$/.test(text.slice(Math.max(0, at - 8), at))
+  const codes = new Set(SOURCES.flatMap(file => {
+    const text = read(file)
+    return [...text.matchAll(/['"`](CUSTOS_[A-Z0-9_]+)['"`]/g)].filter(match => !isVariable(text, match.index)).map(match => match[1] ?? '')
+  }))
+  const headings = [...read('docs/operating/runbook.md').matchAll(/^#+ (CUSTOS_[A-Z0-9_]+)$/gm)].map(match => match[1] ?? '')
+  t.same([...codes].filter(code => !headings.includes(code)).sort(), [], 'codes without a heading in docs/operating/runbook.md')
+  t.same(headings.filter(code => !codes.has(code)).sort(), [], 'headings of docs/operating/runbook.md that no source uses')
+  t.same(headings.filter((code, index) => headings.indexOf(code) !== index), [], 'no heading twice')
+})
+
+t.test('links between documents lead somewhere', async t => {
+  const documents = globSync(['*.md', 'docs/**/*.md', 'test/**/*.md', 'bench/**/*.md', 'demo/**/*.md'], { cwd: ROOT })
+  const anchorOf = (heading: string): string => heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-')
+  const broken = documents.flatMap(document => [...read(document).replace(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)].map(match => match[1] ?? '')
+    .filter(link => !/^[a-z]+:/.test(link)).filter(link => {
+      const [file = '', anchor] = link.split('#')
+      const target = file === '' ? document : path.join(path.dirname(document), decodeURI(file))
+      if (!existsSync(path.join(ROOT, target))) return true
+      return anchor !== undefined && !read(target).split('\n').filter(line => line.startsWith('#')).some(line => anchorOf(line.replace(/^#+ /, '')) === decodeURI(anchor))
+    }).map(link => `${document}: ${link}`))
+  t.equal(broken.join('\n'), '')
+})
+
+interface Manifest { readonly dependencies: Record<string, string>, readonly devDependencies: Record<string, string>, readonly optionalDependencies: Record<string, string> }
+
+t.test('versions are exact, and the lock names no registry', async t => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json')) as Manifest
+  const loose = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+  t.same(loose, [])
+  t.notMatch(read('package-lock.json'), /"resolved":/)
+})
+
+/** Below these a known fault can be reached; stands in for an audit where none can be asked. */
+const FLOORS: readonly (readonly [string, string, string])[] = [
+  ['ws', '8.21.0', 'memory exhaustion by tiny fragments'],
+]
+const isAtLeast = (version: string, floor: string): boolean => version.localeCompare(floor, 'en', { numeric: true }) >= 0
+
+t.test('packages are not older than their last known fault', async t => {
+  for (const [name, floor, why] of FLOORS) {
+    const { version } = JSON.parse(read(`node_modules/${name}/package.json`)) as { version: string }
+    t.ok(isAtLeast(version, floor), `${name} ${version} is at least ${floor} (${why})`)
+  }
+  using database = disposable(new Database(':memory:'))
+  const version = database.db.prepare<[], string>('SELECT sqlite_version()').pluck().get() ?? ''
+  t.ok(isAtLeast(version, '3.51.3'), `SQLite ${version} is at least 3.51.3 (corruption when the write-ahead log is reset)`)
+  t.notOk(isAtLeast('3.9.0', '3.51.3'), 'versions are compared as numbers')
+})
+
+const disposable = (db: Database.Database) => ({ db, [Symbol.dispose]: () => { db.close() } })
+
+t.test('the programs a checkout starts can be executed', async t => {
+  for (const file of ['bin/custos', 'libexec/ffmpeg-child', 'scripts/setup.sh', 'scripts/with-setup.sh', '.ci/run']) {
+    t.doesNotThrow(() => execFileSync('test', ['-x', path.join(ROOT, file)]), file)
+  }
+  for (const file of ['scripts/setup.sh', 'scripts/with-setup.sh', '.ci/run']) t.doesNotThrow(() => execFileSync('bash', ['-n', path.join(ROOT, file)]), `${file} is sound`)
+})

@@ -1,0 +1,184 @@
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { clip, clipIndex, CLIPS } from '../support/cameras/make-clips.ts'
+import { eventually, Machine, runToEnd } from '../support/systemd/machine.ts'
+
+const UNIT = new URL('../../systemd/custos.service', import.meta.url).pathname
+const CAMERAS = ['front', 'back'] as const
+const ACCOUNT = { username: 'viewer', password: 'p@ss word' }
+const EXPOSURE_AT_MOST = 1.5
+const RECORDING_WITHIN_MS = 20_000
+/** A busy host must not look like a hung recorder here. */
+const WATCHDOG_S = 8
+const SEALED_WITHIN_MS = 5_000
+
+const config = (secrets: string): string => `
+site: { name: 測試機關 }
+state: { dir: /var/lib/custos }
+volumes: [{ id: disk1, path: /srv/custos/disk1 }]
+secrets: { file: "${secrets}" }
+cameras:
+${CAMERAS.map(id => `  - { id: ${id}, name: ${id}, credential: ${id}, streams: { main: { url: "rtsp://127.0.0.1:8554/${id}" } } }`).join('\n')}
+`
+const SECRETS = CAMERAS.map(id => `${id}: { username: "${ACCOUNT.username}", password: "${ACCOUNT.password}" }\n`).join('')
+
+/** The RTSP server ends with its standard input, which must therefore stay open. */
+const CAMERAS_UNIT = `[Service]
+ExecStart=/bin/sh -c 'tail -f /dev/null | exec /usr/bin/python3 /opt/custos/test/support/cameras/rtsp-server.py /root/cameras.json'
+`
+
+type StreamStatus = { camera: string, state: string, lastFrameAt: string | null }
+type ProcessRow = { pid: number, parent: number, user: string, name: string }
+
+const custos = (machine: Machine, ...args: readonly string[]) => machine.run('custos', ...args)
+
+async function unit(machine: Machine, property: string): Promise<string> {
+  return (await machine.must('systemctl', 'show', 'custos', '--value', '--property', property)).trim()
+}
+
+async function startCameras(machine: Machine): Promise<void> {
+  const path = await clip(CLIPS.h264Small)
+  const { codec, fps, gopFrames } = await clipIndex(path)
+  const inside = `/opt/custos/.cache/clips/${path.split('/').at(-1) ?? ''}`
+  const mounts = CAMERAS.map(id => ({ path: `/${id}`, clip: inside, codec, fps, gopFrames, ...ACCOUNT }))
+  await machine.write('/root/cameras.json', JSON.stringify({ port: 8554, mounts }), 0o600)
+  await machine.write('/etc/systemd/system/cameras.service', CAMERAS_UNIT)
+  await machine.must('systemctl', 'daemon-reload')
+  await machine.must('systemctl', 'start', 'cameras')
+}
+
+async function installRecorder(machine: Machine): Promise<void> {
+  await machine.must('/opt/custos/systemd/install.sh')
+  await machine.write('/etc/custos/custos.yaml', config('/etc/custos/secrets.yaml'))
+  await machine.write('/etc/custos/secrets.yaml', SECRETS, 0o600)
+  await machine.must('chown', '--recursive', 'custos:', '/etc/custos/secrets.yaml', '/srv/custos/disk1')
+  await machine.must('setpriv', '--reuid=custos', '--regid=custos', '--clear-groups', 'custos', 'volume', 'init', '/srv/custos/disk1', '--id', 'disk1', '--size', '128MiB', '--slot-size', '4MiB')
+}
+
+/** Resolves once `custos status --json` shows every camera recording frames that are newer than `after`. */
+async function allRecording(machine: Machine, after: Date): Promise<void> {
+  let seen = ''
+  await eventually('all cameras are recording', RECORDING_WITHIN_MS, async () => {
+    const { code, out, err } = await custos(machine, 'status', '--config', '/etc/custos/custos.yaml', '--json')
+    seen = out + err
+    if (code === 3 || code === null) return null
+    const { streams } = JSON.parse(out) as { streams: StreamStatus[] }
+    const recording = streams.filter(({ state, lastFrameAt }) => state === 'recording' && lastFrameAt !== null && new Date(lastFrameAt) > after)
+    return recording.length === CAMERAS.length ? true : null
+  }).catch(async (error: unknown) => {
+    throw new Error(`${seen}\n${await journal(machine)}`, { cause: error })
+  })
+}
+
+/** Resolves once systemd has started the recorder for the `count`th time after the first. Gives its process. */
+async function restarted(machine: Machine, count: number): Promise<number> {
+  return await eventually(`systemd restarts the recorder, time ${count}`, RECORDING_WITHIN_MS + WATCHDOG_S * 1000, async () =>
+    await unit(machine, 'NRestarts') === `${count}` && await unit(machine, 'ActiveState') === 'active' ? Number(await unit(machine, 'MainPID')) : null,
+  ).catch(async (error: unknown) => { throw new Error(await journal(machine), { cause: error }) })
+}
+
+const journal = async (machine: Machine): Promise<string> => (await machine.run('journalctl', '--unit', 'custos', '--output', 'cat', '--no-pager', '--lines', '60')).out
+
+async function processes(machine: Machine): Promise<ProcessRow[]> {
+  const rows = await machine.must('ps', '-e', '-o', 'pid=,ppid=,user=,comm=')
+  return rows.trim().split('\n').map(line => line.trim().split(/\s+/)).map(([pid, parent, user = '', name = '']) => ({ pid: Number(pid), parent: Number(parent), user, name }))
+}
+
+/** Every ffmpeg belongs to the recorder that runs now, one for each camera, and all of them to the account of the service. */
+async function checkProcesses(t: Test, machine: Machine, recorder: number): Promise<ProcessRow[]> {
+  const all = await processes(machine)
+  const children = all.filter(row => row.name === 'ffmpeg')
+  t.same(children.map(row => row.parent), CAMERAS.map(() => recorder), 'one ffmpeg a camera, none from before')
+  t.same(new Set([...children, ...all.filter(row => row.pid === recorder)].map(row => row.user)), new Set(['custos']), 'the account of the service')
+  return children
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
+const exposureOf = (text: string): number => Number(/exposure level for .*: ([\d.]+) /.exec(text)?.[1])
+
+t.test('the unit file exposes little', async t => {
+  const { out, err } = await runToEnd('systemd-analyze', ['security', '--no-pager', '--offline=true', UNIT])
+  t.ok(exposureOf(out) <= EXPOSURE_AT_MOST, `${lastLine(out)} ${err}`)
+})
+
+t.test('under a real systemd', async t => {
+  const machine = await Machine.boot()
+  t.teardown(() => machine[Symbol.asyncDispose]())
+  await installRecorder(machine)
+  await startCameras(machine)
+
+  await t.test('a bad configuration fails at once and is not tried again', async t => {
+    await machine.write('/etc/custos/custos.yaml', `${config('/etc/custos/secrets.yaml')}nonsense: 1\n`)
+    t.not((await machine.run('systemctl', 'start', 'custos')).code, 0)
+    t.equal(await unit(machine, 'ActiveState'), 'failed')
+    t.equal(await unit(machine, 'ExecMainStatus'), '2')
+    t.equal(await unit(machine, 'NRestarts'), '0')
+    t.match(await journal(machine), 'nonsense', 'the journal names the setting')
+    await machine.write('/etc/custos/custos.yaml', config('/etc/custos/secrets.yaml'))
+  })
+
+  let recorder = 0
+  let before: ProcessRow[] = []
+  await t.test('reports ready and records, unprivileged and confined', async t => {
+    await machine.must('systemctl', 'start', 'custos')
+    t.equal(await unit(machine, 'SubState'), 'running')
+    await allRecording(machine, new Date(0))
+    recorder = Number(await unit(machine, 'MainPID'))
+    before = await checkProcesses(t, machine, recorder)
+    for (const { pid } of [...before, { pid: recorder }]) {
+      const facts = await machine.must('cat', `/proc/${pid}/status`, `/proc/${pid}/limits`)
+      t.match(facts, /^CapBnd:\s+0+$/m, 'no capability')
+      t.match(facts, /^NoNewPrivs:\s+1$/m)
+      t.match(facts, /^Seccomp:\s+2$/m)
+      t.match(facts, /^Max core file size +0 +0 /m)
+      if (pid !== recorder) t.match(facts, /^Max address space +2147483648 /m, 'the limit of ffmpeg-child was taken')
+    }
+    t.equal((await machine.must('stat', '--format', '%U %a', '/var/lib/custos')).trim(), 'custos 700')
+    const { out } = await machine.run('systemd-analyze', 'security', '--no-pager', 'custos')
+    t.ok(exposureOf(out) <= EXPOSURE_AT_MOST, lastLine(out))
+  })
+
+  await t.test('a killed recorder is started again and records on, with its secrets as a systemd credential', async t => {
+    await machine.must('chown', 'root:', '/etc/custos/secrets.yaml')
+    await machine.write('/etc/custos/custos.yaml', config('credential:secrets'))
+    await machine.write('/etc/systemd/system/custos.service.d/test.conf', `[Service]\nLoadCredential=secrets:/etc/custos/secrets.yaml\nWatchdogSec=${WATCHDOG_S}\n`)
+    await machine.must('systemctl', 'daemon-reload')
+    const killedAt = new Date()
+    await machine.must('kill', '-KILL', `${recorder}`)
+    const next = await restarted(machine, 1)
+    t.not(next, recorder)
+    await allRecording(machine, killedAt)
+    const children = await checkProcesses(t, machine, next)
+    t.notOk(children.some(({ pid }) => before.some(old => old.pid === pid)), 'no ffmpeg outlived its recorder')
+    t.equal(await unit(machine, 'NRestarts'), '1')
+    recorder = next
+    before = children
+  })
+
+  await t.test('a hung recorder is killed by the watchdog and records on', async t => {
+    const stoppedAt = new Date()
+    await machine.must('kill', '-STOP', `${recorder}`)
+    const next = await restarted(machine, 2)
+    t.not(next, recorder)
+    t.match(await journal(machine), /Watchdog timeout/)
+    await allRecording(machine, stoppedAt)
+    await checkProcesses(t, machine, next)
+    recorder = next
+  })
+
+  await t.test('a stop seals everything in time and leaves no process', async t => {
+    const askedAt = performance.now()
+    await machine.must('systemctl', 'stop', 'custos')
+    const tookMs = Math.round(performance.now() - askedAt)
+    t.ok(tookMs < SEALED_WITHIN_MS, `stopped within ${tookMs} ms`)
+    t.equal(await unit(machine, 'Result'), 'success')
+    t.equal(await unit(machine, 'ExecMainStatus'), '0')
+    const said = await journal(machine)
+    t.notMatch(said.slice(said.lastIndexOf('recorder stopping')), /run ended|storage refused|quarantined/, 'the end of each ffmpeg was taken as the stop it is')
+    const footage = (await machine.must('custos', 'rescue', '--list', '--json', '/srv/custos/disk1')).trim().split('\n').map(line => JSON.parse(line) as { camera: string, sealed: boolean })
+    t.same(new Set(footage.map(({ camera }) => camera)), new Set(CAMERAS))
+    t.ok(footage.every(({ sealed }) => sealed), `all ${footage.length} segments are sealed`)
+    t.same((await processes(machine)).filter(({ user, name }) => user === 'custos' || name === 'ffmpeg'), [])
+  })
+})

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import t from 'tap'
+import { migrate, openCatalogue, type Db } from '../../src/storage/catalogue.ts'
+
+const NOW_MS = Date.parse('2026-11-22T08:00:00Z')
+const GOLDEN = path.join(import.meta.dirname, '../golden/schema.sql')
+const schemaOf = (db: Db): string => db.prepare<[], { sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name").all().map(({ sql }) => `${sql};\n`).join('\n')
+
+t.test('the schema is the one that was reviewed', t => {
+  const catalogue = openCatalogue(t.testdir(), NOW_MS)
+  const schema = schemaOf(catalogue.db)
+  catalogue.close()
+  if (process.env['TAP_SNAPSHOT'] === '1') writeFileSync(GOLDEN, schema)
+  t.equal(schema, readFileSync(GOLDEN, 'utf8'), 'a change is meant? Run this file with TAP_SNAPSHOT=1 and commit the result')
+  t.end()
+})
+
+t.test('opening again applies nothing twice and keeps what is in it', t => {
+  const folder = t.testdir()
+  const first = openCatalogue(folder, NOW_MS)
+  first.db.prepare("INSERT INTO camera VALUES (?, 'lobby', 1, NULL)").run('a'.repeat(32))
+  const applied = first.db.prepare('SELECT * FROM schema_migration').all()
+  first.close()
+  const again = openCatalogue(folder, NOW_MS + 1)
+  t.same(again.db.prepare('SELECT * FROM schema_migration').all(), applied)
+  t.equal(again.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM camera').get()?.n, 1)
+  again.close()
+  t.end()
+})
+
+t.test('every acknowledged row is durable: WAL with full syncs, and references are enforced', t => {
+  const { db, close } = openCatalogue(t.testdir(), NOW_MS)
+  t.equal(db.pragma('journal_mode', { simple: true }), 'wal')
+  t.equal(db.pragma('synchronous', { simple: true }), 2)
+  t.equal(db.pragma('foreign_keys', { simple: true }), 1)
+  t.throws(() => db.prepare("INSERT INTO slot VALUES (?, 0, 0, 'free', NULL)").run('b'.repeat(32)), { code: /^SQLITE_CONSTRAINT_FOREIGNKEY/ })
+  close()
+  t.end()
+})
+
+const changed = (folder: string, sql: string) => { const { db, close } = openCatalogue(folder, NOW_MS); db.exec(sql); close() }
+
+t.test('a schema newer than this program is refused and left as it is', t => {
+  const folder = t.testdir()
+  changed(folder, "INSERT INTO schema_migration VALUES (9000, '9000-future.sql', 'x', 1)")
+  t.throws(() => openCatalogue(folder, NOW_MS), { code: 'CUSTOS_SCHEMA_NEWER' })
+  t.throws(() => openCatalogue(folder, NOW_MS), { code: 'CUSTOS_SCHEMA_NEWER' }, 'the refusal held no lock')
+  t.end()
+})
+
+t.test('a migration that changed after it was applied is refused', t => {
+  const folder = t.testdir()
+  changed(folder, "UPDATE schema_migration SET sha256 = 'other' WHERE version = 1")
+  t.throws(() => openCatalogue(folder, NOW_MS), { code: 'CUSTOS_SCHEMA_CHANGED' })
+  t.end()
+})
+
+t.test('a migration that fails leaves no half of it', t => {
+  const db = new Database(':memory:')
+  db.exec('CREATE TABLE slot (it_is INTEGER)') // stands in the way of the first migration
+  const before = schemaOf(db)
+  t.throws(() => { migrate(db, NOW_MS) }, { message: /slot/ })
+  t.equal(schemaOf(db).replace(/CREATE TABLE schema_migration[^;]*;\n\n?/, ''), before)
+  t.equal(db.prepare<[], { n: number }>('SELECT count(*) AS n FROM schema_migration').get()?.n, 0)
+  db.close()
+  t.end()
+})
+
+t.test('a file that is no catalogue is refused and kept', t => {
+  const folder = t.testdir({ 'catalogue.db': 'this is a letter to the office '.repeat(40) })
+  t.throws(() => openCatalogue(folder, NOW_MS), { code: 'CUSTOS_CATALOGUE_UNUSABLE' })
+  t.match(readFileSync(path.join(folder, 'catalogue.db'), 'utf8'), /^this is a letter/)
+  t.end()
+})
+
+t.test('a second process is refused as long as the first one lives, and let in when that was killed', async t => {
+  const folder = t.testdir()
+  const module = new URL('../../src/storage/catalogue.ts', import.meta.url).href
+  const child = spawn(process.execPath, ['--input-type=module', '-e', `
+    const { openCatalogue } = await import(${JSON.stringify(module)})
+    openCatalogue(${JSON.stringify(folder)}, 1)
+    process.stdout.write('open')
+    setInterval(() => {}, 1000)`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  t.throws(() => openCatalogue(folder, NOW_MS), { code: 'CUSTOS_ALREADY_RUNNING' })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const catalogue = openCatalogue(folder, NOW_MS)
+  t.ok(catalogue.db.open)
+  catalogue.close()
+})

@@ -1,0 +1,114 @@
+import t from 'tap'
+import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
+
+interface RunRow { readonly start_at: number, readonly end_at: number | null, readonly end_reason: string | null }
+interface GapRow { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
+const runsOf = (rig: RecorderRig) => rig.rows<RunRow>('SELECT start_at, end_at, end_reason FROM run ORDER BY run_id')
+const gapsOf = (rig: RecorderRig) => rig.rows<GapRow>('SELECT start_at, end_at, cause FROM gap ORDER BY gap_id')
+const names = async (rig: RecorderRig) => (await rig.found()).map(record => record.name)
+const wanted = (rig: RecorderRig) => rig.appended.map(({ name }) => name)
+
+t.test('after a kill the run has ended at its last frame and the gap begins there, though the supervisor looked first', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(6)
+  const lastEnd = rig.nextAt
+  await rig.killAndReopen()
+  if (rig.lane.gapNow() === null) rig.lane.noteNoFootage('starting') // what the stream's supervisor does before it waits for recovery
+  await rig.lane.recover()
+  t.match(runsOf(rig), [{ end_at: lastEnd, end_reason: 'recorder-killed' }])
+  t.match(rig.lane.gapNow(), { startAt: lastEnd })
+  await rig.append(1)
+  t.match(gapsOf(rig), [{ start_at: lastEnd, cause: 'recorder-killed' }])
+  t.equal(gapsOf(rig)[0]?.end_at, rig.appended.at(-1)?.startAt)
+})
+
+t.test('a volume that comes back while its streams record elsewhere is sealed, and the run that goes on is left alone', async t => {
+  const rig = await RecorderRig.open(t, { slots: 3, volumes: ['disk1', 'disk2'] })
+  await rig.append(4)
+  const home = rig.volumes.find(volume => volume.identity.uuid === rig.segments()[0]?.volumeUuid)!
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = frozenMemory(rig).takeAway(home.path)
+  await rig.reopen()
+  await rig.append(4)
+  giveBack()
+  await rig.recheck()
+  t.match(runsOf(rig).at(-1), { end_at: null, end_reason: null })
+  t.equal(rig.lane.gapNow(), null)
+  await rig.append(2)
+  t.same((await names(rig)).sort(), wanted(rig))
+  t.same(await checkInvariants(rig), [])
+  const [late] = rig.segments().filter(segment => segment.volumeUuid === home.identity.uuid)
+  t.not(late?.merkleRoot, null, 'what was open on it is history')
+})
+
+/** What `freeze` kept. */
+function frozenMemory(rig: RecorderRig) {
+  const copy = rig.frozenMemory
+  if (copy === null) throw new Error('nothing was frozen')
+  return copy
+}
+
+t.test('a volume that comes late is taken into use within its ten seconds, and one that never comes stops nobody', async t => {
+  const rig = await RecorderRig.open(t, { slots: 2, volumes: ['disk1', 'disk2'] })
+  const giveBack = rig.memory.takeAway('/volumes/disk2')
+  await rig.restart()
+  t.same(rig.storage.volumeStatus().map(({ id, state }) => [id, state]), [['disk1', 'ok'], ['disk2', 'missing']])
+  await rig.append(2)
+  giveBack()
+  await rig.recheck()
+  t.same(rig.storage.volumeStatus().map(({ id, state, slots }) => [id, state, slots.free]), [['disk1', 'ok', 1], ['disk2', 'ok', 2]])
+})
+
+t.test('footage without rows, as after the loss of the catalogue, is refused and never overwritten', async t => {
+  const rig = await RecorderRig.open(t, { slots: 2 })
+  await rig.append(3)
+  await rig.close()
+  const bytes = Buffer.from(rig.rawSlot(0))
+  rig.stateDir = t.testdir()
+  await rig.restart()
+  t.match(rig.storage.volumeStatus(), [{ state: 'foreign', detail: /rebuild/ }])
+  await t.rejects(rig.append(1), { code: 'CUSTOS_NO_VOLUME' })
+  t.equal(Buffer.compare(rig.rawSlot(0), bytes), 0)
+})
+
+t.test('a camera that leaves the configuration has its slot sealed, and its id comes back as another camera', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(3)
+  rig.endRun('removed-from-config')
+  await rig.storage.retireAllBut(new Set())
+  t.same(rig.rows<{ state: string }>("SELECT state FROM slot WHERE state IN ('open', 'sealed')"), [{ state: 'sealed' }])
+  rig.lane = rig.storage.lane(rig.camera, rig.stream)
+  rig.clock.drift(1000, 0)
+  await rig.append(1)
+  t.equal(rig.segments().length, 1, 'the new one has only its own')
+  t.equal(rig.rows<{ n: number }>('SELECT count(*) AS n FROM camera')[0]?.n, 2)
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('a camera that left while the recorder was down is sealed at the start', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(3)
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen()
+  const other = 'gate' as typeof rig.camera
+  rig.lane = rig.storage.lane(other, rig.stream)
+  await rig.storage.retireAllBut(new Set([other]))
+  t.match(await rig.content(0), { sealed: { slot: 0 }, entries: { length: 3 } })
+})
+
+t.test('a slot that fails three times in a row takes its volume out, a good sync between keeps it in', async t => {
+  for (const withSync of [false, true]) {
+    const rig = await RecorderRig.open(t, { slots: 8 })
+    for (let i = 0; i < 3; i++) {
+      rig.fs.break({ step: 'prepare zero sync', mode: 'not-applied' })
+      rig.endRun()
+      rig.nextAt = rig.clock.wallNow()
+      rig.init = { ...rig.init, moov: Buffer.from(rig.init.moov) }
+      rig.clock.stepWall(-60_000) // time goes back: a new slot each time
+      rig.nextAt = rig.clock.wallNow()
+      await rig.append(1).catch(() => undefined)
+      if (withSync) await rig.sync()
+    }
+    t.equal(rig.storage.volumeStatus()[0]?.state, withSync ? 'ok' : 'failed')
+  }
+})

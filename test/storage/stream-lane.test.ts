@@ -1,0 +1,178 @@
+import t from 'tap'
+import { epochMs } from '../../src/domain/index.ts'
+import { builtInit } from '../support/fragments.ts'
+import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
+
+interface GapRow { readonly start_at: number, readonly end_at: number | null, readonly cause: string, readonly last_cause: string }
+interface RunRow { readonly run_id: number, readonly start_at: number, readonly end_at: number | null, readonly end_reason: string | null }
+const gapsOf = (rig: RecorderRig) => rig.rows<GapRow>('SELECT start_at, end_at, cause, last_cause FROM gap ORDER BY gap_id')
+const runsOf = (rig: RecorderRig) => rig.rows<RunRow>('SELECT run_id, start_at, end_at, end_reason FROM run ORDER BY run_id')
+const names = async (rig: RecorderRig) => (await rig.found()).map(record => record.name)
+const wanted = (rig: RecorderRig) => rig.appended.map(({ name }) => name)
+
+t.test('a run that comes back with the same parameters goes on in the open slot', async t => {
+  const rig = await RecorderRig.open(t)
+  for (let run = 0; run < 5; run++) {
+    await rig.append(3)
+    rig.endRun()
+    rig.clock.drift(7_000, 0)
+  }
+  t.equal(rig.segments().length, 1)
+  t.same(await names(rig), wanted(rig))
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('other parameters, or a time before the last frame, take a new slot', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  rig.endRun('parameter-sets-changed')
+  rig.init = builtInit({ width: 128 })
+  await rig.append(2)
+  rig.endRun('clock-stepped')
+  t.equal(rig.segments().length, 2)
+  rig.clock.stepWall(-3_600_000)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  t.equal(rig.segments().length, 3)
+  t.same((await names(rig)).sort(), wanted(rig), 'nothing was merged or lost')
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('a slot that is full is followed by the next without a lost record', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8 })
+  await rig.append(25, { dataBytes: 170_000 })
+  t.ok(rig.segments().length >= 5)
+  t.same(await names(rig), wanted(rig))
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('an append that fails goes to another slot, once', async t => {
+  for (const [step, mode] of [['append body', 'not-applied'], ['append head', 'not-applied'], ['append body', 'applied-then-failed'], ['append head', 'applied-then-failed']] as const) {
+    const rig = await RecorderRig.open(t)
+    await rig.append(3)
+    await rig.sync()
+    rig.fs.break({ step, mode })
+    await rig.append(1)
+    t.ok(rig.fs.hasBroken)
+    t.equal(rig.segments().length, 2)
+    t.same(await names(rig), wanted(rig), `${step} ${mode}`)
+    t.equal(rig.rows<{ n: number }>("SELECT count(*) AS n FROM slot WHERE state = 'quarantined'")[0]?.n, 1)
+    t.same(gapsOf(rig).filter(gap => gap.cause === 'storage-failed'), [], 'nothing was lost, so there is no gap')
+    t.same(await checkInvariants(rig), [])
+  }
+})
+
+t.test('an append that fails on the second slot too is given back to the run', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(3)
+  await rig.sync()
+  rig.fs.onApplied = step => { if (step === 'prepare header sync') rig.fs.break({ step: 'append body', mode: 'not-applied' }) }
+  rig.fs.break({ step: 'append body', mode: 'not-applied' })
+  await t.rejects(rig.append(1), { code: 'CUSTOS_STORAGE_IO' })
+  rig.fs.onApplied = null
+  await rig.append(1)
+  t.same((await names(rig)).slice(0, 3), wanted(rig).slice(0, 3))
+})
+
+t.test('what a failed sync lost is a gap with its cause, from the last frame that is safe to the next that was stored', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(4)
+  await rig.sync()
+  const safeEnd = rig.nextAt
+  await rig.append(2)
+  rig.fs.break({ step: 'append sync', mode: 'not-applied' })
+  await rig.sync()
+  t.ok(rig.fs.hasBroken)
+  const resumed = rig.nextAt
+  await rig.append(3)
+  t.same(gapsOf(rig).map(({ start_at, end_at, cause }) => ({ start_at, end_at, cause })), [{ start_at: safeEnd, end_at: resumed, cause: 'storage-failed' }])
+  const [first] = rig.segments()
+  t.equal(first?.endAt, safeEnd, 'the row claims no more than what is safe')
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('a fragment that fits no slot is refused and costs no second slot, however often it comes', async t => {
+  const rig = await RecorderRig.open(t, { slots: 4 })
+  for (let i = 0; i < 10; i++) {
+    await t.rejects(rig.append(1, { dataBytes: 1_100_000 }), { code: 'CUSTOS_FRAGMENT_TOO_LARGE' })
+    rig.endRun('storage-failed')
+    rig.clock.drift(1000, 0)
+  }
+  t.equal(rig.segments().length, 1)
+  await rig.append(2)
+  t.same(await names(rig), wanted(rig))
+  t.equal(rig.segments().length, 1)
+})
+
+t.test('the end of a run opens a gap at its last frame, and the next run closes it', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(4)
+  const endAt = rig.nextAt
+  rig.endRun('auth-refused')
+  t.same(rig.lane.gapNow(), { startAt: endAt, cause: 'auth-refused' })
+  rig.clock.drift(5_000, 0)
+  rig.lane.noteNoFootage('unreachable')
+  rig.clock.drift(5_000, 0)
+  t.same(rig.lane.gapNow(), { startAt: endAt, cause: 'unreachable' }, 'it began when it began; why it lasts is the newest try')
+  await rig.append(1)
+  t.equal(rig.lane.gapNow(), null)
+  t.same(gapsOf(rig), [{ start_at: endAt, end_at: endAt + 10_000, cause: 'auth-refused', last_cause: 'unreachable' }])
+  t.match(runsOf(rig), [{ end_at: endAt, end_reason: 'auth-refused' }, { end_at: null }])
+})
+
+t.test('a hole no longer than the rhythm of frames is no gap', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.endRun()
+  rig.nextAt = epochMs(endAt + 99)
+  await rig.append(1)
+  t.same(gapsOf(rig), [])
+  const again = rig.nextAt
+  rig.endRun()
+  rig.clock.drift(100, 0)
+  rig.nextAt = epochMs(again + 100)
+  await rig.append(1)
+  t.equal(gapsOf(rig).length, 1)
+})
+
+t.test('an outage during which the clock was set back is not forgotten', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  rig.endRun('unreachable')
+  rig.clock.drift(1_800_000, 0)
+  rig.clock.stepWall(-3_600_000)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  t.match(gapsOf(rig), [{ cause: 'unreachable' }])
+  t.equal(rig.lane.gapNow(), null)
+})
+
+t.test('lost time inside a run is a gap of its own', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  rig.lane.noteHole(epochMs(rig.nextAt), epochMs(rig.nextAt + 3000))
+  t.match(gapsOf(rig), [{ end_at: rig.nextAt + 3000, cause: 'no-frames' }])
+  t.equal(rig.lane.gapNow(), null)
+})
+
+t.test('a stream that never delivered has a gap from the first try on', async t => {
+  const rig = await RecorderRig.open(t)
+  const since = rig.clock.wallNow()
+  rig.lane.noteNoFootage('unreachable')
+  rig.clock.drift(60_000, 0)
+  rig.lane.noteNoFootage('refused')
+  t.same(rig.lane.gapNow(), { startAt: since, cause: 'refused' })
+})
+
+t.test('closing seals what is open and waits for it', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(5)
+  rig.endRun('recorder-stopped')
+  await rig.close()
+  t.match(await rig.content(0), { kind: 'footage', entries: { length: 5 }, sealed: { slot: 0 } })
+  t.equal(rig.memory.openFiles, 0)
+  await rig.restart()
+  t.same(await names(rig), wanted(rig))
+  t.same(await checkInvariants(rig), [])
+})
