@@ -12,9 +12,6 @@ function keptLog() {
   return { lines, log: createLogger({ destination: { write: line => { lines.push(line) } } }) }
 }
 
-const onPath = (program: string): boolean =>
-  (process.env['PATH'] ?? '').split(':').some(folder => existsSync(path.join(folder, program)))
-const needs = onPath('systemd-notify') && onPath('python3') ? false : 'needs systemd-notify and python3'
 
 /** The service manager's end: every datagram as one line of JSON. */
 const LISTENER = `
@@ -22,7 +19,9 @@ import json, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1].replace('@', chr(0), 1) if sys.argv[1].startswith('@') else sys.argv[1])
 print('"bound"', flush=True)
-while True: print(json.dumps(s.recv(65536).decode()), flush=True)
+while True:
+    said = s.recv(65536).decode()
+    if said.strip() != 'BARRIER=1': print(json.dumps(said), flush=True)  # receiving it, and so closing its descriptor, is the answer
 `
 async function manager(t: Test, address: string) {
   const child = spawn('python3', ['-c', LISTENER, address], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -44,7 +43,7 @@ function tool(t: Test, body: string) {
 
 const env = (more: Record<string, string> = {}): SystemdNotifyOptions['env'] => ({ PATH: process.env['PATH'], NOTIFY_SOCKET: '/nowhere', ...more })
 
-t.test('reaches a real datagram socket', { skip: needs }, async t => {
+t.test('reaches a real datagram socket', async t => {
   const address = path.join(t.testdir(), 'notify')
   const next = await manager(t, address)
   const { lines, log } = keptLog()
@@ -63,7 +62,7 @@ t.test('reaches a real datagram socket', { skip: needs }, async t => {
   t.strictSame(lines, [])
 })
 
-t.test('reaches an abstract socket', { skip: needs }, async t => {
+t.test('reaches an abstract socket', async t => {
   const address = `@custos-test-${process.pid}`
   const next = await manager(t, address)
   await using notify = openSystemdNotify({ env: env({ NOTIFY_SOCKET: address }), log: keptLog().log })
