@@ -1,24 +1,35 @@
 import { constants } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { isoOf, type CameraId, type CameraUuid, type StreamName, type TimeRange } from '../domain/index.ts'
 import { writeClip, type ClipPart, type ClipResult } from './clip.ts'
 
 export interface ClipSubject { readonly cameraId: CameraId, readonly cameraUuid: CameraUuid, readonly stream: StreamName, readonly asked: TimeRange }
 
-/** The clip and, beside it, `NAME.manifest.json`; both appear under their names only when they are whole and on the medium. Never overwrites. Returns the names. */
+/**
+ * The clip and, beside it, `NAME.manifest.json`, whole and on the medium. Both names are claimed first, by empty files, so that nothing is ever overwritten;
+ * after a failure neither is left. Returns the names.
+ */
 export async function writeClipFile(file: string, part: ClipPart, subject: ClipSubject): Promise<string[]> {
   const manifest = `${file}.manifest.json`
-  let result: ClipResult | null = null
-  await publish(file, async write => { result = await writeClip(part, write) })
-  await publish(manifest, async write => { await write(Buffer.from(`${JSON.stringify(manifestOf(file, part, subject, result!), null, 2)}\n`)) })
-  return [file, manifest]
+  const claimed: string[] = []
+  try {
+    for (const name of [file, manifest]) {
+      await (await open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)).close() // takes the name, or fails with EEXIST
+      claimed.push(name)
+    }
+    let result: ClipResult | null = null
+    await publish(file, async write => { result = await writeClip(part, write) })
+    await publish(manifest, async write => { await write(Buffer.from(`${JSON.stringify(manifestOf(file, part, subject, result!), null, 2)}\n`)) })
+    return [file, manifest]
+  } catch (error) {
+    for (const name of claimed) for (const left of [name, `${name}.part`]) await rm(left, { force: true })
+    throw error
+  }
 }
 
 async function publish(file: string, fill: (write: (bytes: Buffer) => Promise<void>) => Promise<void>): Promise<void> {
   const part = `${file}.part`
-  const claim = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600) // takes the name, or fails with EEXIST
-  await claim.close()
   const handle = await open(part, 'w', 0o600)
   try {
     await fill(async bytes => { await handle.writeFile(bytes) })

@@ -62,7 +62,8 @@ export interface ClipResult { readonly bytes: number, readonly sha256: string, r
 
 /**
  * Writes `part` as one MP4 through `write`: the init segment, then each record with its times moved to the clip's start. Pictures are copied bit for bit.
- * Undoing the move (each `tfdt` back by what `prft` says, the sequence number back to the record's own) gives the recorded bytes, whose SHA-256 the manifest lists.
+ * Undoing the move gives the recorded bytes, whose SHA-256 the manifest lists: the pictures' `tfdt` back to the media time in `prft`, another track's back by as
+ * much in its own ticks (rounded; the move is the same for all records of one slot generation), and the sequence number to the record's own, which counts from 1.
  */
 export async function writeClip(part: ClipPart, write: (bytes: Buffer) => Promise<void>): Promise<ClipResult> {
   const digest = createHash('sha256')
@@ -97,8 +98,8 @@ class ClipTimeline {
   readonly #startAt: EpochMs
   #footage: SlotFootage | null = null
   #runId = 0
-  #shiftMs = 0
-  #endMs = 0
+  #shiftTicks = 0 // of the video track, whole: else what a rounded move of the pictures was could not be told from them
+  #endTicks = 0
 
   constructor(startAt: EpochMs) { this.#startAt = startAt }
 
@@ -106,20 +107,20 @@ class ClipTimeline {
   place(record: Buffer, footage: SlotFootage, entry: IndexEntry, sequence: number): void {
     const media = record.subarray(RECORD_HEAD_BYTES)
     const { video, tracks } = footage.init
-    const startMs = Number(entry.decodeTimeTicks) * 1000 / video.timescale
-    if (footage !== this.#footage) {
-      this.#shiftMs = footage.header.startAt - this.#startAt
-      const seamMs = this.#endMs - (startMs + this.#shiftMs)
-      const goesOn = this.#footage !== null && entry.runId === this.#runId && Math.abs(seamMs) < SEAM_MS
-      if (goesOn || seamMs > 0) this.#shiftMs += seamMs
-      else if (this.#footage === null) this.#shiftMs = -startMs
-      this.#footage = footage
+    const parts = parseMovieFragment(media, media.length).map(track => ({ track, timescale: tracks.find(known => known.trackId === track.trackId)!.timescale }))
+    if (this.#footage === null) { // sound may begin a moment before the first picture
+      this.#shiftTicks = -Math.min(...parts.map(({ track, timescale }) => Math.floor(Number(track.decodeTimeTicks) * video.timescale / timescale)))
+    } else if (footage !== this.#footage) {
+      this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * video.timescale / 1000)
+      const seamTicks = this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks)
+      const goesOn = entry.runId === this.#runId && Math.abs(seamTicks) < SEAM_MS * video.timescale / 1000
+      if (goesOn || seamTicks > 0) this.#shiftTicks += seamTicks
     }
-    for (const track of parseMovieFragment(media, media.length)) {
-      const { timescale } = tracks.find(known => known.trackId === track.trackId)!
-      const moved = Number(track.decodeTimeTicks) + Math.round(this.#shiftMs * timescale / 1000)
+    this.#footage = footage
+    for (const { track, timescale } of parts) {
+      const moved = Number(track.decodeTimeTicks) + Math.round(this.#shiftTicks * timescale / video.timescale)
       patchDecodeTime(media, 0, track, BigInt(Math.max(0, moved)))
-      if (track.trackId === video.trackId) this.#endMs = (moved + track.durationTicks) * 1000 / timescale
+      if (track.trackId === video.trackId) this.#endTicks = moved + track.durationTicks
     }
     this.#runId = entry.runId
     patchSequenceNumber(media, 0, media.readUInt32BE(0), sequence)

@@ -3,6 +3,7 @@ import { CameraServer, type MountOptions } from '../support/cameras/camera-serve
 import { FaultProxy } from '../support/cameras/fault-proxy.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { frameCheck, probe, stampErrorsMs } from '../support/recorder/frame-check.ts'
+import { slowdownNow } from '../support/recorder/machine-pace.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
 
 const RECORDED_MS = 10_000
@@ -41,12 +42,13 @@ t.test('a kill -9 costs each of eight streams at most its last two seconds, and 
   t.ok(worstLossMs <= MAX_LOSS_MS, `worst loss ${Math.round(worstLossMs)} ms`)
 
   const connectsBefore = await server.status()
+  const boundMs = ALL_REQUESTS_MS * await slowdownNow()
   const { startedAt } = await recorder.start()
   await recorder.untilRecording()
   const asked = proxy.requestTimes.filter(at => at >= startedAt).sort((a, b) => a - b)
   const allAskedMs = asked[cameras.length - 1]! - startedAt
   t.comment(`all ${cameras.length} requests ${Math.round(allAskedMs)} ms after start`)
-  t.ok(allAskedMs <= ALL_REQUESTS_MS, `all requests within ${Math.round(allAskedMs)} ms`)
+  t.ok(allAskedMs <= boundMs, `all requests within ${Math.round(allAskedMs)} ms; ${ALL_REQUESTS_MS} ms on an idle machine are ${Math.round(boundMs)} ms on this one now`)
   const connects = await server.status()
   for (const { path } of mounts) t.ok(connects[path]!.connects > connectsBefore[path]!.connects, `${path} was asked`)
   for (const { id } of cameras) await recorder.untilRecordedFor(id, AFTERWARDS_MS, 60_000)

@@ -47,14 +47,14 @@ const floors: fc.Arbitrary<FloorRule> = fc.tuple(fc.oneof(
   fc.integer({ min: 0, max: 90 * 86_400_000 }).map(durationMs => ({ kind: 'plain', durationMs } as const)),
 ), fc.constantFrom('Asia/Taipei', 'Europe/Berlin', 'America/New_York', 'Africa/Cairo', 'UTC')).map(([floor, timezone]) => ({ floor, timezone }))
 /** Near the interesting edges most of the time. */
-const cases = fc.record({ recordedAt: instants, then: floors, now: floors, offsetMs: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -40 * 86_400_000, max: 40 * 86_400_000 })), edge: fc.constantFrom('then', 'now', 'recorded'), held: fc.boolean(), leased: fc.boolean() })
-const momentOf = ({ recordedAt, then, now, offsetMs, edge }: { recordedAt: ReturnType<typeof epochMs>, then: FloorRule, now: FloorRule, offsetMs: number, edge: string }) =>
-  epochMs((edge === 'then' ? keepUntil(then, recordedAt) : edge === 'now' ? keepUntil(now, recordedAt) : recordedAt) + offsetMs)
+const cases = fc.record({ recordedAt: instants, before: floors, now: floors, offsetMs: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -40 * 86_400_000, max: 40 * 86_400_000 })), edge: fc.constantFrom('before', 'now', 'recorded'), held: fc.boolean(), leased: fc.boolean() })
+const momentOf = ({ recordedAt, before, now, offsetMs, edge }: { recordedAt: ReturnType<typeof epochMs>, before: FloorRule, now: FloorRule, offsetMs: number, edge: string }) =>
+  epochMs((edge === 'before' ? keepUntil(before, recordedAt) : edge === 'now' ? keepUntil(now, recordedAt) : recordedAt) + offsetMs)
 
 t.test(`nothing goes before both floors, the one at recording and the one now (seed ${SEED}, ${RUNS.numRuns} runs)`, t => {
   let allowed = 0
   fc.assert(fc.property(cases, each => {
-    const promised = keepUntil(each.then, each.recordedAt), wanted = keepUntil(each.now, each.recordedAt), moment = momentOf(each)
+    const promised = keepUntil(each.before, each.recordedAt), wanted = keepUntil(each.now, each.recordedAt), moment = momentOf(each)
     const verdict = mayReuse({ newestFrameAt: each.recordedAt, keepUntil: promised, held: false, leased: false }, each.now, moment)
     if (verdict.allowed) allowed++
     return verdict.allowed === (moment >= promised && moment >= wanted)
@@ -65,7 +65,7 @@ t.test(`nothing goes before both floors, the one at recording and the one now (s
 
 t.test(`what may go now may go at every later instant, and "until" is the first such (seed ${SEED}, ${RUNS.numRuns} runs)`, t => {
   fc.assert(fc.property(cases, fc.nat(10 ** 10), (each, laterMs) => {
-    const candidate = { newestFrameAt: each.recordedAt, keepUntil: keepUntil(each.then, each.recordedAt), held: false, leased: false }
+    const candidate = { newestFrameAt: each.recordedAt, keepUntil: keepUntil(each.before, each.recordedAt), held: false, leased: false }
     const verdict = mayReuse(candidate, each.now, momentOf(each))
     if (verdict.allowed) return mayReuse(candidate, each.now, epochMs(momentOf(each) + laterMs)).allowed
     if (verdict.reason !== 'inside-floor') return false
@@ -78,7 +78,7 @@ t.test(`what may go now may go at every later instant, and "until" is the first 
 t.test(`held, leased or in doubt never goes, however old it is (seed ${SEED}, ${RUNS.numRuns} runs)`, t => {
   fc.assert(fc.property(cases, fc.boolean(), fc.boolean(), (each, inDoubt, noFrame) => {
     fc.pre(each.held || each.leased || inDoubt)
-    const candidate = { newestFrameAt: noFrame ? null : each.recordedAt, keepUntil: noFrame ? null : keepUntil(each.then, each.recordedAt), held: each.held, leased: each.leased }
+    const candidate = { newestFrameAt: noFrame ? null : each.recordedAt, keepUntil: noFrame ? null : keepUntil(each.before, each.recordedAt), held: each.held, leased: each.leased }
     return !mayReuse(candidate, each.now, inDoubt ? null : epochMs(Date.UTC(9000, 0))).allowed
   }), RUNS)
   t.pass('never')
@@ -87,7 +87,7 @@ t.test(`held, leased or in doubt never goes, however old it is (seed ${SEED}, ${
 
 t.test(`a lower floor now takes nothing from what was promised more (seed ${SEED}, ${RUNS.numRuns} runs)`, t => {
   fc.assert(fc.property(cases, each => {
-    const promised = keepUntil(each.then, each.recordedAt)
+    const promised = keepUntil(each.before, each.recordedAt)
     return !mayReuse({ newestFrameAt: each.recordedAt, keepUntil: promised, held: false, leased: false }, plain(0), epochMs(promised - 1)).allowed
   }), RUNS)
   t.pass('never')

@@ -18,6 +18,7 @@ export const FLOOR_31_DAYS: FloorRule = { floor: { kind: 'calendar-days', days: 
 const MAX_INSTANT = epochMs(253402300799000)
 const LOOPS = 2 // a storage that is idle waits for the next sync and for the next look at its volumes
 const FRAGMENT_MS = 500
+const ZEROS = Buffer.alloc(SLOT_BYTES)
 
 export interface RigOptions { readonly slots?: number, readonly volumes?: readonly string[], readonly floor?: FloorRule, readonly start?: string }
 
@@ -249,7 +250,7 @@ export async function checkInvariants(rig: RecorderRig): Promise<string[]> {
     if (rows.length > 1) wrong.push(`${where} has ${rows.length} segments`)
     if (slot.state === 'preparing') wrong.push(`${where} is left in preparation`)
     if (slot.state === 'free' && (content.kind !== 'blank' || rows.length > 0)) wrong.push(`${where} is ${content.kind} with ${rows.length} segments`)
-    if (slot.state === 'free' && rig.rawSlot(slot.slot, volume).some(byte => byte !== 0)) wrong.push(`${where} holds bytes`)
+    if (slot.state === 'free' && !rig.rawSlot(slot.slot, volume).equals(ZEROS)) wrong.push(`${where} holds bytes`)
     if (slot.state !== 'sealed' && slot.state !== 'open') continue
     if (content.kind !== 'footage') { wrong.push(`${where} is ${content.kind}`); continue }
     if (content.header.generation !== slot.generation || content.header.slot !== slot.slot || content.header.volumeUuid !== slot.volume_uuid) wrong.push(`${where} has the header of ${content.header.slot}/${content.header.generation}`)

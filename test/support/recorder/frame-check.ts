@@ -16,6 +16,7 @@ export interface Verdict {
   readonly missingFrames: number
   readonly doubled: readonly number[]
   readonly reordered: readonly number[]
+  readonly wrongSize: readonly number[]
   readonly worstTimeErrorMs: number
   readonly startsOnKey: boolean
   readonly firstSeconds: number

@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t, { type Test } from 'tap'
+import { concatScript, INPUT_OPTIONS, outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
+import { classifyStderr } from '../../src/ingest/classify-stderr.ts'
+import { FragmentParser } from '../../src/media/index.ts'
+import { startFfmpeg, type FfmpegJob } from '../../src/platform/ffmpeg.ts'
+import { CameraServer } from '../support/cameras/camera-server.ts'
+import { CLIPS } from '../support/cameras/make-clips.ts'
+import { startCannedRtsp } from '../support/recorder/canned-rtsp.ts'
+import { processesMarked, waitUntilGone } from '../support/recorder/processes.ts'
+
+const MARK = ['CUSTOS_TEST_MARK', `ffmpeg-test-${process.pid}`] as const
+process.env[MARK[0]] = MARK[1] // of this process only its children carry it: an environment is read at start
+const children = () => processesMarked(MARK.join('='))
+
+const never = new AbortController().signal
+const job = (url: string, onBytes: FfmpegJob['onBytes'] = () => true): FfmpegJob => ({
+  inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(url, 'off'), outputFormat: 'mp4', outputOptions: outputOptions('off'), onBytes,
+})
+
+/** Puts a program in ffmpeg's place for one test. */
+async function standIn(t: Test, script: string): Promise<string> {
+  const folder = t.testdir({})
+  const file = path.join(folder, 'ffmpeg')
+  await writeFile(file, `#!/bin/sh\necho "$@" >> ${folder}/starts\n${script}\n`)
+  await chmod(file, 0o755)
+  process.env['CUSTOS_FFMPEG'] = file
+  t.teardown(() => { delete process.env['CUSTOS_FFMPEG'] })
+  return path.join(folder, 'starts')
+}
+
+t.test('a kill or a stop before the child was started leaves no child', async t => {
+  await using camera = await startCannedRtsp({ OPTIONS: 'silent' })
+  for (const which of ['kill', 'stop'] as const) {
+    const early = await startFfmpeg(job(camera.url), { stop: never, kill: never, [which]: AbortSignal.abort() })
+    await early.exit
+    t.strictSame(await children(), [], `${which} before`)
+    const controller = new AbortController()
+    const starting = startFfmpeg(job(camera.url), { stop: never, kill: never, [which]: controller.signal })
+    controller.abort()
+    await (await starting).exit
+    t.strictSame(await children(), [], `${which} while it starts`)
+  }
+})
+
+t.test('a child dies with the process that started it, even by kill -9', async t => {
+  await using camera = await startCannedRtsp({ OPTIONS: 'silent' })
+  const imported = (file: string) => JSON.stringify(new URL(file, import.meta.url).href)
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', `
+    import { startFfmpeg } from ${imported('../../src/platform/ffmpeg.ts')}
+    const never = new AbortController().signal
+    await startFfmpeg(${JSON.stringify({ ...job(camera.url), onBytes: undefined })}, { stop: never, kill: never })
+    setInterval(() => undefined, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const exited = once(parent, 'exit')
+  while (camera.requests.length === 0) await new Promise(resolve => { setTimeout(resolve, 10) })
+  t.ok((await children()).length >= 2, 'the parent and its ffmpeg')
+  parent.kill('SIGKILL')
+  await exited
+  const goneMs = await waitUntilGone(children, 1000)
+  t.comment(`gone after ${Math.round(goneMs)} ms`)
+})
+
+t.test('a child makes no core dump and cannot take more than its share of memory', async t => {
+  await using camera = await startCannedRtsp({ OPTIONS: 'silent' })
+  const kill = new AbortController()
+  const child = await startFfmpeg(job(camera.url), { stop: never, kill: kill.signal })
+  while (camera.requests.length === 0) await new Promise(resolve => { setTimeout(resolve, 10) })
+  const [pid] = await children()
+  const limits = await readFile(`/proc/${pid}/limits`, 'utf8')
+  t.match(limits, /Max core file size +0 +0 /)
+  t.match(limits, /Max address space +2147483648 /)
+  t.notMatch(await readFile(`/proc/${pid}/cmdline`, 'latin1'), camera.url, 'its arguments do not name the camera')
+  kill.abort()
+  t.equal((await child.exit).code, null, 'ended by signal: no exit code')
+})
+
+t.test('a run starts one child and no other, and tells its exit code and its last lines, bounded', async t => {
+  const starts = await standIn(t, 'i=0; while [ $i -lt 100 ]; do i=$((i+1)); printf "%0999d\\n" $i >&2; done; cat > /dev/null; exit 3')
+  const { code, stderrLines } = await (await startFfmpeg(job('rtsp://127.0.0.1:9/x'), { stop: never, kill: never })).exit
+  t.equal(code, 3)
+  t.ok(stderrLines.length <= 40 && stderrLines.every(line => line.length <= 400))
+  t.equal((await readFile(starts, 'utf8')).trim().split('\n').length, 1)
+})
+
+t.test('a program that is not there ends the run, and is told from a camera that closed', async t => {
+  await standIn(t, '')
+  process.env['CUSTOS_FFMPEG'] = '/nowhere/ffmpeg'
+  const { code, stderrLines } = await (await startFfmpeg(job('rtsp://127.0.0.1:9/x'), { stop: never, kill: never })).exit
+  t.not(code, 0)
+  t.equal(classifyStderr(stderrLines, { hadFrames: false, silentMs: 10, exitCode: code }), 'ffmpeg-failed', stderrLines.join('\n'))
+})
+
+t.test('a child that ignores its input and its output is no trouble', async t => {
+  await standIn(t, 'exec true')
+  t.match(await (await startFfmpeg(job('rtsp://127.0.0.1:9/x'), { stop: never, kill: never })).exit, { code: 0 })
+})
+
+t.test('with a camera', async t => {
+  await using server = await CameraServer.start({ mounts: [{ path: '/lobby', clip: CLIPS.h264Small }] })
+  const url = server.url('/lobby')
+  const frame = async () => (await server.status())['/lobby']!.frame
+
+  await t.test('a stop hands over the frames that ffmpeg held', async t => {
+    const parser = new FragmentParser({ headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: 1 << 24 })
+    const counts: number[] = []
+    const first = Promise.withResolvers<void>()
+    const stop = new AbortController()
+    const child = await startFfmpeg(job(url, bytes => {
+      for (const parsed of parser.push(bytes)) if (parsed.kind === 'fragment') counts.push(parsed.fragment.tracks[0]!.samples.length)
+      if (counts.length === 2) first.resolve()
+      return true
+    }), { stop: stop.signal, kill: never })
+    await first.promise
+    await server.reached('/lobby', await frame() + 4) // the next fragment is begun and not complete
+    const before = counts.length
+    stop.abort()
+    await child.exit
+    const held = counts.slice(before).reduce((sum, count) => sum + count, 0)
+    t.ok(held >= 1, `${held} frames came after the stop`)
+    t.strictSame((await children()).filter(pid => pid !== server.pid), [])
+  })
+
+  await t.test('what is not taken stays with the child, and comes when there is room', async t => {
+    let bytes = 0
+    let isHeld = true
+    const begun = Promise.withResolvers<void>()
+    const again = Promise.withResolvers<void>()
+    const kill = new AbortController()
+    const child = await startFfmpeg(job(url, chunk => {
+      bytes += chunk.length
+      begun.resolve()
+      if (!isHeld) again.resolve()
+      return !isHeld
+    }), { stop: never, kill: kill.signal })
+    await begun.promise
+    await server.reached('/lobby', await frame() + 15)
+    const held = bytes
+    await server.reached('/lobby', await frame() + 30)
+    t.equal(bytes, held, 'nothing comes while there is no room')
+    isHeld = false
+    child.resume()
+    await again.promise
+    t.ok(bytes > held)
+    kill.abort()
+    await child.exit
+  })
+})
+
+t.test('no child is left at the end', async t => { t.strictSame(await children(), []) })

@@ -1,0 +1,50 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { urlWithCredential } from '../../src/ingest/ffmpeg-arguments.ts'
+import { redact } from '../../src/platform/redact.ts'
+import { seeded } from '../support/recorder/seeded.ts'
+
+const runs = seeded(t, 500)
+
+t.test('takes the user part out of a URL and leaves the rest to be read', async t => {
+  t.equal(redact("[concat @ 0x1] Impossible to open 'rtsp://viewer:se%40cret@10.0.0.1:554/live'"), "[concat @ 0x1] Impossible to open 'rtsp://[redacted]@10.0.0.1:554/live'")
+  t.equal(redact('rtsp://10.0.0.1/live and http://host:80/x'), 'rtsp://10.0.0.1/live and http://host:80/x')
+  t.equal(redact('mail to office@example.org'), 'mail to office@example.org')
+})
+
+t.test('takes the user part out even where the password was not encoded', async t => {
+  for (const password of ['p@ss', 'a/b', 'a:b', 'a@b@c', 'a/b@c', 'x?y', 'x#y']) {
+    const out = redact(`cannot open rtsp://admin:${password}@10.0.0.1/live today`)
+    t.equal(out, 'cannot open rtsp://[redacted]@10.0.0.1/live today', password)
+  }
+})
+
+t.test('takes what an authorization header says out', async t => {
+  t.equal(redact('DESCRIBE x\r\nAuthorization: Digest username="u", response="r"\r\nCSeq: 1'), 'DESCRIBE x\r\nAuthorization: [redacted]\r\nCSeq: 1')
+  t.equal(redact('proxy-authorization:Basic dTpw'), 'proxy-authorization:[redacted]')
+})
+
+t.test('an empty secret takes nothing out', async t => {
+  t.equal(redact('text', ['']), 'text')
+})
+
+t.test('no secret of four letters or more is left, in any of its written forms', async () => {
+  const secret = fc.string({ unit: 'grapheme', minLength: 4, maxLength: 30 }).filter(text => !'[redacted]'.includes(text))
+  fc.assert(fc.property(secret, fc.string(), fc.string(), (password, before, after) => {
+    const written = [password, encodeURIComponent(password), encodeURI(password), urlWithCredential('rtsp://h/x', { username: 'u', password })]
+    return written.every(text => !redact(`${before} ${text} ${after}`, [password]).includes(password))
+  }), runs)
+})
+
+t.test('a URL as the recorder writes it never shows its credential, with the secret unknown', async () => {
+  fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9]{8,20}$/), fc.string({ unit: 'grapheme', maxLength: 8 }), (core, odd) => {
+    const url = urlWithCredential('rtsp://10.0.0.1:554/live', { username: 'viewer', password: `${odd}${core}${odd}` })
+    return [`open '${url}' failed`, `open ${url}: Connection refused`, url].every(text => !redact(text).includes(core))
+  }), runs)
+})
+
+t.test('hostile text of the length that the log takes costs no more than a moment', async t => {
+  const startedAt = performance.now()
+  for (const text of [`rtsp://${'a:'.repeat(2000)} @`, 'rtsp://'.repeat(570), `rtsp://${'@'.repeat(4000)}`]) redact(text)
+  t.ok(performance.now() - startedAt < 2000)
+})
