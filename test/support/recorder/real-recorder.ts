@@ -24,7 +24,7 @@ export interface CameraSpec {
 
 export interface GapRow { readonly camera: string, readonly startAt: number, readonly endAt: number | null, readonly cause: GapCause, readonly lastCause: GapCause }
 export interface RunRow { readonly camera: string, readonly runId: number, readonly startAt: number, readonly endAt: number | null, readonly endReason: RunEndReason | null, readonly widthPx: number, readonly codec: string }
-export interface ListedRow { readonly camera: string, readonly stream: string, readonly from: string, readonly to: string, readonly bytes: number, readonly slot: number, readonly sealed: boolean, readonly records: number }
+export interface ListedRow { readonly camera: string, readonly cameraUuid: string, readonly stream: string, readonly from: string, readonly to: string, readonly bytes: number, readonly slot: number, readonly sealed: boolean, readonly records: number }
 
 export interface RecorderOptions {
   /** On ext4 or XFS; belongs to the recorder. */
