@@ -51,7 +51,7 @@ const FIELDS = ['username', 'password'] as const
 
 /** Some cameras have no password; none has no user. */
 const isSoundField = (field: (typeof FIELDS)[number], value: string): boolean =>
-  value.length <= LIMITS.credentialChars && !CONTROL.test(value) && (field === 'password' || value !== '')
+  value.length <= LIMITS.credentialChars && !CONTROL.test(value) && (field === 'password' || (value !== '' && !value.includes(':'))) // RTSP and HTTP logins end the user name at the first colon
 
 /** Checked by hand, not by the schema, so that no text can hold a key or a value of this file by way of a general rule. */
 function readEntry(entry: unknown, steps: Steps, path: string, problems: ProblemList): Credential | null {

@@ -130,5 +130,5 @@ export const texts = {
   secretsEntry: text('secrets-entry', '密碼檔的每一項為「代號: { username, password }」。', 'Each entry of the secrets file is "name: { username, password }".'),
   secretsKey: text('secrets-key', '這一項有 username 與 password 以外的鍵（不在此顯示內容）。', 'This entry has a key besides username and password (not shown here).'),
   secretsText: (field: string) => text('secrets-text', `${field} 必須是文字，請加引號。`, `${field} must be text; put it in quotes.`),
-  secretsChars: ({ field, max }: { field: string, max: number }) => text('secrets-chars', `${field} 最多 ${max} 個字元，不可含控制字元；username 不可空白。`, `${field} is at most ${max} characters without control characters; username must not be empty.`),
+  secretsChars: ({ field, max }: { field: string, max: number }) => text('secrets-chars', `${field} 最多 ${max} 個字元，不可含控制字元；username 不可空白，也不可含冒號。`, `${field} is at most ${max} characters without control characters; username must not be empty or hold a colon.`),
 }

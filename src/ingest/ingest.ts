@@ -5,8 +5,8 @@ import type { Logger } from '../platform/logger.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { StreamSupervisor, type StreamFacts } from './stream-supervisor.ts'
 
-/** First requests of a fleet are spread over this; well under the 2 s in which all must have gone out. */
-const START_SPREAD_MS = 600
+/** First requests of a fleet are spread over this; starting the children takes longer anyway, and all must have asked within 2 s. */
+const START_SPREAD_MS = 200
 
 export interface IngestOptions {
   readonly lane: (camera: CameraId, stream: StreamName) => StreamLane

@@ -27,6 +27,7 @@ let made = 0
 
 export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
   const fifo = path.join(await privateFolder(), `${process.pid}-${++made}`)
+  await unlink(fifo).catch(() => undefined) // a name that a killed process of the same id left behind; mkfifo tells of any other trouble
   await run('mkfifo', ['-m', '600', fifo])
   const readEnd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
   const ownWriteEnd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) // keeps the end of the file away until the child writes

@@ -7,8 +7,8 @@ import type { OpenSlot, Ring } from './ring.ts'
 import type { TimedFragment } from './slot-writer.ts'
 import type { runTable } from './tables/runs.ts'
 
-/** A hole up to one frame long at 10 frames a second is the camera's rhythm, not lost time. */
-const TRIVIAL_GAP_MS = 100
+/** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
+const TRIVIAL_GAP_MS = 10
 
 export interface StreamLaneOptions {
   readonly cameraId: CameraId

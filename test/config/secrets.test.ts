@@ -57,6 +57,7 @@ t.test('what is wrong in the file is told without any of it', async t => {
     ['door:\n  username: viewer', ['door.password|1|secrets-text']],
     ['door: { username: viewer, password: 271828 }', ['door.password|1|secrets-text']],
     ['door: { username: "", password: hunter2 }', ['door.username|1|secrets-chars']],
+    ['door: { username: "view:er", password: hunter2 }', ['door.username|1|secrets-chars']],
     ['door: { username: viewer, password: "hunter2\\n" }', ['door.password|1|secrets-chars']],
     [`door: { username: viewer, password: "hunter2${'x'.repeat(256)}" }`, ['door.password|1|secrets-chars']],
     ['door: { username: viewer, password: hunter2, hunter2: }', ['door|1|secrets-key']],

