@@ -18,6 +18,7 @@ export interface DaemonOptions {
   readonly log: Logger
 }
 
+const LOOP_SAMPLE_MS = 100 // each sample wakes the process; delays that matter are longer
 const RELOAD_SETTLE_MS = 300 // an editor writes a file in several steps
 
 /** The one composition root: builds the parts in order, hands each what it needs, and takes them down in reverse when `signal` aborts. */
@@ -99,10 +100,10 @@ class ConfigReload {
 
 /** What health looks at: gathered from the parts each time it is asked for. */
 function recorderFacts({ config, storage, ingest, reload }: { config: Config, storage: Storage, ingest: Ingest, reload: ConfigReload }) {
-  const delay = monitorEventLoopDelay({ resolution: 20 })
+  const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
   delay.enable()
   const read = (): RecorderFacts => {
-    const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - 20)
+    const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - LOOP_SAMPLE_MS)
     delay.reset()
     const streams = ingest.report().map(report => {
       const gap = storage.gapNow(report.cameraId, report.stream)
