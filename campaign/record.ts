@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -12,7 +12,7 @@ import { CUSTOS, RecorderProcess } from './recorder-process.ts'
 
 export interface RecordOptions { readonly minutes: number, readonly killEveryMinutes: number, readonly checkEveryMinutes: number, readonly floorMinutes: number, readonly seed: number, readonly ringMiB: number }
 
-const PORT = 18797
+const PORT = 20_000 + process.pid % 10_000 // two campaigns may run beside each other
 const ROOT = path.join(import.meta.dirname, '..')
 const KINDS = [CLIPS.h264Small, CLIPS.h264Hd, CLIPS.h265Small, CLIPS.h265Hd]
 const CAMERAS = 8
@@ -85,7 +85,13 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
   } finally { if (process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true }) }
 }
 
-const isAlive = (pid: number): boolean => { try { process.kill(pid, 0); return true } catch { return false } }
+/** A dead one that nobody has waited for yet does nothing any more; in a container that may take its init a while. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z'
+  } catch { return false } // gone
+}
 
 /** Breaks the flapping camera's network in turn: cut in the middle of a packet, silence, resets, refusal, slowness; well for a few seconds between. */
 async function flap(proxy: FaultProxy, random: () => number, signal: AbortSignal): Promise<void> {
