@@ -19,6 +19,7 @@ export class FrameLedger {
   readonly #clip: string
   faults: string[] = []
   worstTimeErrorMs = 0
+  unnumbered = 0
 
   constructor(clip: string) { this.#clip = clip }
 
@@ -30,7 +31,7 @@ export class FrameLedger {
       text = execFileSync('/usr/bin/python3', [CHECKER, '--clip', this.#clip, '--any-gap', '--list', csv, file], { encoding: 'utf8', maxBuffer: 64 << 20 })
     } catch (error) { text = String((error as { stdout?: unknown }).stdout ?? '') } // exit 1: the verdict says what is wrong
     const verdict = JSON.parse(text) as Verdict
-    if (verdict.faults.some(fault => fault !== 'wrongSize')) this.faults.push(`${label}: ${text.slice(0, 600)}`)
+    if (verdict.faults.some(fault => fault !== 'wrongSize' && fault !== 'withoutCounter')) this.faults.push(`${label}: ${text.slice(0, 600)}`)
     for (const counter of verdict.wrongSize) this.#torn.add(counter)
     this.worstTimeErrorMs = Math.max(this.worstTimeErrorMs, verdict.worstTimeErrorMs)
     const [head, ...lines] = readFileSync(csv, 'utf8').trim().split('\n')
@@ -39,7 +40,9 @@ export class FrameLedger {
     if (counterAt < 0 || wallAt < 0) throw new Error(`unknown columns: ${head}`)
     for (const line of lines) {
       const cells = line.split(',')
-      this.#found.set(Number(cells[counterAt]), Number(cells[wallAt]))
+      const [counter, wallMs] = [Number(cells[counterAt]), Number(cells[wallAt])]
+      if (Number.isFinite(counter) && Number.isFinite(wallMs)) this.#found.set(counter, wallMs)
+      else this.unnumbered++ // cut by the network before its number
     }
   }
 

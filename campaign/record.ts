@@ -29,6 +29,7 @@ const CLOCK_SLACK_MS = 400
 export async function recordCampaign(options: RecordOptions): Promise<boolean> {
   const random = mulberry32(options.seed)
   const folder = mkdtempSync(path.join(ROOT, '.campaign-'))
+  let isJudged = false
   try {
     await using resources = new AsyncDisposableStack()
     const mounts = Array.from({ length: CAMERAS }, (_, i) => ({ path: `/c${i}`, clip: KINDS[i % KINDS.length]!, username: `viewer${i}`, password: `pass-${i}-${options.seed}` }))
@@ -81,8 +82,10 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
     await flapping
     await recorder.end('SIGTERM')
     fetchFrames({ folder, volume, ledgers, from: checkedTo, to: Date.now() })
-    return report({ ledgers, kills, rss, orphans, folder, minutes: options.minutes, seed: options.seed })
-  } finally { if (process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true }) }
+    const good = report({ ledgers, kills, rss, orphans, folder, minutes: options.minutes, seed: options.seed })
+    isJudged = true
+    return good
+  } finally { if (isJudged && process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true }) }
 }
 
 /** A dead one that nobody has waited for yet does nothing any more; in a container that may take its init a while. */
@@ -154,8 +157,9 @@ function report({ ledgers, kills, rss, orphans, folder, minutes, seed }: Finding
     problems.push(...ledger.faults)
     const torn = ledger.tornFrames()
     problems.push(...torn.elsewhere.map(counter => `c${i}: frame ${counter} has a wrong size`))
-    if (i !== FLAPPING && torn.atHoles > kills.length) problems.push(`c${i}: ${torn.atHoles} frames cut in the middle`)
-    console.log(`c${i}${i === FLAPPING ? ' (flapping)' : ''}: ${ledger.frames} frames found, ${holes.length} holes of ${lost} frames, ${torn.atHoles} frames cut in the middle by the network, ${gaps.length} gaps told, worst time error ${ledger.worstTimeErrorMs.toFixed(3)} ms`)
+    if (i !== FLAPPING && ledger.unnumbered > 0) problems.push(`c${i}: ${ledger.unnumbered} frames without a number`)
+    if (i !== FLAPPING && torn.atHoles > kills.length) problems.push(`c${i}: ${torn.atHoles + ledger.unnumbered} frames cut in the middle`)
+    console.log(`c${i}${i === FLAPPING ? ' (flapping)' : ''}: ${ledger.frames} frames found, ${holes.length} holes of ${lost} frames, ${torn.atHoles + ledger.unnumbered} frames cut in the middle by the network, ${gaps.length} gaps told, worst time error ${ledger.worstTimeErrorMs.toFixed(3)} ms`)
   }
   if (worstKillLossMs > 2000) problems.push(`a kill cost ${worstKillLossMs} ms before it`)
   const early30 = rss.slice(0, Math.ceil(rss.length / 4)), late30 = rss.slice(-Math.ceil(rss.length / 4))
