@@ -157,7 +157,7 @@ function report({ ledgers, kills, rss, orphans, folder, minutes, seed }: Finding
     }
     problems.push(...ledger.faults)
     const torn = ledger.tornFrames()
-    // The flapping camera's next session starts with frames it has sent before, so a torn frame may come again whole.
+    // After a reconnect the flapping camera begins with frames it has sent before, so a torn one may come again whole.
     if (i !== FLAPPING) problems.push(...torn.elsewhere.map(counter => `c${i}: frame ${counter} has a wrong size`))
     if (i !== FLAPPING && ledger.unnumbered > 0) problems.push(`c${i}: ${ledger.unnumbered} frames without a number`)
     if (i !== FLAPPING && torn.atHoles > kills.length) problems.push(`c${i}: ${torn.atHoles + ledger.unnumbered} frames cut in the middle`)

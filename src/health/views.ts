@@ -1,26 +1,11 @@
-import type { CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName, VolumeId } from '../domain/index.ts'
+import type { EpochMs, GapCause, RetentionFloor, RunEndReason, VolumeId } from '../domain/index.ts'
+import type { StreamReport } from '../ingest/index.ts'
 
-/** What one stream's supervisor knows. Ages are running time, so a clock step never makes a stream look dead or alive. */
-export interface StreamView {
-  readonly cameraId: CameraId
-  readonly stream: StreamName
-  readonly state: 'connecting' | 'recording' | 'waiting' | 'stopped'
-  readonly stateSince: EpochMs
-  /** Time of the newest frame that reached storage, and its age in running time; null before the first of this process. */
-  readonly lastFrameAt: EpochMs | null
-  readonly lastFrameAgeMs: number | null
-  /** Since the supervisor last made a step of any kind; bounded in every state but `waiting` and `stopped`. */
-  readonly supervisorTickAgeMs: number
-  readonly bitrateBps: number
-  readonly fps: number
+/** What one stream's supervisor tells, with what the catalogue knows of the stream. */
+export interface StreamView extends StreamReport {
   readonly oldestFrameAt: EpochMs | null
-  /** Runs that ended unasked since the process began. */
-  readonly restarts: number
-  readonly lastEndReason: RunEndReason | null
   readonly openGapSince: EpochMs | null
   readonly openGapCause: GapCause | null
-  /** Camera clock minus ours, as last sampled; null when the camera does not tell. */
-  readonly cameraClockOffsetMs: number | null
 }
 
 /** Counts of slots by state; `total` also counts states not named here. */

@@ -11,17 +11,21 @@ import { StreamRate } from './stream-rate.ts'
 
 export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
 
-/** What a supervisor knows of its stream. Ages are running time. */
+/** What a supervisor knows of its stream. Ages are running time, so a clock step never makes a stream look dead or alive. */
 export interface StreamFacts {
   readonly state: StreamState
   readonly stateSince: EpochMs
+  /** Time of the newest frame that reached storage, and its age; null before the first of this process. */
   readonly lastFrameAt: EpochMs | null
   readonly lastFrameAgeMs: number | null
+  /** Since the supervisor last made a step of any kind; bounded in every state but `waiting` and `stopped`. */
   readonly supervisorTickAgeMs: number
   readonly bitrateBps: number
   readonly fps: number
+  /** Runs that ended unasked since the process began. */
   readonly restarts: number
   readonly lastEndReason: RunEndReason | null
+  /** Camera clock minus ours, as last sampled; null when the camera does not tell. */
   readonly cameraClockOffsetMs: number | null
 }
 
