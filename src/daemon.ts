@@ -1,15 +1,18 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { watch } from 'chokidar'
+import { AuditLog } from './audit/index.ts'
 import { diffCameras, formatProblems, loadConfig, type Config } from './config/index.ts'
 import type { EpochMs } from './domain/index.ts'
 import { HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
 import { Ingest } from './ingest/index.ts'
+import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
 import { realFileSystem } from './platform/file-system.ts'
 import type { Logger } from './platform/logger.ts'
 import { openSchedule } from './platform/schedule.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { Storage } from './storage/index.ts'
+import { TrustedTime } from './trusted-time/index.ts'
 
 export interface DaemonOptions {
   readonly config: Config
@@ -25,9 +28,11 @@ const RELOAD_SETTLE_MS = 300 // an editor writes a file in several steps
 export async function runDaemon({ config, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
   await using parts = new AsyncDisposableStack()
   const notify = parts.use(openSystemdNotify({ env: process.env, log }))
-  const storage = parts.use(await Storage.open({
-    stateDir: config.state.dir, volumes: config.volumes, floor: { floor: config.retention.floor, timezone: config.site.timezone }, fs: realFileSystem, clock, log,
-  }))
+  const catalogue = parts.use(openCatalogue(config.state.dir, clock.wallNow()))
+  const audit = new AuditLog(catalogue.db)
+  const trustedTime = new TrustedTime(clock)
+  const floor = { floor: config.retention.floor, timezone: config.site.timezone }
+  const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log }))
   const ingest = parts.use(new Ingest({ lane: (camera, stream) => storage.lane(camera, stream), clock, random, log }))
   const reload = new ConfigReload(config, clock, log, async next => {
     await ingest.configure(next.cameras)

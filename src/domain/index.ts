@@ -8,3 +8,5 @@ export type { CameraConfig, Credential, StreamConfig, StreamSource } from './cam
 export { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, START_REASONS, streamKeyText } from './footage.ts'
 export type { Gap, GapCause, Run, RunEndReason, CameraEndReason, RecorderEndReason, StreamKey } from './footage.ts'
 export type { RetentionFloor } from './retention-floor.ts'
+export { SYSTEM } from './audit-event.ts'
+export type { AuditActor, AuditEvent, AuditSink, AuditValue } from './audit-event.ts'

@@ -1,9 +1,10 @@
-import type { CameraId, CameraUuid, EpochMs, GapCause, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { FloorRule } from '../retention/index.ts'
-import { openCatalogue, type Catalogue } from './catalogue.ts'
+import type { TrustedTime } from '../trusted-time/index.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
 import { LeaseTable } from './leases.ts'
 import { recoverOpen, recoverPreparing, type RecoveryOptions } from './recovery.ts'
 import { Ring, type OpenSlot } from './ring.ts'
@@ -14,12 +15,13 @@ import { cameraTable } from './tables/cameras.ts'
 import { runTable } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
-import { TrustedTime } from './trusted-time.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
 import type { Volume } from './volume.ts'
 
 export interface StorageOptions {
-  readonly stateDir: string
+  readonly catalogue: Catalogue
+  readonly audit: AuditSink
+  readonly trustedTime: TrustedTime
   readonly volumes: readonly { readonly id: VolumeId, readonly path: string }[]
   readonly floor: FloorRule
   readonly fs: VolumeFileSystem
@@ -32,7 +34,6 @@ const VOLUME_RECHECK_MS = 10_000
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
   readonly #options: StorageOptions
-  readonly #catalogue: Catalogue
   readonly #tables
   readonly #volumes: VolumeSet
   readonly #leases: LeaseTable
@@ -42,19 +43,18 @@ export class Storage implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
 
-  private constructor(options: StorageOptions, catalogue: Catalogue) {
+  private constructor(options: StorageOptions) {
     this.#options = options
-    this.#catalogue = catalogue
-    const { db } = catalogue
+    const { db } = options.catalogue
     this.#tables = { cameras: cameraTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
     this.#volumes = new VolumeSet({ configured: options.volumes, fs: options.fs, slots: this.#tables.slots, clock: options.clock, log: options.log })
     this.#leases = new LeaseTable(options.clock)
-    this.#ring = new Ring({ ...options, catalogue, ...this.#tables, volumes: this.#volumes, leases: this.#leases, trustedTime: new TrustedTime(options.clock) })
+    this.#ring = new Ring({ ...options, ...this.#tables, volumes: this.#volumes, leases: this.#leases })
   }
 
-  /** Opens the catalogue and the volumes. Does not wait for open slots to be recovered: lanes do that when they are first used. */
+  /** Opens the volumes; the catalogue stays the caller's. Does not wait for open slots to be recovered: lanes do that when they are first used. */
   static async open(options: StorageOptions): Promise<Storage> {
-    const storage = new Storage(options, openCatalogue(options.stateDir, options.clock.wallNow()))
+    const storage = new Storage(options)
     await storage.#takeIntoUse()
     const { signal } = storage.#stop
     storage.#loops.push(
@@ -174,14 +174,14 @@ export class Storage implements AsyncDisposable {
 
   /** Nightly: lets SQLite bring its statistics up to date and its log back to a small file. Milliseconds. */
   upkeep(): void {
-    this.#catalogue.db.pragma('optimize')
-    this.#catalogue.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.#options.catalogue.db.pragma('optimize')
+    this.#options.catalogue.db.pragma('wal_checkpoint(TRUNCATE)')
   }
 
   /** The last answer of the catalogue: recording needs it at every slot. */
   catalogueStatus(): { state: 'ok' | 'failed', detail: string } {
     try {
-      this.#catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
+      this.#options.catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
       return { state: 'ok', detail: '' }
     } catch (error) { return { state: 'failed', detail: (error as Error).message } }
   }
@@ -194,12 +194,11 @@ export class Storage implements AsyncDisposable {
     for (const lane of this.#lanes.values()) if (lane.openSlot !== null) yield lane.openSlot
   }
 
-  /** Seals every open slot and closes the catalogue. Ingest must have stopped. */
+  /** Seals every open slot. Ingest must have stopped. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#loops)
     await Promise.all([...this.#lanes.values()].map(lane => lane.close()))
-    this.#catalogue.close()
   }
 }
 

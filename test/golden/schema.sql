@@ -1,3 +1,5 @@
+CREATE TABLE audit_entry (seq INTEGER PRIMARY KEY, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+
 CREATE TABLE camera (
   uuid              TEXT PRIMARY KEY CHECK (length(uuid) = 32),
   id                TEXT NOT NULL,              -- the name in the configuration while it was recorded

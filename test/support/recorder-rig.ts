@@ -4,9 +4,12 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import pino from 'pino'
 import { cameraId, epochMs, isoOf, slotNumber, streamName, volumeId, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
+import { AuditLog } from '../../src/audit/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
+import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { Storage, initVolume, readSlot, slotPath, type SegmentRow, type SlotContent, type StreamLane, type Volume } from '../../src/storage/index.ts'
+import { TrustedTime } from '../../src/trusted-time/index.ts'
 import { FaultyFileSystem } from './faulty-file-system.ts'
 import { builtFragment, builtInit, timedFragment } from './fragments.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
@@ -49,6 +52,7 @@ export class RecorderRig {
   readonly appended: Appended[] = []
   run: RunId | null = null
   nextAt: EpochMs
+  #catalogue: Catalogue | null = null
   #states = 0
   #frozen: { memory: MemoryFileSystem, stateDir: string } | null = null
 
@@ -90,7 +94,11 @@ export class RecorderRig {
   }
 
   async #start(): Promise<void> {
-    this.storage = await Storage.open({ stateDir: this.stateDir, volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log })
+    this.#catalogue = openCatalogue(this.stateDir, this.clock.wallNow())
+    const { db } = this.#catalogue
+    this.storage = await Storage.open({
+      catalogue: this.#catalogue, audit: new AuditLog(db), trustedTime: new TrustedTime(this.clock), volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
+    }).catch((error: unknown) => { this.#catalogue?.[Symbol.dispose](); throw error })
     await this.clock.settle(LOOPS)
     this.lane = this.storage.lane(this.camera, this.stream)
   }
@@ -101,7 +109,11 @@ export class RecorderRig {
   }
 
   /** Stops as asked: open slots are sealed. */
-  async close(): Promise<void> { await this.storage[Symbol.asyncDispose]() }
+  async close(): Promise<void> {
+    await this.storage[Symbol.asyncDispose]()
+    this.#catalogue?.[Symbol.dispose]()
+    this.#catalogue = null
+  }
 
   // ---- recording
 
@@ -167,7 +179,7 @@ export class RecorderRig {
   /** Starts again after `freeze`, on what was frozen. `before` sees the catalogue while nobody has it, `arm` the disks. */
   async reopen({ before, arm }: { before?: () => void, arm?: (fs: FaultyFileSystem) => void } = {}): Promise<void> {
     if (this.#frozen === null) throw new Error('nothing was frozen')
-    await this.storage[Symbol.asyncDispose]().catch(() => undefined) // a dead process cannot complain
+    await this.close().catch(() => undefined) // a dead process cannot complain
     this.memory = this.#frozen.memory
     this.stateDir = this.#frozen.stateDir
     this.#frozen = null

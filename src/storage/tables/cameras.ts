@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { cameraUuid, type CameraId, type CameraUuid, type EpochMs } from '../../domain/index.ts'
-import type { Db } from '../catalogue.ts'
+import type { Db } from '../../platform/catalogue.ts'
 
 /** Table `camera`: which device stood behind an id, and when. */
 export function cameraTable(db: Db) {

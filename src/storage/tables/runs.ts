@@ -1,6 +1,6 @@
 import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName } from '../../domain/index.ts'
 import type { VideoTrack } from '../../media/index.ts'
-import type { Db } from '../catalogue.ts'
+import type { Db } from '../../platform/catalogue.ts'
 
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 

@@ -2,7 +2,7 @@ import {
   cameraId, cameraUuid, epochMs, generation, slotNumber, streamName, volumeUuid,
   type CameraId, type CameraUuid, type EpochMs, type Generation, type SlotNumber, type StreamName, type TimeRange, type VolumeUuid,
 } from '../../domain/index.ts'
-import type { Db } from '../catalogue.ts'
+import type { Db } from '../../platform/catalogue.ts'
 
 /** One use of a slot. `endAt` and what follows are null until it is sealed. */
 export interface SegmentRow {

@@ -1,5 +1,5 @@
 import { generation, slotNumber, volumeUuid, type Generation, type SlotNumber, type VolumeId, type VolumeUuid } from '../../domain/index.ts'
-import type { Db } from '../catalogue.ts'
+import type { Db } from '../../platform/catalogue.ts'
 
 export type SlotState = 'free' | 'preparing' | 'open' | 'sealed' | 'quarantined'
 export interface SlotRow { readonly volumeUuid: VolumeUuid, readonly slot: SlotNumber, readonly generation: Generation, readonly state: SlotState }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { TrustedTime } from '../../src/storage/trusted-time.ts'
+import { TrustedTime } from '../../src/trusted-time/trusted-time.ts'
 import { START } from '../support/recorder-rig.ts'
 import { VirtualClock, type TestOwner } from '../support/virtual-clock.ts'
 

@@ -24,7 +24,7 @@ export function openCatalogue(stateDir: string, nowMs: number): Catalogue {
     db.pragma('busy_timeout = 2000')     // an auditor's reader may hold a checkpoint up for a moment
     db.pragma('wal_autocheckpoint = 500')
     migrate(db, nowMs)
-    return { db, close: () => { db.close(); lock.close() } }
+    return { db, [Symbol.dispose]: () => { db.close(); lock.close() } }
   } catch (error) {
     lock.close()
     if (error instanceof FatalError) throw error
@@ -34,10 +34,8 @@ export function openCatalogue(stateDir: string, nowMs: number): Catalogue {
   }
 }
 
-export interface Catalogue {
-  readonly db: Db
-  close(): void
-}
+/** Owned by who opened it; all parts share its one connection, so that an act of several parts can be one transaction. */
+export interface Catalogue extends Disposable { readonly db: Db }
 
 /** SQLite's own file lock, held as long as the process lives: the kernel lets go of it at any kind of death. */
 function lockState(stateDir: string): { close(): void } {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { migrate, openCatalogue, type Db } from '../../src/storage/catalogue.ts'
+import { migrate, openCatalogue, type Db } from '../../src/platform/catalogue.ts'
 
 const NOW_MS = Date.parse('2026-11-22T08:00:00Z')
 const GOLDEN = path.join(import.meta.dirname, '../golden/schema.sql')
@@ -13,7 +13,7 @@ const schemaOf = (db: Db): string => db.prepare<[], { sql: string }>("SELECT sql
 t.test('the schema is the one that was reviewed', t => {
   const catalogue = openCatalogue(t.testdir(), NOW_MS)
   const schema = schemaOf(catalogue.db)
-  catalogue.close()
+  catalogue[Symbol.dispose]()
   if (process.env['TAP_SNAPSHOT'] === '1') writeFileSync(GOLDEN, schema)
   t.equal(schema, readFileSync(GOLDEN, 'utf8'), 'a change is meant? Run this file with TAP_SNAPSHOT=1 and commit the result')
   t.end()
@@ -24,25 +24,25 @@ t.test('opening again applies nothing twice and keeps what is in it', t => {
   const first = openCatalogue(folder, NOW_MS)
   first.db.prepare("INSERT INTO camera VALUES (?, 'lobby', 1, NULL)").run('a'.repeat(32))
   const applied = first.db.prepare('SELECT * FROM schema_migration').all()
-  first.close()
+  first[Symbol.dispose]()
   const again = openCatalogue(folder, NOW_MS + 1)
   t.same(again.db.prepare('SELECT * FROM schema_migration').all(), applied)
   t.equal(again.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM camera').get()?.n, 1)
-  again.close()
+  again[Symbol.dispose]()
   t.end()
 })
 
 t.test('every acknowledged row is durable: WAL with full syncs, and references are enforced', t => {
-  const { db, close } = openCatalogue(t.testdir(), NOW_MS)
+  using catalogue = openCatalogue(t.testdir(), NOW_MS)
+  const { db } = catalogue
   t.equal(db.pragma('journal_mode', { simple: true }), 'wal')
   t.equal(db.pragma('synchronous', { simple: true }), 2)
   t.equal(db.pragma('foreign_keys', { simple: true }), 1)
   t.throws(() => db.prepare("INSERT INTO slot VALUES (?, 0, 0, 'free', NULL)").run('b'.repeat(32)), { code: /^SQLITE_CONSTRAINT_FOREIGNKEY/ })
-  close()
   t.end()
 })
 
-const changed = (folder: string, sql: string) => { const { db, close } = openCatalogue(folder, NOW_MS); db.exec(sql); close() }
+const changed = (folder: string, sql: string) => { using catalogue = openCatalogue(folder, NOW_MS); catalogue.db.exec(sql) }
 
 t.test('a schema newer than this program is refused and left as it is', t => {
   const folder = t.testdir()
@@ -79,7 +79,7 @@ t.test('a file that is no catalogue is refused and kept', t => {
 
 t.test('a second process is refused as long as the first one lives, and let in when that was killed', async t => {
   const folder = t.testdir()
-  const module = new URL('../../src/storage/catalogue.ts', import.meta.url).href
+  const module = new URL('../../src/platform/catalogue.ts', import.meta.url).href
   const child = spawn(process.execPath, ['--input-type=module', '-e', `
     const { openCatalogue } = await import(${JSON.stringify(module)})
     openCatalogue(${JSON.stringify(folder)}, 1)
@@ -91,5 +91,5 @@ t.test('a second process is refused as long as the first one lives, and let in w
   await once(child, 'exit')
   const catalogue = openCatalogue(folder, NOW_MS)
   t.ok(catalogue.db.open)
-  catalogue.close()
+  catalogue[Symbol.dispose]()
 })

@@ -1,0 +1,1 @@
+CREATE TABLE audit_entry (seq INTEGER PRIMARY KEY, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;

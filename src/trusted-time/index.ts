@@ -1,0 +1,1 @@
+export { TrustedTime } from './trusted-time.ts'
