@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { merklePath, merkleRoot } from '../../src/storage/index.ts'
+import { consistencyPath, inclusionPath, isConsistent, leafHash, merklePath, merkleRoot, rootByInclusion, rootOf, RunningRoot, subtreesOf } from '../../src/platform/merkle.ts'
 
 const sha = (...parts: Buffer[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
 const leavesOf = (count: number) => Array.from({ length: count }, (_, i) => sha(Buffer.from(`record ${i}`)))
@@ -66,5 +66,56 @@ t.test('the path of every leaf leads to the root, and of no other leaf', t => {
 t.test('an exchange of two records changes the root', t => {
   const [first, second, ...rest] = leavesOf(7)
   t.notSame(merkleRoot([second!, first!, ...rest]), merkleRoot([first!, second!, ...rest]))
+  t.end()
+})
+
+/** RFC 6962 §2.1.2 word for word, over the data itself. */
+function naiveProof(m: number, leaves: readonly Buffer[], isWhole = true): Buffer[] {
+  const n = leaves.length
+  if (m === n) return isWhole ? [] : [naiveRoot(leaves)]
+  let k = 1
+  while (k * 2 < n) k *= 2
+  return m <= k ? [...naiveProof(m, leaves.slice(0, k), isWhole), naiveRoot(leaves.slice(k))] : [...naiveProof(m - k, leaves.slice(k), false), naiveRoot(leaves.slice(0, k))]
+}
+
+t.test('proofs between every two sizes are those of RFC 6962, and hold for these two roots alone', t => {
+  const all = leavesOf(40)
+  for (let size = 1; size <= all.length; size++) {
+    const subtrees = subtreesOf(all.slice(0, size).map(leafHash)), root = naiveRoot(all.slice(0, size))
+    const faults: string[] = []
+    for (let old = 1; old <= size; old++) {
+      const path = consistencyPath(subtrees, old, size), oldRoot = naiveRoot(all.slice(0, old))
+      if (Buffer.compare(Buffer.concat(path), Buffer.concat(naiveProof(old, all.slice(0, size)))) !== 0) faults.push(`path ${old} to ${size}`)
+      if (!isConsistent(old, oldRoot, size, root, path)) faults.push(`refused ${old} to ${size}`)
+      const forged = Buffer.from(oldRoot)
+      forged[3]! ^= 1
+      if (isConsistent(old, forged, size, root, path)) faults.push(`forged old root at ${old} to ${size}`)
+      if (old < size && isConsistent(old, oldRoot, size, forged, path)) faults.push(`forged root at ${old} to ${size}`)
+      if (path.length > 0 && isConsistent(old, oldRoot, size, root, path.slice(1))) faults.push(`short path at ${old} to ${size}`)
+    }
+    t.same(faults, [], `${size}`)
+  }
+  t.notOk(isConsistent(3, naiveRoot(all.slice(0, 3)), 2, naiveRoot(all.slice(0, 2)), []), 'a log never shrinks')
+  t.end()
+})
+
+t.test('an inclusion path leads to the root, and outside of the tree there is none', t => {
+  const all = leavesOf(21), hashes = all.map(leafHash), subtrees = subtreesOf(hashes)
+  for (let position = 0; position < all.length; position++) {
+    const path = inclusionPath(subtrees, position, all.length)
+    t.same(rootByInclusion(hashes[position]!, position, all.length, path), naiveRoot(all))
+    t.equal(rootByInclusion(hashes[position]!, position, all.length, [...path, path[0]!]), null, 'too long')
+  }
+  t.throws(() => inclusionPath(subtrees, 21, 21), RangeError)
+  t.equal(rootByInclusion(hashes[0]!, 21, 21, []), null)
+  t.end()
+})
+
+t.test('the running root is the root after every leaf', t => {
+  const running = new RunningRoot(), all = leavesOf(300), hashes = all.map(leafHash)
+  t.same(running.root(), naiveRoot([]))
+  const faults = all.flatMap((_, index) => { running.add(hashes[index]!); return running.root().equals(rootOf(subtreesOf(hashes), index + 1)) ? [] : [index] })
+  t.same(faults, [])
+  t.same(running.root(), naiveRoot(all))
   t.end()
 })

@@ -1,0 +1,50 @@
+import { writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { AuditLog, sqliteCode } from '../audit/index.ts'
+import { formatProblems, loadConfig, type Config } from '../config/index.ts'
+import { FatalError, type AuditActor } from '../domain/index.ts'
+import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
+import { systemClock } from '../platform/clock.ts'
+import { loginName } from './acting-person.ts'
+
+export interface Output { write(text: string): unknown }
+export interface AuditAccess { readonly config: Config, readonly db: Db, readonly log: AuditLog }
+
+export const EXIT_BAD_CONFIG = 2
+
+export function usage(message: string, remedy: string): never { throw new FatalError('CUSTOS_AUDIT_USAGE', message, { remedy }) }
+
+/** Opens the log beside whoever runs, hands it to `use` and closes it. Exit 2 when the configuration cannot be read. */
+export async function withAudit(options: { readonly configFile: string, readonly mode: 'read' | 'write', readonly out: Output }, use: (access: AuditAccess) => number): Promise<number> {
+  const result = await loadConfig(options.configFile, { secrets: 'skip' })
+  if (!result.ok) {
+    options.out.write(formatProblems(result.problems))
+    return EXIT_BAD_CONFIG
+  }
+  using catalogue = openCatalogueBeside(result.config.state.dir, options.mode)
+  const log = new AuditLog({ db: catalogue.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
+  try {
+    return use({ config: result.config, db: catalogue.db, log })
+  } catch (error) {
+    if (sqliteCode(error) === null) throw error
+    throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue in ${result.config.state.dir} cannot be used: ${(error as Error).message}`, {
+      remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
+    })
+  }
+}
+
+/** Whoever is logged in, where a command asks for no name. */
+export const loggedInPerson = (): AuditActor => ({ kind: 'machine-user', name: process.env['SUDO_USER'] ?? userInfo().username, role: null, source: `login ${loginName()}` })
+
+/** Throws FatalError with the reason when the file cannot be written, also when it is there already. */
+export function writeNew(file: string, content: string | Buffer): void {
+  try { writeFileSync(file, content, { flag: 'wx', mode: 0o644 }) } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    usage(code === 'EEXIST' ? `${file} exists already and is left as it is` : `${file} cannot be written (${code ?? 'unknown'})`, 'Give another path with --out.')
+  }
+}
+
+export function wholeNumber(text: string, option: string): number {
+  if (!/^\d{1,15}$/.test(text)) usage(`${option} ${JSON.stringify(text)} is no whole number`, `Write it as ${option} 1234.`)
+  return Number(text)
+}
