@@ -1,1 +1,8 @@
 export { TrustedTime } from './trusted-time.ts'
+export type { AdvanceListener, TimeStatus, TrustedTimeOptions } from './trusted-time.ts'
+export { openHostClock } from './host-clock.ts'
+export type { HostClock, HostPrograms, SyncAnswer } from './host-clock.ts'
+export { forgetTrustedTime, newestFootageIn, timeTables } from './tables.ts'
+export { PAIR_WITHIN_MS } from './confirmation.ts'
+export { AGREED_MS, stateOf, trustedAt, waitingOf } from './time-machine.ts'
+export type { Told } from './time-machine.ts'
