@@ -28,5 +28,5 @@ export interface AuditEvent {
 /** Where acts are written down. */
 export interface AuditSink {
   /** Inside the caller's transaction, so that act and entry stand or fall together. Throws when the log cannot be written: then the act must not happen [G10]. */
-  append(event: AuditEvent): void
+  append(event: AuditEvent): { readonly seq: number }
 }

@@ -8,7 +8,14 @@ export type StreamSource =
   | { readonly kind: 'url', readonly url: string }
   | { readonly kind: 'onvif', readonly host: string, readonly port: number, readonly profile: 'main' | 'sub' }
 
-export interface StreamConfig { readonly name: StreamName, readonly source: StreamSource }
+export interface StreamConfig {
+  readonly name: StreamName
+  readonly source: StreamSource
+  /** The most the office means this stream to need, in bits a second; null when it said nothing. Disks are planned by it. */
+  readonly declaredBps: number | null
+  /** What is recorded in its place when the order of sacrifice steps it down; null when there is nothing smaller. */
+  readonly lower: StreamSource | null
+}
 
 export interface CameraConfig {
   readonly id: CameraId
@@ -17,5 +24,7 @@ export interface CameraConfig {
   readonly credential: Credential | null
   /** Off by default (P8): the rule permits sound only camera by camera. */
   readonly audio: boolean
+  /** 1 (most important) to 9: when space runs short, the office gives up the highest number first. */
+  readonly priority: number
   readonly streams: readonly StreamConfig[]
 }

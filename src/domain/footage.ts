@@ -31,16 +31,29 @@ export const RECORDER_END_REASONS = [
   'storage-too-slow',        // bytes arrived faster than the volume took them
   'ffmpeg-failed',           // the child could not start or broke
   'removed-from-config',     // the camera is no longer recorded
+  'stepped-down',            // order of sacrifice: goes on at once with less, the lower profile or key frames only
+  'stepped-up',              // order of sacrifice taken back by one step or more: goes on at once with more
+  'stopped-for-floor',       // order of sacrifice, last step: not recorded until the floor fits again
+  'slot-budget',             // it took new slots faster than any camera of its bitrate needs
 ] as const
 /** What a run shows while it goes on. */
-export const IN_RUN_REASONS = ['no-frames'] as const
+export const IN_RUN_REASONS = [
+  'no-frames',
+  'key-frames-only',         // order of sacrifice: the frames between key frames were left out (view `unrecorded`)
+] as const
 /** Before the first frame of a camera that was just configured, or of a recorder that was just started. */
 export const START_REASONS = ['starting'] as const
+/** What `custos rebuild` says of a gap: footage tells when, never why. */
+export const REBUILT_REASONS = ['unknown'] as const
+
+/** How much of a stream is recorded, from all to nothing: the steps 3, 4 and 5 of the order of sacrifice. The words are stored in the catalogue; keep them. */
+export const RECORDING_MODES = ['full', 'lower', 'key-frames', 'stopped'] as const
+export type RecordingMode = (typeof RECORDING_MODES)[number]
 
 export type CameraEndReason = (typeof CAMERA_END_REASONS)[number]
 export type RecorderEndReason = (typeof RECORDER_END_REASONS)[number]
 export type RunEndReason = CameraEndReason | RecorderEndReason
-export type GapCause = RunEndReason | (typeof IN_RUN_REASONS)[number] | (typeof START_REASONS)[number]
+export type GapCause = RunEndReason | (typeof IN_RUN_REASONS)[number] | (typeof START_REASONS)[number] | (typeof REBUILT_REASONS)[number]
 
 /** Lost time of a stream (G7). `endedAt` is null while it lasts. */
 export interface Gap extends StreamKey {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
-import { FatalError } from '../domain/index.ts'
+import { FatalError, RetryableError } from '../domain/index.ts'
 
 export type Db = Database.Database
 
@@ -34,6 +34,53 @@ export function openCatalogue(stateDir: string, nowMs: number): Catalogue {
   }
 }
 
+/**
+ * Opens an existing catalogue beside whoever has it: for commands that look, or that add an act of their own in one transaction.
+ * Throws FatalError when there is none, or when its schema is not the one of this program.
+ */
+export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): Catalogue {
+  const file = path.join(stateDir, 'catalogue.db')
+  const fail = (message: string, remedy: string, cause?: unknown): never => { throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', message, { remedy, cause }) }
+  if (!existsSync(file)) fail(`there is no catalogue ${file}`, 'Is state.dir right, and has the recorder been started once? A lost catalogue comes back by `custos rebuild`.')
+  try {
+    const db = new Database(file, { readonly: mode === 'read', fileMustExist: true })
+    try {
+      db.pragma('busy_timeout = 5000')
+      if (mode === 'write') {
+        db.pragma('synchronous = FULL')
+        db.pragma('foreign_keys = ON')
+      }
+      const { version } = db.prepare<[], { version: number | null }>('SELECT max(version) AS version FROM schema_migration').get()!
+      if (version !== migrationFiles().length) fail(`the catalogue ${file} has schema ${version}, this program knows ${migrationFiles().length}`, 'Start the recorder of this version once, or use the program that wrote it; nothing was changed.')
+      return { db, [Symbol.dispose]: () => { db.close() } }
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  } catch (error) {
+    if (error instanceof FatalError) throw error
+    return fail(`the catalogue ${file} cannot be used: ${(error as Error).message}`, 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', error)
+  }
+}
+
+/** A fault of the catalogue's file or disk: full, unreadable, locked by somebody. May pass; a broken constraint never does. */
+export const isCatalogueFault = (error: unknown): boolean => error instanceof Database.SqliteError && !/^SQLITE_(CONSTRAINT|ERROR|MISUSE|RANGE|SCHEMA|TOOBIG|MISMATCH)/.test(error.code)
+
+/** The catalogue does not take a row now. */
+export class CatalogueFaultError extends RetryableError {
+  constructor(cause: unknown) {
+    super('CUSTOS_CATALOGUE_FAULT', `the catalogue cannot be written (${(cause as { code?: string }).code ?? String(cause)})`, {
+      remedy: 'Make room on the disk of state.dir, or look at that disk; the recorder tries again by itself.', cause,
+    })
+  }
+}
+/** Runs what needs the catalogue; a fault of it becomes a CatalogueFaultError. */
+export function withCatalogue<Result>(use: () => Result): Result {
+  try { return use() } catch (error) { throw isCatalogueFault(error) ? new CatalogueFaultError(error) : error }
+}
+
+const migrationFiles = (): string[] => readdirSync(MIGRATIONS).filter(name => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort()
+
 /** Owned by who opened it; all parts share its one connection, so that an act of several parts can be one transaction. */
 export interface Catalogue extends Disposable { readonly db: Db }
 
@@ -57,7 +104,7 @@ function lockState(stateDir: string): { close(): void } {
 export function migrate(db: Db, nowMs: number): void {
   db.exec(`CREATE TABLE IF NOT EXISTS schema_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
-  const files = readdirSync(MIGRATIONS).filter(name => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort()
+  const files = migrationFiles()
   const applied = new Map(db.prepare<[], { version: number, name: string, sha256: string }>('SELECT version, name, sha256 FROM schema_migration').all().map(row => [row.version, row]))
   const newest = Math.max(0, ...applied.keys())
   if (newest > files.length) {

@@ -1,7 +1,9 @@
 import { isoOf } from '../domain/index.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { parseFloorRule } from '../retention/index.ts'
+import type { TrustedTime } from '../trusted-time/index.ts'
 import type { OpenSlot, Ring } from './ring.ts'
 import { freeHeader } from './slot-format.ts'
 import { readSlot, type SlotFootage } from './slot-walk.ts'
@@ -14,6 +16,8 @@ export interface RecoveryOptions {
   readonly ring: Ring
   readonly fs: VolumeFileSystem
   readonly slots: ReturnType<typeof slotTable>
+  readonly trustedTime: TrustedTime
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -62,7 +66,7 @@ export async function recoverOpen(options: RecoveryOptions, volume: Volume, segm
         file: handle, slot: row.slot, generation: row.generation, startAt: content.header.startAt, init: content.init, slotSizeBytes,
         entries: content.entries, endByte: content.endByte,
       })
-      const open: OpenSlot = { volume, row, writer, floor: parseFloorRule(content.header.floorRule) ?? ring.floor }
+      const open: OpenSlot = { volume, row, owner: segment, writer, trustedEndAt: options.trustedTime.trustedOf(writer.endAt), floor: parseFloorRule(content.header.floorRule) ?? ring.floor }
       if (content.sealed !== null) { // died between the index on disk and the row: sealing again writes the same bytes
         await ring.seal(open)
         return null
@@ -87,6 +91,7 @@ export async function recoverOpen(options: RecoveryOptions, volume: Volume, segm
     return null
   }
 }
+
 
 function belongsTo(content: SlotFootage, segment: SegmentRow): string | null {
   const { header } = content

@@ -1,14 +1,15 @@
-import { CustosError, generation, isoOf, RetryableError, type CameraUuid, type CameraId, type EpochMs, type StreamName } from '../domain/index.ts'
+import { CustosError, epochMs, generation, isoOf, RetryableError, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
-import type { Catalogue } from '../platform/catalogue.ts'
+import { withCatalogue, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
-import { floorRuleText, keepUntil, mayReuse, type FloorRule } from '../retention/index.ts'
+import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { LeaseTable } from './leases.ts'
 import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
 import { SlotWriter, type SealFacts } from './slot-writer.ts'
+import type { holdTable } from './tables/holds.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import { slotPath, type Volume } from './volume.ts'
@@ -17,8 +18,10 @@ import type { VolumeSet } from './volume-set.ts'
 /** Every slot is inside its floor, held or read, or no volume is usable. Recording waits; nothing is overwritten. */
 export class RingFullError extends RetryableError {
   readonly freeAt: EpochMs | null
-  constructor(message: string, freeAt: EpochMs | null) {
-    super('CUSTOS_RING_FULL', message, { remedy: 'Add a volume, or lower the bitrate of cameras; footage inside its floor is never overwritten.' })
+  constructor(freeAt: EpochMs | null, why: NoSlotReason) {
+    super('CUSTOS_RING_FULL', `no slot is free and none may be overwritten (${why}) ${freeAt === null ? 'until a person acts' : `before ${isoOf(freeAt)}`}`, {
+      remedy: 'Add a volume, lower the bitrate of cameras, or end holds that are no longer needed; footage inside its floor is never overwritten.',
+    })
     this.freeAt = freeAt
   }
 }
@@ -32,18 +35,28 @@ export interface RingOptions {
   readonly catalogue: Catalogue
   readonly slots: ReturnType<typeof slotTable>
   readonly segments: ReturnType<typeof segmentTable>
+  readonly holds: ReturnType<typeof holdTable>
   readonly volumes: VolumeSet
   readonly leases: LeaseTable
   readonly trustedTime: TrustedTime
+  readonly audit: AuditSink
   readonly floor: FloorRule
   readonly fs: VolumeFileSystem
   readonly clock: Clock
   readonly log: Logger
 }
 
-const CANDIDATES = 64 // leased ones are passed over; more readers than this at the oldest end do not happen
 /** An open slot of a stream, and where it lies. */
-export interface OpenSlot { readonly volume: Volume, readonly row: SlotRow, readonly writer: SlotWriter, readonly floor: FloorRule }
+export interface OpenSlot {
+  readonly volume: Volume
+  readonly row: SlotRow
+  readonly owner: SegmentOwner
+  readonly writer: SlotWriter
+  readonly floor: FloorRule
+  /** End of the newest frame by trusted time; later than by the wall clock where that was behind. */
+  trustedEndAt: EpochMs
+}
+interface Candidate extends ReuseCandidate { readonly segment: SegmentRow }
 
 /** Gives out slots and takes the oldest back, as the guard allows. The only place that turns sealed footage into a free slot. */
 export class Ring {
@@ -74,10 +87,11 @@ export class Ring {
         const start = encodeSlotStart(header, init.ftyp, init.moov)
         await handle.write(Buffer.concat([start, freeHeader(slotSizeBytes - start.length)]), 0, 'prepare header')
         await handle.datasync('prepare header sync')
+        if (row.generation > 1) volumes.noteReuse(volume)
         const opened = slots.move(row, { generation: row.generation, state: 'open' })
         volumes.countMove(volume, 'preparing', 'open')
         const writer = new SlotWriter({ file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length })
-        return { volume, row: opened, writer, floor: this.#options.floor }
+        return { volume, row: opened, owner, writer, floor: this.#options.floor, trustedEndAt: this.#options.trustedTime.trustedOf(startAt) }
       } catch (error) {
         await handle.close().catch(() => undefined) // the first failure is the one to tell
         throw error
@@ -105,22 +119,19 @@ export class Ring {
   }
 
   #allocate(owner: SegmentOwner, startAt: EpochMs): { volume: Volume, row: SlotRow } {
-    const { catalogue, slots, segments, volumes, clock } = this.#options
+    const { catalogue, slots, volumes, clock, floor, trustedTime } = this.#options
     const usable = volumes.usable()
     if (usable.length === 0) throw new NoVolumeError()
     // Immediate: the guard's answer and the act share one transaction, so no hold can slip between.
-    return catalogue.db.transaction(() => {
+    return withCatalogue(() => catalogue.db.transaction(() => {
       const now = clock.wallNow()
-      const byFree = [...usable].sort((a, b) => volumes.freeShare(b) - volumes.freeShare(a))
-      for (const volume of byFree) {
-        const free = slots.firstFree(volume.identity.uuid)
-        if (free !== null) return { volume, row: this.#begin(volume, free, owner, startAt) }
-      }
-      const { allowed, freeAt } = this.#oldestReusable(usable)
-      if (allowed === null) throw new RingFullError(`all slots are in use and none may be overwritten before ${freeAt === null ? 'time is trusted again' : isoOf(freeAt)}`, freeAt)
-      segments.end(allowed.segment, now)
-      return { volume: allowed.volume, row: this.#begin(allowed.volume, { ...allowed.segment, state: 'sealed' }, owner, startAt) }
-    }).immediate()
+      const choice = chooseSlot(usable.map(volume => this.#choiceOf(volume)), floor, trustedTime.now())
+      if (choice.kind === 'none') throw new RingFullError(choice.freeAt, choice.why)
+      const volume = usable.find(each => each.identity.id === choice.volume)!
+      if (choice.kind === 'free') return { volume, row: this.#begin(volume, slots.firstFree(volume.identity.uuid)!, owner, startAt) }
+      this.#free(volume, choice.candidate, now)
+      return { volume, row: this.#begin(volume, { ...choice.candidate.segment, state: 'sealed' }, owner, startAt) }
+    }).immediate())
   }
 
   #begin(volume: Volume, from: SlotRow, owner: SegmentOwner, startAt: EpochMs): SlotRow {
@@ -131,27 +142,42 @@ export class Ring {
     return row
   }
 
-  /** The sealed segment whose newest frame is oldest, over all volumes, that the guard lets go; else when the first will be. */
-  #oldestReusable(usable: readonly Volume[]): { allowed: { volume: Volume, segment: SegmentRow } | null, freeAt: EpochMs | null } {
-    const { segments, leases, trustedTime, floor } = this.#options
-    const candidates = usable.flatMap(volume => segments.oldest(volume.identity.uuid, CANDIDATES).map(segment => ({ volume, segment })))
-      .sort((a, b) => (a.segment.endAt ?? 0) - (b.segment.endAt ?? 0))
-    const now = trustedTime.now()
-    let freeAt: EpochMs | null = null
-    for (const candidate of candidates) {
-      const { segment } = candidate
-      const verdict = mayReuse({ newestFrameAt: segment.endAt, keepUntil: segment.keepUntil, held: false, leased: leases.isLeased(segment) }, floor, now)
-      if (verdict.allowed) return { allowed: candidate, freeAt: null }
-      if (verdict.reason === 'inside-floor' && (freeAt === null || verdict.until < freeAt)) freeAt = verdict.until // a floor that was lowered frees later footage first
+  /** What the allocator may choose from: of each floor rule the first that is not being read, since the first is the first to be free; and those before it. */
+  #choiceOf(volume: Volume): VolumeChoice<Candidate> {
+    const { segments, slots, leases, volumes } = this.#options
+    const candidates: Candidate[] = []
+    for (const oldestFirst of segments.reusable(volume.identity.uuid)) {
+      for (const segment of oldestFirst) {
+        const leased = leases.isLeased(segment)
+        candidates.push({ segment, newestFrameAt: segment.newestAt, keepUntil: segment.keepUntil, held: false, leased }) // held ones are no candidates, and freeing one throws
+        if (!leased) break
+      }
     }
-    return { allowed: null, freeAt }
+    return { id: volume.identity.id, freeSlots: slots.firstFree(volume.identity.uuid) === null ? 0 : Math.max(1, volumes.freeSlots(volume)), totalSlots: volume.identity.slotCount, candidates }
+  }
+
+  /** Ends the row of what is overwritten, with the guard's reasons, for the overwrite record (R25) and for whoever asks later. */
+  #free(volume: Volume, { segment }: Candidate, at: EpochMs): void {
+    const trustedAt = this.#options.trustedTime.now()!
+    const keptUntil = epochMs(Math.max(segment.keepUntil!, keepUntil(this.#options.floor, segment.newestAt!)))
+    const { audit, segments, floor } = this.#options
+    const floorNow = floorRuleText(floor)
+    const { seq } = audit.append({
+      action: 'slot.overwritten', actor: SYSTEM, object: slotName(volume, segment), application: null, result: 'done',
+      detail: {
+        camera: segment.cameraId, cameraUuid: segment.cameraUuid, stream: segment.stream, from: isoOf(segment.startAt), to: isoOf(segment.endAt!), newest: isoOf(segment.newestAt!),
+        floorThen: segment.floorRule, floorNow, keptUntil: isoOf(keptUntil), trusted: isoOf(trustedAt), records: segment.records, bytes: segment.usedBytes, root: segment.merkleRoot,
+      },
+    })
+    segments.free(segment, { at, trustedAt, keptUntil, floorRule: floorNow, auditSeq: seq })
   }
 
   /** The slot is not used again until a person looked at the disk. Its footage stays readable as far as it goes. */
   quarantine(volume: Volume, row: SlotRow, from: 'preparing' | 'open', error: unknown): void {
-    const { slots, volumes, log } = this.#options
+    const { slots, segments, volumes, log } = this.#options
     const reason = error instanceof CustosError ? error.message : String(error)
     slots.move({ ...row, state: from }, { generation: row.generation, state: 'quarantined', reason })
+    segments.markQuarantined(row)
     volumes.countMove(volume, from, 'quarantined')
     volumes.noteFault(volume, reason)
     log.error({ volume: volume.identity.id, slot: row.slot, err: error }, 'slot quarantined')
@@ -177,19 +203,47 @@ export class Ring {
   }
 
   /** Seals the footage of an open slot, on disk first, then in the catalogue. Returns what the catalogue now says. */
-  async seal({ volume, row, writer, floor }: OpenSlot): Promise<SealFacts> {
-    const { catalogue, slots, segments, volumes, clock } = this.#options
-    const keepUntilOf = (endAt: EpochMs) => keepUntil(floor, endAt)
+  async seal(open: OpenSlot): Promise<SealFacts> {
+    const { volume, row, writer } = open
+    const keepUntilOf = () => keepUntil(open.floor, open.trustedEndAt)
     const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
-    const failure = writer.failure
-    catalogue.db.transaction(() => {
-      segments.seal(row, { ...sealed, sealedAt: clock.wallNow() })
-      if (failure === null) {
-        slots.move({ ...row, state: 'open' }, { generation: row.generation, state: 'sealed' })
-        volumes.countMove(volume, 'open', 'sealed')
-      } else this.quarantine(volume, row, 'open', failure)
-    })()
+    const enter = this.#options.catalogue.db.transaction((isTold: boolean) => { this.#enterSealed(open, sealed, isTold) })
+    try { enter(true) } catch (error) { // recording goes on without its book [G10]: a sealed segment is in the overwrite entry too
+      this.#options.log.error({ err: error, slot: row.slot, volume: volume.identity.id }, 'sealing could not be audited')
+      enter(false)
+    }
     await writer.close().catch(() => undefined) // everything that counts is synced or given up
     return sealed
   }
+
+  #enterSealed(open: OpenSlot, sealed: SealFacts, isTold: boolean): void {
+    const { slots, segments, holds, volumes, clock, audit } = this.#options
+    const { volume, row, owner, writer: { failure, startAt } } = open
+    segments.seal(row, { ...sealed, trustedEndAt: open.trustedEndAt, sealedAt: clock.wallNow() })
+    holds.recount(row)
+    if (isTold) {
+      audit.append({
+        action: 'segment.sealed', actor: SYSTEM, object: slotName(volume, row), application: null, result: failure === null ? 'done' : 'failed',
+        detail: {
+          camera: owner.cameraId, cameraUuid: owner.cameraUuid, stream: owner.stream, from: isoOf(startAt), to: isoOf(sealed.endAt), keepUntil: isoOf(sealed.keepUntil),
+          records: sealed.records, bytes: sealed.usedBytes, root: sealed.merkleRoot.toString('hex'),
+        },
+      })
+    }
+    if (failure === null) {
+      slots.move({ ...row, state: 'open' }, { generation: row.generation, state: 'sealed' })
+      volumes.countMove(volume, 'open', 'sealed')
+    } else this.quarantine(volume, row, 'open', failure)
+  }
+
+  /** Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the transaction of the act. */
+  restamp(since: EpochMs, byMs: number, openSlots: Iterable<OpenSlot>): void {
+    const { segments, floor } = this.#options
+    const moved = segments.restamp(since, byMs, (segment, newestAt) => keepUntil(parseFloorRule(segment.floorRule) ?? floor, newestAt))
+    for (const open of openSlots) if (open.trustedEndAt >= since) open.trustedEndAt = epochMs(open.trustedEndAt + byMs)
+    this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
+  }
 }
+
+/** `disk1/17/4`: volume, slot, generation; how audit entries name a use of a slot. */
+export const slotName = (volume: Volume, { slot, generation: use }: Pick<SlotRow, 'slot' | 'generation'>): string => `${volume.identity.id}/${slot}/${use}`

@@ -5,13 +5,20 @@ import type { Logger } from '../platform/logger.ts'
 import type { FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
+import { CatalogueMarks } from './catalogue-mark.ts'
+import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
+import { OverwriteBook } from './overwrite-book.ts'
 import { recoverOpen, recoverPreparing, type RecoveryOptions } from './recovery.ts'
+import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
+import { Scrubber } from './scrubber.ts'
 import { SegmentGoneError, SegmentReader } from './segment-reader.ts'
 import { StreamLane } from './stream-lane.ts'
 import { runSyncLoop } from './sync-loop.ts'
 import { cameraTable } from './tables/cameras.ts'
+import { holdTable } from './tables/holds.ts'
+import { markTable } from './tables/marks.ts'
 import { runTable } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
@@ -30,6 +37,7 @@ export interface StorageOptions {
 }
 
 const VOLUME_RECHECK_MS = 10_000
+const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes way for recording
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
@@ -37,7 +45,10 @@ export class Storage implements AsyncDisposable {
   readonly #tables
   readonly #volumes: VolumeSet
   readonly #leases: LeaseTable
+  readonly holds: HoldBook
+  readonly overwrites: OverwriteBook
   readonly #ring: Ring
+  readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
   readonly #unsealed = new Map<string, { volume: Volume, segment: SegmentRow }[]>()
   readonly #stop = new AbortController()
@@ -46,15 +57,19 @@ export class Storage implements AsyncDisposable {
   private constructor(options: StorageOptions) {
     this.#options = options
     const { db } = options.catalogue
-    this.#tables = { cameras: cameraTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
-    this.#volumes = new VolumeSet({ configured: options.volumes, fs: options.fs, slots: this.#tables.slots, clock: options.clock, log: options.log })
+    this.#tables = { cameras: cameraTable(db), holds: holdTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
+    this.#volumes = new VolumeSet({ configured: options.volumes, fs: options.fs, slots: this.#tables.slots, segments: this.#tables.segments, marks: new CatalogueMarks(options.fs, markTable(db), options.clock.wallNow()), clock: options.clock, log: options.log })
     this.#leases = new LeaseTable(options.clock)
+    this.#rescues = new RescueImport(options)
+    this.holds = new HoldBook({ ...options, ...this.#tables, volumes: () => this.#volumes.usable() })
+    this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#ring = new Ring({ ...options, ...this.#tables, volumes: this.#volumes, leases: this.#leases })
   }
 
   /** Opens the volumes; the catalogue stays the caller's. Does not wait for open slots to be recovered: lanes do that when they are first used. */
   static async open(options: StorageOptions): Promise<Storage> {
     const storage = new Storage(options)
+    options.trustedTime.onAdvance(advance => { storage.advanceAge(advance) })
     await storage.#takeIntoUse()
     const { signal } = storage.#stop
     storage.#loops.push(
@@ -72,7 +87,10 @@ export class Storage implements AsyncDisposable {
   }
 
   async #takeIntoUse(): Promise<void> {
-    for (const volume of await this.#volumes.refresh()) {
+    const came = await this.#volumes.refresh()
+    for (const volume of came) {
+      const { fault } = await this.holds.import(volume)
+      if (fault !== null) this.#options.log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
       await recoverPreparing(this.#recovery(), volume)
       for (const segment of this.#tables.segments.unsealed(volume.identity.uuid)) {
         const key = laneKey(segment.cameraUuid, segment.stream)
@@ -81,8 +99,15 @@ export class Storage implements AsyncDisposable {
         this.#unsealed.set(key, waiting)
       }
     }
+    if (came.length > 0) await this.holds.publish().catch((error: unknown) => { this.#options.log.error({ err: error }, 'holds could not be written to every volume') })
     await this.#sealLateComers()
+    for (const volume of this.#volumes.usable()) {
+      await this.#rescues.take(volume).catch((error: unknown) => { this.#options.log.error({ err: error, volume: volume.identity.id }, 'the rescue log of a volume could not be taken in') })
+    }
   }
+
+  /** Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last seven days. */
+  rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
   /** A volume that came back after its streams went on elsewhere: what was open on it is history now. */
   async #sealLateComers(): Promise<void> {
@@ -104,7 +129,7 @@ export class Storage implements AsyncDisposable {
     if (known !== undefined) return known
     const lane = new StreamLane({
       cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, clock, log,
-      recovered: () => this.#recoverLane(cameraUuid, stream),
+      trustedTime: this.#options.trustedTime, recovered: () => this.#recoverLane(cameraUuid, stream),
     })
     this.#lanes.set(key, lane)
     return lane
@@ -117,6 +142,8 @@ export class Storage implements AsyncDisposable {
     const lastFrameEnd = newest?.writer.endAt ?? segments.newestFrameOfStream(cameraUuid, stream)
     for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
       const endAt = lastFrameEnd ?? run.startAt
+      const gap = runs.gapNow(run)
+      if (gap !== null && gap.startAt < run.startAt && run.startAt < endAt) runs.closeGap(run, run.startAt, 0) // killed between its first fragment and the row that ends the gap before
       runs.end(run.id, endAt, 'recorder-killed')
       runs.openGapBefore(run, endAt, 'recorder-killed', this.#options.clock.wallNow())
     }
@@ -167,8 +194,24 @@ export class Storage implements AsyncDisposable {
     return SegmentReader.open(this.#options.fs, volume, segment, this.#leases)
   }
 
-  volumeStatus(): (VolumeStatus & { oldestFrameAt: EpochMs | null })[] {
-    return this.#volumes.status().map(status => ({ ...status, oldestFrameAt: this.#volumes.oldestFrameAt(status.id, uuid => this.#tables.segments.oldestFrameOfVolume(uuid)) }))
+  /** Trusted time went forward at once: what was recorded since, in open slots too, moves with it. Inside the transaction of the act. */
+  advanceAge({ since, byMs }: { readonly since: EpochMs, readonly byMs: number }): void { this.#ring.restamp(since, byMs, this.#openSlots()) }
+
+  /** Reads what is sealed again, as long as its `run` lasts; the caller runs it. */
+  scrubber(random: () => number): Scrubber {
+    const volumes = () => {
+      const worstMs = new Map(this.#volumes.status().map(status => [status.id, status.worstSyncMs]))
+      return this.#volumes.usable().map(volume => ({ volume, isSlow: worstMs.get(volume.identity.id)! > BUSY_SYNC_MS }))
+    }
+    return new Scrubber({ ...this.#options, random, leases: this.#leases, volumes })
+  }
+
+  volumeStatus(): (VolumeStatus & { oldestFrameAt: EpochMs | null, heldSlots: number })[] {
+    const { segments } = this.#tables
+    return this.#volumes.status().map(status => ({
+      ...status,
+      oldestFrameAt: this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)) ?? null, heldSlots: this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)) ?? 0,
+    }))
   }
   gapNow(camera: CameraId, stream: StreamName): { startAt: EpochMs, cause: GapCause } | null { return this.lane(camera, stream).gapNow() }
 

@@ -1,8 +1,11 @@
-import type { CameraId, CameraUuid, EpochMs, GapCause, RunEndReason, RunId, StreamName } from '../domain/index.ts'
+import { epochMs, type CameraId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { StorageError } from '../platform/file-system.ts'
+import { withCatalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { TrustedTime } from '../trusted-time/index.ts'
+import { PendingRows } from './pending-rows.ts'
 import type { OpenSlot, Ring } from './ring.ts'
 import type { TimedFragment } from './slot-writer.ts'
 import type { runTable } from './tables/runs.ts'
@@ -16,6 +19,7 @@ export interface StreamLaneOptions {
   readonly stream: StreamName
   readonly ring: Ring
   readonly runs: ReturnType<typeof runTable>
+  readonly trustedTime: TrustedTime
   readonly clock: Clock
   readonly log: Logger
   /** The slot that was open when the recorder last ended, once it is recovered. */
@@ -29,10 +33,16 @@ export class StreamLane {
   #isRecovered = false
   #recovering: Promise<void> | null = null
   #runId: RunId | null = null
+  /** Start of a run of which nothing is stored yet. */
+  #gapEndsAt: EpochMs | null = null
   #init: InitSegment | null = null
   readonly #sealing = new Set<Promise<void>>()
+  readonly #rows: PendingRows
 
-  constructor(options: StreamLaneOptions) { this.#options = options }
+  constructor(options: StreamLaneOptions) {
+    this.#options = options
+    this.#rows = new PendingRows(options.log)
+  }
 
   get cameraId(): CameraId { return this.#options.cameraId }
   /** The slot that is being written, for the sync loop. */
@@ -48,14 +58,14 @@ export class StreamLane {
   }
   get isRecovered(): boolean { return this.#isRecovered }
 
-  /** A run begins with its first frame. Goes on in the open slot when a player would not notice; ends the gap that lasted. */
+  /** A run begins with its first frame. Goes on in the open slot when a player would not notice. The gap that lasted ends with the first fragment that is stored. */
   async beginRun(init: InitSegment, startAt: EpochMs): Promise<RunId> {
     const { runs, cameraUuid, stream } = this.#options
     await this.recover()
     if (this.#open !== null && !continues(this.#open, init, startAt)) this.#sealInBackground()
     this.#init = init
-    this.#runId = runs.begin({ cameraUuid, stream }, init.video, startAt)
-    runs.closeGap({ cameraUuid, stream }, startAt, TRIVIAL_GAP_MS)
+    this.#runId = withCatalogue(() => runs.begin({ cameraUuid, stream }, init.video, startAt))
+    this.#gapEndsAt = startAt
     return this.#runId
   }
 
@@ -70,34 +80,43 @@ export class StreamLane {
       this.#sealInBackground()
       await this.#appendOnce(timed)
     }
+    if (this.#gapEndsAt === null) return
+    const endsAt = this.#gapEndsAt
+    this.#gapEndsAt = null
+    this.#rows.write(() => { this.#options.runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS) })
   }
 
   async #appendOnce(timed: TimedFragment): Promise<void> {
     // An empty slot that does not take it is kept: the next one would not either, and no stream may eat the ring with fragments that fit nowhere.
     if (this.#open !== null && (this.#open.writer.failure !== null || (this.#open.writer.records > 0 && !this.#open.writer.takes(timed)))) this.#sealInBackground()
     this.#open ??= await this.#options.ring.open(this.#options, this.#init!, timed.startAt)
-    await this.#open.writer.append(timed)
+    const open = this.#open
+    await open.writer.append(timed)
+    open.trustedEndAt = epochMs(Math.max(open.trustedEndAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs))))
   }
 
   /** The run is over and the gap begins: at the end of its last frame, for this reason. */
   endRun(reason: RunEndReason, endAt: EpochMs): void {
     const { runs, cameraUuid, stream, clock } = this.#options
-    if (this.#runId === null) return
-    runs.end(this.#runId, endAt, reason)
-    runs.openGap({ cameraUuid, stream }, endAt, reason, clock.wallNow())
+    const runId = this.#runId, now = clock.wallNow()
+    if (runId === null) return
+    this.#rows.write(() => { runs.end(runId, endAt, reason) })
+    this.#rows.write(() => { runs.openGap({ cameraUuid, stream }, endAt, reason, now) }) // of a run without a stored frame: the gap before it goes on
     this.#runId = null
+    this.#gapEndsAt = null
   }
 
   /** A try that brought no frame: begins a gap now unless one lasts already, and notes the cause. */
   noteNoFootage(cause: GapCause): void {
     const { runs, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
-    runs.openGap({ cameraUuid, stream }, now, cause, now)
+    this.#rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) })
   }
   /** Lost time inside a run that goes on. */
   noteHole(startAt: EpochMs, endAt: EpochMs): void {
     const { runs, cameraUuid, stream, clock } = this.#options
-    runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', clock.wallNow())
+    const now = clock.wallNow()
+    this.#rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', now) })
   }
   gapNow(): { startAt: EpochMs, cause: GapCause } | null { return this.#options.runs.gapNow(this.#options) }
 

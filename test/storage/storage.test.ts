@@ -22,6 +22,20 @@ t.test('after a kill the run has ended at its last frame and the gap begins ther
   t.equal(gapsOf(rig)[0]?.end_at, rig.appended.at(-1)?.startAt)
 })
 
+t.test('a kill between the first fragment of a run and the row that ends the gap before it: the footage is not called lost', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  rig.endRun()
+  const lostFrom = rig.nextAt
+  rig.clock.drift(5_000, 0)
+  await rig.append(2)
+  const back = rig.appended.at(-2)!.startAt
+  rig.catalogue(db => db.prepare('UPDATE gap SET end_at = NULL').run())
+  await rig.killAndReopen()
+  await rig.lane.recover()
+  t.match(gapsOf(rig), [{ start_at: lostFrom, end_at: back }, { start_at: rig.nextAt, end_at: null, cause: 'recorder-killed' }])
+})
+
 t.test('a volume that comes back while its streams record elsewhere is sealed, and the run that goes on is left alone', async t => {
   const rig = await RecorderRig.open(t, { slots: 3, volumes: ['disk1', 'disk2'] })
   await rig.append(4)

@@ -176,3 +176,17 @@ t.test('closing seals what is open and waits for it', async t => {
   t.same(await names(rig), wanted(rig))
   t.same(await checkInvariants(rig), [])
 })
+
+t.test('a run of which no frame could be stored does not end the gap before it', async t => {
+  const rig = await RecorderRig.open(t, { slots: 2 })
+  await rig.fillSlots(2)
+  await t.rejects(rig.append(4, { dataBytes: 220_000 }), { code: 'CUSTOS_RING_FULL' })
+  const since = rig.nextAt
+  rig.endRun('storage-full')
+  for (let tries = 0; tries < 3; tries++) {
+    rig.clock.drift(5_000, 0)
+    await t.rejects(rig.append(1, { dataBytes: 220_000 }), { code: 'CUSTOS_RING_FULL' })
+    rig.endRun('storage-full')
+  }
+  t.match(gapsOf(rig), [{ start_at: since, end_at: null, cause: 'storage-full' }], 'one outage, one gap')
+})

@@ -1,7 +1,7 @@
-import { StorageError, type FileStep, type MountFacts, type VolumeFile, type VolumeFileSystem } from '../../src/platform/file-system.ts'
+import { StorageError, type FileStep, type MountFacts, type StorageFault, type VolumeFile, type VolumeFileSystem } from '../../src/platform/file-system.ts'
 
-/** `not-applied`: the call fails and did nothing. `applied-then-failed`: it did all and fails. `crash`: the process dies before it; `crash-after`: right behind it. */
-export type FaultMode = 'not-applied' | 'applied-then-failed' | 'crash' | 'crash-after'
+/** `not-applied`: the call fails and did nothing. `applied-then-failed`: it did all and fails. `half-applied`: a write did half and fails. `crash`: the process dies before it; `crash-after`: right behind it. */
+export type FaultMode = 'not-applied' | 'applied-then-failed' | 'half-applied' | 'crash' | 'crash-after'
 export const FAULT_MODES: readonly FaultMode[] = ['not-applied', 'applied-then-failed', 'crash', 'crash-after']
 
 export interface Fault {
@@ -9,6 +9,8 @@ export interface Fault {
   readonly mode: FaultMode
   /** Which use of the step breaks, from 1. */
   readonly occurrence?: number
+  /** What the call fails with; 'io' by default. */
+  readonly fault?: StorageFault
   /** Called at the instant of death, before anything else can happen. */
   readonly onCrash?: () => void
 }
@@ -33,8 +35,8 @@ export class FaultyFileSystem implements VolumeFileSystem {
     this.hasBroken = false
   }
 
-  async #pass<Result>(step: FileStep, file: string, apply: () => Promise<Result>): Promise<Result> {
-    const failed = () => new StorageError('io', step, file, new Error('injected'))
+  async #pass<Result>(step: FileStep, file: string, apply: () => Promise<Result>, applyHalf?: () => Promise<Result>): Promise<Result> {
+    const failed = (kind: StorageFault = 'io') => new StorageError(kind, step, file, new Error('injected'))
     if (this.#isDead) throw failed()
     this.steps.push(step)
     const fault = this.#fault?.step === step && --this.#left === 0 ? this.#fault : null
@@ -50,7 +52,8 @@ export class FaultyFileSystem implements VolumeFileSystem {
       this.#isDead = true
       fault.onCrash?.()
     }
-    throw failed()
+    if (fault.mode === 'half-applied') await applyHalf?.()
+    throw failed(fault.fault)
   }
 
   /** From now on every call fails, as for a process that is gone. */
@@ -60,7 +63,7 @@ export class FaultyFileSystem implements VolumeFileSystem {
     const handle = await this.#pass(step, file, () => this.#inner.open(file, mode, step))
     return {
       read: (target, position, what) => this.#pass(what, file, () => handle.read(target, position, what)),
-      write: (source, position, what) => this.#pass(what, file, () => handle.write(source, position, what)),
+      write: (source, position, what) => this.#pass(what, file, () => handle.write(source, position, what), () => handle.write(source.subarray(0, source.length >> 1), position, what)),
       datasync: what => this.#pass(what, file, () => handle.datasync(what)),
       close: () => handle.close(),
     }

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import pino from 'pino'
-import { cameraId, epochMs, isoOf, slotNumber, streamName, volumeId, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
-import { AuditLog } from '../../src/audit/index.ts'
+import { cameraId, epochMs, isoOf, slotNumber, streamName, volumeId, type AuditSink, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
+import { AuditLog, AuditUnavailableError } from '../../src/audit/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
 import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { Storage, initVolume, readSlot, slotPath, type SegmentRow, type SlotContent, type StreamLane, type Volume } from '../../src/storage/index.ts'
-import { TrustedTime } from '../../src/trusted-time/index.ts'
+import { newestFootageIn, TrustedTime } from '../../src/trusted-time/index.ts'
 import { FaultyFileSystem } from './faulty-file-system.ts'
 import { builtFragment, builtInit, timedFragment } from './fragments.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
@@ -34,6 +34,8 @@ export interface FoundRecord { readonly name: string, readonly startAt: EpochMs,
 const MEMORY_FOLDER = '/dev/shm'
 const log = pino({ level: 'silent' })
 
+let boots = 0
+
 /** A recorder's storage on volumes in memory, with one camera, a clock that stands still, and a switch for every kind of death. */
 export class RecorderRig {
   readonly #folder = mkdtempSync(path.join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'custos-rig-'))
@@ -46,6 +48,7 @@ export class RecorderRig {
   stateDir: string
   storage!: Storage
   lane!: StreamLane
+  time!: TrustedTime
   readonly camera = cameraId('lobby')
   readonly stream = streamName('main')
   init: InitSegment = builtInit()
@@ -53,7 +56,10 @@ export class RecorderRig {
   run: RunId | null = null
   nextAt: EpochMs
   #catalogue: Catalogue | null = null
+  /** A fork has a running time of its own, as after a boot. */
+  readonly #bootId = `boot-${++boots}`
   #states = 0
+  isAuditBroken = false
   #frozen: { memory: MemoryFileSystem, stateDir: string } | null = null
 
   private constructor(options: RigOptions) {
@@ -97,10 +103,25 @@ export class RecorderRig {
     this.#catalogue = openCatalogue(this.stateDir, this.clock.wallNow())
     const { db } = this.#catalogue
     this.storage = await Storage.open({
-      catalogue: this.#catalogue, audit: new AuditLog(db), trustedTime: new TrustedTime(this.clock), volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
+      catalogue: this.#catalogue, audit: this.#auditOn(db), trustedTime: await this.#openTime(db), volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
     }).catch((error: unknown) => { this.#catalogue?.[Symbol.dispose](); throw error })
     await this.clock.settle(LOOPS)
     this.lane = this.storage.lane(this.camera, this.stream)
+  }
+
+  #auditOn(db: Catalogue['db']): AuditSink {
+    const log = new AuditLog({ db, clock: this.clock })
+    return { append: event => { if (this.isAuditBroken) throw new AuditUnavailableError(new Error('planted')); return log.append(event) } }
+  }
+
+  /** Looked at once, as at the daemon's first tick; then it counts running time. Not disposed of: a rig dies at will. */
+  async #openTime(db: Catalogue['db']): Promise<TrustedTime> {
+    this.time = await TrustedTime.open({
+      db, audit: { append: () => ({ seq: 0 }) }, clock: this.clock, log, newestFootageAt: () => newestFootageIn(db), countsDays: this.floor.floor.kind === 'calendar-days',
+      hostClock: { bootId: this.#bootId, askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0 }) },
+    })
+    this.time.tick()
+    return this.time
   }
 
   async #end(): Promise<void> {

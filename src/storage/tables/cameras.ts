@@ -8,7 +8,17 @@ export function cameraTable(db: Db) {
   const insert = db.prepare<[string, string, number]>('INSERT INTO camera (uuid, id, first_recorded_at) VALUES (?, ?, ?)')
   const active = db.prepare<[], { uuid: string, id: string }>('SELECT uuid, id FROM camera WHERE retired_at IS NULL')
   const retire = db.prepare<[number, string]>('UPDATE camera SET retired_at = ? WHERE uuid = ? AND retired_at IS NULL')
+  const exists = db.prepare<[string], { uuid: string }>('SELECT uuid FROM camera WHERE uuid = ?')
+  const insertRetired = db.prepare<[string, string, number, number]>('INSERT INTO camera (uuid, id, first_recorded_at, retired_at) VALUES (?, ?, ?, ?)')
+  const named = db.prepare<[string], { uuid: string, id: string }>('SELECT uuid, id FROM camera WHERE id = ? ORDER BY retired_at IS NULL DESC, retired_at DESC LIMIT 1')
   return {
+    /** The camera of this id, else the last one that had it; never mints. */
+    find(id: CameraId): { id: CameraId, uuid: CameraUuid } | null {
+      const row = named.get(id)
+      return row === undefined ? null : { id, uuid: cameraUuid(row.uuid) }
+    },
+    /** A camera that a volume knows and this catalogue does not. It comes into use again only when somebody configures it. */
+    remember(uuid: CameraUuid, id: CameraId, at: EpochMs): void { if (exists.get(uuid) === undefined) insertRetired.run(uuid, id, at, at) },
     /** The camera's uuid, minted at its first use. */
     ensure(id: CameraId, now: EpochMs): CameraUuid {
       const known = byId.get(id)

@@ -16,55 +16,112 @@ export interface SegmentRow {
   readonly floorRule: string
   readonly endAt: EpochMs | null
   readonly keepUntil: EpochMs | null
+  /** The newest frame by the later of wall and trusted time: what floors count from. */
+  readonly newestAt: EpochMs | null
+  readonly records: number | null
   readonly usedBytes: number | null
   readonly merkleRoot: string | null
 }
 export type SegmentKey = Pick<SegmentRow, 'volumeUuid' | 'slot' | 'generation'>
-export type NewSegment = Omit<SegmentRow, 'cameraId' | 'endAt' | 'keepUntil' | 'usedBytes' | 'merkleRoot'>
+export type NewSegment = Omit<SegmentRow, 'cameraId' | 'endAt' | 'keepUntil' | 'newestAt' | 'records' | 'usedBytes' | 'merkleRoot'>
 
 interface Raw {
   volume_uuid: string, slot: number, generation: number, id: string, camera_uuid: string, stream: string, start_at: number, floor_rule: string
-  end_at: number | null, keep_until: number | null, used_bytes: number | null, merkle_root: string | null
+  end_at: number | null, keep_until: number | null, newest_at: number | null, records: number | null, used_bytes: number | null, merkle_root: string | null
 }
 const toRow = (raw: Raw): SegmentRow => ({
   volumeUuid: volumeUuid(raw.volume_uuid), slot: slotNumber(raw.slot), generation: generation(raw.generation), cameraId: cameraId(raw.id),
   cameraUuid: cameraUuid(raw.camera_uuid), stream: streamName(raw.stream), startAt: epochMs(raw.start_at), floorRule: raw.floor_rule,
   endAt: raw.end_at === null ? null : epochMs(raw.end_at), keepUntil: raw.keep_until === null ? null : epochMs(raw.keep_until),
-  usedBytes: raw.used_bytes, merkleRoot: raw.merkle_root,
+  newestAt: raw.newest_at === null ? null : epochMs(raw.newest_at), records: raw.records, usedBytes: raw.used_bytes, merkleRoot: raw.merkle_root,
 })
 
-export interface Seal { readonly endAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer, readonly sealedAt: EpochMs }
+export interface Seal { readonly endAt: EpochMs, readonly trustedEndAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer, readonly sealedAt: EpochMs }
+
+const PAGE_ROWS = 64
+
+/** Why a slot was free to go, as the guard said. */
+export interface Freed { readonly at: EpochMs, readonly trustedAt: EpochMs, readonly keptUntil: EpochMs, readonly floorRule: string, readonly auditSeq: number | null }
 
 /** Table `segment`: one row a slot generation. */
 export function segmentTable(db: Db) {
-  const from = `SELECT volume_uuid, slot, generation, id, camera_uuid, stream, start_at, floor_rule, end_at, keep_until, used_bytes, merkle_root
+  const from = `SELECT volume_uuid, slot, generation, id, camera_uuid, stream, start_at, floor_rule, end_at, keep_until, newest_at, records, used_bytes, merkle_root
     FROM segment JOIN camera ON camera.uuid = segment.camera_uuid`
-  // A segment that was sealed because its slot failed is footage too, but its slot is quarantined and no candidate.
-  const oldest = db.prepare<[string, number], Raw>(`${from} WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL
-    AND EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = segment.volume_uuid AND slot.slot = segment.slot AND slot.state = 'sealed') ORDER BY end_at LIMIT ?`)
+  // One step of a loose scan: a few rules stand beside each other for a month after a change, and each is a run of the index.
+  const nextRule = db.prepare<[string, string], { rule: string }>(`SELECT floor_rule AS rule FROM segment INDEXED BY segment_reuse
+    WHERE volume_uuid = ? AND floor_rule > ? AND sealed_at IS NOT NULL AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0 ORDER BY volume_uuid, floor_rule, newest_at LIMIT 1`)
+  const oldestOfRule = db.prepare<[string, string, number, number], Raw>(`${from} WHERE volume_uuid = ? AND floor_rule = ?
+    AND sealed_at IS NOT NULL AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0 ORDER BY newest_at LIMIT ? OFFSET ?`)
   const unsealed = db.prepare<[string], Raw>(`${from} WHERE volume_uuid = ? AND sealed_at IS NULL AND ended_at IS NULL`)
   const insert = db.prepare<[string, number, number, string, string, number, string]>(
     'INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule) VALUES (?, ?, ?, ?, ?, ?, ?)')
-  const seal = db.prepare<[number, number, number, number, string, number, string, number, number]>(
-    'UPDATE segment SET end_at = ?, keep_until = ?, records = ?, used_bytes = ?, merkle_root = ?, sealed_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND sealed_at IS NULL')
+  const seal = db.prepare<[number, number, number, number, number, string, number, string, number, number]>(
+    'UPDATE segment SET end_at = ?, trusted_end_at = ?, keep_until = ?, records = ?, used_bytes = ?, merkle_root = ?, sealed_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND sealed_at IS NULL')
+  const markQuarantined = db.prepare<[string, number, number]>('UPDATE segment SET is_quarantined = 1 WHERE volume_uuid = ? AND slot = ? AND generation = ?')
+  const free = db.prepare<[number, number, number, string, number | null, string, number, number]>(
+    `UPDATE segment SET ended_at = ?, freed_trusted_at = ?, freed_kept_until = ?, freed_floor_rule = ?, freed_audit_seq = ?
+     WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0`)
+  const recordedSince = db.prepare<[number], Raw & { trusted_end_at: number }>(`${from.replace('SELECT ', 'SELECT trusted_end_at, ')} WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND trusted_end_at >= ?`)
+  const restamp = db.prepare<[number, number, string, number, number]>('UPDATE segment SET trusted_end_at = ?, keep_until = max(keep_until, ?) WHERE volume_uuid = ? AND slot = ? AND generation = ?')
+  const held = db.prepare<[string], { n: number }>('SELECT count(*) AS n FROM segment WHERE volume_uuid = ? AND hold_count > 0 AND ended_at IS NULL')
   const end = db.prepare<[number, string, number, number]>('UPDATE segment SET ended_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL')
   const oldestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
+  const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
+    AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY slot LIMIT 1`)
   const inRange = db.prepare<[string, string, number, number], Raw>(
     `${from} WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL AND (end_at IS NULL OR end_at > ?) ORDER BY start_at`)
+  /** A page at a time: nearly always the first row decides, and a reader may hold many. */
+  function* paged(volume: VolumeUuid, rule: string): Generator<SegmentRow> {
+    for (let offset = 0, size = 1; ; offset += size, size = PAGE_ROWS) {
+      const rows = oldestOfRule.all(volume, rule, size, offset)
+      yield* rows.map(toRow)
+      if (rows.length < size) return
+    }
+  }
+  const openedSince = db.prepare<[number], { n: number, first: number | null, last: number | null }>('SELECT count(*) AS n, min(start_at) AS first, max(start_at) AS last FROM segment WHERE start_at >= ? AND records > 0')
   const instant = (row: { at: number | null } | undefined): EpochMs | null => row?.at == null ? null : epochMs(row.at)
   return {
-    /** Segments in the sealed slots of a volume, the one whose newest frame is oldest first. */
-    oldest: (volume: VolumeUuid, limit: number): SegmentRow[] => oldest.all(volume, limit).map(toRow),
+    /** Segments that only floor and readers keep, by the floor rule they were recorded under; of each rule the one whose newest frame is oldest first. */
+    *reusable(volume: VolumeUuid): Generator<Iterable<SegmentRow>> {
+      for (let rule = nextRule.get(volume, '')?.rule ?? null; rule !== null; rule = nextRule.get(volume, rule)?.rule ?? null) yield paged(volume, rule)
+    },
+    /** The first sealed segment in the slots `[from, to)`. */
+    sealedFrom(volume: VolumeUuid, slotFrom: SlotNumber, slotTo: number): (SegmentRow & { isQuarantined: boolean }) | null {
+      const raw = sealedFrom.get(volume, slotFrom, slotTo)
+      return raw === undefined ? null : { ...toRow(raw), isQuarantined: raw.is_quarantined === 1 }
+    },
     unsealed: (volume: VolumeUuid): SegmentRow[] => unsealed.all(volume).map(toRow),
     insert(segment: NewSegment): void {
       insert.run(segment.volumeUuid, segment.slot, segment.generation, segment.cameraUuid, segment.stream, segment.startAt, segment.floorRule)
     },
     seal(key: SegmentKey, facts: Seal): void {
-      const { changes } = seal.run(facts.endAt, facts.keepUntil, facts.records, facts.usedBytes, facts.merkleRoot.toString('hex'), facts.sealedAt, key.volumeUuid, key.slot, key.generation)
+      const { changes } = seal.run(facts.endAt, facts.trustedEndAt, facts.keepUntil, facts.records, facts.usedBytes, facts.merkleRoot.toString('hex'), facts.sealedAt, key.volumeUuid, key.slot, key.generation)
       if (changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} is sealed already`)
     },
+    markQuarantined(key: SegmentKey): void { markQuarantined.run(key.volumeUuid, key.slot, key.generation) },
+    /** Ends a sealed segment because its slot is used again. A hold or a fault since the guard looked makes it throw [G1][G2]. */
+    free(key: SegmentKey, why: Freed): void {
+      const { changes } = free.run(why.at, why.trustedAt, why.keptUntil, why.floorRule, why.auditSeq, key.volumeUuid, key.slot, key.generation)
+      if (changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} may not be freed`)
+    },
+    /** Trusted time was moved forward: what was recorded since `since` moves with it, so that it ages by nothing. */
+    restamp(since: EpochMs, byMs: number, keepUntilOf: (segment: SegmentRow, newestAt: EpochMs) => EpochMs): number {
+      const rows = recordedSince.all(since)
+      for (const raw of rows) {
+        const trustedEndAt = epochMs(raw.trusted_end_at + byMs)
+        restamp.run(trustedEndAt, keepUntilOf(toRow(raw), epochMs(Math.max(raw.end_at!, trustedEndAt))), raw.volume_uuid, raw.slot, raw.generation)
+      }
+      return rows.length
+    },
+    /** How fast slots are taken: so many between the first and the last start. Reads all rows; for a person who waits. */
+    slotsOpenedSince(at: EpochMs): { slots: number, spanMs: number } {
+      const row = openedSince.get(at)!
+      return { slots: row.n, spanMs: (row.last ?? 0) - (row.first ?? 0) }
+    },
+    heldSlots: (volume: VolumeUuid): number => held.get(volume)?.n ?? 0,
+    /** Ends a segment that no frame was ever in. */
     end(key: SegmentKey, now: EpochMs): void {
       if (end.run(now, key.volumeUuid, key.slot, key.generation).changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} has ended already`)
     },

@@ -10,8 +10,12 @@ const toRow = (raw: Raw): SlotRow => ({ volumeUuid: volumeUuid(raw.volume_uuid),
 /** Tables `volume` and `slot`: what each slot file holds now. */
 export function slotTable(db: Db) {
   const columns = 'volume_uuid, slot, generation, state'
-  const firstFree = db.prepare<[string], Raw>(`SELECT ${columns} FROM slot WHERE volume_uuid = ? AND state = 'free' ORDER BY slot LIMIT 1`)
-  const inState = db.prepare<[string, string], Raw>(`SELECT ${columns} FROM slot WHERE volume_uuid = ? AND state = ? ORDER BY slot`)
+  // Named, for the planner would walk all slots in order until one is free: 100 ms in a full ring of a million.
+  const firstFree = db.prepare<[string], Raw>(`SELECT ${columns} FROM slot INDEXED BY slot_by_state WHERE volume_uuid = ? AND state = 'free' ORDER BY slot LIMIT 1`)
+  const firstFrees = db.prepare<[string, number], Raw>(`SELECT ${columns} FROM slot WHERE volume_uuid = ? AND state = 'free' ORDER BY slot LIMIT ?`)
+  const one = db.prepare<[string, number], Raw>(`SELECT ${columns} FROM slot WHERE volume_uuid = ? AND slot = ?`)
+  const within = db.prepare<[string, number], { n: number }>('SELECT count(*) AS n FROM slot WHERE volume_uuid = ? AND slot < ?')
+  const inState = db.prepare<[string, string], Raw>(`SELECT ${columns} FROM slot INDEXED BY slot_by_state WHERE volume_uuid = ? AND state = ? ORDER BY slot`)
   const counts = db.prepare<[string], { state: SlotState, n: number }>('SELECT state, count(*) AS n FROM slot WHERE volume_uuid = ? GROUP BY state')
   const volume = db.prepare<[string], { slot_count: number, slot_size_bytes: number }>('SELECT slot_count, slot_size_bytes FROM volume WHERE uuid = ?')
   const insertVolume = db.prepare<[string, string, number, number, number]>('INSERT INTO volume (uuid, id, slot_size_bytes, slot_count, first_seen_at) VALUES (?, ?, ?, ?, ?)')
@@ -21,6 +25,10 @@ export function slotTable(db: Db) {
     'UPDATE slot SET generation = ?, state = ?, reason = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND state = ?')
   return {
     firstFree(volumeUuidOf: VolumeUuid): SlotRow | null { const raw = firstFree.get(volumeUuidOf); return raw === undefined ? null : toRow(raw) },
+    firstFrees: (volumeUuidOf: VolumeUuid, count: number): SlotRow[] => firstFrees.all(volumeUuidOf, count).map(toRow),
+    get(volumeUuidOf: VolumeUuid, slot: SlotNumber): SlotRow | null { const raw = one.get(volumeUuidOf, slot); return raw === undefined ? null : toRow(raw) },
+    /** How many of the first `slotCount` slots have a row. */
+    countWithin: (volumeUuidOf: VolumeUuid, slotCount: number): number => within.get(volumeUuidOf, slotCount)?.n ?? 0,
     inState: (volumeUuidOf: VolumeUuid, state: SlotState): SlotRow[] => inState.all(volumeUuidOf, state).map(toRow),
     counts(volumeUuidOf: VolumeUuid): Record<SlotState, number> {
       const found = { free: 0, preparing: 0, open: 0, sealed: 0, quarantined: 0 }

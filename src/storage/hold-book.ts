@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+import { cameraId, cameraUuid, epochMs, FatalError, isoOf, streamName, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type StreamName, type VolumeId } from '../domain/index.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
+import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
+import { agreesWith } from './catalogue-mark.ts'
+import { cameraTable } from './tables/cameras.ts'
+import { holdTable, type EndedHold, type Hold } from './tables/holds.ts'
+import { markTable } from './tables/marks.ts'
+import { segmentTable } from './tables/segments.ts'
+import { slotTable } from './tables/slots.ts'
+import { checkVolume, type Volume } from './volume.ts'
+
+/** At a volume's root: all holds in force, of every camera, so that any one disk that survives knows them all [G2]. */
+export const HOLDS_FILE = 'custos-holds.json'
+const MAX_FILE_BYTES = 16 << 20 // some 40,000 holds
+const MAX_TEXT = 500
+
+export interface HoldRequest {
+  readonly camera: { readonly id: CameraId, readonly uuid: CameraUuid }
+  readonly stream: StreamName | null
+  readonly fromAt: EpochMs
+  readonly toAt: EpochMs
+  readonly authority: string
+  readonly application: string | null
+  readonly by: AuditActor
+}
+
+export interface HoldBookOptions {
+  readonly catalogue: Catalogue
+  readonly holds: ReturnType<typeof holdTable>
+  readonly cameras: ReturnType<typeof cameraTable>
+  readonly audit: AuditSink
+  readonly fs: VolumeFileSystem
+  readonly clock: Clock
+  /** Those that can be written now. */
+  readonly volumes: () => readonly Volume[]
+}
+
+const refuse = (message: string, remedy: string): never => { throw new FatalError('CUSTOS_HOLD_REFUSED', message, { remedy }) }
+
+/**
+ * Places and ends holds: in the catalogue first, where the ring sees them at once, then on every volume; only then is the caller told.
+ * Works beside a running recorder: whoever publishes last has read last.
+ */
+export class HoldBook {
+  readonly #options: HoldBookOptions
+  constructor(options: HoldBookOptions) { this.#options = options }
+
+  /** What the hold would keep from reuse now. */
+  cost(request: Pick<HoldRequest, 'camera' | 'stream' | 'fromAt' | 'toAt'>): { slots: number, bytes: number, newlyHeld: number } {
+    return this.#options.holds.cost({ ...request, cameraUuid: request.camera.uuid })
+  }
+
+  /** Durable in the catalogue and on every volume in use on return. Throws FatalError for a request that makes no sense. */
+  async place(request: HoldRequest): Promise<Hold> {
+    const { catalogue, holds, audit, clock } = this.#options
+    const { camera, by } = request
+    if (request.toAt <= request.fromAt) refuse(`the range ends (${isoOf(request.toAt)}) before it begins (${isoOf(request.fromAt)})`, 'Give --from before --to.')
+    for (const [name, text] of [['authority', request.authority], ['name', by.name]] as const) {
+      if (text.trim() === '' || text.length > MAX_TEXT) refuse(`the ${name} is empty or longer than ${MAX_TEXT} characters`, 'A hold must say on whose word it stands and who placed it.')
+    }
+    const hold: Hold = {
+      holdId: randomBytes(16).toString('hex'), cameraId: camera.id, cameraUuid: camera.uuid, stream: request.stream, fromAt: request.fromAt, toAt: request.toAt,
+      authority: request.authority, application: request.application, placedBy: by.name, placedAt: clock.wallNow(),
+    }
+    catalogue.db.transaction(() => {
+      holds.insert(hold)
+      audit.append({ action: 'hold.placed', actor: by, object: hold.holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), ...holds.cost(hold) } })
+    }).immediate()
+    await this.publish()
+    return hold
+  }
+
+  /** Throws FatalError when there is no such hold in force. */
+  async end(holdId: string, by: AuditActor, reason: string): Promise<Hold> {
+    const { catalogue, holds, audit, clock } = this.#options
+    if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
+    const hold = catalogue.db.transaction(() => {
+      const found = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
+      if (!holds.end(found.hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
+      audit.append({ action: 'hold.ended', actor: by, object: holdId, application: found.hold.application, result: 'done', detail: { ...factsOf(found.hold), reason } })
+      return found.hold
+    }).immediate()
+    await this.publish()
+    return hold
+  }
+
+  /** Writes the holds in force to every volume. Throws StorageError when a volume did not take them; the catalogue has them all the same. */
+  async publish(): Promise<void> {
+    const { holds, fs, volumes } = this.#options
+    for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) { // another process may have changed them meanwhile
+      text = now
+      for (const volume of volumes()) await fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds')
+    }
+  }
+
+  /** Takes in what a volume knows and the catalogue does not: after a rebuild, or when a backup of the catalogue came back. A file that cannot be read is told, never dropped. */
+  async import(volume: Volume): Promise<{ imported: number, fault: string | null }> {
+    const { catalogue, holds, cameras, audit, fs } = this.#options
+    let text: string
+    try { text = await fs.readText(path.join(volume.path, HOLDS_FILE), MAX_FILE_BYTES, 'holds') } catch (error) {
+      if (error instanceof StorageError && error.fault === 'missing') return { imported: 0, fault: null }
+      return { imported: 0, fault: (error as Error).message }
+    }
+    const told = parseHolds(text)
+    if (told === null) return { imported: 0, fault: `${HOLDS_FILE} is damaged` }
+    const unknown = told.filter(hold => holds.find(hold.holdId) === null)
+    if (unknown.length > 0) {
+      catalogue.db.transaction(() => {
+        for (const hold of unknown) {
+          cameras.remember(hold.cameraUuid, hold.cameraId, hold.placedAt)
+          holds.insert(hold)
+          audit.append({ action: 'hold.imported', actor: SYSTEM, object: hold.holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), volume: volume.identity.id } })
+        }
+      }).immediate()
+    }
+    return { imported: unknown.length, fault: null }
+  }
+}
+
+const factsOf = (hold: Hold) => ({
+  camera: hold.cameraId, cameraUuid: hold.cameraUuid, stream: hold.stream, from: isoOf(hold.fromAt), to: isoOf(hold.toAt), authority: hold.authority, placedBy: hold.placedBy, placedAt: isoOf(hold.placedAt),
+})
+
+const fileText = (holds: readonly Hold[]): string => `${JSON.stringify({ format: 1, holds: holds.map(hold => ({ id: hold.holdId, application: hold.application, ...factsOf(hold) })) }, null, 1)}\n`
+
+/** Null for what `fileText` did not write. */
+export function parseHolds(text: string): Hold[] | null {
+  try {
+    const raw = JSON.parse(text) as { format?: unknown, holds?: unknown }
+    if (raw.format !== 1 || !Array.isArray(raw.holds)) return null
+    return raw.holds.map((each: Record<string, unknown>) => {
+      const words = (key: string): string => { const value = each[key]; if (typeof value !== 'string' || value.length > MAX_TEXT) throw new RangeError(key); return value }
+      const instant = (key: string) => epochMs(Date.parse(words(key)))
+      if (!/^[0-9a-f]{32}$/.test(words('id'))) throw new RangeError('id')
+      return {
+        holdId: words('id'), cameraId: cameraId(words('camera')), cameraUuid: cameraUuid(words('cameraUuid')), stream: each['stream'] === null ? null : streamName(words('stream')),
+        fromAt: instant('from'), toAt: instant('to'), authority: words('authority'), application: each['application'] === null ? null : words('application'), placedBy: words('placedBy'), placedAt: instant('placedAt'),
+      }
+    })
+  } catch { return null } // whatever is wrong with it, it is not ours
+}
+
+/** What a command needs to place holds beside a running recorder, or without one. */
+export interface HoldDesk {
+  readonly book: HoldBook
+  findCamera(id: CameraId): { readonly id: CameraId, readonly uuid: CameraUuid } | null
+  list(): (Hold | EndedHold)[]
+  /** Of ring time that so many slots hold, at the rate of the last days; null when too little was recorded to tell. */
+  costInDays(slots: number): number | null
+  /** Configured volumes that cannot be written now. */
+  readonly refused: readonly { readonly id: string, readonly detail: string }[]
+}
+
+const RATE_WINDOW_MS = 3 * 86_400_000
+const RATE_LEAST_MS = 3_600_000
+
+export async function openHoldDesk({ catalogue, audit, fs, clock, volumes: configured }: Omit<HoldBookOptions, 'holds' | 'cameras' | 'volumes'> & {
+  readonly volumes: readonly { readonly id: VolumeId, readonly path: string }[]
+}): Promise<HoldDesk> {
+  const slots = slotTable(catalogue.db), marks = markTable(catalogue.db)
+  const checks = await Promise.all(configured.map(async ({ id, path }) => {
+    const check = await checkVolume(fs, path, id)
+    // A catalogue from a backup does not know all holds: writing its list would take the others from the volumes, from where `rebuild` brings them back [G2].
+    if (check.kind === 'refused' || await agreesWith({ fs, volume: check.volume, slots, marks })) return { id, check }
+    return { id, check: { kind: 'refused', state: 'foreign', detail: 'this catalogue is not the one it was last used with; start the recorder once, or run `custos rebuild`' } as const }
+  }))
+  const volumes = checks.flatMap(({ check }) => check.kind === 'ok' ? [check.volume] : [])
+  const holds = holdTable(catalogue.db), cameras = cameraTable(catalogue.db), segments = segmentTable(catalogue.db)
+  return {
+    book: new HoldBook({ catalogue, holds, cameras, audit, fs, clock, volumes: () => volumes }),
+    findCamera: id => cameras.find(id), list: () => holds.all(),
+    costInDays(slots) {
+      const { slots: used, spanMs } = segments.slotsOpenedSince(epochMs(clock.wallNow() - RATE_WINDOW_MS))
+      return used < 2 || spanMs < RATE_LEAST_MS ? null : slots * spanMs / used / 86_400_000
+    },
+    refused: checks.flatMap(({ id, check }) => check.kind === 'refused' ? [{ id, detail: check.detail }] : []),
+  }
+}
