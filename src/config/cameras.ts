@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import { cameraId, streamName, type CameraConfig, type Credential, type StreamConfig, type StreamSource } from '../domain/index.ts'
 import { DEFAULTS } from './defaults.ts'
 import { checkedHost } from './endpoints.ts'
 import type { ProblemList, Steps } from './problem.ts'
+import { parseBitrate } from './quantity.ts'
 import type { RawConfig } from './schema.ts'
 import type { CredentialBook } from './secrets.ts'
 import type { Draft } from './shape.ts'
@@ -11,6 +13,7 @@ import { texts } from './texts.ts'
 type RawCamera = RawConfig['cameras'][number]
 type CameraDraft = NonNullable<Draft<RawCamera>>
 type StreamDraft = NonNullable<Draft<NonNullable<RawCamera['streams']>[string]>>
+type SourceDraft = Pick<StreamDraft, 'url' | 'profile'>
 type Device = Pick<Extract<StreamSource, { kind: 'onvif' }>, 'host' | 'port'>
 
 const URL_EXAMPLE = '"rtsp://10.0.0.11/stream1"'
@@ -24,7 +27,7 @@ function readDevice(camera: CameraDraft, steps: Steps, problems: ProblemList): D
   return camera.onvif && host !== null && port !== null ? { host, port } : undefined
 }
 
-function readSource(name: string, stream: StreamDraft, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamSource | null {
+function readSource(name: string, stream: SourceDraft, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamSource | null {
   const { url, profile } = stream
   if (url !== undefined && profile !== undefined) {
     problems.add({ steps, at: 'key', text: texts.sourceBoth, example: `{ url: ${URL_EXAMPLE} }` })
@@ -47,20 +50,38 @@ function readSource(name: string, stream: StreamDraft, device: Device | null | u
   return chosen && device ? { kind: 'onvif', ...device, profile: chosen } : null
 }
 
+/** `null`: none. `undefined`: given, but wrong. A lower source never takes its profile from the stream's name: it must say what it is. */
+function readLower(stream: StreamDraft, source: StreamSource | null, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamSource | null | undefined {
+  if (stream.lower === undefined) return null
+  const at = [...steps, 'lower']
+  const lower = stream.lower === null ? null : readSource('lower', stream.lower, device, at, problems)
+  if (lower === null) return undefined
+  if (!isDeepStrictEqual(lower, source)) return lower
+  problems.add({ steps: at, text: texts.lowerSame, example: lower.kind === 'url' ? '{ url: "rtsp://10.0.0.11/stream2" }' : '{ profile: sub }' })
+  return undefined
+}
+
+function readStream(name: string, stream: StreamDraft, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamConfig | null {
+  const source = readSource(name, stream, device, steps, problems)
+  const lower = readLower(stream, source, device, steps, problems)
+  const declaredBps = typeof stream.bitrate === 'string' ? parseBitrate(stream.bitrate) : null
+  if (typeof stream.bitrate === 'string' && declaredBps === null) problems.add({ steps: [...steps, 'bitrate'], text: texts.bitrate, example: '4Mbit/s' })
+  if (source === null || lower === undefined || (stream.bitrate !== undefined && declaredBps === null)) return null
+  return { name: streamName(name), source, declaredBps, lower }
+}
+
 function readStreams(camera: CameraDraft, steps: Steps, problems: ProblemList): readonly StreamConfig[] | null {
   const device = readDevice(camera, steps, problems)
   if (camera.streams === null) return null
   if (camera.streams === undefined) {
-    if (device) return [{ name: streamName('main'), source: { kind: 'onvif', ...device, profile: DEFAULTS.onvifProfile } }]
+    if (device) return [{ name: streamName('main'), source: { kind: 'onvif', ...device, profile: DEFAULTS.onvifProfile }, declaredBps: null, lower: null }]
     if (device === null) problems.add({ steps: [...steps, 'streams'], text: texts.sourceNeither, example: `streams: { main: { url: ${URL_EXAMPLE} } }` })
     return null
   }
   const entries = Object.entries(camera.streams)
-  const streams = entries.map(([name, stream]) => {
-    const source = stream ? readSource(name, stream, device, [...steps, 'streams', name], problems) : null
-    return source ? { name: streamName(name), source } : null
-  })
-  if (device && entries.length > 0 && entries.every(([, stream]) => stream?.url !== undefined && stream.profile === undefined)) {
+  const streams = entries.map(([name, stream]) => stream ? readStream(name, stream, device, [...steps, 'streams', name], problems) : null)
+  const isPlain = (source: SourceDraft | null | undefined): boolean => source?.url !== undefined && source.profile === undefined
+  if (device && entries.length > 0 && entries.every(([, stream]) => isPlain(stream) && (stream?.lower === undefined || isPlain(stream.lower)))) {
     problems.add({ steps: [...steps, 'onvif'], at: 'key', text: texts.onvifUnused, example: 'streams: { main: { profile: main } }' })
   }
   const sound = streams.filter(stream => stream !== null)
@@ -100,8 +121,9 @@ export function readCameras(drafts: Draft<RawConfig['cameras']> | undefined, boo
     const credential = readCredential(camera, steps, book, problems)
     const streams = readStreams(camera, steps, problems)
     const audio = camera.audio === undefined ? DEFAULTS.audio : camera.audio
-    if (!id || !name || credential === undefined || !streams || audio === null) return null
-    return { id: cameraId(id), name, credential, audio, streams }
+    const priority = camera.priority === undefined ? DEFAULTS.priority : camera.priority
+    if (!id || !name || credential === undefined || !streams || audio === null || priority === null) return null
+    return { id: cameraId(id), name, credential, audio, priority, streams }
   })
   const sound = cameras.filter(camera => camera !== null)
   return sound.length === cameras.length ? sound : null

@@ -6,7 +6,7 @@ import { sameCredential } from './credential.ts'
 export interface CameraChange {
   readonly before: CameraConfig
   readonly after: CameraConfig
-  /** False when only the name differs: the recording may go on untouched. */
+  /** False when only what people read or plan by differs (name, priority, declared bitrate): the recording may go on untouched. */
   readonly reconnect: boolean
 }
 
@@ -20,12 +20,17 @@ export interface ConfigChange {
   readonly needsRestart: readonly ConfigSection[]
 }
 
-const SECTIONS: readonly ConfigSection[] = ['site', 'state', 'listen', 'console', 'volumes', 'archive', 'retention', 'inbox', 'secrets']
+const SECTIONS: readonly ConfigSection[] = ['site', 'state', 'listen', 'console', 'volumes', 'archive', 'retention', 'inbox', 'witness', 'secrets']
 
 function changeOf(before: CameraConfig, after: CameraConfig): CameraChange | null {
-  const reconnect = before.audio !== after.audio || !sameCredential(before.credential, after.credential) || !isDeepStrictEqual(before.streams, after.streams)
-  return reconnect || before.name !== after.name ? { before, after, reconnect } : null
+  const sources = ({ streams }: CameraConfig) => streams.map(({ name, source, lower }) => ({ name, source, lower }))
+  const budgets = ({ name, priority, streams }: CameraConfig) => [name, priority, ...streams.map(stream => stream.declaredBps)]
+  const reconnect = before.audio !== after.audio || !sameCredential(before.credential, after.credential) || !isDeepStrictEqual(sources(before), sources(after))
+  return reconnect || !isDeepStrictEqual(budgets(before), budgets(after)) ? { before, after, reconnect } : null
 }
+
+/** Insisting is an act of its own, taken over at once. */
+const restartPart = (config: Config, section: ConfigSection): unknown => section === 'retention' ? config.retention.floor : config[section]
 
 /** What a reload has to do. Cameras are matched by id; their order means nothing. Pure. */
 export function diffCameras(before: Config, after: Config): ConfigChange {
@@ -38,6 +43,6 @@ export function diffCameras(before: Config, after: Config): ConfigChange {
       const earlier = old.get(camera.id)
       return (earlier && changeOf(earlier, camera)) ?? []
     }),
-    needsRestart: SECTIONS.filter(section => !isDeepStrictEqual(before[section], after[section])),
+    needsRestart: SECTIONS.filter(section => !isDeepStrictEqual(restartPart(before, section), restartPart(after, section))),
   }
 }

@@ -6,6 +6,17 @@ export interface Endpoint { readonly host: string, readonly port: number }
 export type ConsoleTls = 'auto' | 'off' | { readonly cert: string, readonly key: string }
 export interface VolumeConfig { readonly id: VolumeId, readonly path: string }
 
+export interface Insistence { readonly by: string, readonly reason: string }
+
+export interface WitnessConfig {
+  /** `server` null: the local syslog, which has to forward it. */
+  readonly syslog: { readonly tag: string, readonly server: Endpoint | null } | null
+  /** A program and its arguments; gets the checkpoint on stdin. */
+  readonly command: readonly string[] | null
+  /** A person prints the page. */
+  readonly print: boolean
+}
+
 /** The whole configuration, checked and frozen. Every path is absolute and normalized. */
 export interface Config {
   /** Where it was read from. */
@@ -18,8 +29,11 @@ export interface Config {
   readonly console: Endpoint & { readonly tls: ConsoleTls }
   readonly volumes: readonly VolumeConfig[]
   readonly archive: { readonly dir: string, readonly quotaBytes: number } | null
-  readonly retention: { readonly floor: RetentionFloor }
+  /** `insist`: who took it on themselves to record although the volumes are too small for the floor, and why. */
+  readonly retention: { readonly floor: RetentionFloor, readonly insist: Insistence | null }
   readonly inbox: { readonly dir: string } | null
+  /** How checkpoints of the audit log leave the machine [G6]; null when they do not. */
+  readonly witness: WitnessConfig | null
   /** The file that was read, after `credential:NAME` was looked up. */
   readonly secrets: { readonly file: string } | null
   readonly cameras: readonly CameraConfig[]

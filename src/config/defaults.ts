@@ -8,9 +8,12 @@ export const DEFAULTS = {
   floorText: '31d',
   floor: { kind: 'calendar-days', days: 31 } satisfies RetentionFloor,
   inboxFolder: 'inbox', // inside state.dir
+  syslogTag: 'custos-audit',
+  syslogPort: 514,
   onvifPort: 80,
   onvifProfile: 'main',
   audio: false, // P8: sound only where a permit says so
+  priority: 5, // of 1 to 9
 } as const
 
 /** Bounds on what is read; each far above any real installation, so that only a mistake meets it. */
@@ -31,7 +34,12 @@ export const LIMITS = {
   hostChars: 253, // RFC 1035
   credentialChars: 256,
   floorDays: 3660, // ten years
+  commandWords: 32,
   quotaBytes: 2 ** 50, // 1 PiB
+  leastBitrateBps: 8_000, // less is a wrong unit, not a camera
+  mostBitrateBps: 1_000_000_000,
+  lowestPriority: 9,
+  reasonChars: 500,
 } as const
 
 /** The month the rule asks for (R18); a floor below it is for trials. */

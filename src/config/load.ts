@@ -12,6 +12,7 @@ import { checkShape, isMapping, type Draft } from './shape.ts'
 import { readTextFile, shellWord } from './text-file.ts'
 import { texts } from './texts.ts'
 import { isTimeZone, nearestTimeZone } from './time-zone.ts'
+import { readWitness } from './witness.ts'
 import { parseYaml } from './yaml-source.ts'
 
 export interface LoadOptions {
@@ -43,7 +44,9 @@ function readRetention(draft: RootDraft['retention'], problems: ProblemList): Co
   const at = { steps: ['retention', 'floor'], example: DEFAULTS.floorText }
   if (floor === null) problems.add({ ...at, text: texts.floor })
   else if (isTrialFloor(floor)) problems.add({ ...at, severity: 'warning', text: texts.floorTrial })
-  return floor && { floor }
+  const insist = draft?.insist
+  if (insist === undefined) return floor && { floor, insist: null }
+  return floor && insist?.by && insist.reason ? { floor, insist: { by: insist.by, reason: insist.reason } } : null
 }
 
 interface SecretsOutcome { readonly book: CredentialBook, readonly file: string | null, readonly problems: readonly Problem[] }
@@ -110,11 +113,12 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const endpoints = readEndpoints(draft, problems)
   const places = readPlaces(draft, problems)
   const retention = readRetention(draft.retention, problems)
+  const witness = readWitness(draft, problems)
   const secrets = await lookUpSecrets(draft, file, options, problems)
   const cameras = readCameras(draft.cameras, secrets.book, problems)
 
   if (problems.hasErrors || secrets.problems.some(problem => problem.severity === 'error')) return failed(secrets.problems)
   if (!site || !endpoints || !places || !retention || !cameras) throw new TypeError('a section of the configuration is missing and no problem says why')
-  const config: Config = { file, site, ...places, ...endpoints, retention, secrets: secrets.file === null ? null : { file: secrets.file }, cameras }
+  const config: Config = { file, site, ...places, ...endpoints, retention, witness, secrets: secrets.file === null ? null : { file: secrets.file }, cameras }
   return { ok: true, config: deepFreeze(config), warnings: [...problems.all(), ...secrets.problems] }
 }

@@ -13,6 +13,16 @@ export function parseSize(text: string): number | null {
   return bytes > 0 && bytes <= LIMITS.quotaBytes ? bytes : null
 }
 
+const BITRATE = /^(\d{1,7}(?:\.\d{1,3})?) ?(kbit|Mbit)\/s$/
+
+/** Bits a second of "4Mbit/s" or "800kbit/s" (decimal, as cameras show them), or null. MB/s is refused: bits and bytes differ by eight. */
+export function parseBitrate(text: string): number | null {
+  const [, count, unit] = BITRATE.exec(text) ?? []
+  if (count === undefined) return null
+  const bps = Math.round(Number(count) * (unit === 'kbit' ? 1e3 : 1e6))
+  return bps >= LIMITS.leastBitrateBps && bps <= LIMITS.mostBitrateBps ? bps : null
+}
+
 const FLOOR = /^(\d{1,10}) ?(d|h|m|s)$/
 const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000 }
 const DAY_MS = 86_400_000

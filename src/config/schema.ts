@@ -12,10 +12,13 @@ export interface Note {
 }
 
 // Any script; no control characters, line separators, lone surrogates or marks that turn the reading direction.
-const LABEL = new RegExp(`^(?=.*\\S)[^\\p{Cc}\\p{Cs}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]{1,${LIMITS.labelChars}}$`, 'u')
+const textOf = (maxChars: number) => new RegExp(`^(?=.*\\S)[^\\p{Cc}\\p{Cs}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]{1,${maxChars}}$`, 'u')
+const LABEL = textOf(LIMITS.labelChars)
+const SENTENCE = textOf(LIMITS.reasonChars)
 
 const name = (example: string) => Type.String({ pattern: NAME_PATTERN, expect: texts.name, example, quotable: true } satisfies Note & { pattern: RegExp })
 const label = (example: string) => Type.String({ pattern: LABEL, expect: texts.label(LIMITS.labelChars), example, quotable: true } satisfies Note & { pattern: RegExp })
+const sentence = (example: string) => Type.String({ pattern: SENTENCE, expect: texts.label(LIMITS.reasonChars), example, quotable: true } satisfies Note & { pattern: RegExp })
 const folder = (example: string) => Type.String({ expect: texts.absolutePath, example } satisfies Note)
 const host = (example: string) => Type.String({ expect: texts.host, example } satisfies Note)
 const port = (example: number, fallback?: number) => Type.Integer({
@@ -24,15 +27,21 @@ const port = (example: number, fallback?: number) => Type.Integer({
 
 const closed = <Extra extends Note>(note: Extra) => ({ additionalProperties: false, ...note }) as const
 
+const source = (number: number, profile: string) => ({
+  url: Type.Optional(Type.String({ expect: texts.urlForm, example: `"rtsp://10.0.0.11/stream${number}"` })),
+  profile: Type.Optional(Type.Union([Type.Literal('main'), Type.Literal('sub')], { expect: texts.profile, example: profile })),
+})
 const Stream = Type.Object({
-  url: Type.Optional(Type.String({ expect: texts.urlForm, example: '"rtsp://10.0.0.11/stream1"' })),
-  profile: Type.Optional(Type.Union([Type.Literal('main'), Type.Literal('sub')], { expect: texts.profile, example: 'main' })),
+  ...source(1, 'main'),
+  bitrate: Type.Optional(Type.String({ expect: texts.bitrate, example: '4Mbit/s' })),
+  lower: Type.Optional(Type.Object(source(2, 'sub'), closed({ example: '{ profile: sub }' }))),
 }, closed({ example: '{ url: "rtsp://10.0.0.11/stream1" }' }))
 
 const Camera = Type.Object({
   id: name('lobby'),
   name: label('大廳'),
   credential: Type.Optional(name('lobby')),
+  priority: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.lowestPriority, expect: texts.priority(LIMITS.lowestPriority), example: '3', default: DEFAULTS.priority })),
   audio: Type.Optional(Type.Boolean({ expect: texts.trueOrFalse, example: 'false', default: DEFAULTS.audio })),
   onvif: Type.Optional(Type.Object({
     host: host('10.0.0.12'),
@@ -73,11 +82,29 @@ export const ConfigSchema = Type.Object({
   }, closed({ example: '{ dir: /srv/custos/archive, quota: 200GiB }' }))),
   retention: Type.Optional(Type.Object({
     floor: Type.Optional(Type.String({ expect: texts.floor, example: '31d', default: DEFAULTS.floorText })),
+    insist: Type.Optional(Type.Object({
+      by: label('王主任'),
+      reason: sentence('新磁碟已請購，12 月 5 日到貨'),
+    }, closed({ example: '{ by: 王主任, reason: 新磁碟已請購，12 月 5 日到貨 }' }))),
   }, closed({ example: '{ floor: 31d }' }))),
   inbox: Type.Optional(Type.Union([
     Type.Literal('off'),
     Type.Object({ dir: folder('/var/lib/custos/inbox') }, closed({ example: '' })),
   ], { expect: texts.inbox, example: '{ dir: /var/lib/custos/inbox }' })),
+  witness: Type.Optional(Type.Object({
+    syslog: Type.Optional(Type.Union([
+      Type.Literal(true), Type.Literal(false),
+      Type.Object({
+        tag: Type.Optional(Type.String({ expect: texts.name, example: DEFAULTS.syslogTag, pattern: NAME_PATTERN.source, default: DEFAULTS.syslogTag })),
+        server: Type.Optional(host('10.0.0.5')),
+        port: Type.Optional(port(514, DEFAULTS.syslogPort)),
+      }, closed({ example: '' })),
+    ], { expect: texts.syslog, example: 'true' })),
+    command: Type.Optional(Type.Array(Type.String({ expect: texts.witnessCommand, example: '/usr/local/bin/mail-checkpoint' }), {
+      minItems: 1, maxItems: LIMITS.commandWords, expect: texts.witnessCommand, example: '["/usr/local/bin/mail-checkpoint", "audit@example.org"]',
+    })),
+    print: Type.Optional(Type.Boolean({ expect: texts.trueOrFalse, example: 'true', default: false })),
+  }, closed({ example: '{ syslog: true }' }))),
   secrets: Type.Optional(Type.Object({
     file: Type.String({ expect: texts.secretsFile, example: '/etc/custos/secrets.yaml' }),
   }, closed({ example: '{ file: /etc/custos/secrets.yaml }' }))),

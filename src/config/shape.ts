@@ -14,7 +14,7 @@ export type Draft<T> =
 /** The part of JSON Schema that schema.ts uses. */
 export interface SchemaNode extends Partial<Note> {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean'
-  readonly const?: string
+  readonly const?: string | boolean
   readonly default?: unknown
   readonly properties?: Readonly<Record<string, SchemaNode>>
   readonly patternProperties?: Readonly<Record<string, SchemaNode>>

@@ -82,6 +82,9 @@ export const texts = {
     return text('timezone', `時區必須是 IANA 時區名稱${hint.zh || '。'}`, `The time zone must be a name of the IANA database${hint.en || '.'}`)
   },
   floor: text('floor', '保存期限寫成「31d」（日曆天，最多 3660d）；試驗時可用 12h、45m、90s。', 'The floor is written "31d" (calendar days, at most 3660d); for trials 12h, 45m, 90s.'),
+  priority: (max: number) => text('priority', `重要性為 1（最重要）至 ${max} 的整數。`, `The priority is a whole number from 1 (most important) to ${max}.`),
+  bitrate: text('bitrate', '位元率寫成數字加 Mbit/s 或 kbit/s，如「4Mbit/s」；與鏡頭網頁上的設定相同。', 'A bitrate is a number with Mbit/s or kbit/s, such as "4Mbit/s": what the camera itself is set to.'),
+  lowerSame: text('lower-same', 'lower 與這個串流的來源相同，降級後不會變小；請指定較小的串流。', 'lower is the same source as the stream itself and would save nothing; name a smaller one.'),
   floorTrial: text('floor-trial', '保存期限低於一個月（31d），只適合試驗：系統會一直顯示為嚴重狀態。', 'The floor is below one month (31d) and fit for trials only: health will stay critical.'),
 
   // folders
@@ -102,6 +105,12 @@ export const texts = {
   loopbackOnly: text('loopback-only', '健康狀態介面沒有帳號保護，只能使用本機位址（127.0.0.1 或 ::1）；遠端請用主控台。', 'The health interface has no accounts, so only a loopback address is allowed (127.0.0.1 or ::1); use the console from afar.'),
   tlsOff: text('tls-off', '不加密（tls: off）只允許本機位址；其他位址會讓密碼與影像在網路上外洩。', 'Without TLS only a loopback address is allowed; elsewhere passwords and pictures would cross the network in the clear.'),
   samePort: text('same-port', 'listen 與 console 不可使用同一個連接埠。', 'listen and console must not share a port.'),
+
+  // witness
+  syslog: text('syslog', '這裡只能是 true、false，或 { tag, server, port }。', 'This is true, false, or { tag, server, port }.'),
+  witnessCommand: text('witness-command', '這裡必須是清單：第一項為程式的絕對路徑，其後為參數（不經過 shell，不可含控制字元或密碼）。', 'This must be a list: the absolute path of a program, then its arguments (no shell is in between; no control characters, no passwords).'),
+  witnessPort: text('witness-port', 'port 只在指定 server 時有意義。', 'port means nothing without server.'),
+  witnessNone: text('witness-none', '沒有指定任何方式（syslog、command 或 print）：查核點不會離開本機，紀錄被改寫時外人無從得知。', 'No way is given (syslog, command or print): checkpoints stay on this machine, and nobody outside could tell a rewritten log.'),
 
   // cameras
   noCameras: text('no-cameras', '沒有任何鏡頭，不會錄影。', 'There is no camera, so nothing will be recorded.'),

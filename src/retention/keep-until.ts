@@ -15,6 +15,17 @@ export function keepUntil(rule: FloorRule, recordedAt: EpochMs): EpochMs {
   return epochMs(firstFreeDay.toZonedDateTime(rule.timezone).epochMilliseconds)
 }
 
+/**
+ * The latest instant that `keepUntil` sends to `until`: what a sealed segment's newest frame was at most, where only its keepUntil is left.
+ * An `until` that the rule never gives is taken for the next one before it.
+ */
+export function latestRecordedAt(rule: FloorRule, until: EpochMs): EpochMs {
+  if (rule.floor.kind === 'plain') return epochMs(until - rule.floor.durationMs)
+  const firstFreeDay = Temporal.Instant.fromEpochMilliseconds(until).toZonedDateTimeISO(rule.timezone).toPlainDate()
+  const dayAfter = firstFreeDay.subtract({ days: rule.floor.days })
+  return epochMs(dayAfter.toZonedDateTime(rule.timezone).epochMilliseconds - 1)
+}
+
 /** `31d Asia/Taipei`, `90000ms Asia/Taipei`: how a floor stands in a slot's header. */
 export function floorRuleText(rule: FloorRule): string {
   return `${rule.floor.kind === 'plain' ? `${rule.floor.durationMs}ms` : `${rule.floor.days}d`} ${rule.timezone}`

@@ -16,7 +16,58 @@ async function checked(t: Test, yaml: string, options: { json?: boolean } = {}) 
 t.test('a sound configuration is said to be, in both languages', async t => {
   const { code, printed, configFile } = await checked(t, yamlOf())
   t.equal(code, 0)
-  t.equal(printed, `設定檔可用：${configFile}（鏡頭 1 支、儲存區 1 個）。\nThe configuration can be used: ${configFile} (cameras: 1, volumes: 1).\n`)
+  t.match(printed, `設定檔可用：${configFile}（鏡頭 1 支、儲存區 1 個）。\nThe configuration can be used: ${configFile} (cameras: 1, volumes: 1).\n`)
+  t.match(printed, /無法判斷容量：lobby\/main 沒有寫位元率。.*bitrate: "4Mbit\/s"[^]*cannot be told for lobby\/main/)
+  t.match(printed, /讀不到儲存區 disk1 的大小[^]*size of volume disk1 could not be read/)
+})
+
+/** A folder with an identity file as `volume init` writes it, and a configuration of one camera at this bitrate. */
+async function sized(t: Test, { tib, bitrate, insist = '', json = false, id = 'disk1' }: { tib: number, bitrate: string, insist?: string, json?: boolean, id?: string }) {
+  const slotCount = Math.floor(tib * 2 ** 40 / (64 * 2 ** 20))
+  const folder = t.testdir({ disk: { 'custos-volume.json': JSON.stringify({ format: 1, id, uuid: '0123456789abcdef0123456789abcdef', slotSizeBytes: 64 * 2 ** 20, slotCount, createdAt: '2026-11-22T00:00:00.000Z' }) } })
+  const configFile = join(folder, 'custos.yaml')
+  await writeFile(configFile, yamlOf({
+    volumes: `[ { id: disk1, path: ${folder}/disk } ]`, retention: `{ floor: 31d${insist} }`,
+    cameras: `[ { id: lobby, name: 大廳, streams: { main: { url: "rtsp://10.0.0.11/s"${bitrate === '' ? '' : `, bitrate: ${bitrate}`} } } } ]`,
+  }))
+  let printed = ''
+  const code = await checkConfig({ configFile, json, out: text => { printed += text } })
+  return { code, printed }
+}
+const INSIST = ', insist: { by: 王主任, reason: 新磁碟已請購 }'
+
+t.test('volumes that can keep the floor are said to, with what is needed and how old footage gets', async t => {
+  const { code, printed } = await sized(t, { tib: 2, bitrate: '4Mbit/s' })
+  t.equal(code, 0)
+  t.match(printed, /容量：保存 32 天需要 1\.4\d TB；已讀到的儲存區共 2\.20 TB。\nCapacity: 32 days need 1\.4\d TB; the volumes that could be read have 2\.20 TB\./)
+  t.match(printed, /推估：影像可保存 50\.\d 天。\nForecast: footage gets 50\.\d days old[^]*結果：足夠。[^]*can be used/)
+})
+
+t.test('volumes that cannot are an error that names the TB that lack', async t => {
+  const { code, printed } = await sized(t, { tib: 1, bitrate: '4Mbit/s' })
+  t.equal(code, 2)
+  t.match(printed, /\[錯誤\] ERROR .*retention\.floor[^]*儲存區尚缺 30\d\.\d GB：保存 32 天需要 1\.4\d TB[^]*The volumes lack 30\d\.\d GB: 32 days need 1\.4\d TB[^]*insist: \{ by: /)
+  t.notMatch(printed, 'can be used')
+  const large = await sized(t, { tib: 1, bitrate: '40Mbit/s' })
+  t.match(large.printed, /The volumes lack 15\.\d\d TB/)
+})
+
+t.test('who insists gets a warning instead, and is not named in it', async t => {
+  const { code, printed } = await sized(t, { tib: 1, bitrate: '4Mbit/s', insist: INSIST })
+  t.equal(code, 0)
+  t.match(printed, /\[警告\] WARNING[^]*尚缺[^]*insists on it, which is on record[^]*can be used/)
+  t.notMatch(printed, '新磁碟已請購，')
+})
+
+t.test('what cannot be told is no error: an undeclared bitrate, a volume of another name', async t => {
+  t.match(await sized(t, { tib: 1, bitrate: '' }), { code: 0, printed: /no bitrate is declared/ })
+  t.match(await sized(t, { tib: 1, bitrate: '4Mbit/s', id: 'disk9' }), { code: 0, printed: /need 1\.4\d TB; the volumes that could be read have 0\.0 MB[^]*volume disk1 could not be read/ })
+})
+
+t.test('programs get the fit as well', async t => {
+  const { code, printed } = await sized(t, { tib: 1, bitrate: '4Mbit/s', json: true })
+  t.equal(code, 2)
+  t.match(JSON.parse(printed), { ok: false, errors: 1, problems: [{ code: 'does-not-fit', severity: 'error' }], fit: { verdict: 'does-not-fit', lackingBytes: Number, neededDays: 32, undeclared: [], unread: [] } })
 })
 
 t.test('warnings are printed and exit with 0', async t => {

@@ -34,6 +34,9 @@ t.test('every change of a camera is seen, and a mere name does not disturb the r
   }
   t.same(await after(`[ ${door('').replace('大門', '正門')} ]`), [['door', 'door', false]])
   t.same(await after(`[ ${door(', audio: true')} ]`), [['door', 'door', true]])
+  t.same(await after(`[ ${door(', priority: 2')} ]`), [['door', 'door', false]])
+  t.same(await after(`[ ${door(', streams: { main: { bitrate: 4Mbit/s } }')} ]`), [['door', 'door', false]], 'a budget changes what is planned, not what is recorded')
+  t.same(await after(`[ ${door(', streams: { main: { lower: { profile: sub } } }')} ]`), [['door', 'door', true]])
   t.same(await after(`[ ${door('').replace('10.0.0.12', '10.0.0.13')} ]`), [['door', 'door', true]])
   t.same(await after(`[ ${door(', streams: { main: {}, sub: {} }')} ]`), [['door', 'door', true]])
   t.same(await after(`[ ${door('').replace('credential: door, ', '')} ]`), [['door', 'door', true]])
@@ -48,4 +51,5 @@ t.test('sections that need a restart are named', async t => {
   t.same(await needs({ listen: '{ port: 1 }', console: '{ tls: off }' }), ['listen', 'console'])
   t.same(await needs({ volumes: '[ { id: disk2, path: /srv/custos/disk1 } ]', archive: '{ dir: /a, quota: 1GiB }' }), ['volumes', 'archive'])
   t.same(await needs({ retention: '{ floor: 32d }', inbox: 'off' }), ['retention', 'inbox'])
+  t.same(await needs({ retention: '{ insist: { by: 王主任, reason: 新磁碟已請購 } }' }), [], 'insisting counts at once')
 })

@@ -14,10 +14,11 @@ t.test('defaults stand where keys are left out', async t => {
     console: { host: '127.0.0.1', port: 8443, tls: 'auto' },
     volumes: [{ id: 'disk1', path: '/srv/custos/disk1' }],
     archive: null,
-    retention: { floor: { kind: 'calendar-days', days: 31 } },
+    retention: { floor: { kind: 'calendar-days', days: 31 }, insist: null },
     inbox: { dir: '/var/lib/custos/inbox' },
+    witness: null,
     secrets: null,
-    cameras: [{ id: 'lobby', name: '大廳', credential: null, audio: false, streams: [{ name: 'main', source: { kind: 'url', url: 'rtsp://10.0.0.11/s' } }] }],
+    cameras: [{ id: 'lobby', name: '大廳', credential: null, audio: false, priority: 5, streams: [{ name: 'main', source: { kind: 'url', url: 'rtsp://10.0.0.11/s' }, declaredBps: null, lower: null }] }],
   })
 })
 
@@ -26,23 +27,27 @@ t.test('everything given is taken', async t => {
     site: '{ name: "1", timezone: Europe/Vienna }', listen: '{ host: "::1", port: 1 }',
     console: '{ host: 0.0.0.0, port: 2, tls: { cert: /a/b/../c.pem, key: /k.pem } }',
     volumes: '[ { id: a, path: /v/a/ }, { id: b, path: /v//b } ]', archive: '{ dir: /srv/archive, quota: 3 TiB }',
-    retention: '{ floor: 60d }', inbox: 'off', secrets: '{ file: secrets.yaml }',
-    cameras: '[ { id: c, name: C, credential: door, audio: true, onvif: { host: cam.lan }, streams: { sub: {}, tele: { profile: main }, web: { url: "rtsps://[::1]:322/x" } } } ]',
+    retention: '{ floor: 60d, insist: { by: 王主任, reason: 新磁碟已請購 } }', inbox: 'off', secrets: '{ file: secrets.yaml }',
+    cameras: '[ { id: c, name: C, credential: door, audio: true, priority: 1, onvif: { host: cam.lan }, streams: { sub: { bitrate: 800kbit/s }, tele: { profile: main, bitrate: 4.5 Mbit/s, lower: { profile: sub } }, web: { url: "rtsps://[::1]:322/x", lower: { url: "rtsp://h/y" } } } } ]',
   }), { secrets0600: 'door: { username: viewer, password: "p:w" }' })
   t.match(config, {
     site: { name: '1', timezone: 'Europe/Vienna' }, listen: { host: '::1', port: 1 }, console: { host: '0.0.0.0', port: 2, tls: { cert: '/a/c.pem', key: '/k.pem' } },
     volumes: [{ id: 'a', path: '/v/a' }, { id: 'b', path: '/v/b' }], archive: { dir: '/srv/archive', quotaBytes: 3 * 2 ** 40 },
-    retention: { floor: { kind: 'calendar-days', days: 60 } }, inbox: null,
+    retention: { floor: { kind: 'calendar-days', days: 60 }, insist: { by: '王主任', reason: '新磁碟已請購' } }, inbox: null,
   })
   t.same(config?.cameras[0]?.streams.map(stream => stream.source), [
     { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub' }, { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'main' }, { kind: 'url', url: 'rtsps://[::1]:322/x' },
   ])
   t.equal(config?.cameras[0]?.credential?.password, 'p:w')
+  t.equal(config?.cameras[0]?.priority, 1)
+  t.same(config?.cameras[0]?.streams.map(({ declaredBps, lower }) => [declaredBps, lower]), [
+    [800_000, null], [4_500_000, { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub' }], [null, { kind: 'url', url: 'rtsp://h/y' }],
+  ])
 })
 
 t.test('a camera with onvif alone records its main stream', async t => {
   const { config } = await loaded(t, yamlOf({ cameras: '[ { id: door, name: 大門, onvif: { host: 10.0.0.12, port: 8000 } } ]' }))
-  t.same(config?.cameras[0]?.streams, [{ name: 'main', source: { kind: 'onvif', host: '10.0.0.12', port: 8000, profile: 'main' } }])
+  t.same(config?.cameras[0]?.streams, [{ name: 'main', source: { kind: 'onvif', host: '10.0.0.12', port: 8000, profile: 'main' }, declaredBps: null, lower: null }])
 })
 
 t.test('a sound configuration is frozen to its leaves', async t => {

@@ -2,13 +2,19 @@ import t from 'tap'
 import { isHost, isLoopback } from '../../src/config/host.ts'
 import { editDistance, nearestOf } from '../../src/config/near-key.ts'
 import { absolutePath } from '../../src/config/places.ts'
-import { isTrialFloor, parseFloor, parseSize } from '../../src/config/quantity.ts'
+import { isTrialFloor, parseBitrate, parseFloor, parseSize } from '../../src/config/quantity.ts'
 import { streamUrlFault } from '../../src/config/stream-url.ts'
 import { isTimeZone } from '../../src/config/time-zone.ts'
 
 t.test('sizes', t => {
   t.same(['1KiB', '512MiB', '200GiB', '2 TiB', '1024TiB'].map(parseSize), [1024, 512 * 2 ** 20, 200 * 2 ** 30, 2 * 2 ** 40, 2 ** 50])
   for (const bad of ['', '200', '200GB', '200G', '200gib', '0GiB', '-1GiB', '1.5GiB', '1025TiB', '9999999999TiB', '99999999999KiB', '1  GiB', ' 1GiB', '1GiB\n', 'GiB', '1toString']) t.equal(parseSize(bad), null, JSON.stringify(bad))
+  t.end()
+})
+
+t.test('bitrates', t => {
+  t.same(['4Mbit/s', '4 Mbit/s', '1.5Mbit/s', '800kbit/s', '8kbit/s', '1000Mbit/s', '2.125Mbit/s'].map(parseBitrate), [4e6, 4e6, 1.5e6, 800_000, 8_000, 1e9, 2_125_000])
+  for (const bad of ['', '4', '4Mbps', '4Mb/s', '4MB/s', '4mbit/s', '4 Mbit', '0Mbit/s', '7kbit/s', '1001Mbit/s', '-4Mbit/s', '1e3kbit/s', '4,5Mbit/s', '.5Mbit/s', '4  Mbit/s', '4Mbit/s\n', '99999999Mbit/s', '1.2345Mbit/s']) t.equal(parseBitrate(bad), null, JSON.stringify(bad))
   t.end()
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { epochMs, isoOf } from '../../src/domain/index.ts'
-import { floorRuleText, keepUntil, parseFloorRule, type FloorRule } from '../../src/retention/index.ts'
+import { floorRuleText, keepUntil, latestRecordedAt, parseFloorRule, type FloorRule } from '../../src/retention/index.ts'
 
 const TAIPEI = 'Asia/Taipei'
 const days = (count: number, timezone = TAIPEI): FloorRule => ({ floor: { kind: 'calendar-days', days: count }, timezone })
@@ -121,4 +121,33 @@ t.test(`a floor reads back from a slot's header as it was written (seed ${SEED})
   }), { seed: SEED, numRuns: 300 })
   for (const bad of ['', '31d', '31 days Asia/Taipei', '-1d UTC', '31d Asia/Taipei extra', '1e3ms UTC', '31D UTC']) t.equal(parseFloorRule(bad), null, bad)
   t.end()
+})
+
+t.test('for every day of 2020 to 2031 and zones with and without summer time: free at the first instant of the local day after 31 whole ones, by another calendar', t => {
+  let checked = 0
+  for (const zone of [TAIPEI, 'UTC', 'Asia/Kathmandu', 'Europe/Berlin', 'America/New_York', 'Africa/Cairo', 'Australia/Lord_Howe', 'America/Santiago']) {
+    const format = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short' })
+    const dayOf = (at: number): number => Date.parse(`${format.format(at)}T00:00:00Z`) / DAY_MS
+    for (let at = Date.UTC(2020, 0, 1, 3); at < Date.UTC(2032, 0, 1); at += DAY_MS) {
+      const until = keepUntil(days(31, zone), epochMs(at))
+      if (dayOf(until) !== dayOf(at) + 32 || dayOf(until - 1) !== dayOf(at) + 31) t.fail(`${zone}: ${isoOf(epochMs(at))} may go at ${isoOf(until)}`)
+      checked++
+    }
+  }
+  t.equal(checked, 4383 * 8)
+  t.end()
+})
+
+t.test('the latest instant of a keepUntil gives it, and the next one a later: for any floor, zone and change of clocks', async t => {
+  const rules = fc.oneof(
+    fc.record({ floor: fc.record({ kind: fc.constant('plain' as const), durationMs: fc.integer({ min: 0, max: 90 * DAY_MS }) }), timezone: fc.constant(TAIPEI) }),
+    fc.tuple(fc.integer({ min: 0, max: 400 }), fc.constantFrom(TAIPEI, 'Europe/Berlin', 'America/Sao_Paulo', 'Pacific/Chatham')).map(([count, zone]) => days(count, zone)),
+  )
+  const instants = fc.integer({ min: Date.parse('1975-01-01T00:00:00Z'), max: Date.parse('2090-01-01T00:00:00Z') }).map(epochMs)
+  fc.assert(fc.property(rules, instants, (rule, recordedAt) => {
+    const until = keepUntil(rule, recordedAt)
+    const latest = latestRecordedAt(rule, until)
+    return latest >= recordedAt && keepUntil(rule, latest) === until && keepUntil(rule, epochMs(latest + 1)) > until
+  }), { numRuns: 10_000, seed: SEED })
+  t.equal(isoOf(latestRecordedAt(days(31), keepUntil(days(31), epochMs(Date.parse('2026-11-22T08:00:00Z'))))), '2026-11-22T15:59:59.999Z')
 })
