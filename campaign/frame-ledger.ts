@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
@@ -11,6 +11,12 @@ interface Verdict {
   readonly wrongSize: number[]
   readonly worstTimeErrorMs: number
 }
+
+/** `seconds` in the clip, from its beginning; `wallMs` when the camera captured it. */
+export interface FoundFrame { readonly counter: number, readonly wallMs: number, readonly seconds: number }
+
+const PYTHON = '/usr/bin/python3'
+const ASKED = { encoding: 'utf8', maxBuffer: 64 << 20 } as const
 
 /** All frames of one camera that were found, by the counter the camera put into each. */
 export class FrameLedger {
@@ -25,26 +31,44 @@ export class FrameLedger {
 
   /** Frames of a clip file; the first seconds may overlap what is known, as clips begin at a key frame. */
   add(file: string, label: string): void {
-    const csv = `${file}.csv`
     let text: string
-    try {
-      text = execFileSync('/usr/bin/python3', [CHECKER, '--clip', this.#clip, '--any-gap', '--list', csv, file], { encoding: 'utf8', maxBuffer: 64 << 20 })
-    } catch (error) { text = String((error as { stdout?: unknown }).stdout ?? '') } // exit 1: the verdict says what is wrong
+    try { text = execFileSync(PYTHON, this.#ask(file), ASKED) }
+    catch (error) { text = String((error as { stdout?: unknown }).stdout ?? '') } // exit 1: the verdict says what is wrong
+    this.#enter(file, label, text)
+  }
+
+  /** As `add`, while other work goes on. Returns the frames of this clip. */
+  async addBeside(file: string, label: string): Promise<FoundFrame[]> {
+    const text = await new Promise<string>(resolve => { execFile(PYTHON, this.#ask(file), ASKED, (_, stdout) => { resolve(stdout) }) })
+    return this.#enter(file, label, text)
+  }
+
+  #ask(file: string): string[] { return [CHECKER, '--clip', this.#clip, '--any-gap', '--list', `${file}.csv`, file] }
+
+  #enter(file: string, label: string, text: string): FoundFrame[] {
+    const csv = `${file}.csv`
     const verdict = JSON.parse(text) as Verdict
+    const frames: FoundFrame[] = []
     if (verdict.faults.some(fault => fault !== 'wrongSize' && fault !== 'withoutCounter')) this.faults.push(`${label}: ${text.slice(0, 600)}`)
     for (const counter of verdict.wrongSize) this.#torn.add(counter)
     this.worstTimeErrorMs = Math.max(this.worstTimeErrorMs, verdict.worstTimeErrorMs)
     const [head, ...lines] = readFileSync(csv, 'utf8').trim().split('\n')
     const columns = head!.split(',')
-    const [counterAt, wallAt] = [columns.indexOf('counter'), columns.findIndex(name => /wall/i.test(name))]
-    if (counterAt < 0 || wallAt < 0) throw new Error(`unknown columns: ${head}`)
+    const [counterAt, wallAt, secondsAt] = [columns.indexOf('counter'), columns.findIndex(name => /wall/i.test(name)), columns.indexOf('seconds')]
+    if (counterAt < 0 || wallAt < 0 || secondsAt < 0) throw new Error(`unknown columns: ${head}`)
     for (const line of lines) {
       const cells = line.split(',')
       const [counter, wallMs] = [Number(cells[counterAt]), Number(cells[wallAt])]
-      if (Number.isFinite(counter) && Number.isFinite(wallMs)) this.#found.set(counter, wallMs)
-      else this.unnumbered++ // cut by the network before its number
+      if (Number.isFinite(counter) && Number.isFinite(wallMs)) {
+        this.#found.set(counter, wallMs)
+        frames.push({ counter, wallMs, seconds: Number(cells[secondsAt]) })
+      } else this.unnumbered++ // cut by the network before its number
     }
+    return frames
   }
+
+  /** Frames that the camera captured in this span of its wall time and that were found once. */
+  foundBetween(fromMs: number, toMs: number): number[] { return [...this.#found].filter(([, wallMs]) => wallMs >= fromMs && wallMs < toMs).map(([counter]) => counter) }
 
   /** Frames that the network cut in the middle: the last before a hole. Any other frame of a wrong size is a fault. */
   tornFrames(): { atHoles: number, elsewhere: number[] } {

@@ -1,19 +1,36 @@
 import { parseArgs } from 'node:util'
-import { recordCampaign } from './record.ts'
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: {
   minutes: { type: 'string', default: '60' }, 'kill-every': { type: 'string', default: '7' }, 'check-every': { type: 'string', default: '4' },
   steady: { type: 'boolean', default: false }, // no camera flaps
-  floor: { type: 'string', default: '10' }, ring: { type: 'string', default: '1024' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  floor: { type: 'string' }, ring: { type: 'string', default: '1024' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  kills: { type: 'string', default: '200' }, slots: { type: 'string' }, cameras: { type: 'string' },
+  slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, steps: { type: 'string' },
 } })
 const [name = 'record'] = positionals
-if (name !== 'record') {
-  console.error(`there is no campaign ${JSON.stringify(name)}; there is: record`)
-  process.exitCode = 2
-} else {
-  const good = await recordCampaign({
+const seed = Number(values.seed)
+const numberOr = (text: string | undefined, usual: number) => text === undefined ? usual : Number(text)
+
+/** Each resolves with whether all was well. */
+const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
+  record: async () => (await import('./record.ts')).recordCampaign({
     minutes: Number(values.minutes), killEveryMinutes: Number(values['kill-every']), checkEveryMinutes: Number(values['check-every']),
-    floorMinutes: Number(values.floor), seed: Number(values.seed), ringMiB: Number(values.ring), flap: !values.steady,
-  })
-  process.exitCode = good ? 0 : 1
+    floorMinutes: numberOr(values.floor, 10), seed, ringMiB: Number(values.ring), flap: !values.steady,
+  }),
+  crash: async () => (await import('./crash.ts')).crashCampaign({
+    kills: Number(values.kills), seed, floorS: numberOr(values.floor, values.slice ? 4 : 45), slots: numberOr(values.slots, values.slice ? 10 : 48), cameras: numberOr(values.cameras, values.slice ? 3 : 5),
+    ...(values.slice ? { fetchEveryMs: 8_000, holdEveryMs: 8_000, holdForMs: 6_000, holdSpanMs: 2_000 } : {}),
+  }),
+  clock: async () => (await import('./clock.ts')).clockCampaign({
+    floorS: numberOr(values.floor, values.slice ? 5 : 40), slots: numberOr(values.slots, values.slice ? 6 : 24), cameras: numberOr(values.cameras, 3),
+    eachS: numberOr(values.each, values.slice ? 3 : 60), steps: numberOr(values.steps, values.slice ? 2 : 720), stepEveryS: values.slice ? 2 : 3,
+    ...(values.slice ? { only: ['+40d'] } : {}), ...(values.only === undefined ? {} : { only: values.only.split(',') }),
+  }),
+  disk: async () => (await import('./disk.ts')).diskCampaign({ seed, slice: values.slice, ...(values.only === undefined ? {} : { only: values.only }) }),
 }
+
+const campaign = CAMPAIGNS[name]
+if (campaign === undefined) {
+  console.error(`there is no campaign ${JSON.stringify(name)}; there are: ${Object.keys(CAMPAIGNS).join(', ')}`)
+  process.exitCode = 2
+} else process.exitCode = await campaign() ? 0 : 1

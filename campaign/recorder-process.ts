@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const ROOT = path.join(import.meta.dirname, '..')
 export const CUSTOS = path.join(ROOT, 'bin/custos')
+const START_BOUND_MS = 30_000
 
 /** A `custos run` of its own; killed and started again at will. */
 export class RecorderProcess implements AsyncDisposable {
@@ -22,9 +23,21 @@ export class RecorderProcess implements AsyncDisposable {
   get pid(): number { return this.#child?.pid ?? 0 }
   get isRunning(): boolean { return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null }
 
+  /** Starts it and does not wait. `mark` (NAME=value) is in the environment of all its processes. */
+  launch(mark = ''): void {
+    const [name, value] = mark.split('=')
+    this.#child = spawn(CUSTOS, ['run', '--config', this.#config], { stdio: ['ignore', this.#log, this.#log], env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) } })
+  }
+
   async start(): Promise<void> {
-    this.#child = spawn(CUSTOS, ['run', '--config', this.#config], { stdio: ['ignore', this.#log, this.#log] })
-    for (let tries = 0; tries < 100; tries++) {
+    this.launch()
+    await this.untilUp()
+  }
+
+  /** Resolves once health answers. */
+  async untilUp(): Promise<void> {
+    const giveUpAt = performance.now() + START_BOUND_MS
+    while (performance.now() < giveUpAt && this.isRunning) {
       if (await this.health() !== null) return
       await sleep(100)
     }

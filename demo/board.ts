@@ -26,6 +26,7 @@ type Volume = SnapshotMessage['volumes'][number]
 export const HEALTH_SILENT_MS = 3_000
 const WIDE_COLUMNS = 110
 const TIME_ZONE = 'Asia/Taipei'
+const DAY_MS = 86_400_000
 
 const STATE: Record<Stream['state'], { text: string, style: Style }> = {
   recording: { text: '錄影 recording', style: 'good' }, connecting: { text: '連線 connecting', style: 'warn' },
@@ -45,7 +46,7 @@ const timeOf = (iso: string | null): string => iso === null ? '-' : clock.format
 
 function lengthText(ms: number): string {
   if (ms < 10_000) return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`
-  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`
+  if (ms < 600_000) return `${Math.round(ms / 1_000)} s`
   return ms < 7_200_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`
 }
 
@@ -111,18 +112,46 @@ function cameraCells(facts: BoardFacts, camera: DemoCamera): (readonly [string, 
   ]
 }
 
-function ringLines({ health }: BoardFacts, size: BoardSize): Line[] {
-  if (health === null) return [[span('儲存區 volume  -', 'dim')], []]
-  const floor = health.floor.required
-  const floorText = floor.kind === 'plain' ? lengthText(floor.durationMs) : `${floor.days} 天 days`
+function ringLines(facts: BoardFacts, size: BoardSize): Line[] {
+  const { health } = facts
+  if (health === null) return [[span('儲存區 volume  -', 'dim')], [], [], []]
   const rate = health.streams.reduce((sum, stream) => sum + stream.bitrateBps, 0) / 1e6
+  const { forecastDays, wrapsAt, stopsAt, fits } = health.floor
+  const forecast = forecastDays === null ? '-' : lengthText(forecastDays * DAY_MS)
+  const reused = health.volumes.reduce((sum, volume) => sum + volume.reusedSlots, 0)
+  const wraps: Span = stopsAt !== null ? span(`停止 stops ${timeOf(stopsAt)}`, 'bad') : health.volumes.some(({ slots }) => slots.free > 0) ? span(timeOf(wrapsAt), 'bold') : span('循環中 now', 'good')
   return [
     ...health.volumes.map(volume => volumeLine(volume, size)),
+    floorLine(facts, size),
     [
-      span('保存期限 floor ', 'dim'), span(floorText, 'bold'), span('  最舊 oldest ', 'dim'), span(timeOf(health.volumes[0]?.oldestFrameAt ?? null), 'bold'),
-      span('  寫入 rate ', 'dim'), span(`${rate.toFixed(2)} Mbit/s`, 'bold'), span('  同步 sync ', 'dim'), span(`${(health.volumes[0]?.syncMs.worst ?? 0).toFixed(0)} ms`, 'bold'),
+      span('推估可保存 forecast ', 'dim'), span(forecast, fits === false ? 'bad' : 'bold'), span('  開始覆寫 wraps ', 'dim'), wraps,
+      span('  已覆寫 reused ', 'dim'), span(String(reused), reused > 0 ? 'good' : 'bold'),
+    ],
+    [
+      span('寫入 rate ', 'dim'), span(`${rate.toFixed(2)} Mbit/s`, 'bold'), span('  同步 sync ', 'dim'), span(`${(health.volumes[0]?.syncMs.worst ?? 0).toFixed(0)} ms`, 'bold'),
       ...(size.columns >= WIDE_COLUMNS ? [span('  記憶體 memory ', 'dim'), span(`${Math.round(health.process.rssBytes / 2 ** 20)} MiB`, 'bold')] : []),
     ],
+  ]
+}
+
+const oldestAgeMs = ({ health, now }: BoardFacts): number | null => {
+  const oldest = health?.volumes.flatMap(({ oldestFrameAt }) => oldestFrameAt ?? []).sort()[0]
+  return oldest === undefined ? null : Math.max(0, now.getTime() - Date.parse(oldest))
+}
+const floorMs = ({ required }: SnapshotMessage['floor']): number => required.kind === 'plain' ? required.durationMs : (required.days + 1) * DAY_MS
+
+/** The oldest frame against the floor, whose end is `|`: left of it nothing may go, right of it stands what is kept beyond. */
+function floorLine(facts: BoardFacts, { columns }: BoardSize): Line {
+  const { floor } = facts.health!
+  const ageMs = oldestAgeMs(facts), floorText = floor.required.kind === 'plain' ? lengthText(floor.required.durationMs) : `${floor.required.days} 天 days`
+  const label = '最舊 oldest ', age = padded(ageMs === null ? '-' : lengthText(ageMs), 7), tail = `  保存期限 floor ${floorText}`
+  const cells = Math.max(8, columns - columnsOf(label) - columnsOf(age) - columnsOf(tail) - 5)
+  const scaleMs = Math.max(floorMs(floor), (floor.forecastDays ?? 0) * DAY_MS, ageMs ?? 0) * 1.05
+  const mark = Math.min(cells, Math.round(cells * floorMs(floor) / scaleMs)), filled = Math.min(cells, Math.round(cells * (ageMs ?? 0) / scaleMs))
+  const inside = Math.min(filled, mark), beyond = Math.max(0, filled - mark)
+  return [
+    span(label, 'dim'), span(age, 'bold'), span(' ['), span('#'.repeat(inside), 'cell-warn'), span('.'.repeat(mark - inside), 'dim'), span('|', 'bold'),
+    span('#'.repeat(beyond), 'cell-good'), span('.'.repeat(cells - mark - beyond), 'dim'), span(']'), span(tail, 'plain'),
   ]
 }
 
@@ -194,7 +223,9 @@ export function boardText(facts: BoardFacts): string {
   if (health === null || !isLive(facts)) return `${clock.format(now)}  no answer from health yet`
   const recording = health.streams.filter(stream => stream.state === 'recording').length
   const streams = health.streams.map(stream => `${stream.camera}=${stream.state} ${stream.fps.toFixed(1)}fps ${(stream.bitrateBps / 1e6).toFixed(2)}Mbit/s`)
-  const slots = health.volumes.map(volume => `${volume.id} free=${volume.slots.free} open=${volume.slots.open} sealed=${volume.slots.sealed}`)
+  const slots = health.volumes.map(volume => `${volume.id} free=${volume.slots.free} open=${volume.slots.open} sealed=${volume.slots.sealed} reused=${volume.reusedSlots}`)
+  const { forecastDays } = health.floor, ageMs = oldestAgeMs(facts)
+  const kept = `oldest=${ageMs === null ? '-' : lengthText(ageMs)} floor=${lengthText(floorMs(health.floor))} forecast=${forecastDays === null ? '-' : lengthText(forecastDays * DAY_MS)}`
   const reasons = health.reasons.filter(reason => reason.level !== 'healthy').map(reason => reason.subject === null ? reason.code : `${reason.code}(${reason.subject})`)
-  return [clock.format(now), health.level, `${recording}/${cameras.length} recording`, ...streams, ...slots, reasons.join(',')].join('  ').trimEnd()
+  return [clock.format(now), health.level, `${recording}/${cameras.length} recording`, ...streams, ...slots, kept, reasons.join(',')].join('  ').trimEnd()
 }

@@ -23,10 +23,13 @@ const USAGE = `npm run demo [-- OPTION...]
   --lines       one line a second instead of the board
 The folder is .demo in the checkout, or $CUSTOS_DEMO_DIR.
 `
-/** Small, so that the ring goes round within a few minutes; twice what the floor needs. */
-const VOLUME_SIZE_BYTES = 128 * 2 ** 20
-const SLOT_SIZE = '4MiB'
-const FLOOR = '90s'
+/**
+ * So small that the four cameras (3.5 Mbit/s) wrap it in two and a half minutes, and large enough that footage is then half as old again as the floor:
+ * 35 slots of about 4.1 s each, four of them open.
+ */
+const VOLUME_SIZE_BYTES = 70 * 2 ** 20
+const SLOT_SIZE = '2MiB'
+const FLOOR = '80s'
 const DRAW_EVERY_MS = 250
 const LINE_EVERY_MS = 1_000
 const LOG_LINES = 60

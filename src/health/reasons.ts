@@ -1,8 +1,10 @@
-import { streamKeyText, type RetentionFloor } from '../domain/index.ts'
+import type { AuditView, WitnessView } from '../audit/index.ts'
+import { streamKeyText, type EpochMs, type RetentionFloor } from '../domain/index.ts'
+import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.ts'
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
 import { STREAM_DOWN_AFTER_MS, type StreamWatch } from './stream-watch.ts'
-import { isWanted, type FloorView, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
+import { isWanted, type ClockView, type FloorView, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
 
 export const STREAM_CRITICAL_AFTER_MS = 5 * 60_000
 /** In UNSTABLE_WINDOW_MS: a camera that drops this often loses footage while looking alive at every glance. */
@@ -15,9 +17,11 @@ const FRAGMENT_MS = 500
 const SYNC_INTERVAL_MS = 1_000
 /** A floor of 31 days reaches back 32 x 24 h at most (R18, R47). */
 const MONTH_DAYS = 31
-const MONTH_MS = (MONTH_DAYS + 1) * 86_400_000
+const MONTH_MS = (MONTH_DAYS + 1) * DAY_MS
 const FORECAST_SHORT_DAYS = 45
 const FORECAST_CRITICAL_DAYS = 35
+/** Both are R19's for the month; another floor scales them. Closer to a stop than this part of the floor (two days of the month), it is for tonight. */
+const STOPS_SOON_SHARE = 1 / 16
 /** One fragment's length: later than this and fragments queue up. */
 const EVENT_LOOP_DELAYED_MS = 500
 
@@ -38,10 +42,10 @@ function downCode(stream: StreamView): ReasonCode {
   return stream.lastEndReason === null ? 'stream-connecting' : `stream-${stream.lastEndReason}`
 }
 
-function streamFindings(streams: readonly StreamView[], watches: StreamWatches): Finding[] {
+function streamFindings(streams: readonly StreamView[], watches: StreamWatches, stoppedForFloor: ReadonlySet<string>): Finding[] {
   if (streams.length === 0) return [finding('nothing-to-record', DEGRADED, null)]
   const downMs = (stream: StreamView) => watches.get(streamKeyText(stream))?.outage?.lastedMs ?? 0
-  const wanted = streams.filter(isWanted)
+  const wanted = streams.filter(stream => isWanted(stream) && !stoppedForFloor.has(streamKeyText(stream)))
   const allDown = wanted.every(stream => downMs(stream) > STREAM_DOWN_AFTER_MS)
   return wanted.flatMap(stream => {
     const subject = streamKeyText(stream)
@@ -80,26 +84,125 @@ function volumeFindings(volumes: readonly VolumeView[]): Finding[] {
   return found
 }
 
+/** Each step of the order of sacrifice is an alarm of its own; a stopped camera at once, for nothing will bring it back but space. */
+function sacrificeFindings({ steps, overBudget }: RecorderFacts['sacrifice']): Finding[] {
+  const mbps = (bps: number) => (bps / 1e6).toFixed(1)
+  return [
+    ...steps.map(step => {
+      const subject = streamKeyText(step)
+      const [code, severity]: [ReasonCode, Severity] = step.mode === 'stopped' ? ['stream-stopped-for-floor', CRITICAL]
+        : step.mode === 'key-frames' ? ['stepped-down-key-frames', { level: 'degraded', urgency: 'tonight' }] : ['stepped-down-lower', DEGRADED]
+      return { ...finding(code, severity, subject), beganAt: step.since, trouble: `stepped-down ${step.mode} ${subject}` }
+    }),
+    ...overBudget.map(over => finding('over-budget', DEGRADED, streamKeyText(over), { measured: mbps(over.measuredBps), declared: mbps(over.declaredBps) })),
+  ]
+}
+
 /** Whether a floor keeps less than the month the rule asks for. */
 export const isBelowMonth = (floor: RetentionFloor): boolean =>
   floor.kind === 'calendar-days' ? floor.days < MONTH_DAYS : floor.durationMs < MONTH_MS
 
-function floorFindings(floor: FloorView): Finding[] {
+const plannedDays = (required: RetentionFloor): number => plannedSpanMs({ floor: required, timezone: 'UTC' }) / DAY_MS
+
+/** `民國115年12月24日` and `2026-12-24`; under the short floors of trials with the time of day. */
+function instantText(at: EpochMs, { required, timezone: timeZone }: FloorView): { zh: string, en: string } {
+  const time = plannedDays(required) < 2 ? ` ${new Intl.DateTimeFormat('sv-SE', { timeZone, timeStyle: 'medium' }).format(at)}` : ''
+  const zh = new Intl.DateTimeFormat('zh-TW-u-ca-roc', { timeZone, year: 'numeric', month: 'long', day: 'numeric' }).format(at)
+  const en = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(at)
+  return { zh: `${zh}${time}`, en: `${en}${time}` }
+}
+
+function wrapText(floor: FloorView, isWrapping: boolean): { wrapZh: string, wrapEn: string } {
+  if (floor.wrapsAt === null || floor.ageAtWrapDays === null) return { wrapZh: '何時開始覆寫尚無法推估', wrapEn: 'when the ring wraps cannot be told yet' }
+  const age = spanText(floor.ageAtWrapDays), { zh, en } = instantText(floor.wrapsAt, floor)
+  return isWrapping ? { wrapZh: `已在循環覆寫，最舊影像 ${age.zh}`, wrapEn: `the ring is wrapping, with the oldest at ${age.en}` }
+    : { wrapZh: `${zh} 起開始覆寫，屆時最舊影像 ${age.zh}`, wrapEn: `the ring wraps on ${en} with the oldest at ${age.en}` }
+}
+
+/** The worst of three: space that lacks says more than a forecast that is short. */
+function forecastFinding(floor: FloorView, isWrapping: boolean): Finding | null {
+  const days = floor.forecastDays
+  const kept = days === null ? { zh: '未知天數', en: 'an unknown time' } : spanText(days)
+  const values = { keptZh: kept.zh, keptEn: kept.en, ...wrapText(floor, isWrapping) }
+  if (floor.fits === false) {
+    const severity = floor.insisted ? { level: 'critical', urgency: 'week' } as const : CRITICAL // insisted on record: nobody needs to be woken for it
+    return finding('does-not-fit', severity, null, { ...values, lacking: spaceText(floor.lackingBytes ?? 0, 'up') })
+  }
+  const scale = floor.required.kind === 'plain' ? floor.required.durationMs / DAY_MS / MONTH_DAYS : floor.required.days / MONTH_DAYS
+  if (days === null || days >= FORECAST_SHORT_DAYS * scale) return null
+  if (days < FORECAST_CRITICAL_DAYS * scale) return finding('forecast-critical', CRITICAL, null, values)
+  const wanted = spanText(FORECAST_SHORT_DAYS * scale)
+  return finding('forecast-short', DEGRADED, null, { ...values, wantedZh: wanted.zh, wantedEn: wanted.en })
+}
+
+function floorFindings(floor: FloorView, isWrapping: boolean): Finding[] {
   const found: Finding[] = []
   if (isBelowMonth(floor.required)) found.push(finding('floor-below-month', CRITICAL, null))
   if (floor.ringStoppedByFloor) found.push(finding('ring-stopped-by-floor', CRITICAL, null))
-  if (floor.forecastDays !== null && floor.forecastDays < FORECAST_SHORT_DAYS) {
-    const days = floor.forecastDays < 1 ? '<1' : String(Math.floor(floor.forecastDays))
-    const critical = floor.forecastDays < FORECAST_CRITICAL_DAYS
-    const forecast = critical ? finding('forecast-critical', CRITICAL, null, { days }) : finding('forecast-short', DEGRADED, null, { days })
-    found.push({ ...forecast, trouble: 'forecast' })
+  const forecast = forecastFinding(floor, isWrapping)
+  if (forecast !== null) found.push({ ...forecast, trouble: 'forecast' })
+  if (floor.stopsAt !== null && !floor.ringStoppedByFloor) {
+    const { zh, en } = instantText(floor.stopsAt, floor)
+    const soon = (floor.stopsInDays ?? 0) < plannedDays(floor.required) * STOPS_SOON_SHARE
+    found.push(finding('ring-stops-soon', soon ? CRITICAL : DEGRADED, null, { dateZh: zh, dateEn: en }))
   }
   return found
 }
 
+const isWrapping = (volumes: readonly VolumeView[]): boolean => volumes.every(({ state, slots }) => state !== 'ok' || slots.free === 0)
+
+/** R76. */
+const OFFSET_WARN_MS = 500
+const OFFSET_ALARM_MS = 2_000
+const TONIGHT: Severity = { level: 'degraded', urgency: 'tonight' }
+
+function clockFindings({ state, offsetMs, synchronised, referenceOffsetMs, waitingMs, waitingFor }: ClockView): Finding[] {
+  const found: Finding[] = []
+  const seconds = (ms: number): { seconds: string } => ({ seconds: `${ms > 0 ? '+' : ''}${(ms / 1000).toFixed(1)}` })
+  if (state === 'unknown') found.push(finding('clock-unknown', CRITICAL, null))
+  // What the time service will settle by itself in a minute or so is worth no night call.
+  if (state === 'waiting') found.push(finding('clock-waiting', waitingFor === 'sync' ? DEGRADED : TONIGHT, null, { hours: (waitingMs / 3_600_000).toFixed(1) }))
+  if (state === 'disagrees' && Math.abs(offsetMs) > OFFSET_ALARM_MS) found.push(finding('clock-disagrees', TONIGHT, null, seconds(offsetMs)))
+  // Off by trusted time beyond the alarm is `clock-disagrees`; this is the smaller one, and what the time service itself reports.
+  const offsets = [referenceOffsetMs ?? 0, ...(Math.abs(offsetMs) <= OFFSET_ALARM_MS ? [offsetMs] : [])]
+  const worstMs = offsets.reduce((worst, each) => Math.abs(each) > Math.abs(worst) ? each : worst)
+  if (Math.abs(worstMs) > OFFSET_WARN_MS) found.push(finding('clock-offset', Math.abs(worstMs) > OFFSET_ALARM_MS ? TONIGHT : DEGRADED, null, seconds(worstMs)))
+  if (synchronised !== true) found.push(finding('clock-not-synchronised', DEGRADED, null))
+  return found
+}
+
+function auditFindings({ state, failedSince, reserve, key, isWhole }: AuditView): Finding[] {
+  const found: Finding[] = []
+  if (state === 'failed') found.push({ ...finding('audit-unwritable', CRITICAL, null), beganAt: failedSince })
+  else if (reserve === 'used' || reserve === 'absent') found.push(finding('audit-reserve-used', TONIGHT, null))
+  if (!isWhole) found.push(finding('audit-damaged', CRITICAL, null))
+  if (key !== 'ok') found.push(finding(key === 'replaced' ? 'audit-key-replaced' : 'audit-key-unusable', DEGRADED, null))
+  return found
+}
+
+function witnessFindings({ configured, overdueSince }: WitnessView): Finding[] {
+  if (!configured) return [finding('no-witness-configured', DEGRADED, null)]
+  return overdueSince === null ? [] : [{ ...finding('witness-overdue', DEGRADED, null), beganAt: overdueSince }]
+}
+
+/** One a stream, with the earliest minute; `custos scrub` lists them all. */
+function rottenFindings({ rotten }: RecorderFacts['scrub'], timeZone: string): Finding[] {
+  const minuteText = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' })
+  return [...Map.groupBy(rotten, streamKeyText)].map(([subject, all]) => {
+    const earliest = all.reduce((first, each) => each.fromAt < first.fromAt ? each : first)
+    const beganAt = all.reduce((first, each) => each.foundAt < first ? each.foundAt : first, all[0]!.foundAt)
+    return { ...finding('footage-rotted', DEGRADED, subject, { count: String(all.length), minute: minuteText.format(earliest.fromAt) }), beganAt }
+  })
+}
+
 /** Pure: all that is wrong by these facts, in no particular order. */
 export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Finding[] {
-  const found = [...streamFindings(facts.streams, watches), ...volumeFindings(facts.volumes), ...floorFindings(facts.floor)]
+  const stoppedForFloor = new Set(facts.sacrifice.steps.filter(step => step.mode === 'stopped').map(streamKeyText))
+  const found = [...sacrificeFindings(facts.sacrifice), ...streamFindings(facts.streams, watches, stoppedForFloor), ...volumeFindings(facts.volumes), ...floorFindings(facts.floor, isWrapping(facts.volumes))]
+  found.push(...clockFindings(facts.clock))
+  found.push(...auditFindings(facts.audit), ...witnessFindings(facts.witness))
+  found.push(...rottenFindings(facts.scrub, facts.floor.timezone))
+  if (facts.rescues.count > 0) found.push(finding('rescue-used', DEGRADED, null, { count: String(facts.rescues.count) }))
   if (facts.catalogue.state !== 'ok') found.push(finding('catalogue-failed', CRITICAL, null))
   const delayMs = facts.process.eventLoopDelayMs
   if (delayMs > EVENT_LOOP_DELAYED_MS) found.push(finding('event-loop-delayed', DEGRADED, null, { delayMs: String(Math.round(delayMs)) }))

@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, START_REASONS, NAME_PATTERN } from '../domain/index.ts'
+import { CAMERA_END_REASONS, RECORDER_END_REASONS, RECORDING_MODES, IN_RUN_REASONS, START_REASONS, REBUILT_REASONS, NAME_PATTERN } from '../domain/index.ts'
 
 export const HEALTH_SCHEMA_VERSION = 1
 
@@ -11,7 +11,7 @@ const Amount = Type.Number({ minimum: 0 })
 const Level = Type.Enum(['healthy', 'degraded', 'critical'])
 const StreamState = Type.Enum(['connecting', 'recording', 'waiting', 'stopped'])
 const EndReason = Type.Enum([...CAMERA_END_REASONS, ...RECORDER_END_REASONS])
-const Cause = Type.Enum([...CAMERA_END_REASONS, ...RECORDER_END_REASONS, ...IN_RUN_REASONS, ...START_REASONS])
+const Cause = Type.Enum([...CAMERA_END_REASONS, ...RECORDER_END_REASONS, ...IN_RUN_REASONS, ...START_REASONS, ...REBUILT_REASONS])
 
 const ReasonMessage = Type.Object({
   code: Type.String({ pattern: '^[a-z0-9-]+$', description: 'stable; the list is in health.md' }),
@@ -38,6 +38,7 @@ const StreamMessage = Type.Object({
   lastEndReason: orNull(EndReason),
   openGapSince: orNull(Instant),
   openGapCause: orNull(Cause),
+  forecastDays: orNull(Amount),
   cameraClockOffsetMs: orNull(Type.Number()),
 })
 
@@ -48,6 +49,8 @@ const VolumeMessage = Type.Object({
   oldestFrameAt: orNull(Instant),
   syncMs: Type.Object({ last: Amount, worst: Amount }),
   errors: Count,
+  reusedSlots: Count,
+  forecastDays: orNull(Amount),
 })
 
 const FloorMessage = Type.Object({
@@ -57,7 +60,46 @@ const FloorMessage = Type.Object({
   ]),
   forecastDays: orNull(Amount),
   wrapsAt: orNull(Instant),
+  ageAtWrapDays: orNull(Amount),
+  fits: orNull(Type.Boolean()),
+  lackingBytes: orNull(Count),
+  insisted: Type.Boolean(),
+  stopsAt: orNull(Instant),
   ringStoppedByFloor: Type.Boolean(),
+})
+
+const ClockMessage = Type.Object({
+  state: Type.Enum(['agreed', 'disagrees', 'waiting', 'unknown']),
+  offsetMs: Type.Integer({ description: 'wall clock minus trusted time' }),
+  synchronised: orNull(Type.Boolean()),
+  source: Type.Enum(['chrony', 'timesyncd', 'none']),
+  referenceOffsetMs: orNull(Type.Number({ description: 'wall clock minus time server' })),
+  trustedAt: orNull(Instant),
+  waitingMs: Count,
+  waitingFor: orNull(Type.Enum(['sync', 'people'])),
+})
+
+const AuditMessage = Type.Object({
+  state: Type.Enum(['ok', 'failed'], { description: 'failed: viewing, export and erasure wait; recording goes on' }),
+  entries: Count,
+  reserve: Type.Enum(['checking', 'kept', 'used', 'absent'], { description: 'disk space kept back so that acts can be written down when the disk is full' }),
+  key: Type.Enum(['ok', 'replaced', 'unusable'], { description: 'the key that signs checkpoints' }),
+  isWhole: Type.Boolean({ description: 'false: entries are gone, so that no checkpoint can be made' }),
+})
+
+const WitnessMessage = Type.Object({
+  configured: Type.Boolean(),
+  lastAt: orNull(Instant),
+  lastSize: orNull(Count),
+  overdueSince: orNull(Instant),
+}, { description: 'checkpoints of the audit log that left the machine' })
+
+const SacrificeMessage = Type.Object({
+  steps: Type.Array(Type.Object({
+    camera: Name, stream: Name, mode: Type.Enum(RECORDING_MODES.filter(mode => mode !== 'full')), since: Instant,
+    reason: Type.String({ pattern: '^[a-z-]+$', description: 'ring-would-stop, over-budget, ring-stops; floor-fits-again for a step back that is not the last' }),
+  }), { description: 'streams recorded less than in full so that the floor holds (order of sacrifice)' }),
+  headroomMs: orNull(Count),
 })
 
 const envelope = { schema: Type.Literal(HEALTH_SCHEMA_VERSION), seq: Type.Integer({ minimum: 1 }), at: Instant }
@@ -67,7 +109,12 @@ const body = {
   streams: Type.Array(StreamMessage),
   volumes: Type.Array(VolumeMessage),
   floor: FloorMessage,
+  sacrifice: SacrificeMessage,
   catalogue: Type.Object({ state: Type.Enum(['ok', 'failed']) }),
+  scrub: Type.Object({ lastPassAt: orNull(Instant), progress: Type.Number({ minimum: 0, maximum: 1, description: 'of the round under way' }), rotten: Count }),
+  clock: ClockMessage,
+  audit: AuditMessage,
+  witness: WitnessMessage,
   process: Type.Object({ rssBytes: Count, eventLoopDelayMs: Amount, uptimeMs: Count }),
   configReload: orNull(Type.Object({ rejectedAt: Instant, problems: Count })),
 }

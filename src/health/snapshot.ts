@@ -1,14 +1,16 @@
 import { isoOf, type EpochMs } from '../domain/index.ts'
+import type { AuditView, WitnessView } from '../audit/index.ts'
 import type { Assessment } from './health-state.ts'
 import { HEALTH_SCHEMA_VERSION, type ChangeMessage, type HeartbeatMessage, type SnapshotMessage } from './schema.ts'
-import type { StreamView, VolumeView } from './views.ts'
+import type { ClockView, StreamView, VolumeView } from './views.ts'
 
 const isoOrNull = (at: EpochMs | null): string | null => at === null ? null : isoOf(at)
 /** JSON has no NaN, and a rate over no time is one. */
 const amount = (value: number): number => Number.isFinite(value) && value > 0 ? Math.round(value * 100) / 100 : 0
 const count = (value: number): number => Math.round(amount(value))
 
-const amountOrNull = (value: number | null): number | null => value !== null && Number.isFinite(value) ? amount(value) : null
+/** To a tenth of a second: the floors of trials are seconds long. */
+const daysOrNull = (days: number | null): number | null => days !== null && Number.isFinite(days) ? Math.max(0, Math.round(days * 1e6) / 1e6) : null
 
 // Built field by field: what a view gains later is private until it is named here.
 const streamOf = (view: StreamView): SnapshotMessage['streams'][number] => ({
@@ -16,14 +18,23 @@ const streamOf = (view: StreamView): SnapshotMessage['streams'][number] => ({
   lastFrameAt: isoOrNull(view.lastFrameAt), lastFrameAgeMs: view.lastFrameAgeMs && count(view.lastFrameAgeMs),
   bitrateBps: count(view.bitrateBps), fps: amount(view.fps), oldestFrameAt: isoOrNull(view.oldestFrameAt),
   restarts: count(view.restarts), lastEndReason: view.lastEndReason,
-  openGapSince: isoOrNull(view.openGapSince), openGapCause: view.openGapCause, cameraClockOffsetMs: view.cameraClockOffsetMs && Math.round(view.cameraClockOffsetMs),
+  openGapSince: isoOrNull(view.openGapSince), openGapCause: view.openGapCause, forecastDays: daysOrNull(view.forecastDays), cameraClockOffsetMs: view.cameraClockOffsetMs && Math.round(view.cameraClockOffsetMs),
 })
 
-const volumeOf = ({ id, state, slots, oldestFrameAt, syncMs, errors }: VolumeView): SnapshotMessage['volumes'][number] => ({
+const volumeOf = ({ id, state, slots, oldestFrameAt, syncMs, errors, reusedSlots, forecastDays }: VolumeView): SnapshotMessage['volumes'][number] => ({
   id, state,
   slots: { total: slots.total, free: slots.free, open: slots.open, sealed: slots.sealed, held: slots.held, quarantined: slots.quarantined },
-  oldestFrameAt: isoOrNull(oldestFrameAt), syncMs: { last: amount(syncMs.last), worst: amount(syncMs.worst) }, errors: count(errors),
+  oldestFrameAt: isoOrNull(oldestFrameAt), syncMs: { last: amount(syncMs.last), worst: amount(syncMs.worst) }, errors: count(errors), reusedSlots: count(reusedSlots), forecastDays: daysOrNull(forecastDays),
 })
+
+const clockOf = ({ state, offsetMs, synchronised, source, referenceOffsetMs, trustedAt, waitingMs, waitingFor }: ClockView): SnapshotMessage['clock'] => ({
+  state, offsetMs: Math.round(offsetMs), synchronised, source, referenceOffsetMs: referenceOffsetMs === null ? null : Math.round(referenceOffsetMs * 1000) / 1000,
+  trustedAt: isoOrNull(trustedAt), waitingMs: count(waitingMs), waitingFor,
+})
+
+const auditOf = ({ state, entries, reserve, key, isWhole }: AuditView): SnapshotMessage['audit'] => ({ state, entries: count(entries), reserve, key, isWhole })
+const witnessOf = ({ configured, lastAt, lastSize, overdueSince }: WitnessView): SnapshotMessage['witness'] =>
+  ({ configured, lastAt: isoOrNull(lastAt), lastSize: lastSize === null ? null : count(lastSize), overdueSince: isoOrNull(overdueSince) })
 
 type Body = Omit<SnapshotMessage, 'schema' | 'seq' | 'at' | 'kind'>
 
@@ -38,10 +49,17 @@ function bodyOf({ facts, level, reasons }: Assessment): Body {
     volumes: facts.volumes.map(volumeOf),
     floor: {
       required: required.kind === 'plain' ? { kind: required.kind, durationMs: required.durationMs } : { kind: required.kind, days: required.days },
-      forecastDays: amountOrNull(floor.forecastDays),
-      wrapsAt: isoOrNull(floor.wrapsAt), ringStoppedByFloor: floor.ringStoppedByFloor,
+      forecastDays: daysOrNull(floor.forecastDays), wrapsAt: isoOrNull(floor.wrapsAt), ageAtWrapDays: daysOrNull(floor.ageAtWrapDays),
+      fits: floor.fits, lackingBytes: floor.lackingBytes === null ? null : count(floor.lackingBytes), insisted: floor.insisted, stopsAt: isoOrNull(floor.stopsAt),
+      ringStoppedByFloor: floor.ringStoppedByFloor,
+    },
+    sacrifice: {
+      steps: facts.sacrifice.steps.map(({ cameraId, stream, mode, since, reason }) => ({ camera: cameraId, stream, mode, since: isoOf(since), reason })),
+      headroomMs: facts.sacrifice.headroomMs === null ? null : count(facts.sacrifice.headroomMs),
     },
     catalogue: { state: facts.catalogue.state },
+    scrub: { lastPassAt: isoOrNull(facts.scrub.lastPassAt), progress: Math.min(1, Math.round(facts.scrub.progress * 10_000) / 10_000), rotten: count(facts.scrub.rotten.length) },
+    clock: clockOf(facts.clock), audit: auditOf(facts.audit), witness: witnessOf(facts.witness),
     process: { rssBytes: count(facts.process.rssBytes), eventLoopDelayMs: amount(facts.process.eventLoopDelayMs), uptimeMs: count(facts.process.uptimeMs) },
     configReload: configReload && { rejectedAt: isoOf(configReload.rejectedAt), problems: count(configReload.problems) },
   }
@@ -71,5 +89,5 @@ export const materialMark = ({ level, reasons, facts }: Assessment): string => J
   reasons.map(reason => [reason.code, reason.subject, reason.level, reason.urgency]),
   facts.streams.map(view => [view.cameraId, view.stream, view.state]),
   facts.volumes.map(view => [view.id, view.state]),
-  facts.catalogue.state,
+  facts.catalogue.state, facts.clock.state,
 ])

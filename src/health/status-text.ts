@@ -63,7 +63,7 @@ export function statusText(snapshot: SnapshotMessage, timeZone: string): string 
   }
   if (snapshot.reasons.length > 0) lines.push('')
   lines.push(...streamLines(snapshot.streams, shown), '', ...volumeLines(snapshot.volumes, shown), '')
-  const forecast = floor.forecastDays === null ? '尚未可知 not known yet' : `${floor.forecastDays.toFixed(1)} 天 days`
+  const forecast = floor.forecastDays === null ? '尚未可知 not known yet' : floor.forecastDays < 2 ? lengthText(floor.forecastDays * DAY_MS) : `${floor.forecastDays.toFixed(1)} 天 days`
   lines.push(`保存期限 floor: ${floorText(floor.required)}   預估可保存 forecast: ${forecast}   開始覆寫 ring wraps: ${shown(floor.wrapsAt)}`)
   lines.push(`執行時間 uptime: ${lengthText(snapshot.process.uptimeMs)}   記憶體 memory: ${Math.round(snapshot.process.rssBytes / 2 ** 20)} MiB`)
   return `${lines.join('\n')}\n`

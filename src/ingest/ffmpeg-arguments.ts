@@ -1,7 +1,10 @@
 import type { Credential } from '../domain/index.ts'
 
-/** How sound is treated: left out, copied as it is, or turned into AAC because the container cannot hold it. */
-export type AudioTreatment = 'off' | 'copy' | 'transcode'
+/**
+ * How sound is treated: left out, copied as it is, or turned into AAC because the container cannot hold it. `key-frames`: no sound and no frame but
+ * key frames, step 4 of the order of sacrifice; sound over missing pictures would only cut the key frames into more fragments.
+ */
+export type AudioTreatment = 'off' | 'copy' | 'transcode' | 'key-frames'
 
 /** No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4]. */
 export const FRAGMENT_DURATION_MS = 500
@@ -31,13 +34,18 @@ export function concatScript(secretUrl: string, audio: AudioTreatment): string {
     `file '${secretUrl.replaceAll("'", "'\\''")}'`,
     'option rtsp_transport tcp',
     `option timeout ${SOCKET_TIMEOUT_MS * 1000}`,
-    `option allowed_media_types ${audio === 'off' ? 'video' : 'video+audio'}`,
+    `option allowed_media_types ${withSound(audio) ? 'video+audio' : 'video'}`,
     `option analyzeduration ${PROBE.analyzeDurationUs}`,
     `option probesize ${PROBE.probeBytes}`,
     'option fpsprobesize 0',
     '',
   ].join('\n')
 }
+
+const withSound = (audio: AudioTreatment): boolean => audio === 'copy' || audio === 'transcode'
+
+/** Drops what is no key frame after the stream was taken apart and before it is written. `-discard nokey` does nothing over RTSP (measured, ffmpeg 5.1). */
+const KEY_FRAMES_ONLY = ['-bsf:v', 'noise=drop=not(key)'] as const
 
 export const INPUT_OPTIONS: readonly (readonly [string, string] | readonly [string])[] = [
   ['-hide_banner'], ['-nostdin'], ['-nostats'], ['-loglevel', 'level+warning'],
@@ -48,10 +56,10 @@ export const INPUT_OPTIONS: readonly (readonly [string, string] | readonly [stri
 
 /** Pictures are copied, never decoded. Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
 export function outputOptions(audio: AudioTreatment): readonly (readonly [string, string] | readonly [string])[] {
-  const sound: readonly (readonly [string, string] | readonly [string])[] = audio === 'off' ? [['-an']]
+  const sound: readonly (readonly [string, string] | readonly [string])[] = !withSound(audio) ? [['-an']]
     : [['-map', '0:a:0?'], ...(audio === 'copy' ? [['-c:a', 'copy'] as const] : [['-c:a', 'aac'] as const, ['-b:a', '48k'] as const])]
   return [
-    ['-map', '0:v:0'], ['-c:v', 'copy'], ...sound, ['-sn'], ['-dn'],
+    ['-map', '0:v:0'], ['-c:v', 'copy'], ...(audio === 'key-frames' ? [KEY_FRAMES_ONLY] : []), ...sound, ['-sn'], ['-dn'],
     ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
     ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
   ]

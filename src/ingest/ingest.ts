@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { CameraConfig, CameraId, StreamConfig, StreamName } from '../domain/index.ts'
+import { streamKeyText, type CameraConfig, type CameraId, type RecordingMode, type StreamConfig, type StreamName } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { StreamLane } from '../storage/index.ts'
@@ -15,7 +15,7 @@ export interface IngestOptions {
   readonly log: Logger
 }
 
-export interface StreamReport extends StreamFacts { readonly cameraId: CameraId, readonly stream: StreamName }
+export interface StreamReport extends StreamFacts { readonly cameraId: CameraId, readonly stream: StreamName, readonly mode: RecordingMode }
 
 interface Running { readonly camera: CameraConfig, readonly stream: StreamConfig, readonly supervisor: StreamSupervisor, readonly stop: AbortController, readonly done: Promise<void> }
 
@@ -23,6 +23,7 @@ interface Running { readonly camera: CameraConfig, readonly stream: StreamConfig
 export class Ingest implements AsyncDisposable {
   readonly #options: IngestOptions
   readonly #running = new Map<string, Running>()
+  #modes: ReadonlyMap<string, RecordingMode> = new Map()
   readonly #failed = Promise.withResolvers<never>()
 
   constructor(options: IngestOptions) {
@@ -35,7 +36,7 @@ export class Ingest implements AsyncDisposable {
 
   /** Starts what is new, stops what is gone, restarts what changed; leaves the rest alone. */
   async configure(cameras: readonly CameraConfig[]): Promise<void> {
-    const wanted = new Map<string, { camera: CameraConfig, stream: StreamConfig }>(cameras.flatMap(camera => camera.streams.map(stream => [`${camera.id}/${stream.name}`, { camera, stream }] as const)))
+    const wanted = new Map<string, { camera: CameraConfig, stream: StreamConfig }>(cameras.flatMap(camera => camera.streams.map(stream => [streamKeyText({ cameraId: camera.id, stream: stream.name }), { camera, stream }] as const)))
     const leaving = [...this.#running].filter(([key, running]) => {
       const next = wanted.get(key)
       return next === undefined || !sameSource(running, next)
@@ -55,12 +56,18 @@ export class Ingest implements AsyncDisposable {
   #start(key: string, camera: CameraConfig, stream: StreamConfig, delayMs: number): void {
     const { lane, clock, random, log } = this.#options
     const stop = new AbortController()
-    const supervisor = new StreamSupervisor({ camera, stream, lane: lane(camera.id, stream.name), clock, random, log })
+    const supervisor = new StreamSupervisor({ camera, stream, lane: lane(camera.id, stream.name), mode: this.#modes.get(key) ?? 'full', clock, random, log })
     const done = supervisor.run(stop.signal, delayMs).catch((error: unknown) => {
       log.fatal({ err: error, cameraId: camera.id, stream: stream.name }, 'a supervisor broke')
       this.#failed.reject(error)
     })
     this.#running.set(key, { camera, stream, supervisor, stop, done })
+  }
+
+  /** How much is recorded of each stream from now on, by `streamKeyText`; those not named are recorded in full. Also holds for streams that start later. */
+  setModes(modes: ReadonlyMap<string, RecordingMode>): void {
+    this.#modes = new Map(modes)
+    for (const [key, { supervisor }] of this.#running) supervisor.setMode(this.#modes.get(key) ?? 'full')
   }
 
   /** Samples the clocks of all cameras that can be asked; the offset is kept with the footage from then on. */
@@ -69,7 +76,7 @@ export class Ingest implements AsyncDisposable {
   }
 
   report(): StreamReport[] {
-    return [...this.#running.values()].map(({ camera, stream, supervisor }) => ({ cameraId: camera.id, stream: stream.name, ...supervisor.facts() }))
+    return [...this.#running.values()].map(({ camera, stream, supervisor }) => ({ cameraId: camera.id, stream: stream.name, mode: supervisor.mode, ...supervisor.facts() }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,6 +87,6 @@ export class Ingest implements AsyncDisposable {
 
 /** Compares what a run depends on, the credential included. */
 function sameSource(a: { camera: CameraConfig, stream: StreamConfig }, b: { camera: CameraConfig, stream: StreamConfig }): boolean {
-  const facts = ({ camera: { credential, audio }, stream }: typeof a) => [stream, audio, credential?.username, credential?.password]
+  const facts = ({ camera: { credential, audio }, stream: { name, source, lower } }: typeof a) => [name, source, lower, audio, credential?.username, credential?.password]
   return isDeepStrictEqual(facts(a), facts(b))
 }

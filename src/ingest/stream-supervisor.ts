@@ -1,4 +1,4 @@
-import type { CameraConfig, EpochMs, MonoMs, RunEndReason, StreamConfig } from '../domain/index.ts'
+import { RECORDING_MODES, type CameraConfig, type EpochMs, type MonoMs, type RecordingMode, type RunEndReason, type StreamConfig, type StreamSource } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
@@ -6,6 +6,7 @@ import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError } from './onvif/index.ts'
+import { modeLane } from './mode-lane.ts'
 import { recordOnce, type RunEnd } from './recording-run.ts'
 import { StreamRate } from './stream-rate.ts'
 
@@ -44,6 +45,8 @@ export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
   readonly stream: StreamConfig
   readonly lane: StreamLane
+  /** As the order of sacrifice has it at the start. */
+  readonly mode: RecordingMode
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
@@ -53,7 +56,12 @@ export interface StreamSupervisorOptions {
 export class StreamSupervisor {
   readonly #options: StreamSupervisorOptions
   readonly #log: Logger
-  readonly #rate = new StreamRate()
+  #rate = new StreamRate()
+  #mode: RecordingMode
+  /** Aborts when the mode changes; a new one for each mode. */
+  #modeOver = new AbortController()
+  #askedReason: RunEndReason = 'recorder-stopped'
+  #stopping = false
   readonly #secrets: readonly string[]
   #audio: AudioTreatment
   #state: StreamState = 'connecting'
@@ -68,6 +76,7 @@ export class StreamSupervisor {
   constructor(options: StreamSupervisorOptions) {
     const { camera, stream, clock } = options
     this.#options = options
+    this.#mode = options.mode
     this.#log = options.log.child({ cap: 'ingest', cameraId: camera.id, stream: stream.name })
     this.#secrets = camera.credential === null ? [] : [camera.credential.password]
     this.#audio = camera.audio ? 'copy' : 'off'
@@ -77,24 +86,60 @@ export class StreamSupervisor {
 
   /** Ends when `signal` aborts and the last run is stored. `startDelayMs` spreads a fleet's first requests. */
   async run(signal: AbortSignal, startDelayMs: number): Promise<void> {
+    signal.addEventListener('abort', () => { this.#stopping = true }, { once: true })
     const { clock, random, lane } = this.#options
     if (lane.gapNow() === null) lane.noteNoFootage('starting')
     void lane.recover().catch((error: unknown) => { this.#log.error({ err: error }, 'recovery of the last open slot failed') })
     await clock.wait(startDelayMs, signal)
-    await supervise<RunEnd>({
-      clock, signal, random,
-      runOnce: runSignal => this.#runOnce(runSignal),
-      wasHealthy: end => end.recordedMs >= HEALTHY_MS,
-      delaysMs: end => end.reason === 'auth-refused' ? LADDERS.password : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual,
-      onEnd: (end, delayMs) => { this.#noteEnd(end, delayMs) },
-    })
+    while (!signal.aborted) {
+      const modeSignal = AbortSignal.any([signal, this.#modeOver.signal])
+      if (this.#mode === 'stopped') await this.#standStill(modeSignal)
+      else {
+        await supervise<RunEnd>({
+          clock, signal: modeSignal, random,
+          runOnce: runSignal => this.#runOnce(runSignal),
+          wasHealthy: end => end.recordedMs >= HEALTHY_MS,
+          delaysMs: end => end.reason === 'auth-refused' ? LADDERS.password : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual,
+          onEnd: (end, delayMs) => { this.#noteEnd(end, delayMs) },
+        })
+      }
+    }
     this.#enter('stopped')
     this.#lastEndReason = 'recorder-stopped'
   }
 
+  get mode(): RecordingMode { return this.#mode }
+
+  /** Records more or less of the stream from now on: the run under way ends with that reason and the next begins at once. */
+  setMode(mode: RecordingMode): void {
+    if (mode === this.#mode) return
+    const isLess = RECORDING_MODES.indexOf(mode) > RECORDING_MODES.indexOf(this.#mode)
+    this.#askedReason = mode === 'stopped' ? 'stopped-for-floor' : isLess ? 'stepped-down' : 'stepped-up'
+    this.#log.warn({ from: this.#mode, to: mode }, 'recording mode changed')
+    this.#mode = mode
+    this.#rate = new StreamRate() // bytes of another mode tell nothing of this one
+    this.#lastEndReason = this.#askedReason
+    this.#enter(mode === 'stopped' ? 'stopped' : 'connecting') // what the run under way still brings is of the old mode
+    const over = this.#modeOver
+    this.#modeOver = new AbortController()
+    over.abort()
+  }
+
+  /** Step 5: nothing is recorded until the mode changes. */
+  async #standStill(signal: AbortSignal): Promise<void> {
+    this.#options.lane.noteNoFootage('stopped-for-floor')
+    this.#enter('stopped')
+    const over = Promise.withResolvers<void>()
+    if (signal.aborted) over.resolve()
+    signal.addEventListener('abort', () => { over.resolve() }, { once: true })
+    await over.promise
+  }
+
   async #runOnce(signal: AbortSignal): Promise<RunEnd> {
     this.#enter('connecting')
-    const { lane, clock } = this.#options
+    const { clock } = this.#options
+    const mode = this.#mode
+    const lane = modeLane(this.#options.lane, { mode, askedReason: () => this.#stopping ? 'recorder-stopped' : this.#askedReason })
     let url: string
     try { url = await this.#findUrl(signal) } catch (error) {
       if (!(error instanceof OnvifError)) throw error
@@ -103,15 +148,22 @@ export class StreamSupervisor {
     }
     if (signal.aborted) return { reason: 'recorder-stopped', recordedMs: 0, soundNeedsTranscode: false, said: '' }
     return await recordOnce({
-      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: this.#audio,
+      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock, log: this.#log,
       onTick: () => { this.#tickAt = clock.monoNow() },
-      onFragment: facts => { this.#noteFragment(facts) },
+      onFragment: facts => { if (mode === this.#mode) this.#noteFragment(facts) },
     }, signal)
   }
 
+  /** Without a lower profile that mode records the usual one: the next decision corrects it. */
+  #source(): StreamSource {
+    const { source, lower } = this.#options.stream
+    return this.#mode === 'lower' ? lower ?? source : source
+  }
+
   async #findUrl(signal: AbortSignal): Promise<string> {
-    const { stream: { source }, camera, clock } = this.#options
+    const { camera, clock } = this.#options
+    const source = this.#source()
     if (source.kind === 'url') return source.url
     try {
       const found = await findStream({ host: source.host, port: source.port, credential: camera.credential, clock, signal }, source.profile)
@@ -125,7 +177,8 @@ export class StreamSupervisor {
 
   /** Asks the camera for its clock, if it can be asked. A camera that does not answer keeps its last sample. */
   async sampleClock(signal: AbortSignal): Promise<void> {
-    const { stream: { source }, camera, clock } = this.#options
+    const { camera, clock } = this.#options
+    const source = this.#source()
     if (source.kind !== 'onvif') return
     try {
       const offset = await measureClockOffset({ host: source.host, port: source.port, credential: camera.credential, clock, signal })

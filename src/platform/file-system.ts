@@ -96,15 +96,15 @@ class RealVolumeFile implements VolumeFile {
 
 /** Repeats a call that a signal to our whole process group ended: the range is the same, and a stop must not cost a slot. */
 async function fallocate(file: string, args: readonly string[]): Promise<void> {
-  const call = () => run('fallocate', [...args, file], { timeout: 60_000 })
+  const call = () => run('fallocate', [...args, file], { timeout: 60_000, env: { ...process.env, LC_ALL: 'C' } }) // only its words tell what failed
   await call().catch((error: unknown) => {
     if ((error as { signal?: unknown }).signal !== 'SIGTERM' && (error as { signal?: unknown }).signal !== 'SIGINT') throw error
     return call()
   })
 }
 
-/** util-linux says these words for EOPNOTSUPP; its exit code does not tell. */
-const isUnsupported = (error: unknown): boolean => /not supported/i.test(String((error as { stderr?: unknown }).stderr ?? ''))
+/** util-linux says one of these for EOPNOTSUPP, with --keep-size the second; its exit code does not tell. */
+const isUnsupported = (error: unknown): boolean => /not supported|unsupported/i.test(String((error as { stderr?: unknown }).stderr ?? ''))
 
 function errnoOfFallocate(error: unknown): { code: string } {
   const text = String((error as { stderr?: unknown }).stderr ?? '')
@@ -147,7 +147,7 @@ export const realFileSystem: VolumeFileSystem = {
   },
 
   async publishText(file, text, step) {
-    const part = `${file}.part`
+    const part = `${file}.${process.pid}.part` // a command may publish beside the recorder
     const handle = await fs.open(part, 'w', 0o640).catch(storageError(step, file))
     try { await handle.writeFile(text); await handle.sync() }
     catch (error) { storageError(step, file)(error) }

@@ -3,7 +3,7 @@ import { BOX_HEADER_BYTES, MalformedMediaError, parseMovieFragment, readBoxHeade
 import type { VolumeFile } from '../platform/file-system.ts'
 import {
   decodeRecord, decodeSlotStart, decodeTrailer, indexBytesOf, INDEX_TAIL_BYTES, mfraBytesOf, recordSizes, RECORD_HEAD_BYTES, sha256, SLOT_START_MAX_BYTES,
-  type IndexEntry, type RecordLabel, type SegmentIndex, type SlotHeader,
+  type IndexEntry, type RecordLabel, type SegmentIndex, type SlotHeader, type SlotStart,
 } from './slot-format.ts'
 
 /** What a slot file says of itself. */
@@ -27,9 +27,7 @@ const LAST_BYTES = 16
 
 /** Reads a slot: by its index when it is sealed, else by walking. Reads only; safe beside a recorder that writes to it. */
 export async function readSlot(file: VolumeFile, slotSizeBytes: number): Promise<SlotContent> {
-  const head = Buffer.alloc(Math.min(SLOT_START_MAX_BYTES, slotSizeBytes))
-  const got = await file.read(head, 0, 'read slot start')
-  const start = decodeSlotStart(head.subarray(0, got))
+  const start = await readSlotStart(file, slotSizeBytes)
   if (start.kind !== 'slot') return start
   const { header, init, dataAt } = start
   const sealed = await readTrailer(file, slotSizeBytes)
@@ -40,7 +38,19 @@ export async function readSlot(file: VolumeFile, slotSizeBytes: number): Promise
   return { kind: 'footage', header, init, ...await walkRecords(file, { header, init, dataAt, slotSizeBytes }), sealed: null }
 }
 
-async function readTrailer(file: VolumeFile, slotSizeBytes: number): Promise<SegmentIndex | null> {
+/** Header and `moov` of a slot. A few KiB hold them nearly always; the most they may take is read only where less was not enough. */
+export async function readSlotStart(file: VolumeFile, slotSizeBytes: number): Promise<SlotStart> {
+  const read = async (bytes: number): Promise<SlotStart> => {
+    const head = Buffer.alloc(bytes)
+    return decodeSlotStart(head.subarray(0, await file.read(head, 0, 'read slot start')))
+  }
+  const start = await read(USUAL_START_BYTES)
+  return start.kind === 'damaged' ? read(Math.min(SLOT_START_MAX_BYTES, slotSizeBytes)) : start
+}
+const USUAL_START_BYTES = 16 * 1024
+
+/** The index of a sealed slot, found from behind. Null where there is none that holds. */
+export async function readTrailer(file: VolumeFile, slotSizeBytes: number): Promise<SegmentIndex | null> {
   const last = Buffer.alloc(LAST_BYTES)
   if (await file.read(last, slotSizeBytes - LAST_BYTES, 'read slot end') < LAST_BYTES) return null
   const mfraBytes = mfraBytesOf(last)

@@ -1,7 +1,7 @@
 import { epochMs, RetryableError, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
 import { patchDecodeTime, patchSequenceNumber, type Fragment, type InitSegment, type TrackFragment } from '../media/index.ts'
 import type { VolumeFile } from '../platform/file-system.ts'
-import { merkleRoot } from './merkle.ts'
+import { merkleRoot } from '../platform/merkle.ts'
 import {
   encodeTrailer, freeHeader, FREE_HEADER_BYTES, RECORD_HEAD_BYTES, sha256, trailerBytes, writeRecordHead, type IndexEntry, type RecordLabel,
 } from './slot-format.ts'

@@ -1,9 +1,12 @@
-import { isoOf, slotNumber, type EpochMs, type MonoMs, type VolumeId } from '../domain/index.ts'
-import type { VolumeFileSystem } from '../platform/file-system.ts'
+import { isoOf, slotNumber, type MonoMs, type VolumeId } from '../domain/index.ts'
+import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { CatalogueMarks } from './catalogue-mark.ts'
 import { decodeSlotStart } from './slot-format.ts'
+import { spotCheck } from './spot-check.ts'
 import { checkVolume, slotPath, type Volume, type VolumeRefusal } from './volume.ts'
+import type { segmentTable } from './tables/segments.ts'
 import type { SlotState, slotTable } from './tables/slots.ts'
 
 /** A configured volume as it is now. Counts follow the catalogue and are kept in memory: a million rows are not counted each second. */
@@ -15,6 +18,8 @@ export interface VolumeStatus {
   readonly lastSyncMs: number
   readonly worstSyncMs: number
   readonly errors: number
+  /** Slots given to new footage after they held some, since the process began. */
+  readonly reusedSlots: number
 }
 
 interface Entry {
@@ -27,6 +32,7 @@ interface Entry {
   lastSyncMs: number
   syncs: { at: MonoMs, durationMs: number }[]
   errors: number
+  reusedSlots: number
 }
 
 const NO_SLOTS: Record<SlotState, number> = { free: 0, preparing: 0, open: 0, sealed: 0, quarantined: 0 }
@@ -37,6 +43,8 @@ export interface VolumeSetOptions {
   readonly configured: readonly { readonly id: VolumeId, readonly path: string }[]
   readonly fs: VolumeFileSystem
   readonly slots: ReturnType<typeof slotTable>
+  readonly segments: ReturnType<typeof segmentTable>
+  readonly marks: CatalogueMarks
   readonly clock: Clock
   readonly log: Logger
 }
@@ -49,7 +57,7 @@ export class VolumeSet {
   constructor(options: VolumeSetOptions) {
     this.#options = options
     this.#entries = options.configured.map(({ id, path }) => ({
-      id, path, volume: null, state: 'missing', detail: '', slots: { ...NO_SLOTS }, lastSyncMs: 0, syncs: [], errors: 0,
+      id, path, volume: null, state: 'missing', detail: '', slots: { ...NO_SLOTS }, lastSyncMs: 0, syncs: [], errors: 0, reusedSlots: 0,
     }))
   }
 
@@ -59,7 +67,7 @@ export class VolumeSet {
     for (const entry of this.#entries) {
       if (entry.volume !== null || entry.state === 'failed') continue
       const check = await checkVolume(this.#options.fs, entry.path, entry.id)
-      const refusal = check.kind === 'refused' ? check : await this.#register(check.volume)
+      const refusal = check.kind === 'refused' ? check : await this.#refusalOf(check.volume)
       if (refusal !== null) {
         if (entry.state !== refusal.state || entry.detail !== refusal.detail) this.#options.log.error({ volume: entry.id, state: refusal.state, detail: refusal.detail }, 'volume refused')
         entry.state = refusal.state
@@ -73,11 +81,36 @@ export class VolumeSet {
     return came
   }
 
+  /** A volume that this catalogue may give slots of: known to it and used with it last, or blank. */
+  async #refusalOf(volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
+    const { slots, marks, log } = this.#options
+    try {
+      const refusal = slots.knowsVolume(volume.identity.uuid) ? await this.#contradiction(volume) : await this.#register(volume)
+      if (refusal !== null) return refusal
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      return { state: 'damaged', detail: error.message }
+    }
+    await marks.publish(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'volume could not be marked') }) // the mark before it is remembered too
+    return null
+  }
+
+  /** Null when nothing says that the catalogue is older than the volume, or the volume older than the catalogue [G1]. */
+  async #contradiction(volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
+    const { marks, log } = this.#options
+    const foreign = (why: string) => ({ state: 'foreign' as const, detail: `${why}; stop the recorder and run \`custos rebuild\`. Nothing was changed.` })
+    const verdict = await marks.judge(volume)
+    if (verdict === 'unknown-start') return foreign('it was used since by a recorder start that this catalogue does not know: the catalogue came from a backup, or the volume from another recorder')
+    if (verdict === 'older-volume') return foreign('it is older than this catalogue: an image of it was restored')
+    if (verdict === 'doubtful') log.warn({ volume: volume.identity.id }, 'the mark of the catalogue is gone from a volume; its slots are asked')
+    const wrong = await spotCheck({ ...this.#options, volume, seed: marks.seed })
+    return wrong === null ? null : foreign(`it is not as the catalogue says: ${wrong}`)
+  }
+
   /** Enters a volume that the catalogue does not know, if it is really unused: footage without rows would be overwritten. */
   async #register(volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
     const { slots, fs, clock } = this.#options
     const { uuid, id, slotSizeBytes, slotCount, createdAt } = volume.identity
-    if (slots.knowsVolume(uuid)) return null
     const start = Buffer.alloc(4096)
     for (let slot = 0; slot < slotCount; slot++) {
       const file = await fs.open(slotPath(volume, slotNumber(slot)), 'read', 'register slot')
@@ -100,7 +133,8 @@ export class VolumeSet {
     slots[from]--
     slots[to]++
   }
-  freeShare(volume: Volume): number { return this.#of(volume).slots.free / volume.identity.slotCount }
+  noteReuse(volume: Volume): void { this.#of(volume).reusedSlots++ }
+  freeSlots(volume: Volume): number { return this.#of(volume).slots.free }
 
   noteSync(volume: Volume, durationMs: number): void {
     const entry = this.#of(volume)
@@ -122,12 +156,14 @@ export class VolumeSet {
   }
 
   status(): VolumeStatus[] {
+    const oldest = this.#options.clock.monoNow() - SYNC_MEMORY_MS // also while nothing is recorded and nothing is synced
     return this.#entries.map(entry => ({
       id: entry.id, state: entry.state, detail: entry.detail, slots: { ...entry.slots }, lastSyncMs: entry.lastSyncMs,
-      worstSyncMs: entry.syncs.reduce((worst, { durationMs }) => Math.max(worst, durationMs), 0), errors: entry.errors,
+      worstSyncMs: entry.syncs.reduce((worst, { at, durationMs }) => at < oldest ? worst : Math.max(worst, durationMs), 0), errors: entry.errors, reusedSlots: entry.reusedSlots,
     }))
   }
-  oldestFrameAt(id: VolumeId, ask: (uuid: Volume['identity']['uuid']) => EpochMs | null): EpochMs | null {
+  /** Null while the volume is not in use. */
+  askOf<Answer>(id: VolumeId, ask: (uuid: Volume['identity']['uuid']) => Answer): Answer | null {
     const volume = this.#entries.find(entry => entry.id === id)?.volume
     return volume == null ? null : ask(volume.identity.uuid)
   }

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { CAMERA_END_REASONS, RECORDER_END_REASONS } from '../../src/domain/index.ts'
+import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId } from '../../src/domain/index.ts'
 import { HealthState, REASON_CATALOGUE, type RecorderFacts } from '../../src/health/index.ts'
 import { isBelowMonth } from '../../src/health/reasons.ts'
 import { byUrgency } from '../../src/health/reason.ts'
-import { at, down, facts, floor, stream, volume } from './support/facts.ts'
+import { at, audit, down, facts, floor, stream, volume, witness } from './support/facts.ts'
 import { ManualClock } from './support/manual-clock.ts'
 
 /** Level and reasons after these facts have lasted for `forMs`. */
@@ -18,6 +18,10 @@ async function verdict(given: RecorderFacts, forMs = 0): Promise<string[]> {
 }
 
 const HEALTHY = stream('lobby')
+const sacrifice = (steps: readonly (readonly [camera: string, mode: 'lower' | 'key-frames' | 'stopped'])[]): RecorderFacts['sacrifice'] => ({
+  headroomMs: 3_600_000, overBudget: [],
+  steps: steps.map(([id, mode]) => ({ cameraId: cameraId(id), stream: HEALTHY.stream, mode, since: at('2026-11-22T07:00:00.000Z'), reason: 'ring-would-stop' })),
+})
 const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: number, expected: readonly string[]])[] = [
   ['nothing is wrong', facts(), 0, ['healthy']],
   ['a reconnect of ten seconds is no reason', facts({ streams: [HEALTHY, down('door')] }), 10_000, ['healthy']],
@@ -32,6 +36,9 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['never connected', facts({ streams: [HEALTHY, down('door', { state: 'connecting', lastEndReason: null })] }), 11_000, ['degraded', 'week degraded stream-connecting door/main']],
   ['recording without frames', facts({ streams: [HEALTHY, stream('door', { lastFrameAgeMs: 12_000 })] }), 11_000, ['degraded', 'week degraded stream-no-frames door/main']],
   ['no camera at all', facts({ streams: [] }), 0, ['degraded', 'week degraded nothing-to-record -']],
+  ['footage rotted in two places of one stream', facts({ scrub: { lastPassAt: null, progress: 0.5, rotten: ['2026-11-20T01:02:03.000Z', '2026-11-19T01:02:03.000Z'].map(iso =>
+    ({ cameraId: HEALTHY.cameraId, stream: HEALTHY.stream, fromAt: at(iso), foundAt: at('2026-11-22T07:00:00.000Z') })) } }), 0, ['degraded', 'week degraded footage-rotted lobby/main']],
+  ['footage was taken past the book', facts({ rescues: { count: 2, newestAt: at('2026-11-22T07:00:00.000Z') } }), 0, ['degraded', 'week degraded rescue-used -']],
   ['a camera clock is off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: -61_000 })] }), 0, ['healthy', 'note healthy camera-clock-off lobby/main']],
   ['a camera clock is a little off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: 10_000 })] }), 0, ['healthy']],
   ['a volume is missing', facts({ volumes: [volume('disk1'), volume('disk2', { state: 'missing' })] }), 0, ['critical', 'tonight critical volume-missing disk2']],
@@ -43,14 +50,39 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['slow sync', facts({ volumes: [volume('disk1', { syncMs: { last: 20, worst: 501 } }), volume('disk2')] }), 0, ['degraded', 'week degraded volume-slow-sync disk1']],
   ['disk errors', facts({ volumes: [volume('disk1', { errors: 1 }), volume('disk2')] }), 0, ['degraded', 'week degraded volume-faults disk1']],
   ['floor of thirty days', facts({ floor: floor({ required: { kind: 'calendar-days', days: 30 } }) }), 0, ['critical', 'tonight critical floor-below-month -']],
-  ['floor for a trial', facts({ floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: 0.2 }) }), 0,
+  ['floor for a trial', facts({ floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: 0.2 }) }), 0, ['critical', 'tonight critical floor-below-month -']],
+  ['floor for a trial, forecast short by its own measure', facts({ floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: 130 / 86_400 }) }), 0,
+    ['critical', 'tonight critical floor-below-month -', 'week degraded forecast-short -']],
+  ['floor for a trial, forecast close to it', facts({ floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: 101 / 86_400 }) }), 0,
     ['critical', 'tonight critical floor-below-month -', 'tonight critical forecast-critical -']],
+  ['floor of two months, forecast in proportion', facts({ floor: floor({ required: { kind: 'calendar-days', days: 62 }, forecastDays: 89 }) }), 0, ['degraded', 'week degraded forecast-short -']],
   ['ring stopped by the floor', facts({ floor: floor({ ringStoppedByFloor: true }) }), 0, ['critical', 'tonight critical ring-stopped-by-floor -']],
   ['forecast of 45 days', facts({ floor: floor({ forecastDays: 45 }) }), 0, ['healthy']],
   ['forecast below 45 days', facts({ floor: floor({ forecastDays: 44.9 }) }), 0, ['degraded', 'week degraded forecast-short -']],
   ['forecast below 35 days', facts({ floor: floor({ forecastDays: 34.9 }) }), 0, ['critical', 'tonight critical forecast-critical -']],
   ['forecast not known yet', facts({ floor: floor({ forecastDays: null }) }), 0, ['healthy']],
+  ['volumes too small', facts({ floor: floor({ forecastDays: 20, fits: false, lackingBytes: 3e12 }) }), 0, ['critical', 'tonight critical does-not-fit -']],
+  ['volumes too small, and the office insists', facts({ floor: floor({ forecastDays: 20, fits: false, lackingBytes: 3e12, insisted: true }) }), 0, ['critical', 'week critical does-not-fit -']],
+  ['whether they are large enough is not known', facts({ floor: floor({ forecastDays: null, fits: null, lackingBytes: null }) }), 0, ['healthy']],
+  ['the ring stops in ten days', facts({ floor: floor({ stopsAt: at('2026-12-02T08:00:00.000Z'), stopsInDays: 10 }) }), 0, ['degraded', 'week degraded ring-stops-soon -']],
+  ['the ring stops tomorrow', facts({ floor: floor({ stopsAt: at('2026-11-23T08:00:00.000Z'), stopsInDays: 1 }) }), 0, ['critical', 'tonight critical ring-stops-soon -']],
+  ['the ring has stopped', facts({ floor: floor({ ringStoppedByFloor: true, stopsAt: at('2026-11-22T08:00:00.000Z'), stopsInDays: 0 }) }), 0, ['critical', 'tonight critical ring-stopped-by-floor -']],
+  ['a stream in its lower profile', facts({ sacrifice: sacrifice([['door', 'lower']]) }), 0, ['degraded', 'week degraded stepped-down-lower door/main']],
+  ['a stream of key frames only', facts({ sacrifice: sacrifice([['door', 'key-frames']]) }), 0, ['degraded', 'tonight degraded stepped-down-key-frames door/main']],
+  ['a camera that was stopped for the floor, at once and once',
+    facts({ streams: [HEALTHY, down('door', { state: 'stopped', lastEndReason: 'stopped-for-floor' })], sacrifice: sacrifice([['door', 'stopped']]) }), 11_000,
+    ['critical', 'tonight critical stream-stopped-for-floor door/main']],
+  ['a stream above its declared rate', facts({ sacrifice: { ...sacrifice([]), overBudget: [{ cameraId: HEALTHY.cameraId, stream: HEALTHY.stream, measuredBps: 5.26e6, declaredBps: 4e6 }] } }), 0,
+    ['degraded', 'week degraded over-budget lobby/main']],
   ['catalogue failed', facts({ catalogue: { state: 'failed', detail: 'SQLITE_IOERR' } }), 0, ['critical', 'tonight critical catalogue-failed -']],
+  ['audit log cannot be written', facts({ audit: audit({ state: 'failed', failedSince: at('2026-11-22T07:59:00.000Z'), reserve: 'used' }) }), 0, ['critical', 'tonight critical audit-unwritable -']],
+  ['audit log lives on its reserve', facts({ audit: audit({ reserve: 'used' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],
+  ['no room for a reserve', facts({ audit: audit({ reserve: 'absent' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],
+  ['entries are gone', facts({ audit: audit({ isWhole: false }) }), 0, ['critical', 'tonight critical audit-damaged -']],
+  ['another signing key', facts({ audit: audit({ key: 'replaced' }) }), 0, ['degraded', 'week degraded audit-key-replaced -']],
+  ['no signing key', facts({ audit: audit({ key: 'unusable' }) }), 0, ['degraded', 'week degraded audit-key-unusable -']],
+  ['no witness', facts({ witness: witness({ configured: false, lastAt: null, lastSize: null }) }), 0, ['degraded', 'week degraded no-witness-configured -']],
+  ['witness overdue', facts({ witness: witness({ overdueSince: at('2026-11-20T16:00:05.000Z') }) }), 0, ['degraded', 'week degraded witness-overdue -']],
   ['event loop delayed', facts({ process: { rssBytes: 1, eventLoopDelayMs: 501, uptimeMs: 1 } }), 0, ['degraded', 'week degraded event-loop-delayed -']],
   ['configuration rejected', facts({ configReload: { rejectedAt: at('2026-11-22T07:30:00.000Z'), problems: 3 } }), 0, ['degraded', 'week degraded config-rejected -']],
 ]
@@ -73,6 +105,27 @@ t.test('states the real loss bound of a slow disk, rounded up', async t => {
   const [reason] = new HealthState(new ManualClock()).assess(given).reasons
   t.match(reason?.en, /takes 1201 ms to sync: a power cut may cost the last 2\.8 s/)
   t.match(reason?.text, /2\.8 秒/)
+})
+
+t.test('the forecast names the date of wrap, the age by then, and what lacks', async t => {
+  const said = (change: Parameters<typeof floor>[0], free = 0) => {
+    const [reason] = new HealthState(new ManualClock()).assess(facts({ volumes: ['disk1', 'disk2'].map(id => volume(id, { slots: { ...volume(id).slots, free } })), floor: floor(change) })).reasons
+    return [reason?.text, reason?.en]
+  }
+  const wrapsAt = at('2026-12-24T16:00:00.000Z') // 00:00 in Taipei
+  t.strictSame(said({ forecastDays: 44, wrapsAt, ageAtWrapDays: 33.25 }, 1), [
+    '照目前用量影像可保存 44 天（有 45 天才有餘裕）；民國115年12月25日 起開始覆寫，屆時最舊影像 33.3 天', 'At the present rate footage is kept 44 days (45 days leave a margin); the ring wraps on 2026-12-25 with the oldest at 33.3 days',
+  ])
+  t.strictSame(said({ forecastDays: 34.04, wrapsAt, ageAtWrapDays: 34 }), [
+    '照目前用量影像只能保存 34.0 天，接近保存期限；已在循環覆寫，最舊影像 34 天', 'At the present rate footage is kept only 34.0 days, close to the floor; the ring is wrapping, with the oldest at 34 days',
+  ])
+  t.match(said({ forecastDays: 34, wrapsAt: null, ageAtWrapDays: null })[1], /when the ring wraps cannot be told yet/)
+  t.strictSame(said({ forecastDays: 20, fits: false, lackingBytes: 3.001e12 }), [
+    '儲存區不足以保存到期限：尚缺 3.01 TB，照目前用量約可保存 20 天', 'The volumes cannot keep the floor: 3.01 TB lack; at the present rate footage is kept 20 days',
+  ])
+  t.strictSame(said({ stopsAt: wrapsAt, stopsInDays: 32 }), ['照目前用量，民國115年12月25日 起將沒有可覆寫的空間，錄影會停止', 'At the present rate no slot may be reused from 2026-12-25 on, and recording stops'])
+  const trial = new HealthState(new ManualClock()).assess(facts({ floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, stopsAt: at('2026-11-22T08:01:02.000Z'), stopsInDays: 62 / 86_400 }) }))
+  t.match(trial.reasons.find(({ code }) => code === 'ring-stops-soon'), { level: 'degraded', en: /from 2026-11-22 16:01:02 on/ })
 })
 
 t.test('a month is 31 whole days after the recording day', async t => {

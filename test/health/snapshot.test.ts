@@ -12,7 +12,7 @@ const AWKWARD = facts({
   streams: [down('door', { openGapSince: at('2026-11-22T07:00:00.000Z'), openGapCause: 'no-frames', oldestFrameAt: null, cameraClockOffsetMs: -12_345.6 }),
     stream('lobby', { bitrateBps: Number.NaN, fps: Number.POSITIVE_INFINITY, lastFrameAgeMs: 0.4 })],
   volumes: [volume('disk1', { state: 'foreign', oldestFrameAt: null, syncMs: { last: 0.123456, worst: 900 } })],
-  floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: Number.POSITIVE_INFINITY, wrapsAt: null }),
+  floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: Number.POSITIVE_INFINITY, wrapsAt: null, ageAtWrapDays: -3, lackingBytes: Number.NaN, fits: null }),
   configReload: { rejectedAt: at('2026-11-22T07:30:00.000Z'), problems: 1 },
 })
 
@@ -34,7 +34,9 @@ t.test('a snapshot has the fields of the contract', async t => {
   t.match(sent.streams[0], { camera: 'lobby', stream: 'main', state: 'recording', lastFrameAt: '2026-11-22T07:59:59.500Z', bitrateBps: 4_000_000,
     fps: 15, oldestFrameAt: '2026-10-10T00:00:00.000Z', restarts: 0 })
   t.match(sent.volumes[0], { id: 'disk1', state: 'ok', slots: { total: 1000, free: 0, open: 4, sealed: 996, held: 10 }, oldestFrameAt: '2026-10-10T00:00:00.000Z' })
-  t.match(sent.floor, { required: { kind: 'calendar-days', days: 31 }, forecastDays: 60, wrapsAt: '2027-01-20T00:00:00.000Z' })
+  t.match(sent.floor, { required: { kind: 'calendar-days', days: 31 }, forecastDays: 60, wrapsAt: '2027-01-20T00:00:00.000Z', ageAtWrapDays: 60, fits: true, lackingBytes: 0, insisted: false, stopsAt: null })
+  t.match([sent.streams[0]?.forecastDays, sent.volumes[0]?.forecastDays, sent.volumes[0]?.reusedSlots], [60, 60, 17])
+  t.notOk('timezone' in sent.floor || 'stopsInDays' in sent.floor, 'what is only for the wording stays here')
 })
 
 t.test('passes on no path, address, password or name a view may carry', async t => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import { systemClock } from '../../src/platform/clock.ts'
 
@@ -33,4 +34,10 @@ t.test('waits that have ended leave no listener on their signal', async t => {
   signal.removeEventListener = (...args: Parameters<typeof remove>) => { listeners--; remove(...args) }
   for (let i = 0; i < 50; i++) await systemClock.wait(0, signal)
   t.equal(listeners, 0)
+})
+
+t.test('running time is the same for all processes of a boot', async t => {
+  const before = systemClock.monoNow()
+  const other = Number(execFileSync(process.execPath, ['-e', 'process.stdout.write(String(process.hrtime.bigint() / 1000000n))'], { encoding: 'utf8' }))
+  t.ok(other >= before - 1 && other <= systemClock.monoNow() + 1, `${before} <= ${other}`)
 })

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { makeDisk, type Disk } from './disk-mounts.ts'
+import { judgeCatalogue, judgeFrames } from './crash-judge.ts'
+import { Site } from './site.ts'
+import { rmSync } from 'node:fs'
+
+/** Something that befalls one of two volumes while both are recorded to. */
+export interface DiskCase {
+  readonly name: string
+  readonly disk: Disk['kind']
+  /** Begins the trouble; the result ends it. */
+  readonly trouble: (disk: Disk, site: Site) => Promise<{ injected?: () => number, end: () => Promise<void> }>
+  readonly isHarmless?: boolean
+  readonly isDead?: boolean
+}
+export interface CaseFigures { readonly name: string, readonly lostMs: number, readonly reason: string, readonly injected: number | null, readonly problems: string[] }
+
+interface Snapshot { readonly level: string, readonly reasons: { code: string, subject: string | null }[], readonly volumes: { id: string, state: string }[], readonly streams: { camera: string, state: string, lastFrameAgeMs: number | null }[] }
+
+const CAMERAS = 3
+const BAD_MIB = 16, GOOD_MIB = 40
+const FLOOR_S = 20
+const SYNCED_MS = 2_500 // what is older than this was synced, and its slot tells so
+
+export interface CasePace { readonly beforeMs: number, readonly troubleMs: number, readonly afterMs: number }
+const PACE: CasePace = { beforeMs: 8_000, troubleMs: 14_000, afterMs: 6_000 }
+
+/**
+ * Records to two volumes, lets one suffer, mends it, starts the recorder again. The daemon must live, the other volume go on, health name the bad one; nothing that was synced may be lost,
+ * lost frames must be told, and after the repair both volumes are recorded to.
+ */
+export async function diskCase({ name, disk: kind, trouble, isHarmless = false, isDead = false }: DiskCase, pace = PACE): Promise<CaseFigures> {
+  const folder = Site.folder('disk')
+  const problems: string[] = []
+  try {
+    await using disk = await makeDisk(kind, folder)
+    await using site = await Site.open(folder, { name: 'disk', cameras: CAMERAS, floor: `${FLOOR_S}s`, volumes: [{ id: 'bad', path: disk.mountPoint, sizeMiB: BAD_MIB }, { id: 'good', sizeMiB: GOOD_MIB }] })
+    const startedAt = Date.now()
+    await site.recorder.start()
+    await sleep(pace.beforeMs)
+    const struckAt = Date.now()
+    const running = await trouble(disk, site)
+    let worst: Snapshot | null = null
+    let outAt: number | null = null
+    const reasons = new Set<string>()
+    while (Date.now() < struckAt + pace.troubleMs) {
+      await sleep(500)
+      if (!site.recorder.isRunning) { problems.push('the recorder ended by itself'); break }
+      const health = await site.recorder.health() as Snapshot | null
+      if (health === null) { problems.push('health did not answer'); continue }
+      for (const { code, subject } of health.reasons) if (subject === 'bad') reasons.add(code)
+      if (health.volumes.some(volume => volume.id === 'bad' && volume.state !== 'ok')) outAt ??= Date.now()
+      worst = health
+    }
+    if (worst !== null && worst.streams.some(stream => stream.state !== 'recording')) problems.push(`not all streams recorded at the end of the trouble: ${worst.streams.map(({ camera, state }) => `${camera} ${state}`).join(', ')}`)
+    if (worst !== null && worst.volumes.some(volume => volume.id === 'good' && volume.state !== 'ok')) problems.push('the other volume was taken out too')
+    if (isHarmless && [...reasons].some(code => code !== 'volume-slow-sync')) problems.push(`health complains of the volume: ${[...reasons].join(', ')}`)
+    if (!isHarmless && ![...reasons].some(code => code.startsWith('volume-'))) problems.push('health never named the volume')
+    const injected = running.injected?.() ?? null
+    if (injected === 0) problems.push('nothing was injected')
+    const stoppedEarly = kind !== 'folder' // a disk can only be unmounted once nobody has it open
+    if (stoppedEarly && site.recorder.isRunning) await site.recorder.end('SIGTERM')
+    await running.end()
+    if (!stoppedEarly && site.recorder.isRunning) await site.recorder.end('SIGTERM')
+    const restartAt = Date.now()
+    await site.recorder.start()
+    await sleep(pace.afterMs)
+    const after = await site.recorder.health() as Snapshot | null
+    const bad = after?.volumes.find(volume => volume.id === 'bad')
+    if (after === null || after.streams.some(stream => stream.state !== 'recording')) problems.push('after the repair not all streams are recorded')
+    if (!isDead && bad?.state !== 'ok') problems.push(`after the repair the volume is ${bad?.state}: ${JSON.stringify(after?.reasons.filter(({ subject }) => subject === 'bad'))}`)
+    await site.recorder.end('SIGTERM')
+    // Of a dead disk only what came after it was taken out can be asked for, and that lies on the other.
+    if (isDead && outAt === null) problems.push('the dead disk was not taken out')
+    const [fromMs, asked] = isDead ? [(outAt ?? Date.now()) + SYNCED_MS, site.volumes.filter(volume => volume.id === 'good')] : [startedAt, site.volumes]
+    for (const camera of site.cameras) await site.fetch(camera, fromMs, Date.now(), problems, asked)
+    const stops = [struckAt, restartAt]
+    const frames = judgeFrames(site, [], ({ from, cause }) => /storage|recorder-stopped|starting|^no gap$/.test(cause) && stops.some(at => from >= at - SYNCED_MS))
+    const catalogue = judgeCatalogue(site, { floorMs: FLOOR_S * 1000, acknowledgedHolds: [], mayQuarantine: true })
+    const lostMs = site.cameras.flatMap(({ ledger }) => ledger.holes()).filter(hole => hole.lastBeforeMs < restartAt - SYNCED_MS).reduce((worstMs, hole) => Math.max(worstMs, hole.firstAfterMs - hole.lastBeforeMs), 0)
+    problems.push(...frames.problems, ...catalogue.problems)
+    return { name, lostMs, reason: [...reasons].join(', ') || '-', injected, problems }
+  } catch (error) {
+    return { name, lostMs: 0, reason: '', injected: null, problems: [...problems, `threw ${(error as Error).stack}`] }
+  } finally { if (problems.length === 0 && process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true }); else console.log(`kept: ${folder}`) }
+}

@@ -1,0 +1,29 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import { realFileSystem } from '../../src/platform/file-system.ts'
+
+t.test('where a range cannot be zeroed by the file system, as on tmpfs, it is zeroed by writing', async t => {
+  const file = `/dev/shm/custos-zero-${process.pid}`
+  t.teardown(() => { rmSync(file, { force: true }) })
+  writeFileSync(file, Buffer.alloc(3 << 20, 7))
+  await realFileSystem.zeroRange(file, 4096, 2 << 20, 'test')
+  const bytes = readFileSync(file)
+  t.equal(bytes.length, 3 << 20, 'its size stays')
+  t.ok(bytes.subarray(4096, 4096 + (2 << 20)).every(byte => byte === 0), 'the range is zero')
+  t.ok(bytes.subarray(0, 4096).every(byte => byte === 7) && bytes.subarray(4096 + (2 << 20)).every(byte => byte === 7), 'and nothing else')
+})
+
+t.test('what fallocate says is understood in whatever language the host speaks', async t => {
+  const bin = path.join(t.testdir({}), 'bin')
+  mkdirSync(bin)
+  writeFileSync(path.join(bin, 'fallocate'), '#!/bin/sh\nif [ "$LC_ALL" = C ]; then echo "fallocate: fallocate failed: No space left on device" >&2; else echo "fallocate: fallocate 失敗: 裝置上已無多餘空間" >&2; fi\nexit 1\n')
+  chmodSync(path.join(bin, 'fallocate'), 0o755)
+  const { PATH, LC_ALL } = process.env
+  t.teardown(() => { process.env['PATH'] = PATH; if (LC_ALL === undefined) delete process.env['LC_ALL']; else process.env['LC_ALL'] = LC_ALL })
+  process.env['PATH'] = `${bin}:${PATH}`
+  process.env['LC_ALL'] = 'zh_TW.UTF-8'
+  const file = path.join(bin, 'slot')
+  writeFileSync(file, 'x')
+  await t.rejects(realFileSystem.zeroRange(file, 0, 1, 'test'), { message: /no-space/ })
+})
