@@ -48,6 +48,7 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const reload = new ConfigReload(config, {
     audit, clock, log, decide: next => capacity.decide(next),
     apply: async next => {
+      for (const { id: cameraId, streams } of next.cameras) for (const { name: stream, declaredBps } of streams) storage.expectRate({ cameraId, stream }, declaredBps)
       await ingest.configure(next.cameras)
       await storage.retireAllBut(new Set(next.cameras.map(camera => camera.id)))
       sacrifice.configure(next.cameras)

@@ -57,12 +57,15 @@ export class ConfigReload {
     const next = result.config
     const unfit = await this.#judgeFit(next)
     if (unfit !== null) { await this.#refuse(1, unfit); return }
+    const wasRejected = this.rejected !== null
     this.rejected = null
     const { added, removed, changed, needsRestart } = diffCameras(this.#current, next)
     if (needsRestart.length > 0) log.warn({ sections: needsRestart }, 'changed sections take effect at the next start')
     const facts = { added: added.map(camera => camera.id), removed, changed: changed.map(({ after }) => after.id) }
-    log.info(facts, 'configuration taken over')
     this.#current = next
+    // An editor's second event for the same text, or a change of what nobody depends on.
+    if (!wasRejected && [...added, ...removed, ...changed, ...needsRestart].length === 0) return
+    log.info(facts, 'configuration taken over')
     await this.#note('config.changed', 'done', { ...facts, needsRestart })
     await apply(next)
   }

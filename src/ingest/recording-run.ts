@@ -4,6 +4,7 @@ import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { RetryableError, type EpochMs, type MonoMs, type RunEndReason } from '../domain/index.ts'
 import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragment } from '../media/index.ts'
+import { SlotBudgetError } from '../retention/index.ts'
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
 import { classifyStderr, soundNeedsTranscode } from './classify-stderr.ts'
 import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
@@ -15,6 +16,8 @@ import { RunFootage } from './run-footage.ts'
 const FIRST_FRAGMENT_BOUND_MS = 15_000
 /** Longest silence afterwards. Above ffmpeg's own 3 s, so that its word on the cause comes first. */
 const STALL_BOUND_MS = 6_000
+/** With key frames only a fragment is a whole group of pictures, and comes when the next one begins: some cameras send a key frame every ten seconds only. */
+const KEY_FRAME_BOUND_MS = 25_000
 const WATCHDOG_TICK_MS = 500
 /** A fragment is at most 500 ms: this is 256 Mbit/s. */
 const MAX_FRAGMENT_BYTES = 16 << 20
@@ -136,7 +139,7 @@ class RecordingRun {
         if (!(error instanceof RetryableError)) throw error
         this.#options.log.error({ err: error }, 'storage refused a fragment')
         this.#footage.abandon()
-        this.#fail(error instanceof RingFullError ? 'storage-full' : 'storage-failed')
+        this.#fail(error instanceof RingFullError ? 'storage-full' : error instanceof SlotBudgetError ? 'slot-budget' : 'storage-failed')
       }
     }
     const trouble = await this.#footage.flush().catch((error: unknown) => {
@@ -165,7 +168,7 @@ class RecordingRun {
         continue
       }
       blockedSince = null
-      const boundMs = this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
+      const boundMs = this.#options.audio === 'key-frames' ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
       if (now - this.#lastProgress > boundMs) this.#fail('stalled')
     }
   }

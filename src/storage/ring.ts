@@ -1,10 +1,10 @@
-import { CustosError, epochMs, generation, isoOf, RetryableError, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type StreamName } from '../domain/index.ts'
+import { CustosError, epochMs, generation, isoOf, RetryableError, streamKeyText, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type StreamKey, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { withCatalogue, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
-import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
+import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { LeaseTable } from './leases.ts'
 import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
@@ -61,13 +61,34 @@ interface Candidate extends ReuseCandidate { readonly segment: SegmentRow }
 /** Gives out slots and takes the oldest back, as the guard allows. The only place that turns sealed footage into a free slot. */
 export class Ring {
   readonly #options: RingOptions
+  #budget: SlotBudget | null = null
+  readonly #expectedBps = new Map<string, number | null>()
   constructor(options: RingOptions) { this.#options = options }
+
+  /** What a stream declared, for its budget of slots; null when it declared nothing. */
+  expect(stream: StreamKey, bitrateBps: number | null): void {
+    this.#expectedBps.set(streamKeyText(stream), bitrateBps)
+    this.#budget?.expect(streamKeyText(stream), bitrateBps, this.#options.clock.monoNow())
+  }
+
+  /** Throws SlotBudgetError when the stream has used up its openings of the hour; else returns what takes one. The smallest slots in use are what the budget counts in. */
+  #spending(owner: SegmentOwner): () => void {
+    const now = this.#options.clock.monoNow()
+    const key = streamKeyText(owner)
+    if (this.#budget === null) {
+      this.#budget = new SlotBudget(Math.min(...this.#options.volumes.usable().map(volume => volume.identity.slotSizeBytes)))
+      for (const [stream, bitrateBps] of this.#expectedBps) this.#budget.expect(stream, bitrateBps, now)
+    }
+    const budget = this.#budget
+    if (!budget.mayOpen(key, now)) throw new SlotBudgetError(key, budget.nextAt(key, now), now)
+    return () => { budget.note(key, now) }
+  }
 
   get floor(): FloorRule { return this.#options.floor }
 
   /**
    * Takes a slot for `owner` and makes it ready: row `preparing`, what stands in it compared with the catalogue, the whole slot zeroed and synced, header written and synced, row `open` [INV-2].
-   * Throws RingFullError, NoVolumeError, or StorageError after the slot was quarantined.
+   * Throws RingFullError, NoVolumeError, SlotBudgetError, or StorageError after the slot was quarantined.
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
     const { volume, row } = this.#allocate(owner, startAt)
@@ -122,8 +143,9 @@ export class Ring {
     const { catalogue, slots, volumes, clock, floor, trustedTime } = this.#options
     const usable = volumes.usable()
     if (usable.length === 0) throw new NoVolumeError()
+    const spend = this.#spending(owner)
     // Immediate: the guard's answer and the act share one transaction, so no hold can slip between.
-    return withCatalogue(() => catalogue.db.transaction(() => {
+    const allocated = withCatalogue(() => catalogue.db.transaction(() => {
       const now = clock.wallNow()
       const choice = chooseSlot(usable.map(volume => this.#choiceOf(volume)), floor, trustedTime.now())
       if (choice.kind === 'none') throw new RingFullError(choice.freeAt, choice.why)
@@ -132,6 +154,8 @@ export class Ring {
       this.#free(volume, choice.candidate, now)
       return { volume, row: this.#begin(volume, { ...choice.candidate.segment, state: 'sealed' }, owner, startAt) }
     }).immediate())
+    spend()
+    return allocated
   }
 
   #begin(volume: Volume, from: SlotRow, owner: SegmentOwner, startAt: EpochMs): SlotRow {

@@ -9,6 +9,7 @@ import type { scrubTable } from './tables/scrubs.ts'
  * Returns the faults that count: none when the segment was overwritten while it was read. Throws when it cannot be audited: then nothing is written down.
  */
 export function enterFaults({ catalogue, scrubs, audit, clock }: { catalogue: Catalogue, scrubs: ReturnType<typeof scrubTable>, audit: AuditSink, clock: Clock }, segment: CheckedSegment, faults: readonly SegmentFault[]): { standing: readonly SegmentFault[], fresh: readonly SegmentFault[] } {
+  if (faults.length === 0 && !scrubs.hasStanding(segment)) return { standing: [], fresh: [] } // nearly always
   return catalogue.db.transaction(() => {
     if (!scrubs.isLive(segment)) return { standing: [], fresh: [] } // the row ends before the first byte is zeroed, so what was read before is sound
     const now = clock.wallNow()

@@ -1,4 +1,4 @@
-import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -180,6 +180,9 @@ export class Storage implements AsyncDisposable {
       if (open !== null) await this.#ring.seal(open)
     }
   }
+
+  /** What a stream declared, for its budget of slots; null when it declared nothing. */
+  expectRate(stream: StreamKey, bitrateBps: number | null): void { this.#ring.expect(stream, bitrateBps) }
 
   /** Segments of a stream that overlap the range, oldest first; the newest may still grow. */
   segmentsIn(camera: CameraId, stream: StreamName, range: TimeRange): SegmentRow[] {

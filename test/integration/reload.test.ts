@@ -28,6 +28,9 @@ t.test('a changed configuration is taken over while the other cameras lose nothi
   t.equal(recorder.runs('lobby').length, 1, 'one run from beginning to end')
   t.match(await frameCheck(await recorder.rescue('lobby', 'lobby.mp4'), [CLIPS.h264Small]), { ok: true, missing: [] })
   t.equal(new Set(recorder.runs('door').map(({ endReason }) => endReason)).size, 1)
+  t.match(recorder.audit().filter(({ action }) => /^(config|recorder)\./.test(action)).map(({ action, result, detail }) => [action, result, detail['added'] ?? detail['problems'] ?? null]), [
+    ['recorder.started', 'done', null], ['config.changed', 'done', ['door']], ['config.changed', 'refused', Number], ['config.changed', 'done', []], ['config.changed', 'done', ['door']],
+  ], 'each change is on record, the refused one too')
   const uuids = new Set((await recorder.rescueList()).filter(({ camera }) => camera === 'door').map(({ cameraUuid }) => cameraUuid))
   t.equal(uuids.size, 2, 'an id that comes back is another camera')
 })

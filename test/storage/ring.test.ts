@@ -1,4 +1,5 @@
 import t from 'tap'
+import { builtInit } from '../support/fragments.ts'
 import { epochMs, isoOf } from '../../src/domain/index.ts'
 import { keepUntil, type FloorRule } from '../../src/retention/index.ts'
 import { RingFullError } from '../../src/storage/index.ts'
@@ -197,4 +198,21 @@ t.test('a new disk under the name of one that died is taken into use', async t =
   await rig.append(2)
   t.same(rig.storage.volumeStatus().map(({ id, state }) => [id, state]), [['disk1', 'ok']])
   t.equal(rig.segments().at(-1)?.volumeUuid, rig.volumes[0].identity.uuid)
+})
+
+t.test('a stream that begins slot after slot is stopped at its budget and may go on later; the others are not touched', async t => {
+  const rig = await RecorderRig.open(t, { slots: 60, floor: { floor: { kind: 'plain', durationMs: 1 }, timezone: 'Asia/Taipei' } })
+  rig.storage.expectRate({ cameraId: rig.camera, stream: rig.stream }, 8000)
+  let opened = 0
+  const beginAnother = async () => {
+    rig.init = builtInit({ width: 64 + 16 * (opened % 2) }) // other parameter sets take another slot
+    await rig.append(1)
+    rig.endRun('parameter-sets-changed')
+    opened++
+  }
+  await t.rejects((async () => { for (;;) await beginAnother() })(), { code: 'CUSTOS_SLOT_BUDGET' })
+  t.equal(opened, 4 * 2 + 24, 'twice what 3.6 MB an hour fill in slots of 1 MiB, and 24')
+  rig.endRun('slot-budget')
+  rig.clock.drift(1_800_000, 0)
+  await beginAnother()
 })

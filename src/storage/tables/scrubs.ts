@@ -47,6 +47,7 @@ export function scrubTable(db: Db) {
     insert(key: SegmentKey & { cameraUuid: CameraUuid, stream: StreamName }, fault: SegmentFault, now: EpochMs): boolean {
       return insert.run(key.volumeUuid, key.slot, key.generation, key.cameraUuid, key.stream, fault.kind, fault.fromAt, fault.toAt, fault.firstRecord, fault.records, now).changes === 1
     },
+    hasStanding: (key: SegmentKey): boolean => standingOf.get(key.volumeUuid, key.slot, key.generation) !== undefined,
     /** Ends findings that a later look did not make again. Returns how many. */
     clearOthers(key: SegmentKey, faults: readonly SegmentFault[], now: EpochMs): number {
       const gone = standingOf.all(key.volumeUuid, key.slot, key.generation).filter(row => !faults.some(fault => fault.kind === row.kind && fault.fromAt === row.from_at))

@@ -199,6 +199,12 @@ export class RealRecorder implements AsyncDisposable {
     return this.#rows<RunRow>(`SELECT camera.id AS camera, run_id AS runId, start_at AS startAt, end_at AS endAt, end_reason AS endReason, width_px AS widthPx, codec FROM run JOIN camera ON camera.uuid = run.camera_uuid ORDER BY run_id`).filter(row => camera === undefined || row.camera === camera)
   }
 
+  /** Every audit entry, in order. */
+  audit(): { readonly action: string, readonly result: string, readonly object: string | null, readonly detail: Record<string, unknown> }[] {
+    return this.#rows<{ action: string, result: string, object: string | null, detail: string }>('SELECT action, result, object, detail FROM audit_entry ORDER BY seq')
+      .map(row => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> }))
+  }
+
   /** Of the catalogue, read-only; beside a running recorder too. */
   #rows<Row>(sql: string): Row[] {
     const db = new Database(path.join(this.folder, 'state', 'catalogue.db'), { readonly: true, fileMustExist: true })
