@@ -18,12 +18,13 @@ export interface CaseFigures { readonly name: string, readonly lostMs: number, r
 interface Snapshot { readonly level: string, readonly reasons: { code: string, subject: string | null }[], readonly volumes: { id: string, state: string }[], readonly streams: { camera: string, state: string, lastFrameAgeMs: number | null }[] }
 
 const CAMERAS = 3
-const BAD_MIB = 16, GOOD_MIB = 40
 const FLOOR_S = 20
 const SYNCED_MS = 2_500 // what is older than this was synced, and its slot tells so
 
-export interface CasePace { readonly beforeMs: number, readonly troubleMs: number, readonly afterMs: number }
-const PACE: CasePace = { beforeMs: 8_000, troubleMs: 14_000, afterMs: 6_000 }
+/** `isShort`: the trouble ends soon after health has named the volume, at the latest after `troubleMs`. */
+export interface CasePace { readonly beforeMs: number, readonly troubleMs: number, readonly afterMs: number, readonly badMiB: number, readonly goodMiB: number, readonly isShort: boolean }
+const PACE: CasePace = { beforeMs: 8_000, troubleMs: 14_000, afterMs: 6_000, badMiB: 16, goodMiB: 40, isShort: false }
+const NAMED_FOR_MS = 2_000
 
 /**
  * Records to two volumes, lets one suffer, mends it, starts the recorder again. The daemon must live, the other volume go on, health name the bad one; nothing that was synced may be lost,
@@ -34,14 +35,14 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
   const problems: string[] = []
   try {
     await using disk = await makeDisk(kind, folder)
-    await using site = await Site.open(folder, { name: 'disk', cameras: CAMERAS, floor: `${FLOOR_S}s`, volumes: [{ id: 'bad', path: disk.mountPoint, sizeMiB: BAD_MIB }, { id: 'good', sizeMiB: GOOD_MIB }] })
+    await using site = await Site.open(folder, { name: 'disk', cameras: CAMERAS, floor: `${FLOOR_S}s`, volumes: [{ id: 'bad', path: disk.mountPoint, sizeMiB: pace.badMiB }, { id: 'good', sizeMiB: pace.goodMiB }] })
     const startedAt = Date.now()
     await site.recorder.start()
     await sleep(pace.beforeMs)
     const struckAt = Date.now()
     const running = await trouble(disk, site)
     let worst: Snapshot | null = null
-    let outAt: number | null = null
+    let outAt: number | null = null, namedAt: number | null = null
     const reasons = new Set<string>()
     while (Date.now() < struckAt + pace.troubleMs) {
       await sleep(500)
@@ -51,6 +52,8 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
       for (const { code, subject } of health.reasons) if (subject === 'bad') reasons.add(code)
       if (health.volumes.some(volume => volume.id === 'bad' && volume.state !== 'ok')) outAt ??= Date.now()
       worst = health
+      if (reasons.size > 0) namedAt ??= Date.now()
+      if (pace.isShort && namedAt !== null && Date.now() > namedAt + NAMED_FOR_MS) break
     }
     if (worst !== null && worst.streams.some(stream => stream.state !== 'recording')) problems.push(`not all streams recorded at the end of the trouble: ${worst.streams.map(({ camera, state }) => `${camera} ${state}`).join(', ')}`)
     if (worst !== null && worst.volumes.some(volume => volume.id === 'good' && volume.state !== 'ok')) problems.push('the other volume was taken out too')

@@ -30,7 +30,7 @@ export async function diskCampaign({ seed, slice, only }: DiskOptions): Promise<
     problems.push(...steps.problems)
   }
   for (const each of REAL.filter(({ name }) => only === undefined ? !slice || name === SLICE : name.includes(only))) {
-    const { name, lostMs, reason, injected, problems: wrong } = await diskCase(each, slice ? { beforeMs: 3_000, troubleMs: 7_000, afterMs: 3_000 } : undefined)
+    const { name, lostMs, reason, injected, problems: wrong } = await diskCase(each, slice ? { beforeMs: 3_000, troubleMs: 30_000, afterMs: 3_000, badMiB: 24, goodMiB: 24, isShort: true } : undefined)
     console.log(`${wrong.length === 0 ? 'well' : 'PROBLEM'}: ${name}: ${injected === null ? '' : `${injected} calls failed, `}at most ${(lostMs / 1000).toFixed(1)} s of a stream lost, health said ${reason}`)
     problems.push(...wrong.map(what => `${name}: ${what}`))
   }

@@ -1,3 +1,4 @@
+import { noteEvent } from '../audit/index.ts'
 import { CustosError, epochMs, generation, isoOf, RetryableError, streamKeyText, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type StreamKey, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { withCatalogue, type Catalogue } from '../platform/catalogue.ts'
@@ -198,13 +199,14 @@ export class Ring {
 
   /** The slot is not used again until a person looked at the disk. Its footage stays readable as far as it goes. */
   quarantine(volume: Volume, row: SlotRow, from: 'preparing' | 'open', error: unknown): void {
-    const { slots, segments, volumes, log } = this.#options
+    const { audit, slots, segments, volumes, log } = this.#options
     const reason = error instanceof CustosError ? error.message : String(error)
     slots.move({ ...row, state: from }, { generation: row.generation, state: 'quarantined', reason })
     segments.markQuarantined(row)
     volumes.countMove(volume, from, 'quarantined')
     volumes.noteFault(volume, reason)
     log.error({ volume: volume.identity.id, slot: row.slot, err: error }, 'slot quarantined')
+    noteEvent(audit, log, { action: 'slot.quarantined', actor: SYSTEM, object: slotName(volume, row), application: null, result: 'done', detail: { why: reason.slice(0, 500) } })
   }
 
   /** Quarantines a slot whose segment brought nothing. One transaction: a crash between the two would leave a segment without its slot. */

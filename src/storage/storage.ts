@@ -58,7 +58,7 @@ export class Storage implements AsyncDisposable {
     this.#options = options
     const { db } = options.catalogue
     this.#tables = { cameras: cameraTable(db), holds: holdTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
-    this.#volumes = new VolumeSet({ configured: options.volumes, fs: options.fs, slots: this.#tables.slots, segments: this.#tables.segments, marks: new CatalogueMarks(options.fs, markTable(db), options.clock.wallNow()), clock: options.clock, log: options.log })
+    this.#volumes = new VolumeSet({ ...options, ...this.#tables, configured: options.volumes, marks: new CatalogueMarks(options.fs, markTable(db), options.clock.wallNow()) })
     this.#leases = new LeaseTable(options.clock)
     this.#rescues = new RescueImport(options)
     this.holds = new HoldBook({ ...options, ...this.#tables, volumes: () => this.#volumes.usable() })
@@ -206,7 +206,7 @@ export class Storage implements AsyncDisposable {
       const worstMs = new Map(this.#volumes.status().map(status => [status.id, status.worstSyncMs]))
       return this.#volumes.usable().map(volume => ({ volume, isSlow: worstMs.get(volume.identity.id)! > BUSY_SYNC_MS }))
     }
-    return new Scrubber({ ...this.#options, random, leases: this.#leases, volumes })
+    return new Scrubber({ ...this.#options, random, volumes })
   }
 
   volumeStatus(): (VolumeStatus & { oldestFrameAt: EpochMs | null, heldSlots: number })[] {

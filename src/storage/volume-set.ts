@@ -1,4 +1,5 @@
-import { isoOf, slotNumber, type MonoMs, type VolumeId } from '../domain/index.ts'
+import { noteEvent } from '../audit/index.ts'
+import { isoOf, slotNumber, SYSTEM, type AuditEvent, type AuditSink, type MonoMs, type VolumeId } from '../domain/index.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -45,6 +46,7 @@ export interface VolumeSetOptions {
   readonly slots: ReturnType<typeof slotTable>
   readonly segments: ReturnType<typeof segmentTable>
   readonly marks: CatalogueMarks
+  readonly audit: AuditSink
   readonly clock: Clock
   readonly log: Logger
 }
@@ -69,12 +71,16 @@ export class VolumeSet {
       const check = await checkVolume(this.#options.fs, entry.path, entry.id)
       const refusal = check.kind === 'refused' ? check : await this.#refusalOf(check.volume)
       if (refusal !== null) {
-        if (entry.state !== refusal.state || entry.detail !== refusal.detail) this.#options.log.error({ volume: entry.id, state: refusal.state, detail: refusal.detail }, 'volume refused')
+        if (entry.state !== refusal.state || entry.detail !== refusal.detail) {
+          this.#options.log.error({ volume: entry.id, state: refusal.state, detail: refusal.detail }, 'volume refused')
+          this.#note('volume.refused', entry, 'refused', { state: refusal.state, why: refusal.detail.slice(0, 500) })
+        }
         entry.state = refusal.state
         entry.detail = refusal.detail
       } else if (check.kind === 'ok') {
         Object.assign(entry, { volume: check.volume, state: 'ok', detail: '', slots: this.#options.slots.counts(check.volume.identity.uuid) })
         this.#options.log.info({ volume: entry.id, slots: check.volume.identity.slotCount }, 'volume in use')
+        this.#note('volume.in-use', entry, 'done', { uuid: check.volume.identity.uuid, slots: check.volume.identity.slotCount, slotSizeBytes: check.volume.identity.slotSizeBytes })
         came.push(check.volume)
       }
     }
@@ -152,7 +158,12 @@ export class VolumeSet {
     if (entry.errors >= FAILURES_UNTIL_OUT && entry.state === 'ok') {
       entry.state = 'failed'
       this.#options.log.error({ volume: entry.id, detail }, 'volume taken out')
+      this.#note('volume.failed', entry, 'done', { why: detail.slice(0, 500) })
     }
+  }
+
+  #note(action: string, { id }: Entry, result: AuditEvent['result'], detail: AuditEvent['detail']): void {
+    noteEvent(this.#options.audit, this.#options.log, { action, actor: SYSTEM, object: id, application: null, result, detail })
   }
 
   status(): VolumeStatus[] {

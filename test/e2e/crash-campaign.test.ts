@@ -7,7 +7,7 @@ import t from 'tap'
 const ROOT = path.join(import.meta.dirname, '../..')
 const SEED = '20261123'
 
-t.test(`a slice of the crash campaign: kills at random moments while the ring turns over and holds come and go (seed ${SEED})`, { timeout: 180_000 }, async t => {
+t.test(`a slice of the crash campaign: kills at random moments while slots fill and holds come and go (seed ${SEED})`, { timeout: 180_000 }, async t => {
   const child = spawn(process.execPath, [path.join(ROOT, 'campaign/main.ts'), 'crash', '--slice', '--kills', '5', '--seed', SEED], { stdio: ['ignore', 'pipe', 'pipe'], cwd: ROOT })
   const [said, complained] = [text(child.stdout), text(child.stderr)]
   const [code] = await once(child, 'exit') as [number | null]

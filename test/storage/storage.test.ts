@@ -85,6 +85,22 @@ t.test('footage without rows, as after the loss of the catalogue, is refused and
   t.equal(Buffer.compare(rig.rawSlot(0), bytes), 0)
 })
 
+t.test('what happens to volumes is audited: taken into use, refused, a slot given up, taken out', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  await rig.append(1)
+  for (let fault = 0; fault < 3; fault++) {
+    rig.fs.break({ step: 'append body', mode: 'not-applied' })
+    await rig.append(1)
+  }
+  rig.freeze(rig.memory.afterKill())
+  frozenMemory(rig).takeAway(rig.volumes[0]!.path)
+  await rig.reopen()
+  const told = rig.rows<{ action: string, object: string, result: string }>("SELECT action, object, result FROM audit_entry WHERE action LIKE 'volume.%' OR action = 'slot.quarantined' ORDER BY seq")
+  t.match(told.slice(0, 2), [{ action: 'volume.in-use', object: 'disk1' }, { action: 'volume.in-use', object: 'disk2' }])
+  t.equal(told.filter(entry => entry.action === 'slot.quarantined').length, 3)
+  t.ok(told.some(entry => entry.action === 'volume.refused' && entry.object === 'disk1' && entry.result === 'refused'))
+})
+
 t.test('a camera that leaves the configuration has its slot sealed, and its id comes back as another camera', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(3)

@@ -28,10 +28,10 @@ export class Office {
     this.volumes = volumes.map(name => ({ id: volumeId(name), path: path.join(folder, name) }))
   }
 
-  static async open(folder: string, { volumes = ['disk1'], slots = 6, cameras = ['lobby', 'gate'] } = {}): Promise<Office> {
+  static async open(folder: string, { volumes = ['disk1'], slots = 6, slotBytes = SLOT_BYTES, cameras = ['lobby', 'gate'] } = {}): Promise<Office> {
     const office = new Office(folder, volumes)
     mkdirSync(office.stateDir)
-    for (const { id, path: to } of office.volumes) await initVolume(realFileSystem, { folder: to, id, sizeBytes: slots * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date() })
+    for (const { id, path: to } of office.volumes) await initVolume(realFileSystem, { folder: to, id, sizeBytes: slots * slotBytes, slotSizeBytes: slotBytes, now: new Date() })
     writeFileSync(office.configFile, [
       'site: { name: 信義區戶政事務所, timezone: Asia/Taipei }', `state: { dir: ${office.stateDir} }`, 'inbox: off', 'retention: { insist: { by: test, reason: tiny volumes } }',
       `volumes: [ ${office.volumes.map(each => `{ id: ${each.id}, path: ${each.path} }`).join(', ')} ]`,
