@@ -8,7 +8,7 @@ export interface Injection { readonly name: string, readonly trace: string, read
 
 export const INJECTIONS: readonly Injection[] = [
   { name: 'pwrite64 EIO, each third', trace: 'pwrite64', inject: 'pwrite64:error=EIO:when=3+3' },
-  { name: 'pwrite64 ENOSPC, once', trace: 'pwrite64', inject: 'pwrite64:error=ENOSPC:when=4' },
+  { name: 'pwrite64 ENOSPC, once a thread', trace: 'pwrite64', inject: 'pwrite64:error=ENOSPC:when=4' },
   { name: 'pwrite64 EROFS, from now on', trace: 'pwrite64', inject: 'pwrite64:error=EROFS:when=2+' },
   { name: 'pwrite64 writes nothing, each fourth', trace: 'pwrite64', inject: 'pwrite64:retval=0:when=4+4' },
   { name: 'fdatasync EIO, each fifth', trace: 'fdatasync', inject: 'fdatasync:error=EIO:when=2+5' },
