@@ -29,7 +29,7 @@ try {
     const camera = db.prepare('INSERT INTO camera (uuid, id, first_recorded_at) VALUES (?, ?, 0)')
     for (let i = 0; i < STREAMS; i++) camera.run(i.toString(16).padStart(32, '0'), `c${i}`)
     db.prepare("UPDATE slot SET state = 'sealed', generation = 1").run()
-    const insert = db.prepare(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, trusted_end_at, keep_until, records, used_bytes, merkle_root, sealed_at, hold_count)
+    const insert = db.prepare(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, newest_at, keep_until, records, used_bytes, merkle_root, sealed_at, hold_count)
       VALUES (?, ?, 1, ?, 'main', ?, ?, ?, ?, ?, 260, 66000000, ?, ?, ?)`)
     const spanMs = 40 * 86_400_000
     for (let slot = 0; slot < slotCount; slot++) {

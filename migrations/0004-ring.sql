@@ -1,7 +1,6 @@
 -- What the guard judges by, what it judged, and who asked that footage stays.
 
-ALTER TABLE segment ADD COLUMN trusted_end_at INTEGER;             -- newest frame by trusted time; differs from end_at where the wall clock was behind
-ALTER TABLE segment ADD COLUMN newest_at INTEGER GENERATED ALWAYS AS (trusted_end_at) VIRTUAL; -- what floors count from
+ALTER TABLE segment ADD COLUMN newest_at INTEGER;                  -- newest frame by trusted time, what floors count from; differs from end_at where the wall clock was wrong
 ALTER TABLE segment ADD COLUMN hold_count INTEGER NOT NULL DEFAULT 0 CHECK (hold_count >= 0); -- holds in force that cover a part of it; set at sealing
 ALTER TABLE segment ADD COLUMN is_quarantined INTEGER NOT NULL DEFAULT 0 CHECK (is_quarantined IN (0, 1)); -- its slot failed: readable as far as it goes, never reused
 -- Why its slot was free to go, as the guard said in the transaction that ended it; null while it stands, or when no frame was ever in it.
@@ -10,7 +9,7 @@ ALTER TABLE segment ADD COLUMN freed_kept_until INTEGER;           -- the larger
 ALTER TABLE segment ADD COLUMN freed_floor_rule TEXT;              -- the floor in force then
 ALTER TABLE segment ADD COLUMN freed_audit_seq INTEGER;
 
-UPDATE segment SET trusted_end_at = end_at WHERE sealed_at IS NOT NULL;
+UPDATE segment SET newest_at = end_at WHERE sealed_at IS NOT NULL;
 UPDATE segment SET is_quarantined = 1 WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM slot
   WHERE slot.volume_uuid = segment.volume_uuid AND slot.slot = segment.slot AND slot.generation = segment.generation AND slot.state = 'quarantined');
 

@@ -92,7 +92,7 @@ async function cutClip(found: readonly Found[], volumes: readonly Volume[], cut:
     .filter(({ footage }) => footage.header.startAt < cut.range.endAt && endOf(footage) > cut.range.startAt - PRE_ROLL_MS)
   const uuids = new Set(matching.map(({ footage }) => footage.header.cameraUuid))
   if (uuids.size > 1) err.write(`${uuids.size} different cameras had the name ${cut.camera} in that time; each gets its own files\n`)
-  await logRescue(volumes, cut) // before the first picture leaves: a trace that comes afterwards may never come
+  await logRescue(volumes, cut, err) // before the first picture leaves: a trace that comes afterwards may never come
   let parts = 0
   for (const uuid of uuids) {
     await using readers = new AsyncDisposableStack()
@@ -121,7 +121,13 @@ function refuseExisting(error: unknown): never {
   throw error
 }
 
-async function logRescue(volumes: readonly Volume[], { camera, stream, range, reason, file }: Cut): Promise<void> {
+/** A disk that went read-only must give its footage all the same: who reads it there leaves a trace on the others, or is told that there is none. */
+async function logRescue(volumes: readonly Volume[], { camera, stream, range, reason, file }: Cut, err: Streams['err']): Promise<void> {
   const entry = { at: new Date().toISOString(), user: process.env['SUDO_USER'] ?? userInfo().username, camera, stream, from: isoOf(range.startAt), to: isoOf(range.endAt), reason, out: path.basename(file) }
-  for (const volume of volumes) await realFileSystem.appendTextDurably(path.join(volume.path, RESCUE_LOG), `${JSON.stringify(entry)}\n`, 'rescue log')
+  for (const volume of volumes) {
+    await realFileSystem.appendTextDurably(path.join(volume.path, RESCUE_LOG), `${JSON.stringify(entry)}\n`, 'rescue log').catch((error: unknown) => {
+      if (!(error instanceof StorageError) || error.fault !== 'read-only') throw error
+      err.write(`${volume.path} 是唯讀，無法記下此次取出；請自行登記\n${volume.path} is read-only and takes no trace of this rescue; write it into the log book yourself\n`)
+    })
+  }
 }

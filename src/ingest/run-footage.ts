@@ -42,6 +42,8 @@ export class RunFootage {
   constructor(options: RunFootageOptions) { this.#options = options }
 
   get isOver(): boolean { return this.#isOver }
+  /** The run's clock is set: a late look at what arrives no longer shows in the times of frames. */
+  get isTimed(): boolean { return this.#clock !== null }
   /** Nothing more is stored. */
   abandon(): void { this.#isOver = true }
 

@@ -45,6 +45,8 @@ export class FragmentParser {
   constructor(options: FragmentParserOptions) { this.#options = options }
 
   get init(): InitSegment | null { return this.#init }
+  /** A box has begun and is not complete: its rest must be on the way. */
+  get isMidway(): boolean { return this.#filling !== null || this.#moof !== null || this.#pending.length > 0 || this.#skipBytes > 0 }
 
   /** Everything that became complete with `chunk`. Copies what it keeps. */
   push(chunk: Buffer): Parsed[] {

@@ -1,19 +1,23 @@
 import { execFile } from 'node:child_process'
-import { constants, openSync, closeSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { lstat, mkdir, unlink } from 'node:fs/promises'
-import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { FatalError } from '../domain/index.ts'
+import { PollRound, type Polled } from './poll-round.ts'
 
-/** Called with each piece of what comes; `bytes` is only good during the call. False holds the pipe until `resume`. */
-export type OnBytes = (bytes: Buffer) => boolean
+/** What became of a piece: it was `whole`, it ended `midway` and the rest is on its way, or there is `no-room` for more until `resume`. */
+export type Taken = 'whole' | 'midway' | 'no-room'
+/** Called with each piece of what comes; `bytes` is only good during the call. */
+export type OnBytes = (bytes: Buffer) => Taken
 
-/** A named pipe that a child process writes to and we read. Its name is gone as soon as the child has opened it. */
+/** A named pipe that a child process writes to and we read. Its name is gone as soon as the child has written to it. */
 export interface BytePipe {
   readonly path: string
   resume(): void
+  /** What comes need no longer be noticed within 10 ms: 140 ms will do, and many pipes cost little more than one. */
+  relax(): void
   /** No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent. */
   expectEnd(): void
   readonly ended: Promise<void>
@@ -22,9 +26,11 @@ export interface BytePipe {
 const run = promisify(execFile)
 // One buffer for every pipe: each piece is taken over before the next is read, so nothing is allocated per read.
 // A read into fresh memory each time cost a garbage collection every 1.5 s at 8 streams (measured: 4 % of a core).
-const readBuffer = Buffer.allocUnsafeSlow(256 * 1024)
+const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
+const round = new PollRound()
 let made = 0
 
+/** Throws FatalError when no private folder can be had. */
 export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
   const fifo = path.join(await privateFolder(), `${process.pid}-${++made}`)
   await unlink(fifo).catch(() => undefined) // a name that a killed process of the same id left behind; mkfifo tells of any other trouble
@@ -32,27 +38,49 @@ export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
   const readEnd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
   const ownWriteEnd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) // keeps the end of the file away until the child writes
   const { promise: ended, resolve } = Promise.withResolvers<void>()
-  let isReleased = false
-  const expectEnd = () => {
+  let isReleased = false, isEnding = false
+  const release = () => {
     if (isReleased) return
     isReleased = true
     closeSync(ownWriteEnd)
     void unlink(fifo).catch(() => undefined) // a name left behind is swept with the folder
   }
-  const socket = new Socket({
-    fd: readEnd, readable: true, writable: false,
-    onread: {
-      buffer: readBuffer,
-      callback: length => {
-        expectEnd() // the child has it open: from now on its death is the end
-        return onBytes(readBuffer.subarray(0, length))
-      },
+  const polled: Polled = {
+    isFresh: true, isHeld: false,
+    /** True: the rest, or the end, is on its way. */
+    poll: () => {
+      const length = readNow(readEnd)
+      if (length === null) return false
+      if (length === 0) {
+        round.remove(polled)
+        closeSync(readEnd)
+        resolve()
+        return false
+      }
+      release() // the child has it open: from now on its death is the end
+      const taken = onBytes(readBuffer.subarray(0, length))
+      polled.isHeld = taken === 'no-room'
+      return isEnding || taken === 'midway'
     },
-  })
-  socket.once('close', () => { resolve() })
-  socket.once('error', () => { socket.destroy() }) // reads as an end; why is told by the child's exit
-  socket.resume()
-  return { path: fifo, resume: () => { socket.resume() }, expectEnd, ended }
+  }
+  round.add(polled)
+  return {
+    path: fifo, ended,
+    resume: () => { round.resume(polled) },
+    relax: () => { polled.isFresh = false },
+    expectEnd: () => {
+      isEnding = true
+      release()
+      round.soon(polled)
+    },
+  }
+}
+
+/** Null: nothing there. 0: the end. */
+function readNow(fd: number): number | null {
+  try { return readSync(fd, readBuffer) } catch (error) {
+    return (error as { code?: unknown }).code === 'EAGAIN' ? null : 0 // a fault reads as an end; why is told by the child's exit
+  }
 }
 
 /** A folder of this user alone: pictures pass through it. Throws FatalError when somebody else made it. */

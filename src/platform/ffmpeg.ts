@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import createCommand from 'fluent-ffmpeg'
 import { openBytePipe, type BytePipe, type OnBytes } from './byte-pipe.ts'
 
+export type { Taken } from './byte-pipe.ts'
+
 /** Options of one ffmpeg run. Nothing secret may stand in `inputOptions` or `outputOptions`: every user of the host can read them. */
 export interface FfmpegJob {
   readonly inputFormat: string
@@ -38,8 +40,10 @@ type WithProcess = createCommand.FfmpegCommand & { ffmpegProc?: ChildProcess } /
 export interface FfmpegRun {
   /** Resolves when the child is really gone and all its bytes were handed over; never rejects. */
   readonly exit: Promise<FfmpegExit>
-  /** After `onBytes` said false: there is room again. */
+  /** After `onBytes` said `no-room`: there is room again. */
   resume(): void
+  /** The time of arrival matters no more to 10 ms. */
+  relax(): void
 }
 
 /** Starts ffmpeg. `stop` asks it to finish what it holds, `kill` ends it at once. The only user of fluent-ffmpeg. */
@@ -50,7 +54,7 @@ export async function startFfmpeg(job: FfmpegJob, signals: { stop: AbortSignal, 
     await pipe.ended
     return ended
   })
-  return { exit, resume: pipe.resume }
+  return { exit, resume: pipe.resume, relax: pipe.relax }
 }
 
 function runChild(job: FfmpegJob, pipe: BytePipe, { stop, kill: killSignal }: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegExit> {

@@ -46,6 +46,7 @@ const refuse = (message: string, remedy: string): never => { throw new FatalErro
  */
 export class HoldBook {
   readonly #options: HoldBookOptions
+  readonly #unreadable = new Set<string>()
   constructor(options: HoldBookOptions) { this.#options = options }
 
   /** What the hold would keep from reuse now. */
@@ -92,20 +93,24 @@ export class HoldBook {
     const { holds, fs, volumes } = this.#options
     for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) { // another process may have changed them meanwhile
       text = now
-      for (const volume of volumes()) await fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds')
+      for (const volume of volumes()) if (!this.#unreadable.has(volume.identity.uuid)) await fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds')
     }
   }
 
   /** Takes in what a volume knows and the catalogue does not: after a rebuild, or when a backup of the catalogue came back. A file that cannot be read is told, never dropped. */
   async import(volume: Volume): Promise<{ imported: number, fault: string | null }> {
-    const { catalogue, holds, cameras, audit, fs } = this.#options
+    const { catalogue, holds, cameras, audit, fs, clock } = this.#options
     let text: string
     try { text = await fs.readText(path.join(volume.path, HOLDS_FILE), MAX_FILE_BYTES, 'holds') } catch (error) {
       if (error instanceof StorageError && error.fault === 'missing') return { imported: 0, fault: null }
+      this.#unreadable.add(volume.identity.uuid) // never written over: it may be read another day
       return { imported: 0, fault: (error as Error).message }
     }
     const told = parseHolds(text)
-    if (told === null) return { imported: 0, fault: `${HOLDS_FILE} is damaged` }
+    if (told === null) {
+      await fs.publishText(path.join(volume.path, `${HOLDS_FILE}.damaged-${clock.wallNow()}`), text, 'holds')
+      return { imported: 0, fault: `${HOLDS_FILE} is damaged; a copy of it was kept beside it` }
+    }
     const unknown = told.filter(hold => holds.find(hold.holdId) === null)
     if (unknown.length > 0) {
       catalogue.db.transaction(() => {

@@ -66,7 +66,7 @@ export async function recoverOpen(options: RecoveryOptions, volume: Volume, segm
         file: handle, slot: row.slot, generation: row.generation, startAt: content.header.startAt, init: content.init, slotSizeBytes,
         entries: content.entries, endByte: content.endByte,
       })
-      const open: OpenSlot = { volume, row, owner: segment, writer, trustedEndAt: options.trustedTime.trustedOf(writer.endAt), floor: parseFloorRule(content.header.floorRule) ?? ring.floor }
+      const open: OpenSlot = { volume, row, owner: segment, writer, newestAt: options.trustedTime.trustedOf(writer.endAt), floor: parseFloorRule(content.header.floorRule) ?? ring.floor }
       if (content.sealed !== null) { // died between the index on disk and the row: sealing again writes the same bytes
         await ring.seal(open)
         return null

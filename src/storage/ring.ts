@@ -55,7 +55,7 @@ export interface OpenSlot {
   readonly writer: SlotWriter
   readonly floor: FloorRule
   /** End of the newest frame by trusted time; later than by the wall clock where that was behind. */
-  trustedEndAt: EpochMs
+  newestAt: EpochMs
 }
 interface Candidate extends ReuseCandidate { readonly segment: SegmentRow }
 
@@ -113,13 +113,14 @@ export class Ring {
         const opened = slots.move(row, { generation: row.generation, state: 'open' })
         volumes.countMove(volume, 'preparing', 'open')
         const writer = new SlotWriter({ file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length })
-        return { volume, row: opened, owner, writer, floor: this.#options.floor, trustedEndAt: this.#options.trustedTime.trustedOf(startAt) }
+        return { volume, row: opened, owner, writer, floor: this.#options.floor, newestAt: this.#options.trustedTime.trustedOf(startAt) }
       } catch (error) {
         await handle.close().catch(() => undefined) // the first failure is the one to tell
         throw error
       }
     } catch (error) {
-      this.giveUp(volume, row, 'preparing', error) // no frame was ever in it
+      // A disk that was pulled is no fault of the slot: the row stays `preparing`, and recovery zeroes it when the volume is back [INV-2].
+      if (await volumes.recheck(volume)) this.giveUp(volume, row, 'preparing', error) // no frame was ever in it
       throw error
     }
   }
@@ -231,7 +232,7 @@ export class Ring {
   /** Seals the footage of an open slot, on disk first, then in the catalogue. Returns what the catalogue now says. */
   async seal(open: OpenSlot): Promise<SealFacts> {
     const { volume, row, writer } = open
-    const keepUntilOf = () => keepUntil(open.floor, open.trustedEndAt)
+    const keepUntilOf = () => keepUntil(open.floor, open.newestAt)
     const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
     const enter = this.#options.catalogue.db.transaction((isTold: boolean) => { this.#enterSealed(open, sealed, isTold) })
     try { enter(true) } catch (error) { // recording goes on without its book [G10]: a sealed segment is in the overwrite entry too
@@ -245,7 +246,7 @@ export class Ring {
   #enterSealed(open: OpenSlot, sealed: SealFacts, isTold: boolean): void {
     const { slots, segments, holds, volumes, clock, audit } = this.#options
     const { volume, row, owner, writer: { failure, startAt } } = open
-    segments.seal(row, { ...sealed, trustedEndAt: open.trustedEndAt, sealedAt: clock.wallNow() })
+    segments.seal(row, { ...sealed, newestAt: open.newestAt, sealedAt: clock.wallNow() })
     holds.recount(row)
     if (isTold) {
       audit.append({
@@ -266,7 +267,7 @@ export class Ring {
   restamp(since: EpochMs, byMs: number, openSlots: Iterable<OpenSlot>): void {
     const { segments, floor } = this.#options
     const moved = segments.restamp(since, byMs, (segment, newestAt) => keepUntil(parseFloorRule(segment.floorRule) ?? floor, newestAt))
-    for (const open of openSlots) if (open.trustedEndAt >= since) open.trustedEndAt = epochMs(open.trustedEndAt + byMs)
+    for (const open of openSlots) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
     this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
   }
 }

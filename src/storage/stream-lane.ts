@@ -92,7 +92,7 @@ export class StreamLane {
     this.#open ??= await this.#options.ring.open(this.#options, this.#init!, timed.startAt)
     const open = this.#open
     await open.writer.append(timed)
-    open.trustedEndAt = epochMs(Math.max(open.trustedEndAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs))))
+    open.newestAt = epochMs(Math.max(open.newestAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs))))
   }
 
   /** The run is over and the gap begins: at the end of its last frame, for this reason. */

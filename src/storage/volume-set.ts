@@ -63,20 +63,46 @@ export class VolumeSet {
     }))
   }
 
-  /** Checks every volume that is not in use. Returns those that came into use with this call. */
+  /** Looks whether a volume in use is still there and may be written. False: it was set aside, and is taken back when it is there again. */
+  async recheck(volume: Volume): Promise<boolean> {
+    await this.#look(this.#of(volume), volume)
+    return this.#of(volume).state === 'ok'
+  }
+
+  /** Pulled, unmounted or remounted read-only: the next slot is taken elsewhere. What is open there goes on as long as it can. */
+  async #look(entry: Entry, volume: Volume): Promise<void> {
+    const check = await checkVolume(this.#options.fs, entry.path, entry.id)
+    const refusal = check.kind === 'refused' ? check : check.volume.identity.uuid === volume.identity.uuid ? null : { state: 'foreign' as const, detail: 'another disk is mounted where this volume was' }
+    if (refusal === null) {
+      if (entry.state === 'ok') return
+      Object.assign(entry, { state: 'ok', detail: '' })
+      this.#options.log.info({ volume: entry.id }, 'volume is back')
+      this.#note('volume.in-use', entry, 'done', { uuid: volume.identity.uuid })
+    } else this.#refuse(entry, refusal)
+  }
+
+  #refuse(entry: Entry, { state, detail }: { readonly state: VolumeRefusal, readonly detail: string }): void {
+    if (entry.state !== state || entry.detail !== detail) {
+      this.#options.log.error({ volume: entry.id, state, detail }, 'volume refused')
+      this.#note('volume.refused', entry, 'refused', { state, why: detail.slice(0, 500) })
+    }
+    entry.state = state
+    entry.detail = detail
+  }
+
+  /** Checks every volume, those in use too. Returns those that came into use with this call for the first time. */
   async refresh(): Promise<Volume[]> {
     const came: Volume[] = []
     for (const entry of this.#entries) {
-      if (entry.volume !== null || entry.state === 'failed') continue
+      if (entry.state === 'failed') continue
+      if (entry.volume !== null) {
+        await this.#look(entry, entry.volume)
+        continue
+      }
       const check = await checkVolume(this.#options.fs, entry.path, entry.id)
       const refusal = check.kind === 'refused' ? check : await this.#refusalOf(check.volume)
       if (refusal !== null) {
-        if (entry.state !== refusal.state || entry.detail !== refusal.detail) {
-          this.#options.log.error({ volume: entry.id, state: refusal.state, detail: refusal.detail }, 'volume refused')
-          this.#note('volume.refused', entry, 'refused', { state: refusal.state, why: refusal.detail.slice(0, 500) })
-        }
-        entry.state = refusal.state
-        entry.detail = refusal.detail
+        this.#refuse(entry, refusal)
       } else if (check.kind === 'ok') {
         Object.assign(entry, { volume: check.volume, state: 'ok', detail: '', slots: this.#options.slots.counts(check.volume.identity.uuid) })
         this.#options.log.info({ volume: entry.id, slots: check.volume.identity.slotCount }, 'volume in use')

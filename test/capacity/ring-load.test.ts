@@ -15,7 +15,7 @@ function catalogue() {
   migrate(db, START)
   db.prepare('INSERT INTO camera VALUES (?, ?, ?, NULL)').run('a'.repeat(32), 'lobby', START)
   db.prepare('INSERT INTO volume (uuid, id, slot_size_bytes, slot_count, first_seen_at) VALUES (?, ?, ?, ?, ?)').run('b'.repeat(32), 'disk1', 2 ** 20, 5000, START)
-  const insert = db.prepare(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, trusted_end_at, keep_until, records, used_bytes, merkle_root, sealed_at, hold_count, is_quarantined, ended_at)
+  const insert = db.prepare(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, newest_at, keep_until, records, used_bytes, merkle_root, sealed_at, hold_count, is_quarantined, ended_at)
     VALUES (?, ?, 1, ?, 'main', ?, ?, ?, ?, ?, 1, 1, ?, ?, ?, ?, ?)`)
   let slot = 0
   return {

@@ -226,7 +226,7 @@ CREATE TABLE segment (
   used_bytes        INTEGER CHECK (used_bytes >= 0),
   merkle_root       TEXT CHECK (length(merkle_root) = 64), -- over the SHA-256 of each record
   sealed_at         INTEGER,
-  ended_at          INTEGER, trusted_end_at INTEGER, newest_at INTEGER GENERATED ALWAYS AS (trusted_end_at) VIRTUAL, hold_count INTEGER NOT NULL DEFAULT 0 CHECK (hold_count >= 0), is_quarantined INTEGER NOT NULL DEFAULT 0 CHECK (is_quarantined IN (0, 1)), freed_trusted_at INTEGER, freed_kept_until INTEGER, freed_floor_rule TEXT, freed_audit_seq INTEGER,                    -- the slot was given to the next generation
+  ended_at          INTEGER, newest_at INTEGER, hold_count INTEGER NOT NULL DEFAULT 0 CHECK (hold_count >= 0), is_quarantined INTEGER NOT NULL DEFAULT 0 CHECK (is_quarantined IN (0, 1)), freed_trusted_at INTEGER, freed_kept_until INTEGER, freed_floor_rule TEXT, freed_audit_seq INTEGER,                    -- the slot was given to the next generation
   UNIQUE (volume_uuid, slot, generation),
   CHECK ((sealed_at IS NULL) = (merkle_root IS NULL)),
   CHECK (sealed_at IS NULL OR (end_at IS NOT NULL AND keep_until IS NOT NULL AND records IS NOT NULL)),

@@ -43,7 +43,7 @@ const stepsOf = (recorder: RealRecorder) => rows<StepRow>(recorder,
 
 /** Said by the catalogue and by the rule itself: nothing was given away before its time. */
 const brokenFloors = (recorder: RealRecorder) => rows<object>(recorder,
-  `SELECT segment_id, freed_trusted_at - trusted_end_at AS ageMs FROM segment WHERE ended_at IS NOT NULL AND records > 0 AND (freed_trusted_at IS NULL OR freed_trusted_at < trusted_end_at + ${FLOOR_MS} OR freed_trusted_at < keep_until)`)
+  `SELECT segment_id, freed_trusted_at - newest_at AS ageMs FROM segment WHERE ended_at IS NOT NULL AND records > 0 AND (freed_trusted_at IS NULL OR freed_trusted_at < newest_at + ${FLOOR_MS} OR freed_trusted_at < keep_until)`)
 
 /** When what was decided, for the report of a run. */
 const told = (recorder: RealRecorder) => rows<{ action: string, object: string, detail: string }>(recorder, `SELECT action, object, detail FROM audit_entry WHERE action LIKE 'recording.%' ORDER BY seq`)

@@ -48,6 +48,16 @@ t.test('gives the same whatever the chunks are', async () => {
     JSON.stringify(facts(parseAll(cutAt(media, places)))) === JSON.stringify(whole)), runs)
 })
 
+t.test('is midway from the first byte of a box to its last, and from moof to the end of its mdat', async t => {
+  const parser = new FragmentParser(OPTIONS)
+  const ends = new Set([...boxesIn(media, 0, media.length)].filter(box => box.type !== 'moof').map(box => box.endAt))
+  t.notOk(parser.isMidway)
+  for (const [i, byte] of media.entries()) {
+    parser.push(Buffer.from([byte]))
+    if (parser.isMidway === ends.has(i + 1)) t.fail(`after byte ${i + 1}`)
+  }
+})
+
 t.test('keeps nothing of the chunks it was given', async t => {
   const chunks = cutAt(media, [100, 5000, 20_000]).map(chunk => Buffer.from(chunk))
   const parser = new FragmentParser(OPTIONS)

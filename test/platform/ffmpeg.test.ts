@@ -17,7 +17,7 @@ process.env[MARK[0]] = MARK[1] // of this process only its children carry it: an
 const children = () => processesMarked(MARK.join('='))
 
 const never = new AbortController().signal
-const job = (url: string, onBytes: FfmpegJob['onBytes'] = () => true): FfmpegJob => ({
+const job = (url: string, onBytes: FfmpegJob['onBytes'] = () => 'whole'): FfmpegJob => ({
   inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(url, 'off'), outputFormat: 'mp4', outputOptions: outputOptions('off'), onBytes,
 })
 
@@ -111,7 +111,7 @@ t.test('with a camera', async t => {
     const child = await startFfmpeg(job(url, bytes => {
       for (const parsed of parser.push(bytes)) if (parsed.kind === 'fragment') counts.push(parsed.fragment.tracks[0]!.samples.length)
       if (counts.length === 2) first.resolve()
-      return true
+      return 'whole'
     }), { stop: stop.signal, kill: never })
     await first.promise
     await server.reached('/lobby', await frame() + 4) // the next fragment is begun and not complete
@@ -133,7 +133,7 @@ t.test('with a camera', async t => {
       bytes += chunk.length
       begun.resolve()
       if (!isHeld) again.resolve()
-      return !isHeld
+      return isHeld ? 'no-room' : 'whole'
     }), { stop: never, kill: kill.signal })
     await begun.promise
     await server.reached('/lobby', await frame() + 15)

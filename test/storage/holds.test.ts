@@ -115,3 +115,18 @@ t.test('what makes no sense is refused with the reason, and leaves nothing', asy
   for (const damaged of ['', '{}', '{"format":1,"holds":[{"id":"zz"}]}', '[]', '{"format":2,"holds":[]}']) t.same(parseHolds(damaged), null)
   t.throws(() => rig.catalogue(db => { db.exec("INSERT INTO hold SELECT 'a' FROM camera") }))
 })
+
+t.test('a file of holds that cannot be understood is kept beside the new one, and told', async t => {
+  const rig = await RecorderRig.open(t, { slots: 3 })
+  await rig.fillSlots(2)
+  rig.endRun()
+  const { startAt } = rig.segments()[0]!
+  await rig.storage.holds.place(ask(rig, startAt, later(startAt, 100)))
+  await rig.close()
+  const file = path.join(rig.volumes[0]!.path, 'custos-holds.json')
+  await rig.memory.publishText(file, '{"format":1,"holds":[{"id":"torn')
+  await rig.restart()
+  t.equal(parseHolds(await holdsFile(rig))?.length, 1, 'what the catalogue knows is written anew')
+  const kept = (await rig.memory.list(rig.volumes[0]!.path, 'look')).filter(name => name.startsWith('custos-holds.json.damaged-'))
+  t.equal(kept.length, 1)
+})

@@ -101,6 +101,21 @@ t.test('what happens to volumes is audited: taken into use, refused, a slot give
   t.ok(told.some(entry => entry.action === 'volume.refused' && entry.object === 'disk1' && entry.result === 'refused'))
 })
 
+t.test('a disk that is pulled while it is in use loses no slot to quarantine; the others record, and it is taken back when it is there again', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6, volumes: ['disk1', 'disk2'] })
+  await rig.fillSlots(2)
+  const pulled = rig.volumes[0]!
+  const giveBack = rig.memory.takeAway(pulled.path)
+  await rig.fillSlots(4)
+  t.match(rig.storage.volumeStatus(), [{ id: 'disk1', state: 'missing' }, { id: 'disk2', state: 'ok' }])
+  t.ok(rig.rows<{ n: number }>(`SELECT count(*) AS n FROM slot WHERE state = 'quarantined' AND volume_uuid = '${pulled.identity.uuid}'`)[0]!.n <= 1, 'at most the one that was open')
+  giveBack()
+  await rig.recheck()
+  t.match(rig.storage.volumeStatus(), [{ id: 'disk1', state: 'ok' }, { id: 'disk2', state: 'ok' }])
+  await rig.restart()
+  t.same(await checkInvariants(rig), [], 'what was being prepared is zeroed and free')
+})
+
 t.test('a camera that leaves the configuration has its slot sealed, and its id comes back as another camera', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(3)

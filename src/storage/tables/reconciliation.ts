@@ -72,15 +72,15 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
     end_at = CASE WHEN segment.end_at IS NULL THEN NULL ELSE max(segment.end_at, s.start_at) END
     FROM survey_slot AS s WHERE ${same} AND s.kind IN ('footage', 'failed') AND ${differs}`)
   // Sealed on disk, and the catalogue does not know or says otherwise. What the catalogue sealed itself stays: it knows trusted time better.
-  corrected += change(`UPDATE segment SET end_at = s.end_at, trusted_end_at = max(s.trusted_end_at, coalesce(segment.trusted_end_at, 0)), keep_until = max(s.keep_until, coalesce(segment.keep_until, 0)),
+  corrected += change(`UPDATE segment SET end_at = s.end_at, newest_at = max(s.newest_at, coalesce(segment.newest_at, 0)), keep_until = max(s.keep_until, coalesce(segment.keep_until, 0)),
     records = s.records, used_bytes = s.used_bytes, merkle_root = s.merkle_root, sealed_at = coalesce(segment.sealed_at, s.end_at)
     FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
   change(`UPDATE segment SET keep_until = s.keep_until FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until AND s.is_sealed = 1`)
 
   // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to go on with.
   const isOut = `(s.kind = 'failed' OR EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = s.volume_uuid AND slot.slot = s.slot AND slot.state = 'quarantined' AND slot.generation = s.generation))`
-  const added = change(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, trusted_end_at, keep_until, records, used_bytes, merkle_root, sealed_at)
-    SELECT volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, iif(is_done, end_at, NULL), iif(is_done, trusted_end_at, NULL), iif(is_done, keep_until, NULL), iif(is_done, records, NULL),
+  const added = change(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, newest_at, keep_until, records, used_bytes, merkle_root, sealed_at)
+    SELECT volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, iif(is_done, end_at, NULL), iif(is_done, newest_at, NULL), iif(is_done, keep_until, NULL), iif(is_done, records, NULL),
       iif(is_done, used_bytes, NULL), iif(is_done, merkle_root, NULL), iif(is_done, end_at, NULL)
     FROM (SELECT s.*, (s.is_sealed = 1 OR ${isOut}) AS is_done FROM survey_slot AS s WHERE s.kind IN ('footage', 'failed')) AS s
     WHERE NOT (is_done AND records = 0) AND NOT EXISTS (SELECT 1 FROM segment WHERE ${same})`)

@@ -16,7 +16,7 @@ export interface SegmentRow {
   readonly floorRule: string
   readonly endAt: EpochMs | null
   readonly keepUntil: EpochMs | null
-  /** The newest frame by the later of wall and trusted time: what floors count from. */
+  /** The newest frame by trusted time: what floors count from. */
   readonly newestAt: EpochMs | null
   readonly records: number | null
   readonly usedBytes: number | null
@@ -36,7 +36,7 @@ const toRow = (raw: Raw): SegmentRow => ({
   newestAt: raw.newest_at === null ? null : epochMs(raw.newest_at), records: raw.records, usedBytes: raw.used_bytes, merkleRoot: raw.merkle_root,
 })
 
-export interface Seal { readonly endAt: EpochMs, readonly trustedEndAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer, readonly sealedAt: EpochMs }
+export interface Seal { readonly endAt: EpochMs, readonly newestAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer, readonly sealedAt: EpochMs }
 
 const PAGE_ROWS = 64
 
@@ -56,13 +56,13 @@ export function segmentTable(db: Db) {
   const insert = db.prepare<[string, number, number, string, string, number, string]>(
     'INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule) VALUES (?, ?, ?, ?, ?, ?, ?)')
   const seal = db.prepare<[number, number, number, number, number, string, number, string, number, number]>(
-    'UPDATE segment SET end_at = ?, trusted_end_at = ?, keep_until = ?, records = ?, used_bytes = ?, merkle_root = ?, sealed_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND sealed_at IS NULL')
+    'UPDATE segment SET end_at = ?, newest_at = ?, keep_until = ?, records = ?, used_bytes = ?, merkle_root = ?, sealed_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND sealed_at IS NULL')
   const markQuarantined = db.prepare<[string, number, number]>('UPDATE segment SET is_quarantined = 1 WHERE volume_uuid = ? AND slot = ? AND generation = ?')
   const free = db.prepare<[number, number, number, string, number | null, string, number, number]>(
     `UPDATE segment SET ended_at = ?, freed_trusted_at = ?, freed_kept_until = ?, freed_floor_rule = ?, freed_audit_seq = ?
      WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0`)
-  const recordedSince = db.prepare<[number], Raw & { trusted_end_at: number }>(`${from.replace('SELECT ', 'SELECT trusted_end_at, ')} WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND trusted_end_at >= ?`)
-  const restamp = db.prepare<[number, number, string, number, number]>('UPDATE segment SET trusted_end_at = ?, keep_until = max(keep_until, ?) WHERE volume_uuid = ? AND slot = ? AND generation = ?')
+  const recordedSince = db.prepare<[number], Raw & { newest_at: number }>(`${from} WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND newest_at >= ?`)
+  const restamp = db.prepare<[number, number, string, number, number]>('UPDATE segment SET newest_at = ?, keep_until = max(keep_until, ?) WHERE volume_uuid = ? AND slot = ? AND generation = ?')
   const held = db.prepare<[string], { n: number }>('SELECT count(*) AS n FROM segment WHERE volume_uuid = ? AND hold_count > 0 AND ended_at IS NULL')
   const end = db.prepare<[number, string, number, number]>('UPDATE segment SET ended_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL')
   const oldestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
@@ -97,7 +97,7 @@ export function segmentTable(db: Db) {
       insert.run(segment.volumeUuid, segment.slot, segment.generation, segment.cameraUuid, segment.stream, segment.startAt, segment.floorRule)
     },
     seal(key: SegmentKey, facts: Seal): void {
-      const { changes } = seal.run(facts.endAt, facts.trustedEndAt, facts.keepUntil, facts.records, facts.usedBytes, facts.merkleRoot.toString('hex'), facts.sealedAt, key.volumeUuid, key.slot, key.generation)
+      const { changes } = seal.run(facts.endAt, facts.newestAt, facts.keepUntil, facts.records, facts.usedBytes, facts.merkleRoot.toString('hex'), facts.sealedAt, key.volumeUuid, key.slot, key.generation)
       if (changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} is sealed already`)
     },
     markQuarantined(key: SegmentKey): void { markQuarantined.run(key.volumeUuid, key.slot, key.generation) },
@@ -110,8 +110,8 @@ export function segmentTable(db: Db) {
     restamp(since: EpochMs, byMs: number, keepUntilOf: (segment: SegmentRow, newestAt: EpochMs) => EpochMs): number {
       const rows = recordedSince.all(since)
       for (const raw of rows) {
-        const trustedEndAt = epochMs(raw.trusted_end_at + byMs)
-        restamp.run(trustedEndAt, keepUntilOf(toRow(raw), epochMs(Math.max(raw.end_at!, trustedEndAt))), raw.volume_uuid, raw.slot, raw.generation)
+        const newestAt = epochMs(raw.newest_at + byMs)
+        restamp.run(newestAt, keepUntilOf(toRow(raw), newestAt), raw.volume_uuid, raw.slot, raw.generation)
       }
       return rows.length
     },

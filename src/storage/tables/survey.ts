@@ -27,7 +27,7 @@ export function surveyTables(db: Db) {
     CREATE TEMP TABLE survey_volume (uuid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TEMP TABLE survey_slot (
       volume_uuid TEXT NOT NULL, slot INTEGER NOT NULL, kind TEXT NOT NULL, why TEXT, generation INTEGER, camera_uuid TEXT, camera_id TEXT, stream TEXT, start_at INTEGER, floor_rule TEXT,
-      is_sealed INTEGER, end_at INTEGER, trusted_end_at INTEGER, keep_until INTEGER, records INTEGER, used_bytes INTEGER, merkle_root TEXT,
+      is_sealed INTEGER, end_at INTEGER, newest_at INTEGER, keep_until INTEGER, records INTEGER, used_bytes INTEGER, merkle_root TEXT,
       PRIMARY KEY (volume_uuid, slot)
     ) STRICT, WITHOUT ROWID;
     CREATE TEMP TABLE survey_span (

@@ -15,7 +15,7 @@ export async function oneRun(secretUrl: string, { audio = 'off', enoughBytes = 5
       chunks.push(Buffer.from(chunk))
       bytes += chunk.length
       if (bytes > enoughBytes) enough.abort()
-      return true
+      return 'whole'
     },
   }, { stop: new AbortController().signal, kill: AbortSignal.any([enough.signal, AbortSignal.timeout(boundMs)]) })
   const exit = await child.exit
