@@ -27,7 +27,13 @@ export class FrameLedger {
   worstTimeErrorMs = 0
   unnumbered = 0
 
-  constructor(clip: string) { this.#clip = clip }
+  readonly #harmless: ReadonlySet<string>
+
+  /** `resends`: the network breaks, and after each reconnect the camera begins with the group of pictures that it was in: the same frames come twice. */
+  constructor(clip: string, { resends = false } = {}) {
+    this.#clip = clip
+    this.#harmless = new Set(['wrongSize', 'withoutCounter', ...(resends ? ['doubled'] : [])])
+  }
 
   /** Frames of a clip file; the first seconds may overlap what is known, as clips begin at a key frame. */
   add(file: string, label: string): void {
@@ -49,7 +55,7 @@ export class FrameLedger {
     const csv = `${file}.csv`
     const verdict = JSON.parse(text) as Verdict
     const frames: FoundFrame[] = []
-    if (verdict.faults.some(fault => fault !== 'wrongSize' && fault !== 'withoutCounter')) this.faults.push(`${label}: ${text.slice(0, 600)}`)
+    if (verdict.faults.some(fault => !this.#harmless.has(fault))) this.faults.push(`${label}: ${text.slice(0, 600)}`)
     for (const counter of verdict.wrongSize) this.#torn.add(counter)
     this.worstTimeErrorMs = Math.max(this.worstTimeErrorMs, verdict.worstTimeErrorMs)
     const [head, ...lines] = readFileSync(csv, 'utf8').trim().split('\n')

@@ -21,6 +21,8 @@ const FLAPPING = 0 // the first camera's network is never well for long
 const SETTLED_MS = 8_000
 /** The catalogue's times are the recorder's, the counters' the camera's; one frame and the network lie between. */
 const CLOCK_SLACK_MS = 400
+/** A group of pictures of these clips. */
+const RESENT_MS = 2_000
 
 /**
  * Eight cameras behind passwords for `minutes`: one flaps, the recorder is killed now and then, the ring turns over; every frame that is missing
@@ -47,7 +49,7 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
     }))
     const logFile = path.join(folder, 'recorder.log')
     const recorder = resources.use(new RecorderProcess({ config, port: PORT, logFile }))
-    const ledgers = await Promise.all(mounts.map(async mount => new FrameLedger(await clip(mount.clip))))
+    const ledgers = await Promise.all(mounts.map(async (mount, i) => new FrameLedger(await clip(mount.clip), { resends: i === FLAPPING && options.flap })))
     const kills: { at: number, backAt: number }[] = []
     const rss: number[] = []
     const orphans: number[] = []
@@ -144,7 +146,8 @@ function report({ ledgers, kills, rss, orphans, folder, minutes, seed }: Finding
   let worstKillLossMs = 0
   for (const [i, ledger] of ledgers.entries()) {
     const gaps = gapsOf.all(`c${i}`)
-    const lostSpans = joined(gaps)
+    // Between two cuts the flapping camera only sends again what it had sent before.
+    const lostSpans = joined(gaps, i === FLAPPING ? RESENT_MS : 0)
     const holes = ledger.holes()
     let lost = 0
     for (const hole of holes) {
@@ -173,12 +176,12 @@ function report({ ledgers, kills, rss, orphans, folder, minutes, seed }: Finding
   return problems.length === 0
 }
 
-/** Gaps that follow each other without a frame between, as one: a run that ended before its first frame was stored splits them. */
-function joined(gaps: readonly { start_at: number, end_at: number | null, cause: string }[]): { start_at: number, end_at: number | null, cause: string }[] {
+/** Gaps with at most `footageMs` of footage between them, as one. */
+function joined(gaps: readonly { start_at: number, end_at: number | null, cause: string }[], footageMs: number): { start_at: number, end_at: number | null, cause: string }[] {
   const spans: { start_at: number, end_at: number | null, cause: string }[] = []
   for (const gap of gaps) {
     const last = spans.at(-1)
-    if (last !== undefined && last.end_at !== null && gap.start_at <= last.end_at) spans[spans.length - 1] = { ...last, end_at: gap.end_at === null ? null : Math.max(last.end_at, gap.end_at), cause: `${last.cause}, ${gap.cause}` }
+    if (last !== undefined && last.end_at !== null && gap.start_at <= last.end_at + footageMs) spans[spans.length - 1] = { ...last, end_at: gap.end_at === null ? null : Math.max(last.end_at, gap.end_at), cause: `${last.cause}, ${gap.cause}` }
     else spans.push({ ...gap })
   }
   return spans

@@ -366,6 +366,9 @@ def check_times(samples, fps, by_step, per_file):
     worst, worst_at = 0.0, None
     anchor = last = None
     for sample in samples:
+        if sample.counter is None:  # cut before its number: how much of the clip's time it stands for is not known
+            last = None
+            continue
         broken = last is None or sample.counter != last.counter + 1 or (per_file and sample.file != last.file)
         if broken:
             anchor = sample
@@ -385,7 +388,7 @@ def judge(samples, sources, options, clips):
     unlisted = [] if options.any_gap else [hole for hole in missing if not is_listed(hole, options.gap)]
     wrong_size = [s.counter for s in known if not s.whole or not fits_clip(s, clips, options.content)]
     wrong_key = [s.counter for s in known if s.key != s.key_nal]
-    worst, worst_at = check_times(known, options.fps, options.times == "step", options.per_file_time)
+    worst, worst_at = check_times(samples, options.fps, options.times == "step", options.per_file_time)
     faults = {
         "noFrames": not known,
         "unlistedGap": bool(unlisted),
