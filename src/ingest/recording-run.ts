@@ -1,4 +1,4 @@
-import { startFfmpeg, type FfmpegRun } from '../platform/ffmpeg.ts'
+import { startFfmpeg, type FfmpegRun, type Taken } from '../platform/ffmpeg.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
@@ -103,12 +103,12 @@ class RecordingRun {
     this.#kill.abort()
   }
 
-  /** False holds the camera back until the disk has caught up. */
-  #receive(bytes: Buffer): boolean {
+  /** No room holds the camera back until the disk has caught up. */
+  #receive(bytes: Buffer): Taken {
     this.#take(bytes)
-    if (!this.#queue.isFull) return true
+    if (!this.#queue.isFull) return this.#reason === null && this.#parser.isMidway ? 'midway' : 'whole'
     this.#queue.whenRoom(() => { this.#child?.resume() })
-    return false
+    return 'no-room'
   }
 
   #take(chunk: Buffer): void {
@@ -135,6 +135,7 @@ class RecordingRun {
       try {
         const trouble = await this.#footage.take(arrival)
         if (trouble !== null) this.#fail(trouble)
+        if (this.#footage.isTimed) this.#child?.relax()
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error
         this.#options.log.error({ err: error }, 'storage refused a fragment')
@@ -152,14 +153,14 @@ class RecordingRun {
   /** Kills a run that has gone silent. A tick that comes late was our own delay, and the camera is given that time. */
   async #watch(signal: AbortSignal): Promise<void> {
     const { clock, onTick } = this.#options
-    let tickAt = clock.monoNow()
     let blockedSince: MonoMs | null = null
     while (!signal.aborted) {
-      await clock.wait(WATCHDOG_TICK_MS, signal)
+      // Whole ticks of the clock, so that all runs look at one instant: one wake-up instead of one for each.
+      const dueAt = (Math.floor(clock.monoNow() / WATCHDOG_TICK_MS) + 1) * WATCHDOG_TICK_MS
+      await clock.wait(dueAt - clock.monoNow(), signal)
       onTick()
       const now = clock.monoNow()
-      const lateMs = now - tickAt - WATCHDOG_TICK_MS
-      tickAt = now
+      const lateMs = now - dueAt
       if (lateMs > WATCHDOG_TICK_MS) this.#lastProgress = (this.#lastProgress + lateMs) as MonoMs
       if (this.#queue.isFull) {
         blockedSince ??= now
