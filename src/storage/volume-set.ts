@@ -71,7 +71,8 @@ export class VolumeSet {
 
   /** Pulled, unmounted or remounted read-only: the next slot is taken elsewhere. What is open there goes on as long as it can. */
   async #look(entry: Entry, volume: Volume): Promise<void> {
-    const check = await checkVolume(this.#options.fs, entry.path, entry.id)
+    let check = await checkVolume(this.#options.fs, entry.path, entry.id)
+    if (check.kind === 'refused') check = await checkVolume(this.#options.fs, entry.path, entry.id) // one bad read is no reason to stop
     const refusal = check.kind === 'refused' ? check : check.volume.identity.uuid === volume.identity.uuid ? null : { state: 'foreign' as const, detail: 'another disk is mounted where this volume was' }
     if (refusal === null) {
       if (entry.state === 'ok') return
