@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import { agreesWith } from './catalogue-mark.ts'
 import { enterFaults } from './scrub-book.ts'
-import { checkSegment, type CheckedSegment, type SegmentFault } from './segment-check.ts'
+import { checkSegment, SCRUB_BUFFER_BYTES, type CheckedSegment, type SegmentFault } from './segment-check.ts'
 import { markTable } from './tables/marks.ts'
 import { scrubTable } from './tables/scrubs.ts'
 import { segmentTable } from './tables/segments.ts'
@@ -39,9 +39,10 @@ export async function scrubNow(options: ScrubNowOptions): Promise<ScrubSummary> 
     if (check.kind === 'refused') { unread.push({ id, detail: check.detail }); continue }
     const { volume } = check
     if (!await agreesWith({ fs, volume, slots: slotTable(db), marks: markTable(db) })) { unread.push({ id, detail: 'this catalogue is not the one it was last used with; run `custos rebuild`' }); continue }
+    const buffer = Buffer.allocUnsafeSlow(SCRUB_BUFFER_BYTES)
     for (const segment of sealedOf(segments, volume)) {
       if (!fits(segment, filter)) continue
-      const faults = await checkSegment({ fs, volume, segment, pace: async size => { bytes += size; return true } })
+      const faults = await checkSegment({ fs, volume, segment, buffer, pace: async size => { bytes += size; return true } })
       const { standing } = enterFaults({ catalogue, audit, clock, scrubs }, segment, faults ?? [])
       checked++
       findings += standing.length

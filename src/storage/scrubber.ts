@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import { enterFaults } from './scrub-book.ts'
-import { checkSegment, type CheckedSegment } from './segment-check.ts'
+import { checkSegment, SCRUB_BUFFER_BYTES, type CheckedSegment } from './segment-check.ts'
 import { scrubTable, type RottenFootage, type ScrubPosition } from './tables/scrubs.ts'
 import { segmentTable } from './tables/segments.ts'
 import type { Volume } from './volume.ts'
@@ -40,6 +40,7 @@ export class Scrubber {
   readonly #segments: ReturnType<typeof segmentTable>
   readonly #at = new Map<VolumeUuid, ScrubPosition>()
   readonly #readBytes = new Map<VolumeUuid, number>()
+  readonly #buffer = Buffer.allocUnsafeSlow(SCRUB_BUFFER_BYTES)
   #savedAt: MonoMs
 
   constructor(options: ScrubberOptions) {
@@ -99,7 +100,7 @@ export class Scrubber {
   async #check(volume: Volume, segment: CheckedSegment, signal: AbortSignal): Promise<void> {
     const { fs, clock, log, catalogue, audit } = this.#options
     const faults = await checkSegment({
-      fs, volume, segment,
+      fs, volume, segment, buffer: this.#buffer,
       pace: async bytes => {
         this.#readBytes.set(segment.volumeUuid, (this.#readBytes.get(segment.volumeUuid) ?? 0) + bytes)
         await clock.wait(bytes * 1000 / this.#bytesPerSecond(), signal)

@@ -20,11 +20,13 @@ export interface CheckOptions {
   readonly fs: VolumeFileSystem
   readonly volume: Volume
   readonly segment: CheckedSegment
+  /** SCRUB_BUFFER_BYTES of the caller's, used again for each segment: fresh ones every second would pile up as garbage that hardly anything ever collects. */
+  readonly buffer: Buffer
   /** Called before each read of footage with its size; false gives up. */
   readonly pace: (bytes: number) => Promise<boolean>
 }
 
-const READ_BYTES = 1 << 20
+export const SCRUB_BUFFER_BYTES = 1 << 20
 
 /** Reads a whole sealed segment again and compares every byte that means something with what was sealed. Changes nothing. Null when `pace` gave up. */
 export async function checkSegment(options: CheckOptions): Promise<SegmentFault[] | null> {
@@ -84,9 +86,8 @@ async function checkFrame(file: VolumeFile, { volume, segment }: CheckOptions, s
   return answers.every(answer => answer === true) ? [] : [wholeOf(segment)(answers.includes(null) ? 'unreadable' : 'frame')]
 }
 
-async function checkRecords(file: VolumeFile, { pace }: CheckOptions, entries: readonly IndexEntry[]): Promise<SegmentFault[] | null> {
+async function checkRecords(file: VolumeFile, { pace, buffer }: CheckOptions, entries: readonly IndexEntry[]): Promise<SegmentFault[] | null> {
   const bad: { position: number, kind: FaultKind }[] = []
-  const buffer = Buffer.allocUnsafe(READ_BYTES)
   for (let from = 0; from < entries.length;) {
     const to = batchEnd(entries, from)
     const first = entries[from]!, last = entries[to - 1]!
@@ -107,11 +108,11 @@ async function checkRecords(file: VolumeFile, { pace }: CheckOptions, entries: r
   return joined(bad, entries)
 }
 
-/** Records that lie one behind the other, up to READ_BYTES; at least one. */
+/** Records that lie one behind the other, up to SCRUB_BUFFER_BYTES; at least one. */
 function batchEnd(entries: readonly IndexEntry[], from: number): number {
   const startByte = entries[from]!.at
   let to = from + 1
-  for (let next = entries[to]; next !== undefined && next.at === entries[to - 1]!.at + entries[to - 1]!.sizeBytes && next.at + next.sizeBytes - startByte <= READ_BYTES; next = entries[to]) to++
+  for (let next = entries[to]; next !== undefined && next.at === entries[to - 1]!.at + entries[to - 1]!.sizeBytes && next.at + next.sizeBytes - startByte <= SCRUB_BUFFER_BYTES; next = entries[to]) to++
   return to
 }
 

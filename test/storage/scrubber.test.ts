@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { StorageError, type VolumeFile } from '../../src/platform/file-system.ts'
-import { checkSegment, type CheckedSegment, type SegmentFault } from '../../src/storage/segment-check.ts'
+import { checkSegment, SCRUB_BUFFER_BYTES, type CheckedSegment, type SegmentFault } from '../../src/storage/segment-check.ts'
 import type { Scrubber } from '../../src/storage/index.ts'
 import { RecorderRig, SLOT_BYTES } from '../support/recorder-rig.ts'
 
@@ -18,7 +18,7 @@ async function recorded(t: Parameters<typeof RecorderRig.open>[0]): Promise<Reco
 }
 
 const sealed = (rig: RecorderRig, slot = 0): CheckedSegment => ({ ...rig.segments().find(segment => segment.slot === slot)!, isQuarantined: false })
-const check = async (rig: RecorderRig, slot = 0): Promise<SegmentFault[]> => (await checkSegment({ fs: rig.fs, volume: rig.volumes[0]!, segment: sealed(rig, slot), pace: async () => true }))!
+const check = async (rig: RecorderRig, slot = 0): Promise<SegmentFault[]> => (await checkSegment({ fs: rig.fs, volume: rig.volumes[0]!, segment: sealed(rig, slot), buffer: Buffer.allocUnsafeSlow(SCRUB_BUFFER_BYTES), pace: async () => true }))!
 const flip = (rig: RecorderRig, slot: number, at: number, bit = 0): void => { const bytes = rig.rawSlot(slot); bytes[at]! ^= 1 << bit }
 
 interface Finding { readonly kind: string, readonly from_at: number, readonly to_at: number, readonly cleared_at: number | null, readonly slot: number }
@@ -102,7 +102,7 @@ t.test('every flipped bit in the records is found, with the record it is in', as
 
 t.test('whoever changes a record and its hash in the index, but not the catalogue, is found', async t => {
   const rig = await recorded(t)
-  t.match(await checkSegment({ fs: rig.fs, volume: rig.volumes[0]!, segment: { ...sealed(rig), merkleRoot: '0'.repeat(64) }, pace: async () => true }), [{ kind: 'index' }, { kind: 'record' }])
+  t.match(await checkSegment({ fs: rig.fs, volume: rig.volumes[0]!, segment: { ...sealed(rig), merkleRoot: '0'.repeat(64) }, buffer: Buffer.allocUnsafeSlow(SCRUB_BUFFER_BYTES), pace: async () => true }), [{ kind: 'index' }, { kind: 'record' }])
 })
 
 t.test('sectors that cannot be read are findings of their own, and the rest of the slot is read', async t => {
