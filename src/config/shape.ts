@@ -1,3 +1,4 @@
+import type { Static, TSchema } from 'typebox'
 import { Errors } from 'typebox/schema'
 import { Settings } from 'typebox/system'
 import { LIMITS } from './defaults.ts'
@@ -38,8 +39,8 @@ function childOf(node: SchemaNode | undefined, step: string | number): SchemaNod
 }
 
 /** No key on the way to an error holds a slash: unknown keys are reported by their parent. */
-function stepsOf(pointer: string): Steps {
-  let node: SchemaNode | undefined = configNode
+function stepsOf(root: SchemaNode, pointer: string): Steps {
+  let node: SchemaNode | undefined = root
   return pointer.split('/').slice(1).map(part => {
     const step = node?.items ? Number(part) : part
     node = childOf(node, step)
@@ -71,20 +72,24 @@ function unknownKey(node: SchemaNode, steps: Steps, key: string): Finding {
 
 const MAX_ERRORS = LIMITS.problems * 8 // several errors tell of one problem; the library's own bound is 8
 
-function allErrors(value: unknown): ReturnType<typeof Errors>[1] {
+function allErrors(schema: TSchema, value: unknown): ReturnType<typeof Errors>[1] {
   const { maxErrors } = Settings.Get()
   Settings.Set({ maxErrors: MAX_ERRORS })
-  try { return Errors(ConfigSchema, value)[1] } finally { Settings.Set({ maxErrors }) }
+  try { return Errors(schema, value)[1] } finally { Settings.Set({ maxErrors }) }
 }
 
 /** Everything wrong with the shape, one finding a place, and the draft of what is right; no draft when the bound cut the search short. */
-export function checkShape(value: Mapping): { findings: readonly Finding[], draft: Draft<RawConfig> } {
+export const checkShape = (value: Mapping): { findings: readonly Finding[], draft: Draft<RawConfig> } => checkShapeOf(ConfigSchema, value)
+
+/** The same for another file with a schema made in the manner of schema.ts. */
+export function checkShapeOf<Shape extends TSchema>(schema: Shape, value: Mapping): { findings: readonly Finding[], draft: Draft<Static<Shape>> } {
   const findings: Finding[] = []
   const wrong = new Set<string>()
-  const errors = allErrors(value)
+  const root = schema as SchemaNode
+  const errors = allErrors(schema, value)
   for (const error of errors) {
-    const steps = stepsOf(error.instancePath)
-    const node = steps.reduce<SchemaNode | undefined>(childOf, configNode)
+    const steps = stepsOf(root, error.instancePath)
+    const node = steps.reduce<SchemaNode | undefined>(childOf, root)
     if (error.keyword === 'boolean' || node === undefined) continue // said again by additionalProperties
     if (error.keyword === 'additionalProperties') {
       for (const key of error.params.additionalProperties) findings.push(unknownKey(node, steps, key))
@@ -99,7 +104,7 @@ export function checkShape(value: Mapping): { findings: readonly Finding[], draf
       findings.push({ steps, ...expectation(node, found) })
     }
   }
-  return { findings, draft: errors.length < MAX_ERRORS ? prune(configNode, value, '', wrong) as Draft<RawConfig> : null }
+  return { findings, draft: errors.length < MAX_ERRORS ? prune(root, value, '', wrong) as Draft<Static<Shape>> : null }
 }
 
 /** Follows the schema, not the value, so that a value that holds itself ends too. */
