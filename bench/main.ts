@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -50,6 +50,8 @@ async function custos(config: string): Promise<Sample> {
 
 const folder = mkdtempSync(path.join(ROOT, '.bench-'))
 const report: unknown[] = []
+const readsAhead = existsSync(path.join(ROOT, '.cache/recv-ahead.so'))
+console.log(`${cpus()[0]?.model ?? 'unknown processor'}; ffmpeg ${readsAhead ? 'reads' : 'does not read'} ahead (libexec/recv-ahead.c)`)
 try {
   for (const streams of values.streams.split(',').map(Number)) {
     await using server = await CameraServer.start({ mounts: Array.from({ length: streams }, (_, i) => ({ path: `/c${i}`, clip: CLIPS.h264FullHd })) })
@@ -75,7 +77,7 @@ try {
       samples.push({ custos: ours, bare: theirs })
       console.log(`${streams} streams, pair ${pair + 1}: custos ${ours.cpuPercent.toFixed(2)} % of a core (${ours.rssMiB.toFixed(0)} MiB), bare ffmpeg ${theirs.cpuPercent.toFixed(2)} %, ratio ${ratios.at(-1)!.toFixed(3)}`)
     }
-    const result = { streams, medianRatio: median(ratios), ratios, samples, seconds, cpu: cpus()[0]?.model }
+    const result = { streams, medianRatio: median(ratios), ratios, samples, seconds, readsAhead, cpu: cpus()[0]?.model }
     report.push(result)
     console.log(`${streams} streams: median ratio ${result.medianRatio.toFixed(3)} (at most 1.15 is wanted), daemon at most ${Math.max(...samples.map(sample => sample.custos.rssMiB)).toFixed(0)} MiB`)
   }

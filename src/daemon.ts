@@ -1,3 +1,4 @@
+import { openAccess, steadyTime } from './access/index.ts'
 import { AuditKeeper, AuditLog } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import type { Config } from './config/index.ts'
@@ -33,6 +34,10 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
     newestFootageAt: () => newestFootageIn(catalogue.db), countsDays: config.retention.floor.kind === 'calendar-days',
   }))
   audit.setClockState(() => { const { trustedAt, state } = trustedTime.status(); return { at: trustedAt, state } })
+  // Accounts are made at the machine until the console stands; it brings the rule set that says which roles go together.
+  const access = openAccess({
+    db: catalogue.db, audit, time: steadyTime(catalogue.db, clock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => ({ zh: '尚未載入作業規定。', en: 'no rule set is loaded' }),
+  })
   const floor = { floor: config.retention.floor, timezone: config.site.timezone }
   const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log }))
   const watch = new AbortController() // begins only now: storage moves footage when trusted time is advanced
@@ -60,13 +65,14 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)
   parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper })
+  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access })
   parts.use(facts.source)
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
   parts.use(reload.watch())
   parts.use(openSchedule([
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
+    { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },
     { name: 'overwrite record', when: '20 0 * * *', run: async () => { storage.overwrites.writeDue(trustedTime.now()) } },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
   ], { timezone: config.site.timezone, log }))

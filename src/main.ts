@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import type { AccountAct } from './cli/account.ts'
 import { CustosError } from './domain/index.ts'
 
 /** Reads the command line and turns outcomes into exit codes; each command's module is loaded only when it is the one asked for. */
@@ -58,6 +59,19 @@ async function main(argv: readonly string[]): Promise<number> {
   time.command('confirm').description('one person says the clock is right; a second one must within five minutes').requiredOption('--config <file>', 'configuration file')
     .requiredOption('--as <name>', 'who says so').requiredOption('--reason <text>', 'why; goes into the audit log')
     .action(async (options: { config: string, as: string, reason: string }) => { await done((await import('./cli/time.ts')).timeConfirm({ configFile: options.config, as: options.as, reason: options.reason, out })) })
+  const accountOf = (act: AccountAct, description: string) => new Command(act).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
+    .action(async (options: Record<string, string | true | undefined>) => { await done((await import('./cli/account.ts')).account(act, options, out)) })
+  const person = (act: AccountAct, description: string) => accountOf(act, description).requiredOption('--id <name>', 'the account').requiredOption('--by <name>', 'who acts; goes into the audit log')
+  const oneTime = (command: Command) => command.option('--print', 'show the one-time password even where there is no terminal').option('--token-file <file>', 'where it is written otherwise')
+  program.command('account').description('persons: the first account, and what the machine may do for the others')
+    .addCommand(oneTime(person('create', 'make an account; active at once while nobody could approve it').requiredOption('--name <name>', 'as the person writes it').requiredOption('--roles <list>', 'e.g. 系統管理, or 管理人員,查核')
+      .option('--unit <text>', 'unit', '本所').option('--post <text>', 'post', '未填').option('--reason <text>', 'why', '建立帳號').option('--ends <day>', 'last day of a temporary account, e.g. 2026-12-31').option('--custodian <id>', 'who is present at a vendor\'s visit')))
+    .addCommand(accountOf('list', 'all accounts and how they stand').option('--json', 'one JSON object a line'))
+    .addCommand(person('disable', 'close an account until it is enabled by request').requiredOption('--reason <text>'))
+    .addCommand(person('leave', 'close the account of who leaves, for good').requiredOption('--reason <text>').requiredOption('--undertaking <signed|why not>', 'the secrecy undertaking at leaving'))
+    .addCommand(person('unlock', 'end the lock after failed sign-ins'))
+    .addCommand(oneTime(person('reset', 'a one-time password; the old one is void').requiredOption('--reason <text>').option('--factor', 'take the second factor away instead')))
+    .addCommand(accountOf('break-glass', 'one of two persons; a second must within five minutes').requiredOption('--by <name>', 'who says so').option('--reason <text>', 'why').option('--close <no>', 'close an opening'))
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
 }

@@ -1,8 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Access } from '../access/index.ts'
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
+import { epochMs } from '../domain/index.ts'
 import type { CapacityReport, ClockView, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
+import { isCatalogueFault } from '../platform/catalogue.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
@@ -18,12 +21,14 @@ export interface RecorderParts {
   readonly reload: ConfigReload
   readonly trustedTime: TrustedTime
   readonly auditKeeper: AuditKeeper
+  readonly access: Access
 }
 
 /** What health looks at: gathered from the parts each time it is asked for. */
-export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
+export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
   delay.enable()
+  const glass = glassReader(access)
   const read = (): RecorderFacts => {
     const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - LOOP_SAMPLE_MS)
     delay.reset()
@@ -40,7 +45,7 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
       ...capacity.view(streams, volumes, streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')),
       sacrifice: sacrifice.view(),
       catalogue: storage.catalogueStatus(),
-      scrub: scrubber.status(), rescues: storage.rescues(),
+      scrub: scrubber.status(), rescues: storage.rescues(), glass: glass(),
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs, uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
@@ -52,3 +57,16 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
 
 const clockView = ({ sync, ...status }: TimeStatus): ClockView =>
   ({ ...status, synchronised: sync.isSynchronised, source: sync.source, referenceOffsetMs: sync.referenceOffsetMs })
+
+/** While the catalogue cannot be read, as it was last seen: that it cannot is told elsewhere. */
+const glassReader = ({ breakGlass }: Access): () => RecorderFacts['glass'] => {
+  let last: RecorderFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
+  const earliest = (rows: readonly { readonly openedAtMs: number }[]) => rows.length === 0 ? null : epochMs(Math.min(...rows.map(row => row.openedAtMs)))
+  return () => {
+    try {
+      const { open, formsOwed } = breakGlass.view()
+      last = { open: open.length, openedAt: earliest(open), owed: formsOwed.length, owedSince: earliest(formsOwed) }
+    } catch (error) { if (!isCatalogueFault(error)) throw error }
+    return last
+  }
+}

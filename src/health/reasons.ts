@@ -195,6 +195,14 @@ function rottenFindings({ rotten }: RecorderFacts['scrub'], timeZone: string): F
   })
 }
 
+/** Somebody looks past the chain at this moment, or did and has not written why. */
+function glassFindings({ open, openedAt, owed, owedSince }: RecorderFacts['glass']): Finding[] {
+  return [
+    ...open === 0 ? [] : [{ ...finding('break-glass-open', CRITICAL, null, { count: String(open) }), beganAt: openedAt }],
+    ...owed === 0 ? [] : [{ ...finding('break-glass-form-owed', DEGRADED, null, { count: String(owed) }), beganAt: owedSince }],
+  ]
+}
+
 /** Pure: all that is wrong by these facts, in no particular order. */
 export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Finding[] {
   const stoppedForFloor = new Set(facts.sacrifice.steps.filter(step => step.mode === 'stopped').map(streamKeyText))
@@ -203,6 +211,7 @@ export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Findin
   found.push(...auditFindings(facts.audit), ...witnessFindings(facts.witness))
   found.push(...rottenFindings(facts.scrub, facts.floor.timezone))
   if (facts.rescues.count > 0) found.push(finding('rescue-used', DEGRADED, null, { count: String(facts.rescues.count) }))
+  found.push(...glassFindings(facts.glass))
   if (facts.catalogue.state !== 'ok') found.push(finding('catalogue-failed', CRITICAL, null))
   const delayMs = facts.process.eventLoopDelayMs
   if (delayMs > EVENT_LOOP_DELAYED_MS) found.push(finding('event-loop-delayed', DEGRADED, null, { delayMs: String(Math.round(delayMs)) }))

@@ -100,6 +100,9 @@ export interface ScrubView {
   readonly rotten: readonly RottenView[]
 }
 
+/** Break-glass (R13): how many openings stand open, and for how many the form is owed. No names. */
+export interface GlassView { readonly open: number, readonly openedAt: EpochMs | null, readonly owed: number, readonly owedSince: EpochMs | null }
+
 /** One consistent look at the recorder; a fresh object each time, never changed afterwards. */
 export interface RecorderFacts {
   readonly streams: readonly StreamView[]
@@ -112,6 +115,7 @@ export interface RecorderFacts {
   readonly scrub: ScrubView
   /** Footage taken with `custos rescue`, past the book, as far as it was learnt of in the last week. */
   readonly rescues: { readonly count: number, readonly newestAt: EpochMs | null }
+  readonly glass: GlassView
   readonly process: ProcessView
   readonly clock: ClockView
   readonly audit: AuditView

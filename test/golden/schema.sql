@@ -3,6 +3,8 @@ CREATE VIEW unrecorded AS
   UNION ALL
   SELECT camera_uuid, stream, started_at, ended_at, 'key-frames-only', 'key-frames-only', started_at FROM sacrifice_step WHERE mode = 'key-frames';
 
+CREATE TRIGGER account_stays BEFORE DELETE ON account BEGIN SELECT RAISE(ABORT, 'an account is closed, never deleted'); END;
+
 CREATE TRIGGER audit_checkpoint_is_never_changed BEFORE UPDATE ON audit_checkpoint BEGIN SELECT RAISE(ABORT, 'a checkpoint is never changed'); END;
 
 CREATE TRIGGER audit_checkpoint_is_never_deleted BEFORE DELETE ON audit_checkpoint BEGIN SELECT RAISE(ABORT, 'a checkpoint is never deleted'); END;
@@ -14,9 +16,91 @@ CREATE TRIGGER audit_entry_is_never_changed BEFORE UPDATE ON audit_entry BEGIN S
 
 CREATE TRIGGER audit_entry_is_never_deleted BEFORE DELETE ON audit_entry BEGIN SELECT RAISE(ABORT, 'an audit entry is never deleted'); END;
 
+CREATE TRIGGER break_glass_stays BEFORE DELETE ON break_glass BEGIN SELECT RAISE(ABORT, 'an opening is closed, never deleted'); END;
+
 CREATE TRIGGER hold_stays BEFORE DELETE ON hold BEGIN SELECT RAISE(ABORT, 'a hold is ended, never deleted'); END;
 
 CREATE TRIGGER sacrifice_step_stays BEFORE DELETE ON sacrifice_step BEGIN SELECT RAISE(ABORT, 'a step is ended, never deleted'); END;
+
+CREATE TABLE account (
+  account_id        TEXT PRIMARY KEY CHECK (length(account_id) BETWEEN 1 AND 40), -- what is typed to sign in
+  display_name      TEXT NOT NULL,              -- as the person writes it, every code point kept
+  unit              TEXT NOT NULL,
+  post              TEXT NOT NULL,
+  state             TEXT NOT NULL CHECK (state IN ('applied', 'refused', 'active', 'disabled', 'left')),
+  disabled_why      TEXT,                       -- 'by-hand', 'idle', 'ended'
+  ends_at           INTEGER,                    -- end of a temporary account
+  custodian_id      TEXT REFERENCES account (account_id), -- who is present at a vendor's visit
+  must_change       TEXT,                       -- why a new password is due before the next sign-in; null when none is
+  active_steady     INTEGER,                    -- last made active; idle time counts from here or from the last use
+  used_steady       INTEGER,                    -- last sign-in
+  used_at           INTEGER,
+  created_at        INTEGER NOT NULL,
+  left_at           INTEGER,
+  CHECK ((state = 'disabled') = (disabled_why IS NOT NULL)),
+  CHECK ((state = 'left') = (left_at IS NOT NULL))
+) STRICT;
+
+CREATE TABLE account_factor (
+  account_id        TEXT PRIMARY KEY REFERENCES account (account_id),
+  sealed_secret     BLOB NOT NULL,              -- nonce, AES-256-GCM of the secret under state.dir/keys/factor-key, tag
+  last_step         INTEGER NOT NULL,           -- 30-second step of the last code taken: it and those before are refused
+  confirmed_at      INTEGER                     -- null until the first code was typed
+) STRICT;
+
+CREATE TABLE account_password (
+  password_id       INTEGER PRIMARY KEY,
+  account_id        TEXT NOT NULL REFERENCES account (account_id),
+  hash              TEXT NOT NULL,
+  set_steady        INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE account_recovery_code (
+  account_id        TEXT NOT NULL REFERENCES account (account_id),
+  hash              BLOB NOT NULL CHECK (length(hash) = 32), -- HMAC-SHA-256 under a key derived from factor-key
+  used_at           INTEGER,
+  PRIMARY KEY (account_id, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account_request (
+  request_id        INTEGER PRIMARY KEY,
+  account_id        TEXT NOT NULL REFERENCES account (account_id),
+  kind              TEXT NOT NULL CHECK (kind IN ('open', 'change', 'enable')),
+  wanted            TEXT NOT NULL,              -- JSON of what changes
+  reason            TEXT NOT NULL,
+  asked_by          TEXT NOT NULL,              -- account id, or `machine:NAME`
+  asked_at          INTEGER NOT NULL,
+  decided_by        TEXT,
+  decided_at        INTEGER,
+  decision          TEXT CHECK (decision IN ('approved', 'refused')),
+  decision_reason   TEXT,
+  CHECK ((decided_at IS NULL) = (decision IS NULL) AND (decided_by IS NULL) = (decision IS NULL))
+) STRICT;
+
+CREATE TABLE account_review (
+  review_id         INTEGER PRIMARY KEY,
+  year              INTEGER NOT NULL,
+  list              TEXT NOT NULL,              -- canonical JSON
+  sha256            TEXT NOT NULL CHECK (length(sha256) = 64),
+  made_by           TEXT NOT NULL,
+  made_at           INTEGER NOT NULL,
+  signed_by         TEXT,
+  signed_at         INTEGER,
+  remark            TEXT
+) STRICT;
+
+CREATE TABLE account_role (
+  account_id        TEXT NOT NULL REFERENCES account (account_id),
+  role              TEXT NOT NULL,
+  PRIMARY KEY (account_id, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account_token (
+  account_id        TEXT PRIMARY KEY REFERENCES account (account_id),
+  hash              BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256; the token is 100 random bits
+  ends_steady       INTEGER NOT NULL,
+  issued_by         TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE audit_checkpoint (
   checkpoint_id     INTEGER PRIMARY KEY,
@@ -79,6 +163,26 @@ CREATE TABLE audit_witness (
   PRIMARY KEY (checkpoint_id, how)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE break_glass (
+  opening_id        INTEGER PRIMARY KEY,
+  reason            TEXT NOT NULL,
+  first_by          TEXT NOT NULL,              -- account id, or `machine:NAME`
+  first_source      TEXT NOT NULL,
+  asked_steady      INTEGER NOT NULL,
+  second_by         TEXT,
+  second_source     TEXT,
+  opened_at         INTEGER,
+  closes_steady     INTEGER,                    -- closes by itself
+  closed_at         INTEGER,
+  closed_by         TEXT,
+  application       TEXT,                       -- the 附件4 that was owed
+  settled_at        INTEGER,
+  settled_by        TEXT,
+  CHECK ((opened_at IS NULL) = (second_by IS NULL) AND (opened_at IS NULL) = (closes_steady IS NULL)),
+  CHECK ((settled_at IS NULL) = (application IS NULL)),
+  CHECK (first_by <> second_by)
+) STRICT;
+
 CREATE TABLE camera (
   uuid              TEXT PRIMARY KEY CHECK (length(uuid) = 32),
   id                TEXT NOT NULL,              -- the name in the configuration while it was recorded
@@ -101,6 +205,20 @@ CREATE TABLE clock_sample (
   reference_offset_us INTEGER                   -- wall clock minus time server; null when not told
 ) STRICT;
 
+CREATE TABLE deputy (
+  deputy_id         INTEGER PRIMARY KEY,
+  absent_id         TEXT NOT NULL REFERENCES account (account_id),
+  deputy_account_id TEXT NOT NULL REFERENCES account (account_id),
+  role              TEXT NOT NULL,
+  from_at           INTEGER NOT NULL,
+  to_at             INTEGER NOT NULL,           -- half-open
+  document          TEXT NOT NULL,              -- on what paper
+  named_by          TEXT NOT NULL,
+  ended_at          INTEGER,
+  CHECK (to_at > from_at),
+  CHECK (absent_id <> deputy_account_id)
+) STRICT;
+
 CREATE TABLE gap (
   gap_id            INTEGER PRIMARY KEY,
   camera_uuid       TEXT NOT NULL REFERENCES camera (uuid),
@@ -111,6 +229,17 @@ CREATE TABLE gap (
   last_cause        TEXT NOT NULL,              -- why the newest try to end it failed
   noticed_at        INTEGER NOT NULL,
   CHECK (end_at IS NULL OR end_at >= start_at)
+) STRICT;
+
+CREATE TABLE hand_over (
+  hand_over_id      INTEGER PRIMARY KEY,
+  role              TEXT NOT NULL,
+  from_id           TEXT NOT NULL REFERENCES account (account_id),
+  to_id             TEXT NOT NULL REFERENCES account (account_id),
+  items             TEXT NOT NULL,              -- what was handed over
+  given_at          INTEGER NOT NULL,
+  taken_at          INTEGER,
+  CHECK (from_id <> to_id)
 ) STRICT;
 
 CREATE TABLE hold (
@@ -233,6 +362,29 @@ CREATE TABLE segment (
   CHECK (end_at IS NULL OR end_at >= start_at)
 ) STRICT;
 
+CREATE TABLE session (
+  session_hash      BLOB PRIMARY KEY CHECK (length(session_hash) = 32), -- SHA-256 of the token
+  account_id        TEXT NOT NULL REFERENCES account (account_id),
+  source            TEXT NOT NULL,
+  role              TEXT,                       -- the one acted in; null until one is chosen
+  deputy_for        TEXT REFERENCES account (account_id),
+  began_steady      INTEGER NOT NULL,
+  touched_steady    INTEGER NOT NULL,
+  viewed_steady     INTEGER,                    -- last act at a player; null while nothing is viewed
+  factor_steady     INTEGER,                    -- last time the second factor was shown
+  began_at          INTEGER NOT NULL,
+  ended_at          INTEGER,
+  end_reason        TEXT,
+  CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sign_in_failure (
+  name_hash         BLOB PRIMARY KEY CHECK (length(name_hash) = 32),
+  failures          INTEGER NOT NULL,           -- since the last success or lock
+  locked_steady     INTEGER NOT NULL,           -- locked until
+  failed_steady     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE slot (
   volume_uuid       TEXT NOT NULL REFERENCES volume (uuid),
   slot              INTEGER NOT NULL CHECK (slot >= 0),
@@ -272,6 +424,16 @@ CREATE TABLE trusted_time (
   saved_at          INTEGER NOT NULL            -- wall clock of the newest change to this row
 ) STRICT;
 
+CREATE TABLE undertaking (
+  undertaking_id    INTEGER PRIMARY KEY,
+  account_id        TEXT NOT NULL REFERENCES account (account_id),
+  kind              TEXT NOT NULL CHECK (kind IN ('entry', 'leaving')),
+  version           TEXT NOT NULL,              -- of the text that was signed
+  signed_at         INTEGER,                    -- null: not signed, and the note says why
+  note              TEXT,
+  CHECK (signed_at IS NOT NULL OR note IS NOT NULL)
+) STRICT;
+
 CREATE TABLE volume (
   uuid              TEXT PRIMARY KEY CHECK (length(uuid) = 32),
   id                TEXT NOT NULL UNIQUE,
@@ -285,15 +447,25 @@ CREATE TABLE volume_mark (
   start_no          INTEGER NOT NULL REFERENCES catalogue_start (start_no) -- what its file says, as far as this catalogue knows
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX account_password_of ON account_password (account_id, password_id);
+
+CREATE UNIQUE INDEX account_request_open ON account_request (account_id) WHERE decision IS NULL;
+
 CREATE INDEX audit_checkpoint_by_size ON audit_checkpoint (size);
 
 CREATE INDEX audit_entry_by_application ON audit_entry (application, seq) WHERE application IS NOT NULL;
 
+CREATE INDEX break_glass_standing ON break_glass (opening_id) WHERE opened_at IS NOT NULL AND (closed_at IS NULL OR settled_at IS NULL);
+
 CREATE UNIQUE INDEX camera_by_id ON camera (id) WHERE retired_at IS NULL;
+
+CREATE INDEX deputy_by_deputy ON deputy (deputy_account_id);
 
 CREATE INDEX gap_by_stream ON gap (camera_uuid, stream, start_at);
 
 CREATE UNIQUE INDEX gap_open ON gap (camera_uuid, stream) WHERE end_at IS NULL;
+
+CREATE UNIQUE INDEX hand_over_open ON hand_over (from_id, role) WHERE taken_at IS NULL;
 
 CREATE INDEX hold_in_force ON hold (camera_uuid, from_at) WHERE ended_at IS NULL;
 
@@ -321,6 +493,12 @@ CREATE INDEX segment_oldest ON segment (volume_uuid, end_at) WHERE sealed_at IS 
 
 CREATE INDEX segment_reuse ON segment (volume_uuid, floor_rule, newest_at) WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0;
 
+CREATE INDEX session_open ON session (account_id, began_steady) WHERE ended_at IS NULL;
+
+CREATE INDEX sign_in_failure_oldest ON sign_in_failure (failed_steady);
+
 CREATE INDEX slot_by_state ON slot (volume_uuid, state, slot);
 
 CREATE INDEX time_confirmation_open ON time_confirmation (confirmation_id) WHERE outcome IS NULL;
+
+CREATE INDEX undertaking_of ON undertaking (account_id, kind);

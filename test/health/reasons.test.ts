@@ -39,6 +39,8 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['footage rotted in two places of one stream', facts({ scrub: { lastPassAt: null, progress: 0.5, rotten: ['2026-11-20T01:02:03.000Z', '2026-11-19T01:02:03.000Z'].map(iso =>
     ({ cameraId: HEALTHY.cameraId, stream: HEALTHY.stream, fromAt: at(iso), foundAt: at('2026-11-22T07:00:00.000Z') })) } }), 0, ['degraded', 'week degraded footage-rotted lobby/main']],
   ['footage was taken past the book', facts({ rescues: { count: 2, newestAt: at('2026-11-22T07:00:00.000Z') } }), 0, ['degraded', 'week degraded rescue-used -']],
+  ['glass is broken, and the form is owed', facts({ glass: { open: 1, openedAt: at('2026-11-22T07:50:00.000Z'), owed: 1, owedSince: at('2026-11-22T07:50:00.000Z') } }), 0,
+    ['critical', 'tonight critical break-glass-open -', 'week degraded break-glass-form-owed -']],
   ['a camera clock is off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: -61_000 })] }), 0, ['healthy', 'note healthy camera-clock-off lobby/main']],
   ['a camera clock is a little off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: 10_000 })] }), 0, ['healthy']],
   ['a volume is missing', facts({ volumes: [volume('disk1'), volume('disk2', { state: 'missing' })] }), 0, ['critical', 'tonight critical volume-missing disk2']],

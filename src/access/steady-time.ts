@@ -1,0 +1,26 @@
+import { epochMs } from '../domain/index.ts'
+import type { Db } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
+import { timeTables, trustedAt } from '../trusted-time/index.ts'
+import type { AccessTime } from './core.ts'
+
+/** How old what the recorder wrote down may be before it is read again. */
+const READ_EACH_MS = 10_000
+
+/**
+ * Trusted time as the recorder wrote it down last, running on; works in the recorder and beside it. Before its first start there is only the wall clock.
+ * After a boot, until the recorder has run, it stands still: nothing that is counted ends too early.
+ */
+export function steadyTime(db: Db, clock: Clock, bootId: string): AccessTime {
+  const tables = timeTables(db)
+  let saved = tables.load(), readMs: number = clock.monoNow()
+  return {
+    wallNow: () => clock.wallNow(),
+    steadyNow(): number {
+      const monoMs = clock.monoNow()
+      if (monoMs - readMs >= READ_EACH_MS || saved === null) { saved = tables.load(); readMs = monoMs }
+      if (saved === null) return clock.wallNow()
+      return epochMs(Math.floor(saved.bootId === bootId ? trustedAt({ ...saved, slewMs: 0 }, monoMs) : saved.trustedMs))
+    },
+  }
+}
