@@ -1,4 +1,4 @@
-import { openAccess, steadyTime } from './access/index.ts'
+import { combiningRules, openAccess, steadyTime, type MayCombine } from './access/index.ts'
 import { AuditKeeper, AuditLog } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import type { Config } from './config/index.ts'
@@ -34,10 +34,6 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
     newestFootageAt: () => newestFootageIn(catalogue.db), countsDays: config.retention.floor.kind === 'calendar-days',
   }))
   audit.setClockState(() => { const { trustedAt, state } = trustedTime.status(); return { at: trustedAt, state } })
-  // Accounts are made at the machine until the console stands; it brings the rule set that says which roles go together.
-  const access = openAccess({
-    db: catalogue.db, audit, time: steadyTime(catalogue.db, clock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => ({ zh: '尚未載入作業規定。', en: 'no rule set is loaded' }),
-  })
   const floor = { floor: config.retention.floor, timezone: config.site.timezone }
   const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log }))
   const watch = new AbortController() // begins only now: storage moves footage when trusted time is advanced
@@ -61,6 +57,13 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   })
   await reload.start()
   sacrifice.start()
+  const mayCombine = await combiningRules().catch((error: unknown): MayCombine => {
+    log.error({ err: error }, 'no rule set is in force: no account gets a role') // recording needs none
+    return () => ({ zh: '沒有生效中的作業規定。', en: 'no rule set is in force' })
+  })
+  const access = openAccess({
+    db: catalogue.db, audit, time: steadyTime(catalogue.db, clock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine,
+  })
   const scrubber = storage.scrubber(random)
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)

@@ -1,11 +1,10 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
-import { accountId, AccountRefusedError, atMachine, isAccountId, openAccess, roleNamed, ROLE_NAMES, ruleSetRole, steadyTime, type Access, type AccountId, type AccountView, type Acting, type MayCombine, type Role } from '../access/index.ts'
+import { combiningRules, accountId, AccountRefusedError, atMachine, isAccountId, openAccess, roleNamed, ROLE_NAMES, steadyTime, type Access, type AccountId, type AccountView, type Acting, type Role } from '../access/index.ts'
 import { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { epochMs, FatalError } from '../domain/index.ts'
 import { openCatalogueBeside } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
-import { loadRuleShelf } from '../rules/index.ts'
 import { openHostClock } from '../trusted-time/index.ts'
 import { actingPerson } from './acting-person.ts'
 import { localDay, localText } from './local-time.ts'
@@ -14,7 +13,6 @@ interface Out { write(text: string): unknown, readonly isTTY?: boolean | undefin
 type Options = Readonly<Record<string, string | true | undefined>>
 export type AccountAct = 'create' | 'list' | 'disable' | 'unlock' | 'reset' | 'leave' | 'break-glass'
 
-const RULE_SETS = new URL('../../config/rule-sets', import.meta.url).pathname
 const EXIT_BAD_CONFIG = 2
 
 /** `custos account ...`: persons and break-glass from the machine's command line, beside a running recorder or without one. Throws FatalError. */
@@ -52,13 +50,6 @@ export async function account(act: AccountAct, options: Options, out: Out): Prom
       }
       return tell(access.accounts.reset(idOf(options), textOf(options, 'reason'), acting), idOf(options), options, out)
   }
-}
-
-async function combiningRules(): Promise<MayCombine> {
-  const shelf = await loadRuleShelf(RULE_SETS)
-  const rules = shelf.ok ? shelf.shelf.inForceOn(Temporal.Now.plainDateISO('Asia/Taipei')) : null
-  if (rules === null) throw new FatalError('CUSTOS_ACCOUNT_USAGE', `no rule set is in force in ${RULE_SETS}, so nobody can say which roles one person may have`, { remedy: 'Restore config/rule-sets of the release, or look at what check-config says of it.' })
-  return roles => rules.mayCombine([...new Set(roles.map(ruleSetRole))])
 }
 
 function create(access: Access, options: Options, acting: Acting, config: Config, out: Out): number {
