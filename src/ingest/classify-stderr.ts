@@ -29,10 +29,20 @@ const NOT_RUN = new Set<number | null>([126, 127])
 export function classifyStderr(lines: readonly string[], { hadFrames, silentMs, exitCode }: RunFacts): RunEndReason {
   if (NOT_RUN.has(exitCode)) return 'ffmpeg-failed'
   const text = lines.join('\n')
-  for (const [pattern, reason] of WORDS) if (pattern.test(text) && !(hadFrames && reason === 'no-such-stream')) return reason
+  for (const [pattern, reason] of WORDS) {
+    if (!pattern.test(text) || (hadFrames && reason === 'no-such-stream')) continue
+    return hadFrames && reason === 'unreachable' && silentMs >= SOCKET_TIMEOUT_MS ? 'stalled' : reason // it was reached; the time-out is of its silence
+  }
   if (silentMs >= SOCKET_TIMEOUT_MS) return 'stalled'
   return !hadFrames && NO_PARAMETERS.test(text) ? 'no-such-stream' : 'closed-by-camera'
 }
+
+/** A fragment this close to the end of the child is what it still held: it says nothing of when the camera spoke last. */
+const FLUSHED_MS = 1_000
+
+/** How long the camera had been silent when the child ended: before the last fragment, if that one only came out because the child ended. */
+export const silenceAtEnd = ({ sinceLastMs, beforeLastMs }: { readonly sinceLastMs: number, readonly beforeLastMs: number }): number =>
+  sinceLastMs < FLUSHED_MS ? Math.max(sinceLastMs, beforeLastMs) : sinceLastMs
 
 /** True when the container refused the sound track as it came: the next run turns it into AAC. */
 export const soundNeedsTranscode = (lines: readonly string[]): boolean =>

@@ -6,7 +6,7 @@ import { RetryableError, type EpochMs, type MonoMs, type RunEndReason } from '..
 import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragment } from '../media/index.ts'
 import { SlotBudgetError } from '../retention/index.ts'
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
-import { classifyStderr, soundNeedsTranscode } from './classify-stderr.ts'
+import { classifyStderr, silenceAtEnd, soundNeedsTranscode } from './classify-stderr.ts'
 import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { takeBuffer } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
@@ -66,6 +66,8 @@ class RecordingRun {
   #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null
   #lastProgress: MonoMs
+  /** Between the last fragment and the one before. */
+  #beforeLastMs = 0
   #fragments = 0
 
   constructor(options: RunOptions) {
@@ -92,7 +94,7 @@ class RecordingRun {
     this.#queue.end()
     await storing
     await Promise.all([watching, grace])
-    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs: endedAt - this.#lastProgress, exitCode: exit.code }))
+    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs: silenceAtEnd({ sinceLastMs: endedAt - this.#lastProgress, beforeLastMs: this.#beforeLastMs }), exitCode: exit.code }))
     await this.#footage.end(reason)
     const said = redact(withoutUrls(exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said }
@@ -118,7 +120,9 @@ class RecordingRun {
         if (parsed.kind === 'init') { this.#footage.init = parsed.init; continue }
         const { clock } = this.#options
         const { fragment } = parsed
-        this.#lastProgress = clock.monoNow()
+        const now = clock.monoNow()
+        this.#beforeLastMs = now - this.#lastProgress
+        this.#lastProgress = now
         this.#fragments++
         this.#queue.push({ fragment, wall: clock.wallNow(), mono: this.#lastProgress, sizeBytes: fragment.buffer.length })
       }

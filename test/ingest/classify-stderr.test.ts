@@ -1,5 +1,5 @@
 import t from 'tap'
-import { classifyStderr, soundNeedsTranscode } from '../../src/ingest/classify-stderr.ts'
+import { classifyStderr, silenceAtEnd, soundNeedsTranscode } from '../../src/ingest/classify-stderr.ts'
 import { SOCKET_TIMEOUT_MS } from '../../src/ingest/ffmpeg-arguments.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
@@ -87,4 +87,16 @@ t.test('a session that sent frames and then ended was closed, and one that fell 
 
 t.test('a child that could not be run is not blamed on the camera', async t => {
   t.equal(classifyStderr(['setpriv: failed'], { hadFrames: false, silentMs: 0, exitCode: 127 }), 'ffmpeg-failed')
+})
+
+t.test('what the child still held when it ended does not hide that the camera had fallen silent', async t => {
+  t.equal(silenceAtEnd({ sinceLastMs: 20, beforeLastMs: 6_100 }), 6_100, 'flushed at the end after six seconds of nothing')
+  t.equal(silenceAtEnd({ sinceLastMs: 20, beforeLastMs: 500 }), 500, 'closed in the midst of sending')
+  t.equal(silenceAtEnd({ sinceLastMs: 6_100, beforeLastMs: 500 }), 6_100, 'nothing was held')
+})
+
+t.test('a time-out after frames came is silence, not an address that nobody answers', async t => {
+  const lines = ['[rtsp @ 0x1] Connection timed out', 'pipe:0: Connection timed out']
+  t.equal(classifyStderr(lines, { hadFrames: true, silentMs: 6_000, exitCode: 0 }), 'stalled')
+  t.equal(classifyStderr(lines, { hadFrames: false, silentMs: 6_000, exitCode: 1 }), 'unreachable')
 })

