@@ -7,6 +7,7 @@ import { rssMiB, tree } from '../bench/cpu-time.ts'
 import { CameraServer } from '../test/support/cameras/camera-server.ts'
 import { FaultProxy, type Fault } from '../test/support/cameras/fault-proxy.ts'
 import { clip, CLIPS } from '../test/support/cameras/make-clips.ts'
+import { seededRandom } from '../test/support/seeded-random.ts'
 import { FrameLedger } from './frame-ledger.ts'
 import { CUSTOS, RecorderProcess } from './recorder-process.ts'
 
@@ -29,7 +30,7 @@ const RESENT_MS = 2_000
  * must lie in a gap that the catalogue tells. Frames are fetched with `custos rescue` and judged by a checker that shares no code with the recorder.
  */
 export async function recordCampaign(options: RecordOptions): Promise<boolean> {
-  const random = mulberry32(options.seed)
+  const random = seededRandom(options.seed)
   const folder = mkdtempSync(path.join(ROOT, '.campaign-'))
   let isJudged = false
   try {
@@ -185,15 +186,4 @@ function joined(gaps: readonly { start_at: number, end_at: number | null, cause:
     else spans.push({ ...gap })
   }
   return spans
-}
-
-/** Small seeded generator, so that a run can be repeated. */
-function mulberry32(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6D2B79F5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }
