@@ -20,8 +20,8 @@ const CAMERAS = 8
 const FLAPPING = 0 // the first camera's network is never well for long
 /** A fragment is complete in a slot at the latest this long after its last frame was sent. */
 const SETTLED_MS = 8_000
-/** The catalogue's times are the recorder's, the counters' the camera's; one frame and the network lie between. */
-const CLOCK_SLACK_MS = 400
+/** The catalogue's times are the recorder's, the counters' the camera's; on a machine that is short of time a run's first arrivals, which set its clock, come late. More than this ends the run. */
+const CLOCK_SLACK_MS = 1_000
 /** A group of pictures of these clips. */
 const RESENT_MS = 2_000
 
