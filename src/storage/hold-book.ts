@@ -54,9 +54,19 @@ export class HoldBook {
     return this.#options.holds.cost({ ...request, cameraUuid: request.camera.uuid })
   }
 
+  /** In force of one application. */
+  ofApplication(application: string): Hold[] { return this.#options.holds.ofApplication(application) }
+
   /** Durable in the catalogue and on every volume in use on return. Throws FatalError for a request that makes no sense. */
   async place(request: HoldRequest): Promise<Hold> {
-    const { catalogue, holds, audit, clock } = this.#options
+    const hold = this.#options.catalogue.db.transaction(() => this.enter(request)).immediate()
+    await this.publish()
+    return hold
+  }
+
+  /** Row, counts and entry, inside the caller's transaction; whoever calls it publishes once that is committed. Throws FatalError for a request that makes no sense. */
+  enter(request: HoldRequest): Hold {
+    const { holds, audit, clock } = this.#options
     const { camera, by } = request
     if (request.toAt <= request.fromAt) refuse(`the range ends (${isoOf(request.toAt)}) before it begins (${isoOf(request.fromAt)})`, 'Give --from before --to.')
     for (const [name, text] of [['authority', request.authority], ['name', by.name]] as const) {
@@ -66,25 +76,25 @@ export class HoldBook {
       holdId: randomBytes(16).toString('hex'), cameraId: camera.id, cameraUuid: camera.uuid, stream: request.stream, fromAt: request.fromAt, toAt: request.toAt,
       authority: request.authority, application: request.application, placedBy: by.name, placedAt: clock.wallNow(),
     }
-    catalogue.db.transaction(() => {
-      holds.insert(hold)
-      audit.append({ action: 'hold.placed', actor: by, object: hold.holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), ...holds.cost(hold) } })
-    }).immediate()
-    await this.publish()
+    holds.insert(hold)
+    audit.append({ action: 'hold.placed', actor: by, object: hold.holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), ...holds.cost(hold) } })
     return hold
   }
 
   /** Throws FatalError when there is no such hold in force. */
   async end(holdId: string, by: AuditActor, reason: string): Promise<Hold> {
-    const { catalogue, holds, audit, clock } = this.#options
-    if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
-    const hold = catalogue.db.transaction(() => {
-      const found = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
-      if (!holds.end(found.hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
-      audit.append({ action: 'hold.ended', actor: by, object: holdId, application: found.hold.application, result: 'done', detail: { ...factsOf(found.hold), reason } })
-      return found.hold
-    }).immediate()
+    const hold = this.#options.catalogue.db.transaction(() => this.leave(holdId, by, reason)).immediate()
     await this.publish()
+    return hold
+  }
+
+  /** Ends a hold inside the caller's transaction; to be published after it. Throws FatalError when there is no such hold in force. */
+  leave(holdId: string, by: AuditActor, reason: string): Hold {
+    const { holds, audit, clock } = this.#options
+    if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
+    const { hold } = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
+    if (!holds.end(hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
+    audit.append({ action: 'hold.ended', actor: by, object: holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), reason } })
     return hold
   }
 

@@ -35,6 +35,7 @@ export function holdTable(db: Db) {
   const from = `SELECT ${columns} FROM hold JOIN camera ON camera.uuid = hold.camera_uuid`
   const inForce = db.prepare<[], Raw>(`${from} WHERE ended_at IS NULL ORDER BY placed_at, hold_id`)
   const all = db.prepare<[], Raw>(`${from} ORDER BY placed_at, hold_id`)
+  const ofApplication = db.prepare<[string], Raw>(`${from} WHERE application = ? AND ended_at IS NULL ORDER BY id, from_at, hold_id`)
   const byId = db.prepare<[string], Raw>(`${from} WHERE hold_id = ?`)
   const insert = db.prepare<[string, string, string | null, number, number, string, string | null, string, number]>(
     'INSERT INTO hold (hold_id, camera_uuid, stream, from_at, to_at, authority, application, placed_by, placed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
@@ -50,6 +51,8 @@ export function holdTable(db: Db) {
      WHERE camera_uuid = ? AND (? IS NULL OR stream = ?) AND ended_at IS NULL AND start_at < ? AND coalesce(end_at, start_at + 1) > ?`)
   return {
     inForce: (): Hold[] => inForce.all().map(toHold),
+    /** In force. */
+    ofApplication: (application: string): Hold[] => ofApplication.all(application).map(toHold),
     all: (): (Hold | EndedHold)[] => all.all().map(raw => raw.ended_at === null ? toHold(raw)
       : { ...toHold(raw), endedAt: epochMs(raw.ended_at), endedBy: raw.ended_by!, endReason: raw.end_reason! }),
     /** Null for an unknown one. `isInForce` is false once it was ended. */

@@ -1,0 +1,38 @@
+import type { EpochMs } from '../domain/index.ts'
+import type { Slot } from '../rules/index.ts'
+import type { FoundLine, HoldChange } from './case-holds.ts'
+import type { Application } from './cases/application.ts'
+import type { Command } from './cases/command.ts'
+import type { ContentProblem, Refusal } from './cases/refusal.ts'
+import type { Scope } from './cases/scope.ts'
+import type { StoredEvent } from './tables/applications.ts'
+
+type Bare<One> = One extends Command ? Omit<One, 'actor'> : never
+/** A command as a person sends it: who acts is told by their session. */
+export type SentCommand = Bare<Command>
+/** Drafts for a person to read and send. */
+export interface NoticeDraft { readonly notice: string, readonly values: Partial<Readonly<Record<Slot, string>>>, readonly scope: Scope | null }
+/** A step that happened since the version somebody looked at. */
+export interface Change { readonly version: number, readonly verb: string, readonly at: EpochMs, readonly by: string }
+
+export interface Told {
+  readonly holds: HoldChange
+  /** Of the asked lines, when they came in or changed. */
+  readonly footage: readonly FoundLine[]
+  readonly notices: readonly NoticeDraft[]
+  /** To look at again; nothing was refused for it. */
+  readonly warnings: readonly ContentProblem[]
+}
+export type Answer =
+  | Told & {
+    readonly ok: true
+    /** ID numbers in it are masked. */
+    readonly application: Application
+    /** The same request came before; this is what was answered then. */
+    readonly isReplay: boolean
+    /** The holds stand in the catalogue and protect; this is why a volume's own list does not have them yet. */
+    readonly unpublished: string | null
+  }
+  | { readonly ok: false, readonly refusal: Refusal, readonly version: number | null, /** With a stale version: what changed since. */ readonly changes: readonly Change[] }
+
+export const changeOf = ({ version, verb, at, actor }: StoredEvent): Change => ({ version, verb, at, by: actor.name })

@@ -1,0 +1,204 @@
+import { actorOf, FactorNeededError, hasRight, personKey, RightMissingError, type Access, type AccessTime, type Act, type Acting, type AuditBook } from '../access/index.ts'
+import { canonicalJson } from '../audit/index.ts'
+import { epochMs, type AuditValue, type EpochMs } from '../domain/index.ts'
+import type { Db } from '../platform/catalogue.ts'
+import { officeDay, rocYear, RuleSetError, type OfficeCalendar, type RequestForm, type RuleSet, type RuleShelf } from '../rules/index.ts'
+import type { FootageFinder } from '../storage/index.ts'
+import { changeOf, type Answer, type SentCommand, type Told } from './answer.ts'
+import { AttachmentStore } from './attachment-store.ts'
+import { CaseHolds, foundOf, type HoldsPort } from './case-holds.ts'
+import type { Application, Content } from './cases/application.ts'
+import { nextNumber, type ApplicationNumber } from './cases/application-number.ts'
+import type { CaseContext, Command, Outcome } from './cases/command.ts'
+import { contentWarnings, namesIn } from './cases/content.ts'
+import { next } from './cases/next.ts'
+import { receive } from './cases/receive.ts'
+import { refusal, type ContentProblem } from './cases/refusal.ts'
+import { nominalDayFor } from './due.ts'
+import { Effects } from './effects.ts'
+import { RequestKeyError, UnknownApplicationError } from './errors.ts'
+import { GrantBook } from './grant-book.ts'
+import { IdNumbers } from './id-numbers.ts'
+import { openPersonVault, type PersonVault } from './person-vault.ts'
+import { DeskReader } from './reader.ts'
+import { actingStaff } from './staff.ts'
+import { READ, RECEIVE, STEPS } from './steps.ts'
+import { applicationTables } from './tables/applications.ts'
+import { grantTables } from './tables/grants.ts'
+import { idNumberTable } from './tables/id-numbers.ts'
+
+export interface DeskOptions {
+  readonly db: Db
+  readonly audit: AuditBook
+  readonly access: Pick<Access, 'accounts' | 'register' | 'sessions'>
+  readonly holds: HoldsPort
+  readonly footage: FootageFinder
+  readonly shelf: RuleShelf
+  readonly calendar: () => OfficeCalendar
+  readonly time: AccessTime
+  readonly stateDir: string
+  /** 管理單位 as accounts spell it: its head signs last on 附件4. */
+  readonly managingUnit: string
+  readonly vault?: PersonVault
+}
+
+const KEY = /^[\w-]{8,100}$/
+
+interface Job { readonly acting: Acting, readonly acts: readonly [Act, ...Act[]], readonly verb: string, readonly kind: Command['kind'] | 'receive', readonly key: string, readonly sent: unknown, readonly number: ApplicationNumber | null }
+/** `full`: the content with whole ID numbers, when this step brings one. */
+interface Decided { readonly outcome: Outcome, readonly full: Content | null, readonly ruleSet: RuleSet, readonly before: Application | null }
+
+/** Carries applications through their procedure: the pure cases decide, and right, record, holds, grant and entry are one transaction, or nothing. */
+export class RequestDesk {
+  readonly grants: GrantBook
+  readonly reader: DeskReader
+  readonly attachments: AttachmentStore
+  readonly #options: DeskOptions
+  readonly #applications: ReturnType<typeof applicationTables>
+  readonly #effects: Effects
+  readonly #ids: IdNumbers
+  readonly #vault: () => PersonVault
+
+  constructor(options: DeskOptions) {
+    const { db, audit, holds, footage, shelf, time, stateDir, calendar, access, managingUnit } = options
+    this.#options = options
+    this.#applications = applicationTables(db)
+    const grantRows = grantTables(db), caseHolds = new CaseHolds(holds, footage)
+    this.#effects = new Effects({ audit, caseHolds, grants: grantRows })
+    const numbers = idNumberTable(db)
+    let vault = options.vault
+    this.#vault = () => vault ??= openPersonVault(stateDir, numbers.hasAny())
+    this.#ids = new IdNumbers(numbers, this.#vault)
+    this.attachments = new AttachmentStore(stateDir)
+    this.grants = new GrantBook({ audit, time, shelf, holds, applications: this.#applications, grants: grantRows, caseHolds })
+    this.reader = new DeskReader({
+      audit, access, shelf, time, calendar, managingUnit, footage, attachments: this.attachments, applications: this.#applications, grants: grantRows, ids: this.#ids,
+      requireAny: (acting, acts) => this.#requireAny(acting, acts), holdsOf: number => holds.ofApplication(number),
+    })
+  }
+
+  /**
+   * Takes an application in and holds what it asks for, at once (R32). Of staff, account and unit are the session's. `key` is the sender's own word for this request: sent again, it is answered as the first time.
+   * Throws RightMissingError, FactorNeededError, SessionEndedError, RequestKeyError, AuditUnavailableError, PersonKeyError; a refusal is an answer.
+   */
+  async receive(acting: Acting, { key, content: sent }: { readonly key: string, readonly content: Content }): Promise<Answer> {
+    return this.#carry({ acting, acts: RECEIVE, verb: 'received', kind: 'receive', key, sent, number: null }, now => {
+      const day = officeDay(now)
+      const ruleSet = this.#options.shelf.inForceOn(day)
+      if (ruleSet === null) throw new RuleSetError('CUSTOS_RULE_SET_MISSING', `no rule set is in force on ${day.toString()}`, { remedy: 'look at the clock, or put the rule set of that day into the folder' })
+      const own = this.#ofStaff(acting, sent)
+      const form = ruleSet.requestForm(own.form)
+      const { content, problems } = form === null ? { content: own, problems: [] } : this.#checked(own, form, null)
+      if (problems.length > 0) return { outcome: { ok: false, refusal: refusal('bad-content', problems) }, full: null, ruleSet, before: null }
+      const { actor, context } = this.#scene(acting, ruleSet, now)
+      const number = nextNumber(this.#applications.last(), rocYear(day), ruleSet.rules.numbering)
+      return { outcome: receive({ actor, number, content }, context), full: content, ruleSet, before: null }
+    })
+  }
+
+  /** One step of a case: signing, completing, withdrawing and all others. Refused when the case is not at the version that was looked at. Throws like `receive`, and UnknownApplicationError. */
+  async act(acting: Acting, number: ApplicationNumber, { key, command: sent }: { readonly key: string, readonly command: SentCommand }): Promise<Answer> {
+    const { verb, acts } = STEPS[sent.kind]
+    return this.#carry({ acting, acts, verb, kind: sent.kind, key, sent, number }, now => {
+      const before = this.#applications.newest(number)?.record
+      if (before === undefined || !this.#maySee(acting, before)) throw new UnknownApplicationError(number)
+      const ruleSet = this.#options.shelf.get(before.ruleSet)
+      const { actor, context } = this.#scene(acting, ruleSet, now)
+      const form = ruleSet.requestForm(before.content.form)
+      const withSize = sent.kind === 'attach' ? { ...sent, attachment: { ...sent.attachment, sizeBytes: this.attachments.sizeOf(sent.attachment.sha256) ?? 0 } } : sent
+      if (withSize.kind !== 'complete' || form === null) return { outcome: next(before, { ...withSize, actor }, context), full: null, ruleSet, before }
+      const { content, problems } = this.#checked(this.#ofStaff(acting, withSize.content), form, number)
+      const outcome: Outcome = problems.length > 0 && withSize.version === before.version ? { ok: false, refusal: refusal('bad-content', problems) } : next(before, { ...withSize, content, actor }, context)
+      return { outcome, full: content, ruleSet, before }
+    })
+  }
+
+  /** Of a member of staff, who and of which unit is not theirs to write: the unit's head signs first. */
+  #ofStaff(acting: Acting, content: Content): Content {
+    if (content.applicantClass !== 'staff' || acting.kind !== 'account') return content
+    return { ...content, applicantAccount: acting.accountId, applicantUnit: this.#options.access.accounts.get(acting.accountId)?.unit ?? null }
+  }
+
+  /** What only the desk can see of a content: whole ID numbers, and papers that were really handed in. */
+  #checked(content: Content, form: RequestForm, number: ApplicationNumber | null): { readonly content: Content, readonly problems: readonly ContentProblem[] } {
+    const { content: full, problems } = this.#ids.unmasked(content, form, number)
+    const isMissing = full.authority?.kind === 'sealed-scan' && this.attachments.sizeOf(full.authority.sha256) === null
+    return { content: full, problems: [...problems, ...(isMissing ? [{ where: 'authority.sha256', zh: '找不到這份掃描檔，請先上傳。', en: 'There is no such file; upload it first.' }] : [])] }
+  }
+
+  #scene(acting: Acting, ruleSet: RuleSet, now: EpochMs) {
+    const { access, managingUnit, calendar, footage } = this.#options
+    const staff = actingStaff(acting, access, managingUnit, now)
+    if (staff === null) throw new RightMissingError('receive-application', '主機指令列')
+    const context: CaseContext = { now, ruleSet, calendar: calendar(), staffing: staff.staffing, isKnownCamera: camera => footage.camera(camera) !== null }
+    return { actor: staff.actor, context }
+  }
+
+  #maySee(acting: Acting, { content }: Application): boolean {
+    return acting.kind === 'account' && (READ.some(act => hasRight(acting.role, act)) || content.applicantAccount === acting.accountId)
+  }
+
+  #requireAny(acting: Acting, acts: readonly [Act, ...Act[]]): void {
+    this.#options.access.sessions.requireRight(acting, acts.find(act => acting.kind === 'account' && hasRight(acting.role, act)) ?? acts[0])
+  }
+
+  async #carry(job: Job, decide: (now: EpochMs) => Decided): Promise<Answer> {
+    const { audit, holds } = this.#options
+    const { acting, verb, key, number } = job
+    if (!KEY.test(key)) throw new RequestKeyError('malformed')
+    const entry = { action: `application.${verb}`, actor: actorOf(acting), object: number, application: number }
+    let answer: Answer
+    try {
+      answer = audit.transaction(() => {
+        this.#requireAny(acting, job.acts)
+        const mark = this.#vault().mark(canonicalJson({ verb, number, sent: job.sent } as unknown as AuditValue))
+        const first = this.#applications.byKey(personKey(acting), key)
+        if (first !== null) {
+          if (!first.mark.equals(mark)) throw new RequestKeyError('reused')
+          return { ok: true, ...JSON.parse(first.event.answer) as Told, application: first.event.record, isReplay: true, unpublished: null }
+        }
+        const now = epochMs(this.#options.time.wallNow())
+        const decided = decide(now)
+        if (decided.outcome.ok) return this.#store(job, mark, decided.outcome, decided, now)
+        const { refusal } = decided.outcome
+        audit.append({ ...entry, result: 'refused', detail: { code: refusal.code, where: refusal.problems.slice(0, 20).map(problem => problem.where) } })
+        const isStale = refusal.code === 'stale' && typeof (job.sent as { version?: unknown }).version === 'number'
+        const changes = isStale && number !== null ? this.#applications.since(number, (job.sent as { version: number }).version).map(changeOf) : []
+        return { ok: false, refusal, version: decided.before?.version ?? null, changes }
+      })
+    } catch (error) {
+      if (error instanceof RightMissingError || error instanceof FactorNeededError) audit.append({ ...entry, result: 'refused', detail: { code: error.code } })
+      throw error
+    }
+    if (!answer.ok || answer.holds.placed + answer.holds.ended === 0) return answer
+    // Also when it is a replay: the first time may have ended between the commit and here.
+    const unpublished = await holds.publish().then(() => null, (error: unknown) => (error as Error).message)
+    return { ...answer, unpublished }
+  }
+
+  /** The next version with all that follows from it. Inside the transaction. */
+  #store(job: Job, mark: Buffer, outcome: Extract<Outcome, { ok: true }>, { full, ruleSet, before }: Decided, now: EpochMs): Answer {
+    const { audit, footage } = this.#options
+    const { acting, verb, key } = job
+    const actor = actorOf(acting)
+    const form = ruleSet.requestForm(outcome.application.content.form)
+    if (form === null) throw new TypeError(`${outcome.application.number} was decided without its form`)
+    const application: Application = full === null ? outcome.application : { ...outcome.application, content: this.#ids.masked(outcome.application.content, form) }
+    const { number, version, content } = application
+
+    const changes = this.#effects.hold(outcome.effects, { application, before, kind: job.kind }, actor)
+    const notices = outcome.effects.flatMap(effect => effect.kind === 'draft-notice' ? [{ notice: effect.notice, values: effect.values, scope: effect.scope }] : [])
+    const told: Told = {
+      holds: changes, notices, footage: outcome.effects.some(effect => effect.kind === 'hold') ? foundOf(content.asked, footage) : [], warnings: full === null ? [] : contentWarnings(full, form),
+    }
+    const sha256 = this.#applications.write({ record: application, verb, at: now, actor, answer: JSON.stringify(told), person: personKey(acting), key, mark }, { names: namesIn(content, form), nominalDay: nominalDayFor(application, { ruleSet }) })
+    if (full !== null) this.#ids.keep(outcome.application.content, form, number, version)
+    const signature = job.kind === 'decide' ? application.signatures.at(-1) ?? application.pastRounds.at(-1)?.at(-1) : undefined
+    audit.append({
+      action: `application.${verb}`, actor, object: number, application: number, result: 'done',
+      detail: { version, record: sha256, state: application.state.kind, ruleSet: ruleSet.ref.name, ...(signature === undefined ? {} : { post: signature.post, capacity: signature.capacity, decision: signature.decision, ground: signature.ground }) },
+    })
+    this.#effects.grant(outcome.effects, { application, kind: job.kind }, actor, now)
+    return { ok: true, ...told, application, isReplay: false, unpublished: null }
+  }
+}

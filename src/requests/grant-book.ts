@@ -1,0 +1,81 @@
+import { epochMs, SYSTEM, type CameraUuid, type EpochMs } from '../domain/index.ts'
+import type { AccessTime, AuditBook } from '../access/index.ts'
+import type { RuleShelf } from '../rules/index.ts'
+import type { CaseHolds, HoldsPort } from './case-holds.ts'
+import type { Application } from './cases/application.ts'
+import type { ApplicationNumber } from './cases/application-number.ts'
+import { grantOf, mayLeave, type Grant, type LeaveVerdict, type Leaving } from './cases/grant.ts'
+import type { applicationTables } from './tables/applications.ts'
+import type { grantTables, StoredGrant } from './tables/grants.ts'
+
+export interface GrantBookOptions {
+  readonly audit: AuditBook
+  readonly time: AccessTime
+  readonly shelf: RuleShelf
+  readonly applications: ReturnType<typeof applicationTables>
+  readonly grants: ReturnType<typeof grantTables>
+  readonly caseHolds: CaseHolds
+  readonly holds: HoldsPort
+}
+
+/** An archive copy is to be made, and may not have been yet. */
+export const isToBePreserved = ({ state }: Application): boolean => (state.kind === 'approved' || state.kind === 'partly-approved') && state.approval.acts.preserve
+
+/** What is open now. Rows only tell where to look: each grant is proved again from its application's record, and every picture asks the fence. */
+export class GrantBook {
+  readonly #options: GrantBookOptions
+  /** The last proofs, by number; good for one version. */
+  readonly #proved = new Map<string, { readonly version: number, readonly grant: Grant | null }>()
+  constructor(options: GrantBookOptions) { this.#options = options }
+
+  /** Whichever clock is ahead: setting one back opens nothing again. */
+  now(): EpochMs { return epochMs(Math.max(this.#options.time.wallNow(), Math.floor(this.#options.time.steadyNow()))) }
+
+  /** Not ended; those whose time is over stand here until the next sweep. */
+  list(): StoredGrant[] { return this.#options.grants.allOpen() }
+
+  /** The grant of an application; null when there is none, or it was ended. Throws ApplicationError for a record that does not carry it. */
+  open(number: ApplicationNumber): Grant | null {
+    const { applications, grants, shelf } = this.#options
+    const row = grants.get(number), application = applications.get(number)
+    if (row === null || row.ended !== null || application === null) return null
+    const known = this.#proved.get(number)
+    if (known?.version === application.version) return known.grant
+    const record = applications.newest(number)?.record
+    const grant = record === undefined ? null : grantOf(record, shelf.get(record.ruleSet))
+    if (this.#proved.size >= 100) this.#proved.clear()
+    this.#proved.set(number, { version: application.version, grant })
+    return grant
+  }
+
+  /** Every grant that covers this camera at this instant, now. What may leave by it is the fence's question. */
+  covering(camera: CameraUuid, at: EpochMs): Grant[] {
+    return this.#options.grants.covering(camera, at, this.now()).map(number => this.open(number as ApplicationNumber)).filter(grant => grant !== null)
+  }
+
+  /** [G5] Asked for every picture, by viewing and copying alike. */
+  mayLeave(number: ApplicationNumber, leaving: Omit<Leaving, 'now'>): LeaveVerdict {
+    const grant = this.open(number)
+    return grant === null ? { ok: false, why: 'no-grant' } : mayLeave(grant, { ...leaving, now: this.now() })
+  }
+
+  /**
+   * Ends grants whose time is over by both clocks, and with them their holds; to be called now and then. What is to be preserved stays held until its copy stands in the archive.
+   * How many. Throws StorageError when a volume did not take the list of holds; the catalogue has it all the same.
+   */
+  async sweep(): Promise<number> {
+    const { audit, time, grants, applications, caseHolds, holds } = this.#options
+    const both = epochMs(Math.min(time.wallNow(), Math.floor(time.steadyNow())))
+    if (grants.overdue(both).length === 0) return 0
+    const ended = audit.transaction(() => grants.overdue(both).map(({ number, validUntil }) => {
+      const record = applications.newest(number)?.record
+      const isKept = record === undefined || isToBePreserved(record)
+      grants.end(number, time.wallNow(), 'expired')
+      const { ended: holdsEnded } = isKept ? { ended: 0 } : caseHolds.release(number, SYSTEM, `申請案 ${number} 核准之效期已過`)
+      audit.append({ action: 'grant.ended', actor: SYSTEM, object: number, application: number, result: 'done', detail: { why: 'expired', validUntil, holdsEnded } })
+      return number
+    }))
+    await holds.publish()
+    return ended.length
+  }
+}
