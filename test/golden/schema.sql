@@ -5,6 +5,14 @@ CREATE VIEW unrecorded AS
 
 CREATE TRIGGER account_stays BEFORE DELETE ON account BEGIN SELECT RAISE(ABORT, 'an account is closed, never deleted'); END;
 
+CREATE TRIGGER application_event_as_written BEFORE UPDATE ON application_event BEGIN SELECT RAISE(ABORT, 'a step of an application is never changed'); END;
+
+CREATE TRIGGER application_event_stays BEFORE DELETE ON application_event BEGIN SELECT RAISE(ABORT, 'a step of an application is never deleted'); END;
+
+CREATE TRIGGER application_grant_stays BEFORE DELETE ON application_grant BEGIN SELECT RAISE(ABORT, 'a grant is ended, never deleted'); END;
+
+CREATE TRIGGER application_stays BEFORE DELETE ON application BEGIN SELECT RAISE(ABORT, 'an application is closed, never deleted'); END;
+
 CREATE TRIGGER audit_checkpoint_is_never_changed BEFORE UPDATE ON audit_checkpoint BEGIN SELECT RAISE(ABORT, 'a checkpoint is never changed'); END;
 
 CREATE TRIGGER audit_checkpoint_is_never_deleted BEFORE DELETE ON audit_checkpoint BEGIN SELECT RAISE(ABORT, 'a checkpoint is never deleted'); END;
@@ -16,9 +24,54 @@ CREATE TRIGGER audit_entry_is_never_changed BEFORE UPDATE ON audit_entry BEGIN S
 
 CREATE TRIGGER audit_entry_is_never_deleted BEFORE DELETE ON audit_entry BEGIN SELECT RAISE(ABORT, 'an audit entry is never deleted'); END;
 
+CREATE TRIGGER book_line_in_order BEFORE INSERT ON book_line WHEN NEW.line <> (SELECT coalesce(max(line), 0) + 1 FROM book_line)
+  BEGIN SELECT RAISE(ABORT, 'book lines are added at the end'); END;
+
+CREATE TRIGGER book_line_is_never_changed BEFORE UPDATE ON book_line BEGIN SELECT RAISE(ABORT, 'a book line is never changed'); END;
+
+CREATE TRIGGER book_line_is_never_deleted BEFORE DELETE ON book_line BEGIN SELECT RAISE(ABORT, 'a book line is never deleted'); END;
+
+CREATE TRIGGER book_line_waits AFTER INSERT ON book_line BEGIN
+  INSERT INTO book_waiting VALUES (NEW.line, NEW.used_at, 'custodian');
+  DELETE FROM book_waiting WHERE line = NEW.corrects;
+END;
+
+CREATE TRIGGER book_person_is_never_changed BEFORE UPDATE ON book_person BEGIN SELECT RAISE(ABORT, 'a book line is never changed'); END;
+
+CREATE TRIGGER book_person_is_never_deleted BEFORE DELETE ON book_person BEGIN SELECT RAISE(ABORT, 'a book line is never deleted'); END;
+
+CREATE TRIGGER book_range_is_never_changed BEFORE UPDATE ON book_range BEGIN SELECT RAISE(ABORT, 'a book line is never changed'); END;
+
+CREATE TRIGGER book_range_is_never_deleted BEFORE DELETE ON book_range BEGIN SELECT RAISE(ABORT, 'a book line is never deleted'); END;
+
+CREATE TRIGGER book_signature_counts AFTER INSERT ON book_signature BEGIN
+  UPDATE book_waiting SET box = 'head' WHERE line = NEW.line AND NEW.box = 'custodian';
+  DELETE FROM book_waiting WHERE line = NEW.line AND NEW.box = 'head';
+END;
+
+CREATE TRIGGER book_signature_in_order BEFORE INSERT ON book_signature
+  WHEN NEW.box = 'head' AND NOT EXISTS (SELECT 1 FROM book_signature WHERE line = NEW.line AND box = 'custodian' AND account <> NEW.account)
+  BEGIN SELECT RAISE(ABORT, 'the head signs after the custodian, and is another person'); END;
+
+CREATE TRIGGER book_signature_is_never_changed BEFORE UPDATE ON book_signature BEGIN SELECT RAISE(ABORT, 'a signature is never changed'); END;
+
+CREATE TRIGGER book_signature_is_never_deleted BEFORE DELETE ON book_signature BEGIN SELECT RAISE(ABORT, 'a signature is never deleted'); END;
+
 CREATE TRIGGER break_glass_stays BEFORE DELETE ON break_glass BEGIN SELECT RAISE(ABORT, 'an opening is closed, never deleted'); END;
 
 CREATE TRIGGER hold_stays BEFORE DELETE ON hold BEGIN SELECT RAISE(ABORT, 'a hold is ended, never deleted'); END;
+
+CREATE TRIGGER incident_note_is_never_changed BEFORE UPDATE ON incident_note BEGIN SELECT RAISE(ABORT, 'a note is never changed'); END;
+
+CREATE TRIGGER incident_note_is_never_deleted BEFORE DELETE ON incident_note BEGIN SELECT RAISE(ABORT, 'a note is never deleted'); END;
+
+CREATE TRIGGER incident_stays BEFORE DELETE ON incident BEGIN SELECT RAISE(ABORT, 'an incident is closed, never deleted'); END;
+
+CREATE TRIGGER review_pack_is_signed_once BEFORE UPDATE ON review_pack
+  WHEN OLD.signed_at IS NOT NULL OR NEW.content IS NOT OLD.content OR NEW.sha256 IS NOT OLD.sha256 OR NEW.month IS NOT OLD.month OR NEW.made_at IS NOT OLD.made_at OR NEW.made_by IS NOT OLD.made_by
+  BEGIN SELECT RAISE(ABORT, 'a review pack is signed once and not changed'); END;
+
+CREATE TRIGGER review_pack_stays BEFORE DELETE ON review_pack BEGIN SELECT RAISE(ABORT, 'a review pack is signed, never deleted'); END;
 
 CREATE TRIGGER sacrifice_step_stays BEFORE DELETE ON sacrifice_step BEGIN SELECT RAISE(ABORT, 'a step is ended, never deleted'); END;
 
@@ -102,6 +155,72 @@ CREATE TABLE account_token (
   issued_by         TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE application (
+  number            TEXT PRIMARY KEY,           -- 115-調-0001
+  roc_year          INTEGER NOT NULL,
+  serial            INTEGER NOT NULL,
+  form              TEXT NOT NULL,
+  applicant_class   TEXT NOT NULL,
+  applicant_account TEXT,                       -- somebody of the office who applies; they see their own
+  state             TEXT NOT NULL,
+  version           INTEGER NOT NULL,           -- of the newest event
+  received_at       INTEGER NOT NULL,
+  nominal_day       TEXT,                       -- end of the deadline before it moves off rest days; null once nothing is due. The due day follows from the calendar
+  UNIQUE (roc_year, serial)
+) STRICT;
+
+CREATE TABLE application_event (
+  number            TEXT NOT NULL REFERENCES application (number),
+  version           INTEGER NOT NULL CHECK (version >= 1),
+  verb              TEXT NOT NULL,
+  at                INTEGER NOT NULL,
+  actor             TEXT NOT NULL,              -- canonical JSON
+  record            TEXT NOT NULL,              -- the application after it, JSON; ID numbers in it are masked
+  record_sha256     TEXT NOT NULL CHECK (length(record_sha256) = 64),
+  answer            TEXT NOT NULL,              -- what the person was told, JSON
+  person            TEXT NOT NULL,              -- with the key: a request sent twice is done once
+  request_key       TEXT NOT NULL,
+  request_mark      BLOB NOT NULL CHECK (length(request_mark) = 32), -- HMAC-SHA-256 of the command
+  PRIMARY KEY (number, version),
+  UNIQUE (person, request_key)
+) STRICT;
+
+CREATE TABLE application_grant (
+  number            TEXT PRIMARY KEY REFERENCES application (number),
+  version           INTEGER NOT NULL,           -- of the event that granted it
+  acts              TEXT NOT NULL CHECK (acts IN ('view', 'copy', 'view copy')),
+  place             TEXT NOT NULL,
+  opened_at         INTEGER NOT NULL,
+  valid_until       INTEGER NOT NULL,           -- first instant that is too late
+  ended_at          INTEGER,
+  end_reason        TEXT CHECK (end_reason IN ('expired', 'revoked', 'closed', 'withdrawn')),
+  CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+) STRICT;
+
+CREATE TABLE application_grant_line (
+  number            TEXT NOT NULL REFERENCES application_grant (number),
+  camera_uuid       TEXT NOT NULL REFERENCES camera (uuid),
+  from_at           INTEGER NOT NULL,
+  to_at             INTEGER NOT NULL,           -- half-open
+  PRIMARY KEY (camera_uuid, from_at, number),
+  CHECK (to_at > from_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE application_id_number (
+  number            TEXT NOT NULL REFERENCES application (number),
+  version           INTEGER NOT NULL,
+  place             TEXT NOT NULL,              -- fields.applicant-id, agents[0].fields.agent-id
+  masked            TEXT NOT NULL,              -- A12****789
+  sealed            BLOB NOT NULL,              -- nonce, AES-256-GCM under state.dir/keys/person-key, tag
+  PRIMARY KEY (number, version, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE application_name (
+  number            TEXT NOT NULL REFERENCES application (number),
+  name              TEXT NOT NULL,
+  PRIMARY KEY (number, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit_checkpoint (
   checkpoint_id     INTEGER PRIMARY KEY,
   size              INTEGER NOT NULL CHECK (size >= 0), -- entries covered
@@ -162,6 +281,89 @@ CREATE TABLE audit_witness (
   audit_seq         INTEGER NOT NULL,
   PRIMARY KEY (checkpoint_id, how)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE book_line (
+  line              INTEGER PRIMARY KEY CHECK (line > 0), -- running number, without a hole
+  used_at           INTEGER NOT NULL,           -- 日期時間 of the use; a correction carries that of the line it corrects
+  entered_at        INTEGER NOT NULL,
+  act               TEXT NOT NULL CHECK (act IN ('view', 'copy')),
+  use_seq           INTEGER NOT NULL REFERENCES audit_entry (seq), -- the entry of the viewing or the copy; the same for all corrections
+  object            TEXT NOT NULL,              -- viewing session or copy, as that entry names it
+  account           TEXT NOT NULL,              -- who opened or released it, as that entry names them
+  application       TEXT NOT NULL,
+  applicant         TEXT NOT NULL,
+  unit              TEXT NOT NULL,              -- of the applicant; empty when there is none
+  matter            TEXT NOT NULL,
+  basis             TEXT NOT NULL,              -- on what ground it was shown or given
+  is_accompanied    INTEGER NOT NULL CHECK (is_accompanied IN (0, 1)), -- 陪同閱覽
+  is_copied         INTEGER NOT NULL CHECK (is_copied IN (0, 1)),      -- 複製
+  is_for_inquiry    INTEGER NOT NULL CHECK (is_for_inquiry IN (0, 1)), -- 提供檢調
+  other_use         TEXT,                       -- 其他, with its text
+  corrects          INTEGER REFERENCES book_line (line),
+  reason            TEXT,                       -- of a correction
+  corrected_by      TEXT,
+  sha256            TEXT NOT NULL CHECK (length(sha256) = 64), -- of the line's canonical text; audit entry audit_seq has it too
+  audit_seq         INTEGER NOT NULL UNIQUE REFERENCES audit_entry (seq), -- book.entered or book.corrected
+  CHECK (is_accompanied + is_copied + is_for_inquiry > 0 OR other_use IS NOT NULL),
+  CHECK ((corrects IS NULL) = (reason IS NULL) AND (corrects IS NULL) = (corrected_by IS NULL)),
+  CHECK (corrects < line)
+) STRICT;
+
+CREATE TABLE book_person (
+  line              INTEGER NOT NULL REFERENCES book_line (line),
+  position          INTEGER NOT NULL,
+  name              TEXT NOT NULL,
+  name_key          TEXT NOT NULL,              -- the name without blanks, widths and cases
+  part              TEXT NOT NULL CHECK (part IN ('applicant', 'agent', 'receiver', 'present')),
+  PRIMARY KEY (line, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE book_range (
+  line              INTEGER NOT NULL REFERENCES book_line (line),
+  position          INTEGER NOT NULL,
+  camera_uuid       TEXT NOT NULL CHECK (length(camera_uuid) = 32),
+  camera            TEXT NOT NULL,              -- its name then
+  from_at           INTEGER NOT NULL,
+  to_at             INTEGER NOT NULL,           -- half-open
+  PRIMARY KEY (line, position),
+  CHECK (from_at < to_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE book_reconciliation (
+  reconciliation_id INTEGER PRIMARY KEY,
+  at                INTEGER NOT NULL,
+  lines             INTEGER NOT NULL,
+  uses              INTEGER NOT NULL,
+  orphan_count      INTEGER NOT NULL,
+  orphans           TEXT NOT NULL,
+  audit_seq         INTEGER NOT NULL REFERENCES audit_entry (seq)
+) STRICT;
+
+CREATE TABLE book_signature (
+  line              INTEGER NOT NULL REFERENCES book_line (line),
+  box               TEXT NOT NULL CHECK (box IN ('custodian', 'head')),
+  account           TEXT NOT NULL,
+  name              TEXT NOT NULL,
+  role              TEXT NOT NULL,
+  at                INTEGER NOT NULL,
+  sha256            TEXT NOT NULL CHECK (length(sha256) = 64), -- of the line as it was signed
+  audit_seq         INTEGER NOT NULL REFERENCES audit_entry (seq),
+  PRIMARY KEY (line, box)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE book_waiting (
+  line              INTEGER PRIMARY KEY REFERENCES book_line (line),
+  used_at           INTEGER NOT NULL,
+  box               TEXT NOT NULL CHECK (box IN ('custodian', 'head'))
+) STRICT;
+
+CREATE VIRTUAL TABLE book_words USING fts5 (who, matter, application, uses, content = '', columnsize = 0, tokenize = 'ascii', prefix = '6');
+
+CREATE TABLE 'book_words_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE TABLE 'book_words_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'book_words_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
 
 CREATE TABLE break_glass (
   opening_id        INTEGER PRIMARY KEY,
@@ -259,6 +461,34 @@ CREATE TABLE hold (
   CHECK ((ended_at IS NULL) = (ended_by IS NULL) AND (ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 
+CREATE TABLE incident (
+  incident_id       INTEGER PRIMARY KEY,
+  title             TEXT NOT NULL,
+  from_at           INTEGER NOT NULL,           -- when it happened, as far as known at opening
+  to_at             INTEGER NOT NULL,
+  application       TEXT,
+  opened_at         INTEGER NOT NULL,
+  opened_by         TEXT NOT NULL,
+  closed_at         INTEGER,
+  closed_by         TEXT,
+  CHECK (from_at < to_at),
+  CHECK ((closed_at IS NULL) = (closed_by IS NULL))
+) STRICT;
+
+CREATE TABLE incident_note (
+  note_id           INTEGER PRIMARY KEY,
+  incident_id       INTEGER NOT NULL REFERENCES incident (incident_id),
+  kind              TEXT NOT NULL CHECK (kind IN ('what', 'range', 'person', 'measure', 'notice')),
+  text              TEXT NOT NULL,
+  happened_at       INTEGER,                    -- when the measure was taken or the notice sent
+  camera_uuid       TEXT CHECK (length(camera_uuid) = 32),
+  from_at           INTEGER,
+  to_at             INTEGER,
+  written_at        INTEGER NOT NULL,
+  written_by        TEXT NOT NULL,
+  CHECK ((kind = 'range') = (camera_uuid IS NOT NULL) AND (camera_uuid IS NULL) = (from_at IS NULL) AND (from_at IS NULL) = (to_at IS NULL))
+) STRICT;
+
 CREATE TABLE overwrite_record (
   day               TEXT NOT NULL CHECK (length(day) = 10), -- local, e.g. 2026-11-22
   camera_uuid       TEXT NOT NULL REFERENCES camera (uuid),
@@ -284,6 +514,19 @@ CREATE TABLE rescue_log (
   taken_bytes       INTEGER NOT NULL CHECK (taken_bytes >= 0), -- whole lines
   taken_sha256      TEXT NOT NULL CHECK (length(taken_sha256) = 64) -- of those bytes
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE review_pack (
+  pack_id           INTEGER PRIMARY KEY,
+  month             TEXT NOT NULL CHECK (length(month) = 7), -- 2026-11, by local days
+  content           TEXT NOT NULL,              -- canonical JSON
+  sha256            TEXT NOT NULL CHECK (length(sha256) = 64),
+  made_at           INTEGER NOT NULL,
+  made_by           TEXT NOT NULL,
+  signed_by         TEXT,
+  signed_at         INTEGER,
+  remark            TEXT,
+  CHECK ((signed_by IS NULL) = (signed_at IS NULL))
+) STRICT;
 
 CREATE TABLE run (
   run_id            INTEGER PRIMARY KEY CHECK (run_id BETWEEN 1 AND 4294967295), -- stands in every record as 32 bits
@@ -451,9 +694,45 @@ CREATE INDEX account_password_of ON account_password (account_id, password_id);
 
 CREATE UNIQUE INDEX account_request_open ON account_request (account_id) WHERE decision IS NULL;
 
+CREATE INDEX application_due ON application (nominal_day) WHERE nominal_day IS NOT NULL;
+
+CREATE INDEX application_grant_open ON application_grant (valid_until) WHERE ended_at IS NULL;
+
+CREATE INDEX application_own ON application (applicant_account) WHERE applicant_account IS NOT NULL;
+
 CREATE INDEX audit_checkpoint_by_size ON audit_checkpoint (size);
 
 CREATE INDEX audit_entry_by_application ON audit_entry (application, seq) WHERE application IS NOT NULL;
+
+CREATE INDEX audit_entry_by_time ON audit_entry (at, seq) WHERE action NOT IN ('segment.sealed', 'slot.overwritten');
+
+CREATE INDEX audit_entry_of_book ON audit_entry (action, seq) WHERE action IN ('viewing.opened', 'copy.released', 'book.entered', 'book.corrected', 'book.signed');
+
+CREATE INDEX book_line_accompanied ON book_line (used_at, line) WHERE is_accompanied = 1;
+
+CREATE INDEX book_line_by_application ON book_line (application, used_at, line);
+
+CREATE INDEX book_line_by_time ON book_line (used_at, line);
+
+CREATE INDEX book_line_by_use_seq ON book_line (use_seq);
+
+CREATE INDEX book_line_copied ON book_line (used_at, line) WHERE is_copied = 1;
+
+CREATE UNIQUE INDEX book_line_corrected_once ON book_line (corrects) WHERE corrects IS NOT NULL;
+
+CREATE INDEX book_line_for_inquiry ON book_line (used_at, line) WHERE is_for_inquiry = 1;
+
+CREATE UNIQUE INDEX book_line_of_use ON book_line (use_seq) WHERE corrects IS NULL;
+
+CREATE INDEX book_line_other ON book_line (used_at, line) WHERE other_use IS NOT NULL;
+
+CREATE INDEX book_person_by_name ON book_person (name_key, line);
+
+CREATE INDEX book_range_by_camera ON book_range (camera_uuid, to_at, from_at);
+
+CREATE INDEX book_reconciliation_by_time ON book_reconciliation (at);
+
+CREATE INDEX book_waiting_by_time ON book_waiting (used_at, line);
 
 CREATE INDEX break_glass_standing ON break_glass (opening_id) WHERE opened_at IS NOT NULL AND (closed_at IS NULL OR settled_at IS NULL);
 
@@ -469,7 +748,13 @@ CREATE UNIQUE INDEX hand_over_open ON hand_over (from_id, role) WHERE taken_at I
 
 CREATE INDEX hold_in_force ON hold (camera_uuid, from_at) WHERE ended_at IS NULL;
 
+CREATE INDEX hold_of_application ON hold (application) WHERE application IS NOT NULL AND ended_at IS NULL;
+
+CREATE INDEX incident_note_of ON incident_note (incident_id, note_id);
+
 CREATE INDEX rescue_entry_taken ON rescue_entry (taken_at);
+
+CREATE INDEX review_pack_by_month ON review_pack (month);
 
 CREATE INDEX run_by_stream ON run (camera_uuid, stream, start_at);
 
