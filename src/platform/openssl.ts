@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process'
+import { RetryableError } from '../domain/index.ts'
+
+export interface OpensslInput {
+  /** Goes to its stdin. Keys go there or in files of mode 0600, never among the arguments. */
+  readonly stdin?: Buffer | string
+  readonly timeoutMs?: number
+}
+
+const TIMEOUT_MS = 60_000
+const MOST_OUTPUT_BYTES = 4 * 1024 * 1024
+const KEPT_STDERR_CHARS = 500
+const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' }
+
+/** The program could not be run, or refused. Its own words are in the message: it is never given secrets as arguments. */
+export class OpensslError extends RetryableError {
+  constructor(why: string, cause?: unknown) {
+    super('CUSTOS_OPENSSL_FAILED', `openssl: ${why}`, { remedy: 'See that the Debian package openssl is installed and the disk is not full, then try again.', ...(cause === undefined ? {} : { cause }) })
+  }
+}
+
+/** What `openssl ARGUMENTS` wrote to stdout; certificates and CMS are its business, not ours. Throws OpensslError for any other exit than 0. */
+export async function runOpenssl(args: readonly string[], { stdin = '', timeoutMs = TIMEOUT_MS }: OpensslInput = {}): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const child = spawn('openssl', [...args], { stdio: ['pipe', 'pipe', 'pipe'], env: ENVIRONMENT, timeout: timeoutMs, killSignal: 'SIGKILL' })
+  const chunks: Buffer[] = []
+  let bytes = 0, said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MOST_OUTPUT_BYTES) child.kill('SIGKILL')
+    else chunks.push(chunk)
+  })
+  child.stderr.on('data', (chunk: Buffer) => { if (said.length < KEPT_STDERR_CHARS) said += chunk.toString('utf8') })
+  child.stdin.on('error', () => undefined) // it may succeed without reading
+  child.once('error', error => { reject(new OpensslError('it cannot be started', error)) })
+  child.once('close', (code, signal) => {
+    if (code === 0) resolve(Buffer.concat(chunks))
+    else reject(new OpensslError(`exit ${code ?? signal ?? '?'}: ${said.slice(0, KEPT_STDERR_CHARS).replace(/[\p{Cc}\s]+/gu, ' ').trim()}`))
+  })
+  child.stdin.end(stdin)
+  return promise
+}
