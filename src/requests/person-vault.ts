@@ -1,9 +1,7 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { makeKeyFile, readKeyFile } from '../platform/key-file.ts'
+import { markingFor, sealingFor } from '../platform/sealing.ts'
 import { PersonKeyError } from './errors.ts'
-
-const KEY_BYTES = 32, NONCE_BYTES = 12, TAG_BYTES = 16
 
 /** Keeps ID numbers from whoever reads the catalogue or its backup. `of` names where a number stands, and binds it there. */
 export interface PersonVault {
@@ -15,21 +13,13 @@ export interface PersonVault {
 }
 
 export function personVault(key: Buffer): PersonVault {
-  const sealing = Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), 'custos ID numbers', KEY_BYTES))
-  const marking = Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), 'custos request marks', KEY_BYTES))
+  const sealing = sealingFor(key, 'custos ID numbers')
   return {
-    seal(of, number) {
-      const nonce = randomBytes(NONCE_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(of))
-      return Buffer.concat([nonce, cipher.update(number, 'utf8'), cipher.final(), cipher.getAuthTag()])
-    },
+    seal: (of, number) => sealing.seal(of, Buffer.from(number, 'utf8')),
     open(of, sealed) {
-      try {
-        const decipher = createDecipheriv('aes-256-gcm', sealing, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES }).setAAD(Buffer.from(of)).setAuthTag(sealed.subarray(-TAG_BYTES))
-        return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8')
-      } catch (error) { throw new PersonKeyError(`${of} was sealed under another key, or changed`, error) }
+      try { return sealing.open(of, sealed).toString('utf8') } catch (error) { throw new PersonKeyError(`${of} was sealed under another key, or changed`, error) }
     },
-    mark: text => createHmac('sha256', marking).update(text).digest(),
+    mark: markingFor(key, 'custos request marks'),
   }
 }
 
