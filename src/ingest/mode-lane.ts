@@ -18,7 +18,7 @@ export function modeLane(lane: StreamLane, { mode, askedReason }: ModeLaneOption
     noteNoFootage: cause => { lane.noteNoFootage(cause === 'recorder-stopped' ? askedReason() : cause) },
     noteHole: (startAt, endAt) => { if (mode !== 'key-frames') lane.noteHole(startAt, endAt) },
   }
-  const through = { append: lane.append.bind(lane), beginRun: lane.beginRun.bind(lane) } // bound once: a lane's own fields are private to it
+  const through = { append: lane.append.bind(lane), beginRun: lane.beginRun.bind(lane), showLive: lane.showLive.bind(lane) } // bound once: a lane's own fields are private to it
   return new Proxy(lane, {
     get(target, name) {
       if (Object.hasOwn(own, name)) return own[name as keyof typeof own]

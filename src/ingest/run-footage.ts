@@ -150,8 +150,9 @@ export class RunFootage {
     })
     const durationMs = Math.round(this.#ms(times.durationTicks))
     const bytes = fragment.endAt - fragment.moofAt
-    await lane.append({ fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs: cameraClockOffsetMs() })
-    giveBackBuffer(fragment.buffer)
+    const timed = { fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs: cameraClockOffsetMs() }
+    await lane.append(timed)
+    if (!lane.showLive(timed)) giveBackBuffer(fragment.buffer)
     this.#endMs = startMs + durationMs
     this.recordedMs += durationMs
     onFragment({ at: mono, frameEndAt: clock.wallOf(this.#endMs), bytes, frames: video?.samples.length ?? 0, durationMs })

@@ -1,6 +1,7 @@
 export { Storage } from './storage.ts'
 export type { StorageOptions } from './storage.ts'
 export { StreamLane } from './stream-lane.ts'
+export type { FragmentWatcher } from './live-tap.ts'
 export { RingFullError, NoVolumeError } from './ring.ts'
 export { FRAGMENT_ROOM } from './slot-writer.ts'
 export type { TimedFragment } from './slot-writer.ts'

@@ -190,6 +190,9 @@ export class Storage implements AsyncDisposable {
     return segments.inRange(cameras.ensure(camera, this.#options.clock.wallNow()), stream, range)
   }
 
+  /** The same by the camera's own mark, so that a device whose id was given to another is still found, and never the other. */
+  segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] { return this.#tables.segments.inRange(camera, stream, range) }
+
   /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
   async openReader(segment: SegmentRow): Promise<SegmentReader> {
     const volume = this.#volumes.byUuid(segment.volumeUuid)

@@ -5,6 +5,7 @@ import { withCatalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
+import { LiveTap, type FragmentWatcher } from './live-tap.ts'
 import { PendingRows } from './pending-rows.ts'
 import type { OpenSlot, Ring } from './ring.ts'
 import type { TimedFragment } from './slot-writer.ts'
@@ -37,6 +38,7 @@ export class StreamLane {
   #gapEndsAt: EpochMs | null = null
   #init: InitSegment | null = null
   readonly #sealing = new Set<Promise<void>>()
+  readonly #tap = new LiveTap()
   readonly #rows: PendingRows
 
   constructor(options: StreamLaneOptions) {
@@ -94,6 +96,11 @@ export class StreamLane {
     await open.writer.append(timed)
     open.newestAt = epochMs(Math.max(open.newestAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs))))
   }
+
+  /** Live view: every fragment once it is appended, until the function returned is called. */
+  watch(watcher: FragmentWatcher): () => void { return this.#tap.watch(watcher) }
+  /** After `append`: false when nobody watches and the fragment's buffer may be used again. Never throws. */
+  showLive(timed: TimedFragment): boolean { return this.#init !== null && this.#tap.offer(timed, this.#init) }
 
   /** The run is over and the gap begins: at the end of its last frame, for this reason. */
   endRun(reason: RunEndReason, endAt: EpochMs): void {
