@@ -25,7 +25,7 @@ try {
   const { db } = catalogue
   const audit = new AuditLog({ db, clock: { ...clock, monoNow: () => 0, wait: () => Promise.resolve() } as never })
   const approval = { view: true, copy: true, approvedAt: epochMs(START_MS - 1), validUntil: epochMs(START_MS + 1e12), preRollMs: 0, ranges: [{ camera: LOBBY, from: epochMs(START_MS), to: epochMs(START_MS + 1e10) }] }
-  const book = openBook({ db, audit, time: clock, rights: { requireRight: () => undefined }, calendar: new OfficeCalendar(), grants: () => [], applications: { standingOf: () => ({ kind: 'approved', approval }), used: () => [] } })
+  const book = openBook({ db, audit, time: clock, rights: { requireRight: () => undefined }, calendar: () => new OfficeCalendar(), grants: () => [], applications: { standingOf: () => ({ kind: 'approved', approval }), used: () => [] } })
   const filledFrom = performance.now()
   for (let i = 0; i < count;) {
     audit.transaction(() => {

@@ -1,8 +1,10 @@
-import { combiningRules, openAccess, steadyTime, type MayCombine } from './access/index.ts'
+import { openAccess, steadyTime } from './access/index.ts'
 import { AuditKeeper, AuditLog } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import type { Config } from './config/index.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
+import { LiveRules } from './daemon/live-rules.ts'
+import { openOffice } from './daemon/office.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { CapacityReport, HealthServer, SystemdReport } from './health/index.ts'
 import { Ingest } from './ingest/index.ts'
@@ -57,25 +59,26 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   })
   await reload.start()
   sacrifice.start()
-  const mayCombine = await combiningRules().catch((error: unknown): MayCombine => {
-    log.error({ err: error }, 'no rule set is in force: no account gets a role') // recording needs none
-    return () => ({ zh: '沒有生效中的作業規定。', en: 'no rule set is in force' })
-  })
-  const access = openAccess({
-    db: catalogue.db, audit, time: steadyTime(catalogue.db, clock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine,
-  })
+  const rules = new LiveRules({ folder: config.office.ruleSets, log })
+  await rules.reload() // without any the office is closed; recording needs none
+  const time = steadyTime(catalogue.db, clock, openHostClock().bootId)
+  const access = openAccess({ db: catalogue.db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
+  const office = await openOffice({ catalogue, audit, access, storage, config, rules, time, log })
   const scrubber = storage.scrubber(random)
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)
   parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access })
+  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, office: () => ({ ...office.view(), inbox: { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } }) })
   parts.use(facts.source)
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
   parts.use(reload.watch())
+  parts.use(office.watch())
   parts.use(openSchedule([
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
     { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },
+    { name: 'office', when: '*/5 * * * *', run: () => office.sweep() },
+    { name: 'log book', when: '37 3 * * *', run: () => office.nightly(signal) },
     { name: 'overwrite record', when: '20 0 * * *', run: async () => { storage.overwrites.writeDue(trustedTime.now()) } },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
   ], { timezone: config.site.timezone, log }))

@@ -9,7 +9,7 @@ import { ReviewPacks, type GrantFact, type OfficeHours } from './review-pack.ts'
 export interface BookOptions extends BookCore {
   readonly applications: Applications
   readonly grants: (range: TimeRange) => Iterable<GrantFact>
-  readonly calendar: OfficeCalendar
+  readonly calendar: () => OfficeCalendar
   readonly hours?: OfficeHours
 }
 /** For health: `reconciled` is null before the first night, `waiting` while every line is signed. */

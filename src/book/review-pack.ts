@@ -48,8 +48,8 @@ export function monthRange(month: string): TimeRange {
 export class ReviewPacks {
   readonly #core: BookCore
   readonly #tables: ReturnType<typeof reviewTables>
-  readonly #options: { readonly calendar: OfficeCalendar, readonly hours?: OfficeHours, readonly grants: (range: TimeRange) => Iterable<GrantFact> }
-  constructor(core: BookCore, options: { readonly calendar: OfficeCalendar, readonly hours?: OfficeHours, readonly grants: (range: TimeRange) => Iterable<GrantFact> }) {
+  readonly #options: { readonly calendar: () => OfficeCalendar, readonly hours?: OfficeHours, readonly grants: (range: TimeRange) => Iterable<GrantFact> }
+  constructor(core: BookCore, options: { readonly calendar: () => OfficeCalendar, readonly hours?: OfficeHours, readonly grants: (range: TimeRange) => Iterable<GrantFact> }) {
     this.#core = core
     this.#options = options
     this.#tables = reviewTables(core.db)
@@ -101,7 +101,7 @@ export class ReviewPacks {
 
   #contentOf(month: string, range: TimeRange, now: EpochMs): PackContent {
     const tables = this.#tables, { calendar, hours = OFFICE_HOURS, grants } = this.#options
-    const uses = tables.uses(range)
+    const uses = tables.uses(range), working = calendar()
     const runs = tables.reconciliations(range)
     const found = new Map(runs.flatMap(run => JSON.parse(run.orphans) as { kind: OrphanKind, subject: string }[]).map(({ kind, subject }) => [`${kind} ${subject}`, { kind, subject }]))
     return {
@@ -109,7 +109,7 @@ export class ReviewPacks {
       uses: { lines: uses.length, views: uses.filter(use => use.act === 'view').length, copies: uses.filter(use => use.act === 'copy').length },
       orphans: { runs: runs.length, lastRunAt: runs.at(-1)?.at ?? null, found: [...found.values()].slice(0, MOST_LISTED) },
       failedSignIns: tables.failedSignIns(range, MOST_LISTED),
-      offHours: uses.filter(use => isOffHours(epochMs(use.at), calendar, hours)).slice(0, MOST_LISTED).map(({ line, at, account, application }) => ({ line, at, account, application })),
+      offHours: uses.filter(use => isOffHours(epochMs(use.at), working, hours)).slice(0, MOST_LISTED).map(({ line, at, account, application }) => ({ line, at, account, application })),
       grants: [...grants(range)].slice(0, MOST_LISTED).map(({ application, at, by, acts }) => ({ application, at, by, acts })),
       unsigned: tables.unsigned(range.endAt, MOST_LISTED),
       corrections: tables.corrections(range, MOST_LISTED),

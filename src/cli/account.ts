@@ -23,7 +23,7 @@ export async function account(act: AccountAct, options: Options, out: Out): Prom
   using catalogue = openCatalogueBeside(config.state.dir, act === 'list' ? 'read' : 'write')
   const audit = new AuditLog({ db: catalogue.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
   const access = openAccess({
-    db: catalogue.db, audit, time: steadyTime(catalogue.db, systemClock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine: act === 'create' ? await combiningRules() : () => null,
+    db: catalogue.db, audit, time: steadyTime(catalogue.db, systemClock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine: act === 'create' ? await combiningRules(config.office.ruleSets) : () => null,
   })
   if (act === 'list') return list(access, options, config, out)
   const acting = atMachine(actingPerson(textOf(options, 'by'), '--by'))

@@ -20,7 +20,7 @@ export interface ConfigChange {
   readonly needsRestart: readonly ConfigSection[]
 }
 
-const SECTIONS: readonly ConfigSection[] = ['site', 'state', 'listen', 'console', 'volumes', 'archive', 'retention', 'inbox', 'witness', 'secrets']
+const SECTIONS: readonly ConfigSection[] = ['site', 'state', 'listen', 'console', 'volumes', 'archive', 'retention', 'inbox', 'office', 'witness', 'secrets']
 
 function changeOf(before: CameraConfig, after: CameraConfig): CameraChange | null {
   const sources = ({ streams }: CameraConfig) => streams.map(({ name, source, lower }) => ({ name, source, lower }))

@@ -17,6 +17,15 @@ export interface WitnessConfig {
   readonly print: boolean
 }
 
+export interface OfficeConfig {
+  /** 管理單位 as accounts spell their unit: its head signs last on 附件4. */
+  readonly managingUnit: string
+  /** Null: the rule sets of the release. */
+  readonly ruleSets: string | null
+  /** Where `custos calendar import` keeps the office calendars. */
+  readonly calendar: string
+}
+
 /** The whole configuration, checked and frozen. Every path is absolute and normalized. */
 export interface Config {
   /** Where it was read from. */
@@ -32,6 +41,7 @@ export interface Config {
   /** `insist`: who took it on themselves to record although the volumes are too small for the floor, and why. */
   readonly retention: { readonly floor: RetentionFloor, readonly insist: Insistence | null }
   readonly inbox: { readonly dir: string } | null
+  readonly office: OfficeConfig
   /** How checkpoints of the audit log leave the machine [G6]; null when they do not. */
   readonly witness: WitnessConfig | null
   /** The file that was read, after `credential:NAME` was looked up. */

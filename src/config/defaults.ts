@@ -8,6 +8,8 @@ export const DEFAULTS = {
   floorText: '31d',
   floor: { kind: 'calendar-days', days: 31 } satisfies RetentionFloor,
   inboxFolder: 'inbox', // inside state.dir
+  calendarFolder: 'calendar', // inside state.dir
+  managingUnit: '資訊室',
   syslogTag: 'custos-audit',
   syslogPort: 514,
   onvifPort: 80,

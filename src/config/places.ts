@@ -9,8 +9,8 @@ import type { Draft } from './shape.ts'
 import { texts, type Bilingual, type ProblemText } from './texts.ts'
 
 /** The folders of the configuration; `null` of a part means that it is not used. */
-export type Places = Pick<Config, 'state' | 'volumes' | 'archive' | 'inbox'>
-type PlacesDraft = Pick<NonNullable<Draft<RawConfig>>, 'state' | 'volumes' | 'archive' | 'inbox'>
+export type Places = Pick<Config, 'state' | 'volumes' | 'archive' | 'inbox' | 'office'>
+type PlacesDraft = Pick<NonNullable<Draft<RawConfig>>, 'state' | 'volumes' | 'archive' | 'inbox' | 'office'>
 
 const CONTROL = /\p{Cc}|\p{Cs}/u
 
@@ -22,21 +22,21 @@ export function absolutePath(text: string): string | null {
 }
 
 interface Place {
-  readonly kind: 'state' | 'volume' | 'archive' | 'inbox'
+  readonly kind: 'state' | 'volume' | 'archive' | 'inbox' | 'rule-sets' | 'calendar'
   readonly steps: Steps
   readonly path: string
   /** Not written in the file but taken from the state folder. */
   readonly derived: boolean
 }
 
-const WORDS: Readonly<Record<Place['kind'], Bilingual>> = { state: texts.stateWord, volume: texts.volumeWord, archive: texts.archiveWord, inbox: texts.inboxWord }
+const WORDS: Readonly<Record<Place['kind'], Bilingual>> = { state: texts.stateWord, volume: texts.volumeWord, archive: texts.archiveWord, inbox: texts.inboxWord, 'rule-sets': texts.ruleSetsWord, calendar: texts.calendarWord }
 const EXAMPLES: Readonly<Record<Place['kind'], string>> = {
-  state: '/var/lib/custos', volume: '/srv/custos/disk2', archive: '/srv/custos/archive', inbox: '/var/lib/custos/inbox',
+  state: '/var/lib/custos', volume: '/srv/custos/disk2', archive: '/srv/custos/archive', inbox: '/var/lib/custos/inbox', 'rule-sets': '/etc/custos/rule-sets', calendar: '/var/lib/custos/calendar',
 }
 
 const isInside = (inner: string, outer: string): boolean => inner.startsWith(`${outer}/`)
 
-/** Nothing sweeps the state folder, so the others may lie in it; in a volume, archive or inbox every file is theirs. */
+/** Nothing sweeps the state folder, so the others may lie in it; in each of them every file is theirs. */
 function overlapOf(place: Place, earlier: Place): ProblemText | null {
   const words = { other: WORDS[earlier.kind] }
   if (place.path === earlier.path) return texts.placeTwice(words)
@@ -80,11 +80,16 @@ export function readPlaces(draft: PlacesDraft, problems: ProblemList): Places | 
   if (draft.archive?.quota && quotaBytes === null) problems.add({ steps: ['archive', 'quota'], text: texts.size, example: '200GiB' })
   const inboxDir = draft.inbox !== undefined ? place('inbox', ['inbox', 'dir'], draft.inbox === 'off' ? null : draft.inbox?.dir)
     : stateDir === null ? null : place('inbox', ['state', 'dir'], `${stateDir}/${DEFAULTS.inboxFolder}`, true)
+  const ruleSets = draft.office?.ruleSets === undefined ? null : place('rule-sets', ['office', 'ruleSets'], draft.office.ruleSets)
+  const calendar = draft.office?.calendar !== undefined ? place('calendar', ['office', 'calendar'], draft.office.calendar)
+    : stateDir === null ? null : place('calendar', ['state', 'dir'], `${stateDir}/${DEFAULTS.calendarFolder}`, true)
   checkOverlaps(places, problems)
 
   const sound = volumes.filter(volume => volume !== null)
   if (stateDir === null || sound.length !== draft.volumes?.length) return null
   const archive = draft.archive === undefined ? null : archiveDir !== null && quotaBytes !== null ? { dir: archiveDir, quotaBytes } : undefined
   if (archive === undefined) return null
-  return { state: { dir: stateDir }, volumes: sound, archive, inbox: inboxDir === null ? null : { dir: inboxDir } }
+  const managingUnit = draft.office?.managingUnit === undefined ? DEFAULTS.managingUnit : draft.office.managingUnit
+  if (draft.office === null || managingUnit === null || calendar === null) return null
+  return { state: { dir: stateDir }, volumes: sound, archive, inbox: inboxDir === null ? null : { dir: inboxDir }, office: { managingUnit, ruleSets, calendar } }
 }

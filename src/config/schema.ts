@@ -91,6 +91,11 @@ export const ConfigSchema = Type.Object({
     Type.Literal('off'),
     Type.Object({ dir: folder('/var/lib/custos/inbox') }, closed({ example: '' })),
   ], { expect: texts.inbox, example: '{ dir: /var/lib/custos/inbox }' })),
+  office: Type.Optional(Type.Object({
+    managingUnit: Type.Optional(Type.String({ pattern: LABEL, expect: texts.label(LIMITS.labelChars), example: DEFAULTS.managingUnit, quotable: true, default: DEFAULTS.managingUnit } satisfies Note & { pattern: RegExp, default: string })),
+    ruleSets: Type.Optional(folder('/etc/custos/rule-sets')),
+    calendar: Type.Optional(folder('/var/lib/custos/calendar')),
+  }, closed({ example: '{ managingUnit: 資訊室 }' }))),
   witness: Type.Optional(Type.Object({
     syslog: Type.Optional(Type.Union([
       Type.Literal(true), Type.Literal(false),

@@ -92,6 +92,8 @@ export const texts = {
   volumeWord: { zh: '儲存區', en: 'a volume' },
   archiveWord: { zh: '存檔資料夾', en: 'the archive' },
   inboxWord: { zh: '收件資料夾', en: 'the inbox' },
+  ruleSetsWord: { zh: '作業規定資料夾', en: 'the folder of rule sets' },
+  calendarWord: { zh: '辦公日曆資料夾', en: 'the folder of calendars' },
   absolutePath: text('absolute-path', '路徑必須從 / 開始，且不可是根目錄或含控制字元。', 'The path must start at /, must not be the root itself and must not hold control characters.'),
   placeTwice: ({ other }: { other: Bilingual }) => text('folder-twice', `這個資料夾已用作${other.zh}。`, `This folder is already used as ${other.en}.`),
   placeInside: ({ other }: { other: Bilingual }) => text('folder-inside', `這個資料夾位於${other.zh}之內，必須分開。`, `This folder lies inside ${other.en}; they must be apart.`),

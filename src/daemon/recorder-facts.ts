@@ -3,7 +3,7 @@ import type { Access } from '../access/index.ts'
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
 import { epochMs } from '../domain/index.ts'
-import type { CapacityReport, ClockView, RecorderFacts } from '../health/index.ts'
+import type { CapacityReport, ClockView, OfficeView, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
 import { isCatalogueFault } from '../platform/catalogue.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
@@ -22,10 +22,11 @@ export interface RecorderParts {
   readonly trustedTime: TrustedTime
   readonly auditKeeper: AuditKeeper
   readonly access: Access
+  readonly office: () => OfficeView
 }
 
 /** What health looks at: gathered from the parts each time it is asked for. */
-export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
+export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, office }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
   delay.enable()
   const glass = glassReader(access)
@@ -45,7 +46,7 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
       ...capacity.view(streams, volumes, streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')),
       sacrifice: sacrifice.view(),
       catalogue: storage.catalogueStatus(),
-      scrub: scrubber.status(), rescues: storage.rescues(), glass: glass(),
+      scrub: scrubber.status(), rescues: storage.rescues(), glass: glass(), office: office(),
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs, uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),

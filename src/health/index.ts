@@ -1,6 +1,6 @@
 export { HealthServer, MAX_CLIENTS, MAX_SOCKETS } from './server.ts'
 export type { HealthServerCounts, HealthServerOptions } from './server.ts'
-export type { ClockView, FloorView, ProcessView, RecorderFacts, SlotCounts, StreamView, VolumeView } from './views.ts'
+export type { ClockView, FloorView, InboxView, OfficeView, ProcessView, RecorderFacts, SlotCounts, StreamView, VolumeView } from './views.ts'
 export { CapacityReport } from './capacity-report.ts'
 export type { CapacityReportOptions } from './capacity-report.ts'
 export { floorViewOf } from './floor-view.ts'

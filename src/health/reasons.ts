@@ -4,7 +4,7 @@ import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.t
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
 import { STREAM_DOWN_AFTER_MS, type StreamWatch } from './stream-watch.ts'
-import { isWanted, type ClockView, type FloorView, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
+import { isWanted, type ClockView, type FloorView, type OfficeView, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
 
 export const STREAM_CRITICAL_AFTER_MS = 5 * 60_000
 /** In UNSTABLE_WINDOW_MS: a camera that drops this often loses footage while looking alive at every glance. */
@@ -203,6 +203,28 @@ function glassFindings({ open, openedAt, owed, owedSince }: RecorderFacts['glass
   ]
 }
 
+/** A signature that waits this long is worth a word, and after a week somebody forgot. */
+const UNSIGNED_NOTE_DAYS = 3
+const UNSIGNED_LATE_DAYS = 7
+
+/** What the office owes its own procedure; none of it stops recording. */
+function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems, book, cases, inbox }: OfficeView): Finding[] {
+  const counted = (code: ReasonCode, severity: Severity, count: number, more: Record<string, string> = {}): Finding[] => count === 0 ? [] : [finding(code, severity, null, { count: String(count), ...more })]
+  const unsigned = book.unsignedDays >= UNSIGNED_LATE_DAYS ? DEGRADED : NOTE
+  return [
+    ...rules === 'none' ? [finding('office-closed', DEGRADED, null)] : ruleProblems === 0 ? [] : [finding('rule-set-refused', DEGRADED, null, { problems: String(ruleProblems) })],
+    ...calendarMissing.length === 0 ? [] : [finding('calendar-missing', DEGRADED, null, { years: calendarMissing.join(', ') })],
+    ...calendarProblems === 0 ? [] : [finding('calendar-unreadable', DEGRADED, null, { problems: String(calendarProblems) })],
+    ...counted('book-orphans', CRITICAL, book.orphans),
+    ...book.isReconcilingLate ? [{ ...finding('book-not-reconciled', DEGRADED, null), beganAt: book.reconciledAt }] : [],
+    ...book.unsignedDays < UNSIGNED_NOTE_DAYS ? [] : counted('book-unsigned', unsigned, book.unsigned, { days: String(book.unsignedDays) }).map(each => ({ ...each, beganAt: book.oldestUnsignedAt })),
+    ...counted('review-pack-due', DEGRADED, book.packsDue),
+    ...counted('applications-overdue', DEGRADED, cases.overdue), ...counted('applications-due-soon', NOTE, cases.soon),
+    ...inbox.state === 'failed' ? [finding('inbox-failed', DEGRADED, null)] : [],
+    ...counted('inbox-rejected', DEGRADED, inbox.rejected).map(each => ({ ...each, beganAt: inbox.rejectedAt })),
+  ]
+}
+
 /** Pure: all that is wrong by these facts, in no particular order. */
 export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Finding[] {
   const stoppedForFloor = new Set(facts.sacrifice.steps.filter(step => step.mode === 'stopped').map(streamKeyText))
@@ -211,7 +233,7 @@ export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Findin
   found.push(...auditFindings(facts.audit), ...witnessFindings(facts.witness))
   found.push(...rottenFindings(facts.scrub, facts.floor.timezone))
   if (facts.rescues.count > 0) found.push(finding('rescue-used', DEGRADED, null, { count: String(facts.rescues.count) }))
-  found.push(...glassFindings(facts.glass))
+  found.push(...glassFindings(facts.glass), ...officeFindings(facts.office))
   if (facts.catalogue.state !== 'ok') found.push(finding('catalogue-failed', CRITICAL, null))
   const delayMs = facts.process.eventLoopDelayMs
   if (delayMs > EVENT_LOOP_DELAYED_MS) found.push(finding('event-loop-delayed', DEGRADED, null, { delayMs: String(Math.round(delayMs)) }))

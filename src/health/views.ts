@@ -103,6 +103,41 @@ export interface ScrubView {
 /** Break-glass (R13): how many openings stand open, and for how many the form is owed. No names. */
 export interface GlassView { readonly open: number, readonly openedAt: EpochMs | null, readonly owed: number, readonly owedSince: EpochMs | null }
 
+/** The office's own procedure: counts and instants, never a name or a number of a case. */
+export interface OfficeView {
+  /** `none`: the office is closed; nothing is received, decided or opened anew. */
+  readonly rules: 'in-force' | 'none'
+  /** Of the folder of rule sets as it was last read; what was read before stays in force. */
+  readonly ruleProblems: number
+  /** Years of deadlines that nobody imported a calendar for. */
+  readonly calendarMissing: readonly number[]
+  readonly calendarProblems: number
+  readonly book: {
+    readonly lines: number
+    /** Of the last reconciliation; `reconciledAt` null before the first. */
+    readonly orphans: number
+    readonly reconciledAt: EpochMs | null
+    /** There are lines, and no night has compared them for two days. */
+    readonly isReconcilingLate: boolean
+    readonly unsigned: number
+    readonly oldestUnsignedAt: EpochMs | null
+    /** Whole days since that use. */
+    readonly unsignedDays: number
+    /** Months that ended and have no signed review. */
+    readonly packsDue: number
+  }
+  readonly cases: { readonly overdue: number, readonly soon: number }
+  readonly inbox: InboxView
+}
+export interface InboxView {
+  /** `failed`: the folder cannot be read or written. */
+  readonly state: 'off' | 'ok' | 'failed'
+  readonly waiting: number
+  /** Files in `rejected/`, until somebody takes them away. */
+  readonly rejected: number
+  readonly rejectedAt: EpochMs | null
+}
+
 /** One consistent look at the recorder; a fresh object each time, never changed afterwards. */
 export interface RecorderFacts {
   readonly streams: readonly StreamView[]
@@ -116,6 +151,7 @@ export interface RecorderFacts {
   /** Footage taken with `custos rescue`, past the book, as far as it was learnt of in the last week. */
   readonly rescues: { readonly count: number, readonly newestAt: EpochMs | null }
   readonly glass: GlassView
+  readonly office: OfficeView
   readonly process: ProcessView
   readonly clock: ClockView
   readonly audit: AuditView

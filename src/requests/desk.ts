@@ -2,7 +2,7 @@ import { actorOf, FactorNeededError, hasRight, personKey, RightMissingError, typ
 import { canonicalJson } from '../audit/index.ts'
 import { epochMs, type AuditValue, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
-import { officeDay, rocYear, RuleSetError, type OfficeCalendar, type RequestForm, type RuleSet, type RuleShelf } from '../rules/index.ts'
+import { officeDay, rocYear, RuleSetError, type OfficeCalendar, type RequestForm, type RuleSet, type Rules } from '../rules/index.ts'
 import type { FootageFinder } from '../storage/index.ts'
 import { changeOf, type Answer, type SentCommand, type Told } from './answer.ts'
 import { AttachmentStore } from './attachment-store.ts'
@@ -21,6 +21,7 @@ import { GrantBook } from './grant-book.ts'
 import { IdNumbers } from './id-numbers.ts'
 import { openPersonVault, type PersonVault } from './person-vault.ts'
 import { DeskReader } from './reader.ts'
+import { CaseRecords } from './records.ts'
 import { actingStaff } from './staff.ts'
 import { READ, RECEIVE, STEPS } from './steps.ts'
 import { applicationTables } from './tables/applications.ts'
@@ -33,7 +34,7 @@ export interface DeskOptions {
   readonly access: Pick<Access, 'accounts' | 'register' | 'sessions'>
   readonly holds: HoldsPort
   readonly footage: FootageFinder
-  readonly shelf: RuleShelf
+  readonly shelf: Rules
   readonly calendar: () => OfficeCalendar
   readonly time: AccessTime
   readonly stateDir: string
@@ -53,6 +54,8 @@ export class RequestDesk {
   readonly grants: GrantBook
   readonly reader: DeskReader
   readonly attachments: AttachmentStore
+  /** For the book and for health; nothing in it is for a person to read. */
+  readonly records: CaseRecords
   readonly #options: DeskOptions
   readonly #applications: ReturnType<typeof applicationTables>
   readonly #effects: Effects
@@ -71,6 +74,7 @@ export class RequestDesk {
     this.#ids = new IdNumbers(numbers, this.#vault)
     this.attachments = new AttachmentStore(stateDir)
     this.grants = new GrantBook({ audit, time, shelf, holds, applications: this.#applications, grants: grantRows, caseHolds })
+    this.records = new CaseRecords({ shelf, calendar, time, applications: this.#applications, grants: grantRows })
     this.reader = new DeskReader({
       audit, access, shelf, time, calendar, managingUnit, footage, attachments: this.attachments, applications: this.#applications, grants: grantRows, ids: this.#ids,
       requireAny: (acting, acts) => this.#requireAny(acting, acts), holdsOf: number => holds.ofApplication(number),

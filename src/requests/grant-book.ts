@@ -1,6 +1,6 @@
 import { epochMs, SYSTEM, type CameraUuid, type EpochMs } from '../domain/index.ts'
 import type { AccessTime, AuditBook } from '../access/index.ts'
-import type { RuleShelf } from '../rules/index.ts'
+import type { Rules } from '../rules/index.ts'
 import type { CaseHolds, HoldsPort } from './case-holds.ts'
 import type { Application } from './cases/application.ts'
 import type { ApplicationNumber } from './cases/application-number.ts'
@@ -11,7 +11,7 @@ import type { grantTables, StoredGrant } from './tables/grants.ts'
 export interface GrantBookOptions {
   readonly audit: AuditBook
   readonly time: AccessTime
-  readonly shelf: RuleShelf
+  readonly shelf: Rules
   readonly applications: ReturnType<typeof applicationTables>
   readonly grants: ReturnType<typeof grantTables>
   readonly caseHolds: CaseHolds

@@ -1,6 +1,6 @@
 import { actorOf, hasRight, type Access, type AccessTime, type Act, type Acting, type AuditBook } from '../access/index.ts'
 import { epochMs, type EpochMs } from '../domain/index.ts'
-import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
+import type { OfficeCalendar, Rules } from '../rules/index.ts'
 import type { FootageFinder, Hold } from '../storage/index.ts'
 import { changeOf, type Change } from './answer.ts'
 import type { AttachmentStore } from './attachment-store.ts'
@@ -23,7 +23,7 @@ import type { grantTables, StoredGrant } from './tables/grants.ts'
 export interface ReaderOptions {
   readonly audit: AuditBook
   readonly access: Pick<Access, 'accounts' | 'register'>
-  readonly shelf: RuleShelf
+  readonly shelf: Rules
   readonly time: AccessTime
   readonly calendar: () => OfficeCalendar
   readonly managingUnit: string

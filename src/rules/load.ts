@@ -12,6 +12,9 @@ import { RuleShelf } from './shelf.ts'
 export type RuleSetResult = { readonly ok: true, readonly ruleSet: RuleSet } | { readonly ok: false, readonly problems: readonly Problem[] }
 export type RuleShelfResult = { readonly ok: true, readonly shelf: RuleShelf } | { readonly ok: false, readonly problems: readonly Problem[] }
 
+/** The folder of rule sets that came with this release. */
+export const SHIPPED_RULE_SETS = resolve(import.meta.dirname, '../../config/rule-sets')
+
 const EXAMPLE = 'id: xinyi-113-09-30'
 
 function deepFreeze(value: unknown): void {

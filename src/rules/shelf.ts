@@ -4,6 +4,9 @@ import type { RuleSet, RuleSetRef } from './rule-set.ts'
 /** A record was made under rules that are not on the shelf, or no longer the same. Nothing is decided under guessed rules. */
 export class RuleSetError extends FatalError {}
 
+/** What those who work under rules ask of them. */
+export type Rules = Pick<RuleShelf, 'inForceOn' | 'get' | 'has'>
+
 /** All versions an office has had, side by side. */
 export class RuleShelf {
   readonly #byName: ReadonlyMap<string, RuleSet>
@@ -22,6 +25,9 @@ export class RuleShelf {
   inForceOn(day: Temporal.PlainDate): RuleSet | null {
     return this.#inOrder.findLast(ruleSet => Temporal.PlainDate.compare(ruleSet.effective, day) <= 0) ?? null
   }
+
+  /** Whether `get` would find these rules unchanged. */
+  has({ name, sha256 }: RuleSetRef): boolean { return this.#byName.get(name)?.ref.sha256 === sha256 }
 
   /** The very rules a record was made under (R45). Throws RuleSetError when they are gone or were changed. */
   get(ref: RuleSetRef): RuleSet {

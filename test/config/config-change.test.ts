@@ -47,7 +47,8 @@ t.test('sections that need a restart are named', async t => {
   const before = await configOf(t, `[ ${lobby} ]`)
   const needs = async (sections: Parameters<typeof yamlOf>[0]) => diffCameras(before, await configOf(t, `[ ${lobby} ]`, sections)).needsRestart
   t.same(await needs({ site: '{ name: 另一所 }' }), ['site'])
-  t.same(await needs({ state: '{ dir: /x }', inbox: '{ dir: /var/lib/custos/inbox }' }), ['state'])
+  t.same(await needs({ state: '{ dir: /x }', inbox: '{ dir: /var/lib/custos/inbox }', office: '{ calendar: /var/lib/custos/calendar }' }), ['state'])
+  t.same(await needs({ office: '{ managingUnit: 人事室 }' }), ['office'])
   t.same(await needs({ listen: '{ port: 1 }', console: '{ tls: off }' }), ['listen', 'console'])
   t.same(await needs({ volumes: '[ { id: disk2, path: /srv/custos/disk1 } ]', archive: '{ dir: /a, quota: 1GiB }' }), ['volumes', 'archive'])
   t.same(await needs({ retention: '{ floor: 32d }', inbox: 'off' }), ['retention', 'inbox'])

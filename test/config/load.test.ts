@@ -16,6 +16,7 @@ t.test('defaults stand where keys are left out', async t => {
     archive: null,
     retention: { floor: { kind: 'calendar-days', days: 31 }, insist: null },
     inbox: { dir: '/var/lib/custos/inbox' },
+    office: { managingUnit: '資訊室', ruleSets: null, calendar: '/var/lib/custos/calendar' },
     witness: null,
     secrets: null,
     cameras: [{ id: 'lobby', name: '大廳', credential: null, audio: false, priority: 5, streams: [{ name: 'main', source: { kind: 'url', url: 'rtsp://10.0.0.11/s' }, declaredBps: null, lower: null }] }],

@@ -55,6 +55,8 @@ const REFUSALS: readonly Refusal[] = [
   ['insisting without a reason', yamlOf({ retention: '{ insist: { by: 王主任 } }' }), 'retention.insist.reason', 4, /"reason" is missing/],
   ['insisting by nobody', yamlOf({ retention: '{ insist: { by: " ", reason: r } }' }), 'retention.insist.by', 4, /not only blanks/],
   ['insisting in a word', yamlOf({ retention: '{ insist: yes }' }), 'retention.insist', 4, /mapping/],
+  ['calendars in a volume', yamlOf({ office: '{ calendar: /srv/custos/disk1/cal }' }), 'office.calendar', 4, /inside a volume/],
+  ['rule sets at a relative path', yamlOf({ office: '{ ruleSets: rules }' }), 'office.ruleSets', 4, /must start at/],
   ['a switch for the inbox', yamlOf({ inbox: 'false' }), 'inbox', 4, /off or/],
   ['cameras as a mapping', yamlOf({ cameras: '{ lobby: {} }' }), 'cameras', 4, /list/],
   ['an empty item', yamlOf({ cameras: `\n  - ${CAMERA}\n  -\n` }), 'cameras[1]', 6, /no value/],

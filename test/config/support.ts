@@ -19,6 +19,7 @@ const SOUND = {
   archive: '',
   retention: '',
   inbox: '',
+  office: '',
   secrets: '',
   cameras: `[ ${CAMERA} ]`,
 }

@@ -4,7 +4,7 @@ import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId } from '../../src/do
 import { HealthState, REASON_CATALOGUE, type RecorderFacts } from '../../src/health/index.ts'
 import { isBelowMonth } from '../../src/health/reasons.ts'
 import { byUrgency } from '../../src/health/reason.ts'
-import { at, audit, down, facts, floor, stream, volume, witness } from './support/facts.ts'
+import { at, audit, down, facts, floor, office, stream, volume, witness } from './support/facts.ts'
 import { ManualClock } from './support/manual-clock.ts'
 
 /** Level and reasons after these facts have lasted for `forMs`. */
@@ -41,6 +41,18 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['footage was taken past the book', facts({ rescues: { count: 2, newestAt: at('2026-11-22T07:00:00.000Z') } }), 0, ['degraded', 'week degraded rescue-used -']],
   ['glass is broken, and the form is owed', facts({ glass: { open: 1, openedAt: at('2026-11-22T07:50:00.000Z'), owed: 1, owedSince: at('2026-11-22T07:50:00.000Z') } }), 0,
     ['critical', 'tonight critical break-glass-open -', 'week degraded break-glass-form-owed -']],
+  ['no rule set: the office is closed', facts({ office: office({ rules: 'none', ruleProblems: 4 }) }), 0, ['degraded', 'week degraded office-closed -']],
+  ['a changed rule set is refused', facts({ office: office({ ruleProblems: 1 }) }), 0, ['degraded', 'week degraded rule-set-refused -']],
+  ['a calendar is missing, another damaged', facts({ office: office({ calendarMissing: [2026, 2027], calendarProblems: 3 }) }), 0, ['degraded', 'week degraded calendar-missing -', 'week degraded calendar-unreadable -']],
+  ['an orphan in the log book', facts({ office: office({ book: { ...office().book, orphans: 1 } }) }), 0, ['critical', 'tonight critical book-orphans -']],
+  ['no reconciliation for two days', facts({ office: office({ book: { ...office().book, isReconcilingLate: true } }) }), 0, ['degraded', 'week degraded book-not-reconciled -']],
+  ['signatures wait for two days', facts({ office: office({ book: { ...office().book, unsigned: 9, unsignedDays: 2 } }) }), 0, ['healthy']],
+  ['signatures wait for three days', facts({ office: office({ book: { ...office().book, unsigned: 9, unsignedDays: 3 } }) }), 0, ['healthy', 'note healthy book-unsigned -']],
+  ['signatures wait for a week', facts({ office: office({ book: { ...office().book, unsigned: 9, unsignedDays: 7 } }) }), 0, ['degraded', 'week degraded book-unsigned -']],
+  ['a review is not signed', facts({ office: office({ book: { ...office().book, packsDue: 2 } }) }), 0, ['degraded', 'week degraded review-pack-due -']],
+  ['cases are late, others soon due', facts({ office: office({ cases: { overdue: 1, soon: 2 } }) }), 0, ['degraded', 'week degraded applications-overdue -', 'note healthy applications-due-soon -']],
+  ['the inbox rejected a file and cannot be written', facts({ office: office({ inbox: { state: 'failed', waiting: 0, rejected: 1, rejectedAt: at('2026-11-22T07:50:00.000Z') } }) }), 0,
+    ['degraded', 'week degraded inbox-failed -', 'week degraded inbox-rejected -']],
   ['a camera clock is off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: -61_000 })] }), 0, ['healthy', 'note healthy camera-clock-off lobby/main']],
   ['a camera clock is a little off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: 10_000 })] }), 0, ['healthy']],
   ['a volume is missing', facts({ volumes: [volume('disk1'), volume('disk2', { state: 'missing' })] }), 0, ['critical', 'tonight critical volume-missing disk2']],

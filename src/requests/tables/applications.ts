@@ -55,6 +55,7 @@ export function applicationTables(db: Db) {
   const since = db.prepare<[string, number], RawEvent>('SELECT * FROM application_event WHERE number = ? AND version > ? ORDER BY version')
   const byKey = db.prepare<[string, string], RawEvent>('SELECT * FROM application_event WHERE person = ? AND request_key = ?')
   const get = db.prepare<[string], RawApplication>(`SELECT ${columns} FROM application WHERE number = ?`)
+  const approvedLast = db.prepare<[string], RawEvent>("SELECT * FROM application_event WHERE number = ? AND json_extract(record, '$.state.kind') IN ('approved', 'partly-approved') ORDER BY version DESC LIMIT 1")
   const names = db.prepare<[string], string>('SELECT name FROM application_name WHERE number = ?').pluck()
   // `instr` compares code points as they stand: a rare variant is another name.
   const search = db.prepare<[Record<'number' | 'name' | 'states' | 'nominalBy' | 'account' | 'year' | 'serial', string | number | null>], RawApplication>(`SELECT ${columns} FROM application AS a
@@ -70,6 +71,8 @@ export function applicationTables(db: Db) {
     get(number: string): StoredApplication | null { const raw = get.get(number); return raw === undefined ? null : rowOf(raw) },
     /** Throws ApplicationError for a row that was altered. */
     newest(number: string): StoredEvent | null { const raw = newest.get(number); return raw === undefined ? null : eventOf(raw) },
+    /** The newest version in which it stands approved, whatever became of it since; null when it never was. Throws like `newest`. */
+    approved(number: string): StoredEvent | null { const raw = approvedLast.get(number); return raw === undefined ? null : eventOf(raw) },
     since: (number: string, version: number): StoredEvent[] => since.all(number, version).map(eventOf),
     byKey(person: string, key: string): { event: StoredEvent, mark: Buffer } | null { const raw = byKey.get(person, key); return raw === undefined ? null : { event: eventOf(raw), mark: raw.request_mark } },
     names: (number: string): string[] => names.all(number),

@@ -18,6 +18,7 @@ export function grantTables(db: Db) {
   const end = db.prepare<[number, string, string]>('UPDATE application_grant SET ended_at = ?, end_reason = ? WHERE number = ? AND ended_at IS NULL')
   const get = db.prepare<[string], Raw>('SELECT * FROM application_grant WHERE number = ?')
   const open = db.prepare<[], Raw>('SELECT * FROM application_grant WHERE ended_at IS NULL ORDER BY valid_until, number')
+  const opened = db.prepare<[number, number], Raw>('SELECT * FROM application_grant WHERE opened_at >= ? AND opened_at < ? ORDER BY opened_at, number')
   const overdue = db.prepare<[number], Raw>('SELECT * FROM application_grant WHERE ended_at IS NULL AND valid_until <= ? ORDER BY valid_until, number')
   const covering = db.prepare<[string, number, number, number], string>(`SELECT number FROM application_grant_line JOIN application_grant USING (number)
     WHERE camera_uuid = ? AND from_at <= ? AND to_at > ? AND ended_at IS NULL AND valid_until > ? ORDER BY number`).pluck()
@@ -33,6 +34,7 @@ export function grantTables(db: Db) {
     end: (number: string, at: EpochMs, reason: GrantEnd): boolean => end.run(at, reason, number).changes === 1,
     get(number: string): StoredGrant | null { const raw = get.get(number); return raw === undefined ? null : grantOf(raw) },
     allOpen: (): StoredGrant[] => open.all().map(grantOf),
+    openedIn: (startAt: EpochMs, endAt: EpochMs): StoredGrant[] => opened.all(startAt, endAt).map(grantOf),
     overdue: (at: EpochMs): StoredGrant[] => overdue.all(at).map(grantOf),
     covering: (camera: CameraUuid, at: EpochMs, now: EpochMs): string[] => covering.all(camera, at, at, now),
   }

@@ -42,7 +42,7 @@ export class Desk {
     this.office = new Office(owner)
     const { db, audit, clock, access } = this.office
     this.book = openBook({
-      db, audit, time: clock, rights: access.sessions, applications: this.papers, calendar,
+      db, audit, time: clock, rights: access.sessions, applications: this.papers, calendar: () => calendar,
       grants: () => [...this.papers.approved].map(([application, { approvedAt }]) => ({ application, at: approvedAt, by: '林主任 (boss)', acts: 'view' })),
     })
     this.papers.approve(CASE)

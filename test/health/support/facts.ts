@@ -1,6 +1,6 @@
 import { cameraId, epochMs, streamName, volumeId } from '../../../src/domain/index.ts'
 import type { AuditView, WitnessView } from '../../../src/audit/index.ts'
-import type { ClockView, FloorView, RecorderFacts, StreamView, VolumeView } from '../../../src/health/index.ts'
+import type { ClockView, FloorView, OfficeView, RecorderFacts, StreamView, VolumeView } from '../../../src/health/index.ts'
 
 export const at = (iso: string) => epochMs(Date.parse(iso))
 
@@ -34,8 +34,13 @@ export const audit = (change: Partial<AuditView> = {}): AuditView => ({ state: '
 export const witness = (change: Partial<WitnessView> = {}): WitnessView =>
   ({ configured: true, lastAt: at('2026-11-21T16:00:05.000Z'), lastSize: 1200, overdueSince: null, ...change })
 
+export const office = (change: Partial<OfficeView> = {}): OfficeView => ({
+  rules: 'in-force', ruleProblems: 0, calendarMissing: [], calendarProblems: 0, cases: { overdue: 0, soon: 0 }, inbox: { state: 'ok', waiting: 0, rejected: 0, rejectedAt: null },
+  book: { lines: 20, orphans: 0, reconciledAt: at('2026-11-21T19:37:00.000Z'), isReconcilingLate: false, unsigned: 0, oldestUnsignedAt: null, unsignedDays: 0, packsDue: 0 }, ...change,
+})
+
 /** Two cameras, two volumes, nothing wrong. */
 export const facts = (change: Partial<RecorderFacts> = {}): RecorderFacts => ({
   streams: [stream('lobby'), stream('door')], volumes: [volume('disk1'), volume('disk2')], floor: floor(), sacrifice: { steps: [], headroomMs: null, overBudget: [] },
-  catalogue: { state: 'ok', detail: 'ok' }, scrub: { lastPassAt: at('2026-11-01T00:00:00.000Z'), progress: 0.25, rotten: [] }, rescues: { count: 0, newestAt: null }, glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, clock: clock(), audit: audit(), witness: witness(), process: { rssBytes: 150 * 2 ** 20, eventLoopDelayMs: 4, uptimeMs: 3_600_000 }, configReload: null, ...change,
+  catalogue: { state: 'ok', detail: 'ok' }, scrub: { lastPassAt: at('2026-11-01T00:00:00.000Z'), progress: 0.25, rotten: [] }, rescues: { count: 0, newestAt: null }, glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, office: office(), clock: clock(), audit: audit(), witness: witness(), process: { rssBytes: 150 * 2 ** 20, eventLoopDelayMs: 4, uptimeMs: 3_600_000 }, configReload: null, ...change,
 })
