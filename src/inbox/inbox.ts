@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { watch } from 'chokidar'
+import { watch, type FSWatcher } from 'chokidar'
 import type { AuditBook } from '../access/index.ts'
 import { epochMs, isoOf, SYSTEM, type AuditValue, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
@@ -59,19 +59,19 @@ export class Inbox {
     const { folder, clock, log } = this.#options
     const end = new AbortController()
     let hint = new AbortController()
-    const watcher = watch(folder.dir, { ignoreInitial: true, depth: 0, followSymlinks: false })
-    watcher.on('all', () => { hint.abort() })
-    watcher.on('error', error => { log.warn({ err: error }, 'the inbox cannot be watched') })
+    let watcher: FSWatcher | null = null
+    const begin = (): FSWatcher => watch(folder.dir, { ignoreInitial: true, depth: 0, followSymlinks: false })
+      .on('all', () => { hint.abort() }).on('error', error => { log.warn({ err: error }, 'the inbox cannot be watched') })
     const run = async (): Promise<void> => {
       while (!end.signal.aborted) {
         hint = new AbortController()
-        await this.pass().catch((error: unknown) => { log.error({ err: error }, 'the inbox could not be worked off') })
+        await this.pass().then(() => { watcher ??= begin() }, (error: unknown) => { log.error({ err: error }, 'the inbox could not be worked off') }) // a folder that is not there cannot be watched
         if (this.#status.waiting > 0) await clock.wait(INBOX_LIMITS.settledMs, end.signal)
         else await clock.wait(LOOK_EACH_MS, AbortSignal.any([end.signal, hint.signal]))
       }
     }
     const running = run()
-    return { [Symbol.asyncDispose]: async () => { end.abort(); await watcher.close(); await running } }
+    return { [Symbol.asyncDispose]: async () => { end.abort(); await running; await watcher?.close() } }
   }
 
   async #pass(): Promise<void> {
