@@ -7,6 +7,7 @@ import { LiveRules } from './daemon/live-rules.ts'
 import { openOffice } from './daemon/office.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { CapacityReport, HealthServer, SystemdReport } from './health/index.ts'
+import { Inbox, InboxFolder, InboxKeys } from './inbox/index.ts'
 import { Ingest } from './ingest/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
@@ -64,16 +65,20 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const time = steadyTime(catalogue.db, clock, openHostClock().bootId)
   const access = openAccess({ db: catalogue.db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
   const office = await openOffice({ catalogue, audit, access, storage, config, rules, time, log })
+  const inbox = config.inbox === null ? null : new Inbox({
+    db: catalogue.db, audit, keys: new InboxKeys({ db: catalogue.db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(config.inbox.dir), clock, log: log.child({ cap: 'inbox' }),
+  })
   const scrubber = storage.scrubber(random)
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)
   parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, office: () => ({ ...office.view(), inbox: { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } }) })
+  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, office: () => ({ ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } }) })
   parts.use(facts.source)
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
   parts.use(reload.watch())
   parts.use(office.watch())
+  if (inbox !== null) parts.use(inbox.watch())
   parts.use(openSchedule([
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
     { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },

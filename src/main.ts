@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import type { AccountAct } from './cli/account.ts'
+import type { InboxKeyAct } from './cli/inbox-key.ts'
 import { CustosError } from './domain/index.ts'
 
 /** Reads the command line and turns outcomes into exit codes; each command's module is loaded only when it is the one asked for. */
@@ -72,6 +73,18 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(person('unlock', 'end the lock after failed sign-ins'))
     .addCommand(oneTime(person('reset', 'a one-time password; the old one is void').requiredOption('--reason <text>').option('--factor', 'take the second factor away instead')))
     .addCommand(accountOf('break-glass', 'one of two persons; a second must within five minutes').requiredOption('--by <name>', 'who says so').option('--reason <text>', 'why').option('--close <no>', 'close an opening'))
+  program.command('calendar').description('office calendars, which deadlines are counted by')
+    .addCommand(new Command('import').exitOverride().description('take a year over, as the government publishes it').argument('<file>', 'CSV').requiredOption('--config <file>', 'configuration file').requiredOption('--by <name>', 'who acts; goes into the audit log')
+      .option('--replace <why>', 'put it in the place of another one of that year')
+      .action(async (file: string, options: Record<string, string | true | undefined>) => { await done((await import('./cli/calendar.ts')).calendar('import', file, options, out)) }))
+    .addCommand(new Command('list').exitOverride().description('the years that are known').requiredOption('--config <file>', 'configuration file').option('--json', 'one JSON object a line')
+      .action(async (options: Record<string, string | true | undefined>) => { await done((await import('./cli/calendar.ts')).calendar('list', null, options, out)) }))
+  const inboxKeyOf = (act: InboxKeyAct, description: string) => new Command(act).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
+    .action(async (options: Record<string, string | true | undefined>) => { await done((await import('./cli/inbox-key.ts')).inboxKey(act, options, out)) })
+  program.command('inbox').description('approved requests as files').addCommand(new Command('key').exitOverride().description('document systems that may send them')
+    .addCommand(inboxKeyOf('add', 'enrol the public key of a system').requiredOption('--system <name>', 'as the messages name it').requiredOption('--file <pem>', 'Ed25519 public key').requiredOption('--until <day>', 'last day, e.g. 2027-12-31').option('--from <day>', 'first day; else now').requiredOption('--by <name>', 'who acts; goes into the audit log'))
+    .addCommand(inboxKeyOf('list', 'all keys and how they stand').option('--json', 'one JSON object a line'))
+    .addCommand(inboxKeyOf('revoke', 'take nothing that it signs from now on').requiredOption('--id <id>').requiredOption('--reason <text>').requiredOption('--by <name>', 'who acts; goes into the audit log')))
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
 }

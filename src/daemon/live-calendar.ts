@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { formatProblems } from '../config/index.ts'
 import type { Logger } from '../platform/logger.ts'
 import { calendarOf, OfficeCalendar, readCalendarFolder } from '../rules/index.ts'
@@ -16,6 +17,7 @@ export class LiveCalendar {
   /** Reads the folder again; never throws. */
   async reload(): Promise<void> {
     try {
+      await mkdir(this.folder, { recursive: true, mode: 0o750 }) // a folder that is not there cannot be watched
       const kept = await readCalendarFolder(this.folder)
       if (kept.problems.length > 0 && kept.problems.length !== this.#problems) this.#log.error({ problems: formatProblems(kept.problems) }, 'an office calendar cannot be read')
       const calendar = calendarOf(kept)

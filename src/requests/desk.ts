@@ -1,6 +1,6 @@
 import { actorOf, FactorNeededError, hasRight, personKey, RightMissingError, type Access, type AccessTime, type Act, type Acting, type AuditBook } from '../access/index.ts'
 import { canonicalJson } from '../audit/index.ts'
-import { epochMs, type AuditValue, type EpochMs } from '../domain/index.ts'
+import { epochMs, type AuditActor, type AuditValue, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import { officeDay, rocYear, RuleSetError, type OfficeCalendar, type RequestForm, type RuleSet, type Rules } from '../rules/index.ts'
 import type { FootageFinder } from '../storage/index.ts'
@@ -10,19 +10,23 @@ import { CaseHolds, foundOf, type HoldsPort } from './case-holds.ts'
 import type { Application, Content } from './cases/application.ts'
 import { nextNumber, type ApplicationNumber } from './cases/application-number.ts'
 import type { CaseContext, Command, Outcome } from './cases/command.ts'
+import { rulesOf } from './cases/chain.ts'
 import { contentWarnings, namesIn } from './cases/content.ts'
 import { next } from './cases/next.ts'
 import { receive } from './cases/receive.ts'
 import { refusal, type ContentProblem } from './cases/refusal.ts'
+import type { Staffing } from './cases/staffing.ts'
+import { isApproved } from './cases/transition.ts'
 import { nominalDayFor } from './due.ts'
 import { Effects } from './effects.ts'
 import { RequestKeyError, UnknownApplicationError } from './errors.ts'
 import { GrantBook } from './grant-book.ts'
 import { IdNumbers } from './id-numbers.ts'
+import { actorOfSystem, PaperRefused, personOfSystem, type DocumentSystem, type Paper, type PaperAnswer, type PaperStep } from './paper.ts'
 import { openPersonVault, type PersonVault } from './person-vault.ts'
 import { DeskReader } from './reader.ts'
 import { CaseRecords } from './records.ts'
-import { actingStaff } from './staff.ts'
+import { actingStaff, paperPerson } from './staff.ts'
 import { READ, RECEIVE, STEPS } from './steps.ts'
 import { applicationTables } from './tables/applications.ts'
 import { grantTables } from './tables/grants.ts'
@@ -46,6 +50,8 @@ export interface DeskOptions {
 const KEY = /^[\w-]{8,100}$/
 
 interface Job { readonly acting: Acting, readonly acts: readonly [Act, ...Act[]], readonly verb: string, readonly kind: Command['kind'] | 'receive', readonly key: string, readonly sent: unknown, readonly number: ApplicationNumber | null }
+/** Whose step it is, and what names it: what is stored of a job. `more` stands in its audit entry. */
+interface Doer { readonly actor: AuditActor, readonly person: string, readonly verb: string, readonly kind: Command['kind'] | 'receive', readonly key: string, readonly more?: Readonly<Record<string, AuditValue>> }
 /** `full`: the content with whole ID numbers, when this step brings one. */
 interface Decided { readonly outcome: Outcome, readonly full: Content | null, readonly ruleSet: RuleSet, readonly before: Application | null }
 
@@ -117,6 +123,79 @@ export class RequestDesk {
     })
   }
 
+  /**
+   * Takes in an application that was received and decided in the office's document system: each step goes the way a person's would, through the same cases, and all of it is one transaction with what the last approval opens.
+   * Nothing at all is changed unless it ends approved: a file can neither hold footage nor ask for anything. `settle` writes down, in the same transaction, that it was taken.
+   * No session comes of it, and nothing but this one act. The steps count from now: a file cannot make yesterday's viewing right. Throws RuleSetError, RequestKeyError, AuditUnavailableError, PersonKeyError.
+   */
+  async takeApproved(system: DocumentSystem, paper: Paper, settle: (application: Application) => void): Promise<PaperAnswer> {
+    const { audit, holds, time } = this.#options
+    let taken: Extract<Answer, { ok: true }>
+    try {
+      taken = audit.transaction(() => {
+        const mark = this.#vault().mark(canonicalJson(paper as unknown as AuditValue))
+        const first = this.#applications.byKey(personOfSystem(system), `${paper.id}-0`)
+        if (first !== null) throw new RequestKeyError('reused')
+        const now = epochMs(time.wallNow())
+        let last = this.#paperReceived(system, paper, mark, now)
+        let { holds: changes } = last
+        for (const index of paper.steps.keys()) {
+          last = this.#paperSigned(system, paper, index, { mark, now, before: last.application })
+          changes = { placed: changes.placed + last.holds.placed, ended: changes.ended + last.holds.ended, slots: last.holds.slots, bytes: last.holds.bytes, newlyHeld: changes.newlyHeld + last.holds.newlyHeld }
+        }
+        if (!isApproved(last.application)) throw new PaperRefused(null, refusal('not-approved'))
+        settle(last.application)
+        return { ...last, holds: changes }
+      })
+    } catch (error) {
+      if (error instanceof PaperRefused) return { ok: false, refusal: error.refusal, step: error.step }
+      throw error
+    }
+    const unpublished = await holds.publish().then(() => null, (error: unknown) => (error as Error).message)
+    return { ...taken, unpublished }
+  }
+
+  #paperReceived(system: DocumentSystem, { id, content: sent, receivedBy, receivedAt }: Paper, mark: Buffer, now: EpochMs): Extract<Answer, { ok: true }> {
+    const { shelf, access, managingUnit } = this.#options
+    const day = officeDay(now), ruleSet = shelf.inForceOn(day)
+    if (ruleSet === null) throw new RuleSetError('CUSTOS_RULE_SET_MISSING', `no rule set is in force on ${day.toString()}`, { remedy: 'look at the clock, or put the rule set of that day into the folder' })
+    const person = paperPerson(access, managingUnit, receivedBy, { decidedAt: receivedAt, now })
+    if (person === null) throw new PaperRefused(null, refusal('no-such-signer'))
+    const own = sent.applicantClass === 'staff' ? { ...sent, applicantAccount: person.account, applicantUnit: person.unit } : sent
+    const form = ruleSet.requestForm(own.form)
+    const { content, problems } = form === null ? { content: own, problems: [] } : this.#checked(own, form, null)
+    if (problems.length > 0) throw new PaperRefused(null, refusal('bad-content', problems))
+    const role = form?.receivedBy.find(each => person.roles.includes(each)) ?? person.roles[0] ?? ''
+    const context = this.#context(ruleSet, person.staffing, now)
+    const number = nextNumber(this.#applications.last(), rocYear(day), ruleSet.rules.numbering)
+    const outcome = receive({ actor: { account: person.account, name: person.name, role }, number, content }, context)
+    if (!outcome.ok) throw new PaperRefused(null, outcome.refusal)
+    return this.#store({ ...this.#paperDoer(system, id, 0, person.account, receivedAt), verb: 'received', kind: 'receive' }, mark, outcome, { outcome, full: content, ruleSet, before: null }, now)
+  }
+
+  #paperSigned(system: DocumentSystem, paper: Paper, index: number, { mark, now, before }: { readonly mark: Buffer, readonly now: EpochMs, readonly before: Application }): Extract<Answer, { ok: true }> {
+    const { shelf, access, managingUnit } = this.#options
+    const step: PaperStep = paper.steps[index]!
+    const ruleSet = shelf.get(before.ruleSet), { chain } = rulesOf(before, { ruleSet })
+    const person = paperPerson(access, managingUnit, step.account, { decidedAt: step.decidedAt, now })
+    if (person === null) throw new PaperRefused(index, refusal('no-such-signer'))
+    const due = chain.steps[index]
+    if (due?.post !== step.post) throw new PaperRefused(index, refusal('not-this-step'))
+    const context = this.#context(ruleSet, person.staffing, now), post = ruleSet.post(due.post)
+    const actor = { account: person.account, name: person.name, role: post.role }
+    const { decision, reason, ground, narrowTo, isNotTheApplicant } = step
+    const command: Command = { kind: 'decide', actor, version: before.version, step: index, decision, reason, ground, narrowTo, isNotTheApplicant, grant: index === chain.steps.length - 1 ? paper.grant : null }
+    const outcome = next(before, command, context)
+    if (!outcome.ok) throw new PaperRefused(index, outcome.refusal)
+    const signature = outcome.application.signatures.at(-1)
+    if (step.capacity !== null && signature?.capacity !== step.capacity) throw new PaperRefused(index, refusal('not-in-post'))
+    return this.#store({ ...this.#paperDoer(system, paper.id, index + 1, person.account, step.decidedAt), verb: STEPS.decide.verb, kind: 'decide' }, mark, outcome, { outcome, full: null, ruleSet, before }, now)
+  }
+
+  #paperDoer(system: DocumentSystem, id: string, part: number, account: string, decidedAt: EpochMs) {
+    return { actor: actorOfSystem(system), person: personOfSystem(system), key: `${id}-${part}`, more: { message: id, signer: account, decidedAt } } as const
+  }
+
   /** Of a member of staff, who and of which unit is not theirs to write: the unit's head signs first. */
   #ofStaff(acting: Acting, content: Content): Content {
     if (content.applicantClass !== 'staff' || acting.kind !== 'account') return content
@@ -131,11 +210,15 @@ export class RequestDesk {
   }
 
   #scene(acting: Acting, ruleSet: RuleSet, now: EpochMs) {
-    const { access, managingUnit, calendar, footage } = this.#options
+    const { access, managingUnit } = this.#options
     const staff = actingStaff(acting, access, managingUnit, now)
     if (staff === null) throw new RightMissingError('receive-application', '主機指令列')
-    const context: CaseContext = { now, ruleSet, calendar: calendar(), staffing: staff.staffing, isKnownCamera: camera => footage.camera(camera) !== null }
-    return { actor: staff.actor, context }
+    return { actor: staff.actor, context: this.#context(ruleSet, staff.staffing, now) }
+  }
+
+  #context(ruleSet: RuleSet, staffing: Staffing, now: EpochMs): CaseContext {
+    const { calendar, footage } = this.#options
+    return { now, ruleSet, calendar: calendar(), staffing, isKnownCamera: camera => footage.camera(camera) !== null }
   }
 
   #maySee(acting: Acting, { content }: Application): boolean {
@@ -163,7 +246,7 @@ export class RequestDesk {
         }
         const now = epochMs(this.#options.time.wallNow())
         const decided = decide(now)
-        if (decided.outcome.ok) return this.#store(job, mark, decided.outcome, decided, now)
+        if (decided.outcome.ok) return this.#store({ actor: entry.actor, person: personKey(acting), verb, kind: job.kind, key }, mark, decided.outcome, decided, now)
         const { refusal } = decided.outcome
         audit.append({ ...entry, result: 'refused', detail: { code: refusal.code, where: refusal.problems.slice(0, 20).map(problem => problem.where) } })
         const isStale = refusal.code === 'stale' && typeof (job.sent as { version?: unknown }).version === 'number'
@@ -181,28 +264,26 @@ export class RequestDesk {
   }
 
   /** The next version with all that follows from it. Inside the transaction. */
-  #store(job: Job, mark: Buffer, outcome: Extract<Outcome, { ok: true }>, { full, ruleSet, before }: Decided, now: EpochMs): Answer {
+  #store({ actor, person, verb, kind, key, more = {} }: Doer, mark: Buffer, outcome: Extract<Outcome, { ok: true }>, { full, ruleSet, before }: Decided, now: EpochMs): Extract<Answer, { ok: true }> {
     const { audit, footage } = this.#options
-    const { acting, verb, key } = job
-    const actor = actorOf(acting)
     const form = ruleSet.requestForm(outcome.application.content.form)
     if (form === null) throw new TypeError(`${outcome.application.number} was decided without its form`)
     const application: Application = full === null ? outcome.application : { ...outcome.application, content: this.#ids.masked(outcome.application.content, form) }
     const { number, version, content } = application
 
-    const changes = this.#effects.hold(outcome.effects, { application, before, kind: job.kind }, actor)
+    const changes = this.#effects.hold(outcome.effects, { application, before, kind }, actor)
     const notices = outcome.effects.flatMap(effect => effect.kind === 'draft-notice' ? [{ notice: effect.notice, values: effect.values, scope: effect.scope }] : [])
     const told: Told = {
       holds: changes, notices, footage: outcome.effects.some(effect => effect.kind === 'hold') ? foundOf(content.asked, footage) : [], warnings: full === null ? [] : contentWarnings(full, form),
     }
-    const sha256 = this.#applications.write({ record: application, verb, at: now, actor, answer: JSON.stringify(told), person: personKey(acting), key, mark }, { names: namesIn(content, form), nominalDay: nominalDayFor(application, { ruleSet }) })
+    const sha256 = this.#applications.write({ record: application, verb, at: now, actor, answer: JSON.stringify(told), person, key, mark }, { names: namesIn(content, form), nominalDay: nominalDayFor(application, { ruleSet }) })
     if (full !== null) this.#ids.keep(outcome.application.content, form, number, version)
-    const signature = job.kind === 'decide' ? application.signatures.at(-1) ?? application.pastRounds.at(-1)?.at(-1) : undefined
+    const signature = kind === 'decide' ? application.signatures.at(-1) ?? application.pastRounds.at(-1)?.at(-1) : undefined
     audit.append({
       action: `application.${verb}`, actor, object: number, application: number, result: 'done',
-      detail: { version, record: sha256, state: application.state.kind, ruleSet: ruleSet.ref.name, ...(signature === undefined ? {} : { post: signature.post, capacity: signature.capacity, decision: signature.decision, ground: signature.ground }) },
+      detail: { version, record: sha256, state: application.state.kind, ruleSet: ruleSet.ref.name, ...more, ...(signature === undefined ? {} : { post: signature.post, capacity: signature.capacity, decision: signature.decision, ground: signature.ground }) },
     })
-    this.#effects.grant(outcome.effects, { application, kind: job.kind }, actor, now)
+    this.#effects.grant(outcome.effects, { application, kind }, actor, now)
     return { ok: true, ...told, application, isReplay: false, unpublished: null }
   }
 }

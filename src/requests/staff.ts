@@ -1,4 +1,4 @@
-import { ruleSetRole, type Access, type Acting, type Role } from '../access/index.ts'
+import { isAccountId, ruleSetRole, type Access, type AccountId, type Acting, type Role } from '../access/index.ts'
 import type { EpochMs } from '../domain/index.ts'
 import { officeDay } from '../rules/index.ts'
 import type { Actor } from './cases/application.ts'
@@ -41,4 +41,19 @@ export function officeStaffing({ accounts, register }: People, managingUnit: str
     return postsOf(role, absent.unit, managingUnit).map(post => ({ ...post, account: deputyAccountId, from: today, to: today }))
   })
   return { appointments, deputies }
+}
+
+export interface PaperPerson { readonly account: AccountId, readonly name: string, readonly unit: string, readonly roles: readonly string[], readonly staffing: Staffing }
+
+/**
+ * Somebody that a document system names: the posts they held when they decided, own and as deputy, as far as this office's own register knows. Null for nobody who could have.
+ * Roles have no history: who lost one since has lost it for what comes late, too.
+ */
+export function paperPerson(people: People, managingUnit: string, account: string, { decidedAt, now }: { readonly decidedAt: EpochMs, readonly now: EpochMs }): PaperPerson | null {
+  const person = isAccountId(account) ? people.accounts.get(account) : null
+  if (person === null || (person.standing.kind !== 'active' && person.standing.kind !== 'locked') || person.createdAtMs > decidedAt) return null
+  const { appointments, deputies } = officeStaffing(people, managingUnit, decidedAt)
+  const today = officeDay(now).toString()
+  const own = <Entry extends Appointment>(entries: readonly Entry[]): readonly Deputy[] => entries.filter(entry => entry.account === account).map(entry => ({ ...entry, from: today, to: today }))
+  return { account: person.accountId, name: person.displayName, unit: person.unit, roles: person.roles.map(ruleSetRole), staffing: { appointments: own(appointments), deputies: own(deputies) } }
 }

@@ -61,6 +61,15 @@ CREATE TRIGGER break_glass_stays BEFORE DELETE ON break_glass BEGIN SELECT RAISE
 
 CREATE TRIGGER hold_stays BEFORE DELETE ON hold BEGIN SELECT RAISE(ABORT, 'a hold is ended, never deleted'); END;
 
+CREATE TRIGGER inbox_key_as_enrolled BEFORE UPDATE ON inbox_key WHEN OLD.revoked_at IS NOT NULL OR NEW.system IS NOT OLD.system OR NEW.public_key IS NOT OLD.public_key OR NEW.valid_from IS NOT OLD.valid_from OR NEW.valid_until IS NOT OLD.valid_until
+  BEGIN SELECT RAISE(ABORT, 'a key is revoked once and changed in nothing else'); END;
+
+CREATE TRIGGER inbox_key_stays BEFORE DELETE ON inbox_key BEGIN SELECT RAISE(ABORT, 'a key is revoked, never deleted'); END;
+
+CREATE TRIGGER inbox_message_as_taken BEFORE UPDATE ON inbox_message BEGIN SELECT RAISE(ABORT, 'a taken message is never changed'); END;
+
+CREATE TRIGGER inbox_message_stays BEFORE DELETE ON inbox_message BEGIN SELECT RAISE(ABORT, 'a taken message is never forgotten'); END;
+
 CREATE TRIGGER incident_note_is_never_changed BEFORE UPDATE ON incident_note BEGIN SELECT RAISE(ABORT, 'a note is never changed'); END;
 
 CREATE TRIGGER incident_note_is_never_deleted BEFORE DELETE ON incident_note BEGIN SELECT RAISE(ABORT, 'a note is never deleted'); END;
@@ -461,6 +470,43 @@ CREATE TABLE hold (
   CHECK ((ended_at IS NULL) = (ended_by IS NULL) AND (ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 
+CREATE TABLE inbox_file (
+  file_id           INTEGER PRIMARY KEY,
+  name              TEXT NOT NULL,              -- in the inbox
+  sha256            TEXT NOT NULL CHECK (length(sha256) = 64), -- of its bytes; of its name where it is no regular file
+  outcome           TEXT NOT NULL CHECK (outcome IN ('accepted', 'rejected')),
+  reason            TEXT,                       -- code, of a rejected one
+  detail            TEXT,                       -- text of the reason file
+  decided_at        INTEGER NOT NULL,
+  moved_at          INTEGER,                    -- null until it lies in accepted/ or rejected/
+  CHECK ((outcome = 'rejected') = (reason IS NOT NULL) AND (outcome = 'rejected') = (detail IS NOT NULL))
+) STRICT;
+
+CREATE TABLE inbox_key (
+  key_id            TEXT PRIMARY KEY CHECK (length(key_id) = 16), -- first 16 hex digits of the SHA-256 of the key (SPKI, DER)
+  system            TEXT NOT NULL,              -- name of the document system
+  public_key        BLOB NOT NULL CHECK (length(public_key) = 44), -- Ed25519, SPKI, DER
+  valid_from        INTEGER NOT NULL,
+  valid_until       INTEGER NOT NULL,           -- first instant that is too late
+  added_at          INTEGER NOT NULL,
+  added_by          TEXT NOT NULL,              -- as they named themselves at the machine
+  revoked_at        INTEGER,
+  revoked_by        TEXT,
+  revoke_reason     TEXT,
+  CHECK (valid_until > valid_from),
+  CHECK ((revoked_at IS NULL) = (revoked_by IS NULL) AND (revoked_at IS NULL) = (revoke_reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbox_message (
+  system            TEXT NOT NULL,
+  message_id        TEXT NOT NULL,
+  message_sha256    TEXT NOT NULL CHECK (length(message_sha256) = 64), -- of the signed bytes
+  key_id            TEXT NOT NULL REFERENCES inbox_key (key_id),
+  application       TEXT NOT NULL REFERENCES application (number),
+  taken_at          INTEGER NOT NULL,
+  PRIMARY KEY (system, message_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE incident (
   incident_id       INTEGER PRIMARY KEY,
   title             TEXT NOT NULL,
@@ -749,6 +795,8 @@ CREATE UNIQUE INDEX hand_over_open ON hand_over (from_id, role) WHERE taken_at I
 CREATE INDEX hold_in_force ON hold (camera_uuid, from_at) WHERE ended_at IS NULL;
 
 CREATE INDEX hold_of_application ON hold (application) WHERE application IS NOT NULL AND ended_at IS NULL;
+
+CREATE INDEX inbox_file_pending ON inbox_file (file_id) WHERE moved_at IS NULL;
 
 CREATE INDEX incident_note_of ON incident_note (incident_id, note_id);
 

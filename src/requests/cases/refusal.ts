@@ -31,6 +31,8 @@ export const REFUSAL_TEXTS = {
   'no-statement': { zh: '這種申請不需要聲明書。', en: 'This kind of application has no statement to sign.' },
   'not-for-this-form': { zh: '這種申請沒有此項。', en: 'This kind of application has no such thing.' },
   'bad-content': { zh: '申請內容有誤，見各欄說明。', en: 'The content is wrong; see the fields.' },
+  'not-approved': { zh: '簽核未完成，或未核准；收件資料夾只收已核准的申請。', en: 'The chain is not finished, or ended without approval; only approved requests are taken.' },
+  'no-such-signer': { zh: '沒有這個帳號、帳號未使用中，或當時尚未建立。', en: 'There is no such account, it is not active, or it did not exist at that time.' },
   'bad-number': { zh: '案號與受理日期不符。', en: 'The application number does not belong to the day of receipt.' },
 } as const satisfies Readonly<Record<string, Bilingual>>
 
