@@ -81,9 +81,9 @@ export abstract class Screen {
   /** Aborts when the screen closes. */
   protected get over(): AbortSignal { return this.#over.signal }
   /** Whether this login opened it; whoever connects is asked. */
-  isOf(acting: Acting): boolean {
-    const own = this.#facts.acting
-    return acting.kind === 'account' && own.kind === 'account' && acting.sessionHash.equals(own.sessionHash)
+  isOfSession(sessionHash: Buffer): boolean {
+    const { acting } = this.#facts
+    return acting.kind === 'account' && acting.sessionHash.equals(sessionHash)
   }
 
   /** Why it may not go on by its own rules; null when it may. */

@@ -33,7 +33,7 @@ export class Screens implements AsyncDisposable {
   /** Throws ViewingBusyError: a login shows one screen at a time. */
   requireRoom(acting: Acting): void {
     if (this.#stop.signal.aborted) throw new ViewingBusyError('錄影主機正在停止。', 'the recorder is stopping')
-    if (this.list().some(screen => screen.isOf(acting))) throw new ViewingBusyError('此登入已開啟一個畫面。', 'this login has a screen open already')
+    if (acting.kind !== 'account' || this.list().some(screen => screen.isOfSession(acting.sessionHash))) throw new ViewingBusyError('此登入已開啟一個畫面。', 'this login has a screen open already')
     if (this.#open.size >= MOST_SCREENS) throw new ViewingBusyError(`已開啟 ${MOST_SCREENS} 個畫面。`, `${MOST_SCREENS} screens are open`)
   }
 
