@@ -58,6 +58,8 @@ export class CameraReader implements AsyncDisposable {
   #chain: { readonly runId: number, readonly segment: SegmentRow, readonly position: number, readonly wasLast: boolean } | null = null
   #toldUntil: EpochMs
   #sawGone = false
+  /** Of the range at hand: nothing before this, whatever else is granted. */
+  #lowest: EpochMs = epochMs(0)
 
   constructor(options: CameraReaderOptions, at: EpochMs) {
     this.#options = options
@@ -87,10 +89,23 @@ export class CameraReader implements AsyncDisposable {
   }
   async [Symbol.asyncDispose](): Promise<void> { await this.release() }
 
+  /** The fence, asked for one range at a time: each frame leaves once, with the range it belongs to. */
+  #fenceIn(range: TimeRange): FrameFence {
+    return at => {
+      if (at >= range.endAt || at < this.#lowest) return 'outside'
+      const verdict = this.#options.fence(at)
+      return at < range.startAt && verdict === 'inside' ? 'outside' : verdict
+    }
+  }
+
   /** Begins with the last key frame at or before the instant, if it may leave, else with the first after. */
   async #enter(range: TimeRange): Promise<void> {
-    const { shelf, camera, stream, isPreRollAllowed, fence } = this.#options
-    const lowest = epochMs(Math.max(this.#at - PRE_ROLL_MOST_MS, range.startAt - (isPreRollAllowed ? PRE_ROLL_MOST_MS : 0)))
+    const { shelf, camera, stream, isPreRollAllowed } = this.#options
+    const fence = this.#fenceIn(range)
+    // No pre-roll reaches back into the range before: those frames have their own place.
+    const before = this.#options.ranges.findLast(other => other.endAt <= range.startAt)?.endAt ?? -Infinity
+    this.#lowest = epochMs(Math.max(before, range.startAt - (isPreRollAllowed ? PRE_ROLL_MOST_MS : 0)))
+    const lowest = epochMs(Math.max(this.#at - PRE_ROLL_MOST_MS, this.#lowest))
     const segments = [...shelf.segmentsOf(camera, stream, { startAt: lowest, endAt: range.endAt })].filter(segment => segment.cameraUuid === camera)
     let start: Place | null = null
     for (const segment of segments) {
@@ -130,7 +145,7 @@ export class CameraReader implements AsyncDisposable {
     if (record === null) { this.#chain = null; return true }
     const chain = this.#chain
     const goesOn = chain !== null && chain.runId === entry.runId && (chain.segment === segment ? chain.position === position - 1 : position === 0 && chain.wasLast)
-    const { cuts, isOpenEnd } = cutRecord({ media: record.subarray(RECORD_HEAD_BYTES), init: footage.init, startAt: entry.startAt, goesOn }, this.#options.fence)
+    const { cuts, isOpenEnd } = cutRecord({ media: record.subarray(RECORD_HEAD_BYTES), init: footage.init, startAt: entry.startAt, goesOn }, this.#fenceIn(range))
     this.#chain = isOpenEnd ? { runId: entry.runId, segment, position, wasLast: position === footage.entries.length - 1 } : null
     const key = `${segment.volumeUuid}/${segment.slot}/${segment.generation}/${entry.runId}`
     for (const cut of cuts) this.#tell(cut, footage.init, key)

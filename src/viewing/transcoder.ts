@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { epochMs, type EpochMs } from '../domain/index.ts'
-import { FragmentParser, MalformedMediaError, type Fragment, type InitSegment } from '../media/index.ts'
+import { FragmentParser, MalformedMediaError, patchDecodeTime, type Fragment, type InitSegment } from '../media/index.ts'
 import { startFfmpeg } from '../platform/ffmpeg.ts'
 import type { Piece } from './camera-reader.ts'
 
@@ -8,7 +8,7 @@ const MOST_FRAGMENT_BYTES = 16 << 20
 /** H.264 that every browser plays, frame for frame, on one thread. */
 const OUTPUT = [
   ['-map', '0:v:0'], ['-an'], ['-c:v', 'libx264'], ['-preset', 'ultrafast'], ['-tune', 'zerolatency'], ['-crf', '26'], ['-pix_fmt', 'yuv420p'], ['-bf', '0'], ['-g', '30'], ['-threads', '1'], ['-x264-params', 'threads=1:sliced-threads=0'],
-  ['-fps_mode', 'passthrough'], ['-copyts'], ['-muxdelay', '0'], ['-movflags', '+frag_keyframe+empty_moov+default_base_moof+frag_discont'], ['-frag_duration', '500000'], ['-flush_packets', '1'],
+  ['-fps_mode', 'passthrough'], ['-enc_time_base', '-1'], ['-copyts'], ['-muxdelay', '0'], ['-movflags', '+frag_keyframe+empty_moov+default_base_moof+frag_discont'], ['-frag_duration', '500000'], ['-flush_packets', '1'],
 ] as const satisfies readonly (readonly [string, string] | readonly [string])[]
 
 export interface Transcoded extends Piece { readonly isTranscoded: true }
@@ -24,6 +24,7 @@ export class Transcoder implements AsyncDisposable {
   readonly #ready: Transcoded[] = []
   readonly #times: Pick<Piece, 'mediaMs' | 'startAt' | 'durationMs' | 'isPreRoll'>[] = []
   #init: InitSegment | null = null
+  #shiftTicks: number | null = null
   readonly #source: InitSegment
   #exit: Promise<unknown> = Promise.resolve()
   #hasEnded = false
@@ -88,7 +89,11 @@ export class Transcoder implements AsyncDisposable {
     const init = this.#init
     if (init === null || track === undefined) return
     const ms = (ticks: number) => ticks * 1000 / init.video.timescale
-    const mediaMs = ms(Number(track.decodeTimeTicks)), durationMs = ms(track.durationTicks)
+    // The muxer counts from its first frame; ours counts from the session's origin.
+    this.#shiftTicks ??= Math.round((this.#times[0]?.mediaMs ?? 0) * init.video.timescale / 1000) - Number(track.decodeTimeTicks)
+    const ticks = Number(track.decodeTimeTicks) + this.#shiftTicks
+    patchDecodeTime(buffer, moofAt, track, BigInt(Math.max(0, ticks)))
+    const mediaMs = ms(ticks), durationMs = ms(track.durationTicks)
     while (this.#times.length > 1 && (this.#times[1]?.mediaMs ?? Infinity) <= mediaMs + 1) this.#times.shift()
     const source = this.#times[0]
     const startAt: EpochMs = epochMs((source?.startAt ?? 0) + mediaMs - (source?.mediaMs ?? 0))
