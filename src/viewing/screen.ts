@@ -34,6 +34,8 @@ export type CloseReason = keyof typeof CLOSE_REASONS
 /** A screen that nobody is connected to is closed after this. */
 export const VIEWER_GONE_MS = 60_000
 
+const TOUCH_EACH_MS = 2_000
+
 export interface ScreenFacts {
   readonly id: string
   readonly kind: ScreenKind
@@ -58,6 +60,7 @@ export abstract class Screen {
   #viewing = new AbortController()
   #aloneSince: MonoMs | null
   #isLocked = false
+  #touchedMono = -Infinity
   #closed: CloseReason | null = null
   readonly #over = new AbortController()
   /** Told once, when it closed: writes the books. */
@@ -152,9 +155,12 @@ export abstract class Screen {
     }
   }
 
-  /** An act of the person at the player. */
+  /** An act of the person at the player. Each is a row and so a sync: a hand that never rests costs one every two seconds [G9]. */
   protected touch(): void {
+    const now = this.core.clock.monoNow()
+    if (!this.#isLocked && now - this.#touchedMono < TOUCH_EACH_MS) return
     this.core.sessions.touchViewing(this.#facts.token)
+    this.#touchedMono = now
     this.#setLocked(false)
   }
 

@@ -15,6 +15,8 @@ export const MOST_BUFFERED_BYTES = 1 << 20
 /** A viewer whose buffer has stayed full for this long is let go [G9]. */
 export const SLOW_VIEWER_MS = 15_000
 const LOOK_AGAIN_MS = 20
+/** Room for one more piece of the largest kind above what pictures may fill. */
+const MOST_TOLD_BYTES = MOST_BUFFERED_BYTES + (18 << 20)
 
 /** The sending side of one viewer, bounded: whoever sends waits for room first. */
 export class ViewerLine {
@@ -43,7 +45,12 @@ export class ViewerLine {
     return signal.aborted || this.#isClosed ? 'over' : 'room'
   }
 
-  tell(message: ServerMessage): void { if (!this.#isClosed) this.#socket.send(JSON.stringify(message)) }
+  /** Words go out without waiting; whoever asks for more of them than it takes is let go. */
+  tell(message: ServerMessage): void {
+    if (this.#isClosed) return
+    if (this.#socket.bufferedAmount > MOST_TOLD_BYTES) this.close()
+    else this.#socket.send(JSON.stringify(message))
+  }
   show(frame: WireFrame): void { if (!this.#isClosed) this.#socket.send(encodeFrame(frame)) }
   close(): void {
     if (this.#isClosed) return

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
+import { SegmentGoneError, type SegmentRow } from '../../src/storage/index.ts'
 import { realFootage } from '../support/fragments.ts'
 import { at, CUSTODIAN, done } from '../requests/support/front-desk.ts'
 import { inside, recordRun } from './support/footage.ts'
-import { decoded, framesOf } from './support/frames.ts'
+import { decoded, framesOf, soundOf } from './support/frames.ts'
 import { DOOR, LOBBY, ScreeningRoom } from './support/screening-room.ts'
 
 const NINE = at('2026-11-20T09:00:00')
@@ -119,4 +120,53 @@ t.test('opening is one act with its book line: right, grant, statement, visitor 
   t.throws(() => room.show(clerk, signed), /planted/)
   t.equal(room.screens.list().length, 0, 'no line, no view')
   t.equal(room.actions().filter(action => action === 'viewing.opened').length, 1, 'and no entry without its line')
+})
+
+t.test('footage that was overwritten, or whose lease lapsed while the viewer paused, is a gap or goes on; nothing else comes in its place', async t => {
+  let lapses = 0
+  const gone = new Set<number>()
+  await using room = await ScreeningRoom.open(t, { shelf: rig => ({
+    segmentsOf: (...asked) => rig.storage.segmentsOf(...asked),
+    async openReader(segment: SegmentRow) {
+      if (gone.has(segment.slot)) throw new SegmentGoneError('planted')
+      const reader = await rig.storage.openReader(segment)
+      return {
+        footage: reader.footage, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        read: position => position === 3 && lapses++ === 0 ? Promise.reject(new SegmentGoneError('the lease lapsed')) : reader.read(position),
+      }
+    },
+  }) })
+  const recorded = await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage: await realFootage({ ...H264, width: 640, height: 360 }), fromMs: NINE, seconds: 30 })
+  const segments = room.rig.storage.segmentsOf(LOBBY, 'main' as never, { startAt: epochMs(NINE), endAt: epochMs(NINE + 30_000) })
+  t.ok(segments.length >= 3, `${segments.length} slots`)
+  const lost = segments[1]!
+  gone.add(lost.slot)
+  const application = await room.granted([range(0, 29_000)])
+  const { player } = await room.watch(application)
+  player.say({ type: 'at', at: NINE + 20_000 })
+  await player.until('the end', () => player.told('end').length === 1)
+  const [gap] = player.told('gap')
+  t.match(gap, { why: 'gone' })
+  t.ok(gap !== undefined && gap.from <= lost.startAt && gap.to >= (lost.endAt ?? 0))
+  const { frames, warnings } = await framesOf(player.file(0))
+  t.equal(warnings, '')
+  const expected = recorded.filter(({ atMs }) => atMs < NINE + 29_000 && (atMs < (gap?.from ?? 0) || atMs >= (gap?.to ?? 0)))
+  t.equal(frames.length, expected.length, 'all others are there, those behind the lapsed lease too')
+  t.ok(lapses > 1, 'the lease lapsed once')
+})
+
+t.test('sound leaves beside the pictures that leave, and nowhere else', async t => {
+  await using room = await ScreeningRoom.open(t)
+  await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage: await realFootage({ ...H264, sound: true }), fromMs: NINE, seconds: 12 })
+  const application = await room.granted([range(2_250, 8_600)])
+  const { player } = await room.watch(application)
+  await player.until('the end', () => player.told('end').length === 1)
+  t.match(player.told('track')[0]?.mime, /avc1\.[0-9a-f]{6},mp4a\.40\.2/)
+  const { frames } = await framesOf(player.file(0))
+  const sound = await soundOf(player.file(0))
+  const { originAt } = player.told('opened')[0]!
+  const walls = sound.map(ptsMs => originAt + ptsMs - NINE)
+  t.ok(sound.length > 200, `${sound.length} packets of sound`)
+  t.ok(walls.every(wall => wall >= 2_250 && wall < 8_600), `sound from ${walls[0]} to ${walls.at(-1)}`)
+  t.ok(Math.abs((sound[0] ?? 0) - (frames[0]?.ptsMs ?? 0)) < 50, 'begins with the picture')
 })

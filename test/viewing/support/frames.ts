@@ -30,3 +30,14 @@ export async function decoded(mp4: Buffer): Promise<{ readonly pictures: number,
     return { pictures: output.toString().split('\n').filter(line => line !== '' && !line.startsWith('#')).length, errors }
   } finally { await rm(folder, { recursive: true }) }
 }
+
+/** Media times of the packets of sound. */
+export async function soundOf(mp4: Buffer): Promise<readonly number[]> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'custos-sound-'))
+  try {
+    const file = path.join(folder, 'left.mp4')
+    await writeFile(file, mp4)
+    const { output } = await run('ffprobe', ['-v', 'error', '-select_streams', 'a', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0', file])
+    return output.toString().split('\n').filter(line => line !== '').map(line => Number(line.replace(',', '')) * 1000)
+  } finally { await rm(folder, { recursive: true }) }
+}

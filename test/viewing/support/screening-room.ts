@@ -41,12 +41,12 @@ export class ScreeningRoom implements AsyncDisposable {
     })
   }
 
-  static async open(t: Test, { slots = 40, shelf }: { readonly slots?: number, readonly shelf?: FootageShelf } = {}): Promise<ScreeningRoom> {
+  static async open(t: Test, { slots = 40, shelf }: { readonly slots?: number, readonly shelf?: (rig: RecorderRig) => FootageShelf } = {}): Promise<ScreeningRoom> {
     const front = await FrontDesk.open(t)
     const rig = await RecorderRig.open(t, { slots, start: '2026-11-20T00:50:00.000Z' })
     front.office.directorActing = await front.as('boss', 'director')
     const kuan = await front.office.person('kuan', ['custodian'])
-    return new ScreeningRoom(front, rig, kuan, shelf ?? rig.storage)
+    return new ScreeningRoom(front, rig, kuan, shelf?.(rig) ?? rig.storage)
   }
 
   /** A case of the police, granted; its statement signed. */
