@@ -1,6 +1,6 @@
 import { actorOf } from '../access/index.ts'
 import { epochMs, isoOf, streamName, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../domain/index.ts'
-import { mayLeave, PRE_ROLL_MOST_MS, type ApplicationNumber, type Grant, type GrantBook } from '../requests/index.ts'
+import { ApplicationError, mayLeave, PRE_ROLL_MOST_MS, type ApplicationNumber, type Grant, type GrantBook } from '../requests/index.ts'
 import { ActPacer } from './act-pacer.ts'
 import { CameraPump } from './camera-pump.ts'
 import { CameraReader, type FootageShelf } from './camera-reader.ts'
@@ -63,15 +63,24 @@ export class GrantedScreen extends Screen {
     }
   }
 
+  /** Null also where the record no longer carries its approval: it was altered under an open screen. */
+  #openGrant(): Grant | null {
+    try { return this.#core.grants.open(this.#number) } catch (error) {
+      if (!(error instanceof ApplicationError)) throw error
+      this.core.log.error({ err: error, screen: this.id }, 'the grant of an open screen does not hold')
+      return null
+    }
+  }
+
   /** Asked of the grant as it stands now, which proves its own record again. Anything wrong with it is no. */
   #verdict(camera: CameraUuid, at: EpochMs): ReturnType<FrameFence> {
-    const grant = this.#core.grants.open(this.#number)
+    const grant = this.#openGrant()
     const verdict = grant === null || this.closed !== null ? null : mayLeave(grant, { camera, at, act: 'view', now: this.#core.grants.now() })
     return verdict?.ok !== true ? 'outside' : verdict.isPreRoll ? 'pre-roll' : 'inside'
   }
 
   protected override reasonToClose(): CloseReason | null {
-    const grant = this.#core.grants.open(this.#number)
+    const grant = this.#openGrant()
     if (grant === null || !grant.canView || grant.statement === 'missing') return 'revoked'
     return this.#core.grants.now() < grant.validUntil ? null : 'expired'
   }

@@ -1,3 +1,5 @@
+export { openViewing } from './open-viewing.ts'
+export type { Viewing, ViewingOptions } from './open-viewing.ts'
 export { ViewingDesk } from './viewing-desk.ts'
 export type { ViewingAsked, ViewingDeskOptions } from './viewing-desk.ts'
 export { GrantedScreen } from './granted-screen.ts'

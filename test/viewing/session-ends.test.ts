@@ -138,3 +138,19 @@ t.test('a recorder that was killed closes in the books what it left open, once; 
   await room[Symbol.asyncDispose]()
   t.match(player.told('closed'), [{ reason: 'recorder-stopped' }])
 })
+
+t.test('a record that is altered under an open screen shows nothing more', async t => {
+  const { room, player } = await playing(t)
+  await using _ = room
+  const { db } = room.front.office
+  const names = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'application%'").pluck().all()
+  for (const name of names) db.exec(`DROP TRIGGER ${name}`)
+  const before = player.media(0).length
+  const { changes } = db.prepare("UPDATE application_event SET record = replace(record, '\"signatures\":[', '\"signatures\":[],\"was\":[')").run()
+  t.ok(changes > 0, 'the signatures are gone')
+  db.prepare('UPDATE application SET version = version + 1').run()
+  player.say({ type: 'at', at: NINE + 10_000 })
+  await player.until('the end', () => player.isClosed, 2_000)
+  t.match(player.told('closed'), [{ reason: 'revoked' }])
+  t.equal(player.media(0).length, before)
+})
