@@ -155,10 +155,10 @@ export class CameraPump {
     const head = { camera: index, epoch, at: piece.startAt, mediaMs: piece.mediaMs, durationMs: piece.durationMs, isPreRoll: piece.isPreRoll, isTranscoded }
     if (isNew) {
       line.tell({ type: 'track', camera: index, epoch, mime: mimeOf(init), widthPx: init.video.widthPx, heightPx: init.video.heightPx, stream, isTranscoded })
-      line.show({ ...head, kind: 'init', beginsChain: true, bytes: Buffer.concat([init.ftyp, init.moov]) })
+      line.show({ ...head, kind: 'init', frames: 0, beginsChain: true, bytes: Buffer.concat([init.ftyp, init.moov]) })
       this.#init = init
       this.#sentEpoch = epoch
     }
-    line.show({ ...head, kind: 'media', beginsChain: piece.beginsChain, bytes: piece.bytes })
+    line.show({ ...head, kind: 'media', frames: piece.frames, beginsChain: piece.beginsChain, bytes: piece.bytes })
   }
 }

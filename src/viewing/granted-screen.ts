@@ -150,7 +150,7 @@ export class GrantedScreen extends Screen {
   async #answerStill({ camera, at, ref }: ClientMessage & { type: 'still' }): Promise<void> {
     try {
       const still = await this.still(camera, epochMs(at))
-      this.#line?.show({ kind: 'still', camera, epoch: ref, at: still.at, mediaMs: still.at - this.#originAt, durationMs: 0, isPreRoll: false, beginsChain: true, isTranscoded: true, bytes: still.jpeg })
+      this.#line?.show({ kind: 'still', camera, epoch: ref, at: still.at, mediaMs: still.at - this.#originAt, durationMs: 0, frames: 1, isPreRoll: false, beginsChain: true, isTranscoded: true, bytes: still.jpeg })
     } catch (error) { this.failed(error, ref) }
   }
 

@@ -72,7 +72,7 @@ export class LiveScreen extends Screen {
       waitsForKey = false
       if (moov === null || !moov.equals(piece.init.moov)) this.#track(line, index, stream.name, piece)
       moov = piece.init.moov
-      line.show({ ...headOf(index, piece), kind: 'media', beginsChain: piece.beginsChain, bytes: piece.bytes })
+      line.show({ ...headOf(index, piece), kind: 'media', frames: piece.frames, beginsChain: piece.beginsChain, bytes: piece.bytes })
     })
     const end = () => { stop(); signal.removeEventListener('abort', end) }
     signal.addEventListener('abort', end, { once: true })
@@ -81,7 +81,7 @@ export class LiveScreen extends Screen {
   #track(line: ViewerLine, index: number, stream: string, piece: LivePiece): void {
     const { init } = piece
     line.tell({ type: 'track', camera: index, epoch: 1, mime: mimeOf(init), widthPx: init.video.widthPx, heightPx: init.video.heightPx, stream, isTranscoded: false })
-    line.show({ ...headOf(index, piece), kind: 'init', beginsChain: true, bytes: Buffer.concat([init.ftyp, init.moov]) })
+    line.show({ ...headOf(index, piece), kind: 'init', frames: 0, beginsChain: true, bytes: Buffer.concat([init.ftyp, init.moov]) })
   }
 
   protected override take(message: Exclude<ClientMessage, { type: 'hello' | 'close' | 'act' }>): void {

@@ -46,13 +46,15 @@ export interface WireFrame {
   readonly at: number
   readonly mediaMs: number
   readonly durationMs: number
+  /** Pictures in it; 0 for an init segment. */
+  readonly frames: number
   readonly isPreRoll: boolean
   readonly beginsChain: boolean
   readonly isTranscoded: boolean
   readonly bytes: Buffer
 }
 
-/** version u8, kind u8, camera u16, epoch u32, wall time f64, media time f64, duration f32, flags u32; big-endian. */
+/** version u8, kind u8, camera u16, epoch u32, wall time f64, media time f64, duration f32, frames u16, flags u16; big-endian. */
 export function encodeFrame(frame: WireFrame): Buffer {
   const whole = Buffer.allocUnsafe(WIRE_HEADER_BYTES + frame.bytes.length)
   whole.writeUInt8(WIRE_VERSION, 0)
@@ -62,7 +64,8 @@ export function encodeFrame(frame: WireFrame): Buffer {
   whole.writeDoubleBE(frame.at, 8)
   whole.writeDoubleBE(frame.mediaMs, 16)
   whole.writeFloatBE(frame.durationMs, 24)
-  whole.writeUInt32BE((frame.isPreRoll ? FLAGS.preRoll : 0) | (frame.beginsChain ? FLAGS.beginsChain : 0) | (frame.isTranscoded ? FLAGS.transcoded : 0), 28)
+  whole.writeUInt16BE(Math.min(frame.frames, 0xffff), 28)
+  whole.writeUInt16BE((frame.isPreRoll ? FLAGS.preRoll : 0) | (frame.beginsChain ? FLAGS.beginsChain : 0) | (frame.isTranscoded ? FLAGS.transcoded : 0), 30)
   frame.bytes.copy(whole, WIRE_HEADER_BYTES)
   return whole
 }
@@ -71,9 +74,9 @@ export function encodeFrame(frame: WireFrame): Buffer {
 export function decodeFrame(bytes: Buffer): WireFrame {
   const kind = bytes.length < WIRE_HEADER_BYTES || bytes.readUInt8(0) !== WIRE_VERSION ? undefined : KINDS[bytes.readUInt8(1) - 1]
   if (kind === undefined) throw new RangeError('no frame of this protocol')
-  const flags = bytes.readUInt32BE(28)
+  const flags = bytes.readUInt16BE(30)
   return {
-    kind, camera: bytes.readUInt16BE(2), epoch: bytes.readUInt32BE(4), at: bytes.readDoubleBE(8), mediaMs: bytes.readDoubleBE(16), durationMs: bytes.readFloatBE(24),
+    kind, camera: bytes.readUInt16BE(2), epoch: bytes.readUInt32BE(4), at: bytes.readDoubleBE(8), mediaMs: bytes.readDoubleBE(16), durationMs: bytes.readFloatBE(24), frames: bytes.readUInt16BE(28),
     isPreRoll: (flags & FLAGS.preRoll) !== 0, beginsChain: (flags & FLAGS.beginsChain) !== 0, isTranscoded: (flags & FLAGS.transcoded) !== 0, bytes: bytes.subarray(WIRE_HEADER_BYTES),
   }
 }

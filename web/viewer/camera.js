@@ -27,6 +27,8 @@ export class CameraView {
     this.box.append(this.video, canvas, this.label, this.state)
     this.#watermark = new Watermark(canvas, watermarkText)
     this.gaps = []
+    /** From one picture to the next. */
+    this.frameS = 1 / 15
     this.hasEnded = false
   }
 
@@ -61,6 +63,7 @@ export class CameraView {
 
   take(frame) {
     if (frame.epoch !== this.#epoch) return
+    if (frame.frames > 0) this.frameS = frame.durationMs / frame.frames / 1000
     this.#queue.push(frame)
     this.#feed()
   }

@@ -1,4 +1,5 @@
 import { CameraView, element } from './camera.js'
+import { Preview } from './preview.js'
 import { decodeFrame, rocTime } from './wire.js'
 
 // Opened as …/?screen=ID (or with data-socket on <html>): the socket stands at ../screens/ID unless told otherwise.
@@ -28,13 +29,16 @@ const isLive = () => opened !== null && opened.kind !== 'granted'
 socket.addEventListener('message', ({ data }) => {
   if (typeof data !== 'string') {
     const frame = decodeFrame(data)
-    if (frame !== null && frame.kind !== 'still') cameras[frame.camera]?.take(frame)
+    if (frame?.kind === 'still') void preview.show(frame)
+    else if (frame !== null) cameras[frame.camera]?.take(frame)
     return
   }
   const message = JSON.parse(data)
   handlers[message.type]?.(message)
 })
 socket.addEventListener('close', () => { if (!isOver) finish('連線已中斷，畫面已清除。\nThe connection is gone; the pictures were taken away.') })
+
+const preview = new Preview(byId('preview'), (camera, at, ref) => { say({ type: 'still', camera, at, ref }) }, () => [opened.subject, opened.viewer, rocTime(serverNow())])
 
 const handlers = {
   opened(message) {
@@ -63,12 +67,13 @@ const handlers = {
   end({ camera }) { if (cameras[camera]) cameras[camera].hasEnded = true },
   locked() { isLocked = true; veil('畫面已鎖定。請由管理人員於控制台輸入密碼後，按此處繼續。\nLocked. The custodian types the password at the console, then presses here.'); pause() },
   unlocked() { isLocked = false; byId('veil').hidden = true },
-  refused({ message, ref }) { if (ref !== null && cameras[ref]) cameras[ref].state.textContent = message; else byId('note').textContent = message },
+  refused({ code, message, ref }) { if (code === 'CUSTOS_PICTURE_FAILED' || code === 'CUSTOS_VIEWING_BUSY') preview.hide(); else if (ref !== null && cameras[ref]) cameras[ref].state.textContent = message; else byId('note').textContent = message },
   closed({ zh, en }) { finish(`${zh}\n${en}`) },
 }
 
 function finish(text) {
   isOver = true
+  preview.hide()
   for (const camera of cameras) camera.blank()
   byId('grid').replaceChildren()
   veil(text)
@@ -226,13 +231,20 @@ byId('rate').addEventListener('change', ({ target }) => {
 byId('back').addEventListener('click', () => { seek(wallOf(Math.max(0, nowS() - 1))) })
 byId('step').addEventListener('click', () => {
   pause()
-  hold(nowS() + 1 / 15)
+  hold(nowS() + Math.min(...cameras.map(camera => camera.frameS)))
   say({ type: 'act' })
 })
 byId('bar').addEventListener('click', event => {
   const box = byId('bar').getBoundingClientRect()
   seek(wallAt(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.999_999)))
 })
+byId('bar').addEventListener('pointermove', event => {
+  if (opened === null || isLive() || isLocked || isOver) return
+  const box = byId('bar').getBoundingClientRect()
+  const wall = wallAt(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.999_999))
+  preview.ask(Math.max(0, opened.cameras.findIndex(({ ranges }) => ranges.some(({ from, to }) => wall >= from && wall < to))), Math.round(wall), event.clientX)
+})
+byId('bar').addEventListener('pointerleave', () => { preview.hide() })
 byId('bar').addEventListener('keydown', ({ key }) => { if (key === 'ArrowLeft' || key === 'ArrowRight') seek(wallOf(Math.max(0, nowS() + (key === 'ArrowLeft' ? -5 : 5)))) })
 byId('close').addEventListener('click', () => { say({ type: 'close' }) })
 byId('veil').addEventListener('click', () => { if (isLocked) say({ type: 'act' }) })

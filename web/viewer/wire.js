@@ -7,9 +7,9 @@ export function decodeFrame(buffer) {
   const view = new DataView(buffer)
   const kind = buffer.byteLength >= HEADER_BYTES && view.getUint8(0) === 1 ? KINDS[view.getUint8(1)] : undefined
   if (!kind) return null
-  const flags = view.getUint32(28)
+  const flags = view.getUint16(30)
   return {
-    kind, camera: view.getUint16(2), epoch: view.getUint32(4), at: view.getFloat64(8), mediaMs: view.getFloat64(16), durationMs: view.getFloat32(24),
+    kind, camera: view.getUint16(2), epoch: view.getUint32(4), at: view.getFloat64(8), mediaMs: view.getFloat64(16), durationMs: view.getFloat32(24), frames: view.getUint16(28),
     isPreRoll: (flags & 1) !== 0, beginsChain: (flags & 2) !== 0, isTranscoded: (flags & 4) !== 0, bytes: new Uint8Array(buffer, HEADER_BYTES),
   }
 }
