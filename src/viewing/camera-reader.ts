@@ -1,8 +1,8 @@
 import { epochMs, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../domain/index.ts'
-import type { InitSegment } from '../media/index.ts'
+import { MalformedMediaError, type InitSegment } from '../media/index.ts'
 import { PRE_ROLL_MOST_MS } from '../requests/index.ts'
 import { RECORD_HEAD_BYTES, SegmentGoneError, type SegmentRow, type SlotFootage } from '../storage/index.ts'
-import { cutRecord, type Cut, type FrameFence } from './cut-record.ts'
+import { cutRecord, type Cut, type FrameFence, type RecordToCut } from './cut-record.ts'
 import { Placement } from './placement.ts'
 
 /** Reads the records of one slot generation. `SegmentReader` is one. */
@@ -145,11 +145,20 @@ export class CameraReader implements AsyncDisposable {
     if (record === null) { this.#chain = null; return true }
     const chain = this.#chain
     const goesOn = chain !== null && chain.runId === entry.runId && (chain.segment === segment ? chain.position === position - 1 : position === 0 && chain.wasLast)
-    const { cuts, isOpenEnd } = cutRecord({ media: record.subarray(RECORD_HEAD_BYTES), init: footage.init, startAt: entry.startAt, goesOn }, this.#fenceIn(range))
+    const { cuts, isOpenEnd } = this.#cut({ media: record.subarray(RECORD_HEAD_BYTES), init: footage.init, startAt: entry.startAt, goesOn }, range)
     this.#chain = isOpenEnd ? { runId: entry.runId, segment, position, wasLast: position === footage.entries.length - 1 } : null
     const key = `${segment.volumeUuid}/${segment.slot}/${segment.generation}/${entry.runId}`
     for (const cut of cuts) this.#tell(cut, footage.init, key)
     return true
+  }
+
+  /** A record that does not parse shows nothing: its hash holds, so a camera sent it so. */
+  #cut(record: RecordToCut, range: TimeRange): ReturnType<typeof cutRecord> {
+    try { return cutRecord(record, this.#fenceIn(range)) } catch (error) {
+      if (!(error instanceof MalformedMediaError)) throw error
+      this.#sawGone = true
+      return { cuts: [], isOpenEnd: false }
+    }
   }
 
   #tell(cut: Cut, init: InitSegment, key: string): void {
