@@ -10,8 +10,10 @@ export type { Taken } from './byte-pipe.ts'
 export interface FfmpegJob {
   readonly inputFormat: string
   readonly inputOptions: readonly (readonly [string, string] | readonly [string])[]
-  /** Goes to the child's stdin, which is its input. The place for a URL with a password. */
-  readonly inputText: string
+  /** Goes to the child's stdin, which is its input. The place for a URL with a password. A stream is read as fast as the child takes it. */
+  readonly inputText: string | Readable
+  /** 0 unless told; 19 gives way to everything else on the machine. */
+  readonly niceness?: number
   readonly outputFormat: string
   readonly outputOptions: readonly (readonly [string, string] | readonly [string])[]
   /** Receives what ffmpeg puts out. */
@@ -69,7 +71,7 @@ function runChild(job: FfmpegJob, pipe: BytePipe, { stop, kill: killSignal }: { 
   // A kill before the child exists is ignored by the library and the child then starts anyway: hence also in `start`.
   const kill = () => { child?.kill('SIGKILL') }
   const terminate = () => { child?.kill('SIGTERM') }
-  const command: WithProcess = Object.assign(createCommand(Readable.from([job.inputText]), { stdoutLines: 1 }), ASSUMED)
+  const command: WithProcess = Object.assign(createCommand(typeof job.inputText === 'string' ? Readable.from([job.inputText]) : job.inputText, { stdoutLines: 1, ...(job.niceness === undefined ? {} : { niceness: job.niceness }) }), ASSUMED)
   command.setFfmpegPath(CHILD)
   command.inputFormat(job.inputFormat)
   for (const option of job.inputOptions) command.inputOptions(...option)

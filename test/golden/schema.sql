@@ -549,6 +549,16 @@ CREATE TABLE overwrite_record (
   PRIMARY KEY (day, camera_uuid)
 ) STRICT;
 
+CREATE TABLE reference_image (
+  id                TEXT PRIMARY KEY CHECK (length(id) = 32), -- hex
+  camera_uuid       TEXT NOT NULL CHECK (length(camera_uuid) = 32),
+  taken_at          INTEGER NOT NULL,           -- of the frame
+  size_bytes        INTEGER NOT NULL CHECK (size_bytes > 0),
+  sha256            TEXT NOT NULL CHECK (length(sha256) = 64), -- of the file
+  approved_by       TEXT NOT NULL,
+  approved_seq      INTEGER NOT NULL UNIQUE REFERENCES audit_entry (seq)
+) STRICT;
+
 CREATE TABLE rescue_entry (
   line_sha256       TEXT PRIMARY KEY CHECK (length(line_sha256) = 64),
   taken_at          INTEGER NOT NULL,
@@ -723,6 +733,23 @@ CREATE TABLE undertaking (
   CHECK (signed_at IS NOT NULL OR note IS NOT NULL)
 ) STRICT;
 
+CREATE TABLE viewing_session (
+  id                TEXT PRIMARY KEY CHECK (length(id) = 32), -- hex; the object of its audit entries and of its book line
+  kind              TEXT NOT NULL CHECK (kind IN ('granted', 'live', 'aiming')),
+  application       TEXT,                       -- of a granted one
+  account           TEXT NOT NULL,              -- who opened it
+  second_account    TEXT,                       -- who joined an aiming
+  visitor           TEXT,                       -- who sat beside the custodian
+  opened_at         INTEGER NOT NULL,
+  opened_seq        INTEGER NOT NULL UNIQUE REFERENCES audit_entry (seq),
+  closed_at         INTEGER,                    -- null while it is open, or the recorder was killed under it
+  close_reason      TEXT,
+  closed_seq        INTEGER REFERENCES audit_entry (seq),
+  CHECK ((kind = 'granted') = (application IS NOT NULL)),
+  CHECK ((kind = 'aiming') = (second_account IS NOT NULL)),
+  CHECK ((closed_at IS NULL) = (close_reason IS NULL) AND (closed_at IS NULL) = (closed_seq IS NULL))
+) STRICT;
+
 CREATE TABLE volume (
   uuid              TEXT PRIMARY KEY CHECK (length(uuid) = 32),
   id                TEXT NOT NULL UNIQUE,
@@ -800,6 +827,8 @@ CREATE INDEX inbox_file_pending ON inbox_file (file_id) WHERE moved_at IS NULL;
 
 CREATE INDEX incident_note_of ON incident_note (incident_id, note_id);
 
+CREATE INDEX reference_image_by_camera ON reference_image (camera_uuid, taken_at);
+
 CREATE INDEX rescue_entry_taken ON rescue_entry (taken_at);
 
 CREATE INDEX review_pack_by_month ON review_pack (month);
@@ -835,3 +864,7 @@ CREATE INDEX slot_by_state ON slot (volume_uuid, state, slot);
 CREATE INDEX time_confirmation_open ON time_confirmation (confirmation_id) WHERE outcome IS NULL;
 
 CREATE INDEX undertaking_of ON undertaking (account_id, kind);
+
+CREATE INDEX viewing_session_by_application ON viewing_session (application, opened_at) WHERE application IS NOT NULL;
+
+CREATE INDEX viewing_session_open ON viewing_session (opened_at) WHERE closed_at IS NULL;

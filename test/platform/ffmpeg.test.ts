@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { concatScript, INPUT_OPTIONS, outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { classifyStderr } from '../../src/ingest/classify-stderr.ts'
@@ -150,3 +151,18 @@ t.test('with a camera', async t => {
 })
 
 t.test('no child is left at the end', async t => { t.strictSame(await children(), []) })
+
+t.test('a job that gives way runs at the lowest priority, takes bytes as they come, and ends with its input', async t => {
+  const starts = await standIn(t, 'exec cat > "$(dirname "$0")/taken"')
+  const input = new PassThrough()
+  input.write('first ')
+  const child = await startFfmpeg({ inputFormat: 'mp4', inputOptions: [], inputText: input, outputFormat: 'mjpeg', outputOptions: [], onBytes: () => 'whole', niceness: 19 }, { stop: never, kill: never })
+  while ((await readFile(path.join(path.dirname(starts), 'taken'), 'utf8').catch(() => '')) !== 'first ') await new Promise(resolve => { setImmediate(resolve) })
+  const pids = await children()
+  t.equal(pids.length, 1)
+  const stat = await readFile(`/proc/${pids[0]}/stat`, 'utf8')
+  t.equal(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16], '19', 'nice 19')
+  input.end('last')
+  t.equal((await child.exit).code, 0)
+  t.equal(await readFile(path.join(path.dirname(starts), 'taken'), 'utf8'), 'first last')
+})

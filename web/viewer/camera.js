@@ -1,0 +1,121 @@
+import { Watermark } from './watermark.js'
+
+/** Kept behind the playhead in the browser: enough for a step back, little enough for 16 cameras. */
+const KEEP_BEHIND_S = 20
+
+/** One camera's picture, fed by Media Source on the session's own timeline. */
+export class CameraView {
+  #source = null
+  #buffer = null
+  #queue = []
+  #epoch = 0
+  #mime = null
+  #watermark
+  constructor({ name, watermarkText }) {
+    this.box = element('div', 'camera')
+    this.video = element('video')
+    this.video.muted = true
+    this.video.playsInline = true
+    this.video.disablePictureInPicture = true
+    this.video.disableRemotePlayback = true
+    this.video.setAttribute('controlslist', 'nodownload noremoteplayback nofullscreen')
+    const canvas = element('canvas')
+    this.state = element('div', 'state')
+    this.label = element('div', 'name')
+    this.name = name
+    this.label.textContent = name
+    this.box.append(this.video, canvas, this.label, this.state)
+    this.#watermark = new Watermark(canvas, watermarkText)
+    this.gaps = []
+    /** From one picture to the next. */
+    this.frameS = 1 / 15
+    this.hasEnded = false
+  }
+
+  /** Another place: what was fetched before is thrown away. */
+  begin(epoch) {
+    this.#epoch = epoch
+    this.#queue = []
+    this.#mime = null
+    this.hasEnded = false
+    this.#source = null
+    this.#buffer = null
+    this.state.textContent = ''
+  }
+
+  track({ epoch, mime, isTranscoded, stream }) {
+    if (epoch !== this.#epoch) return
+    this.label.textContent = `${this.name}${isTranscoded ? '（轉碼 transcoded）' : stream === 'sub' ? '（次要串流 sub）' : ''}`
+    if (!MediaSource.isTypeSupported(mime)) { this.state.textContent = `此瀏覽器無法播放 ${mime}`; return }
+    if (this.#source === null) {
+      const source = this.#source = new MediaSource()
+      if (this.video.src) URL.revokeObjectURL(this.video.src)
+      this.video.src = URL.createObjectURL(source)
+      source.addEventListener('sourceopen', () => {
+        if (this.#source !== source) return
+        this.#buffer = source.addSourceBuffer(mime)
+        this.#buffer.addEventListener('updateend', () => { this.#feed() })
+        this.#feed()
+      }, { once: true })
+    } else this.#queue.push({ mime })
+    this.#mime = mime
+  }
+
+  take(frame) {
+    if (frame.epoch !== this.#epoch) return
+    if (frame.frames > 0) this.frameS = frame.durationMs / frame.frames / 1000
+    this.#queue.push(frame)
+    this.#feed()
+  }
+
+  #feed() {
+    const buffer = this.#buffer
+    while (buffer !== null && !buffer.updating && this.#queue.length > 0 && this.#source?.readyState === 'open') {
+      const next = this.#queue.shift()
+      if (next.mime !== undefined) { buffer.changeType(next.mime); continue }
+      try { buffer.appendBuffer(next.bytes) } catch (error) {
+        if (error.name !== 'QuotaExceededError') throw error
+        this.#queue.unshift(next)
+        this.#trim(1)
+        return
+      }
+    }
+    if (buffer !== null && !buffer.updating && this.#queue.length === 0) this.#trim(KEEP_BEHIND_S)
+  }
+  #trim(keepS) {
+    const { buffered, currentTime } = this.video
+    if (buffered.length > 0 && currentTime - buffered.start(0) > keepS * 1.5) this.#buffer.remove(buffered.start(0), currentTime - keepS)
+  }
+
+  /** Whether there is a picture of this media time, in seconds. */
+  has(seconds) {
+    const { buffered } = this.video
+    for (let i = 0; i < buffered.length; i++) if (seconds >= buffered.start(i) - 0.05 && seconds < buffered.end(i)) return true
+    return false
+  }
+  /** Begin of the next picture at or after `seconds`; null while none is here. */
+  nextAfter(seconds) {
+    const { buffered } = this.video
+    for (let i = 0; i < buffered.length; i++) if (buffered.end(i) > seconds) return Math.max(seconds, buffered.start(i))
+    return null
+  }
+  /** Newest picture that is here, in seconds. */
+  newest() { const { buffered } = this.video; return buffered.length === 0 ? null : buffered.end(buffered.length - 1) }
+
+  draw(now) { this.#watermark.draw(now) }
+  blank() {
+    this.#queue = []
+    this.#buffer = null
+    this.#source = null
+    this.video.pause()
+    this.video.removeAttribute('src')
+    this.video.load()
+    this.box.classList.add('blank')
+  }
+}
+
+export function element(tag, className = '') {
+  const made = document.createElement(tag)
+  if (className !== '') made.className = className
+  return made
+}
