@@ -1,7 +1,7 @@
 import type { Form } from '../rules/index.ts'
 import { PaperRefusedError } from './errors.ts'
 import type { Box, Mark } from './marks.ts'
-import { paperOf, type Paper, type PaperContext, type PaperRecord } from './paper.ts'
+import { formTitle, paperOf, type Paper, type PaperContext, type PaperRecord } from './paper.ts'
 import type { SignedStep } from './request-form.ts'
 import { Sheets } from './sheets.ts'
 import { table, type Cell } from './table.ts'
@@ -18,7 +18,7 @@ export interface CheckLine {
   /** 補登 (R9): when it was really entered, ROC date and time; else null. */
   readonly enteredLate: string | null
   /** Signed in the system; null leaves the box for the stamp. */
-  readonly superior: string | null
+  readonly superior: { readonly name: string, readonly on: string } | null
 }
 export interface CheckPaper extends PaperRecord { readonly lines: readonly CheckLine[] }
 
@@ -26,7 +26,7 @@ export interface CheckPaper extends PaperRecord { readonly lines: readonly Check
 export interface StaffEntry { readonly number: string, readonly on: string, readonly applicant: string, readonly unit: string, readonly purpose: string, readonly ranges: readonly string[], readonly signatures: readonly (SignedStep | null)[] }
 export interface StaffPaper extends PaperRecord { readonly entries: readonly StaffEntry[] }
 
-const BLANK_DATE = '　 年　 月　 日'
+const BLANK_DATE = '　 年　月　日'
 const chunked = <Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] => (items.length === 0 ? [[]] : Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size)))
 const labelOf = (form: Form, id: string): string => form.fields.find(field => field.id === id)?.label ?? id
 const centred = { align: 'center', valign: 'middle', minPt: 7, lead: 1.2 } as const
@@ -44,7 +44,7 @@ export function checkFormPaper(context: PaperContext, form: Form, paper: CheckPa
   if (form.use !== 'check') throw new PaperRefusedError(`${form.annex} 不是查核表。`, `${form.id} is no check form`)
   const { face, office } = context
   let isRest = false
-  const sheets = new Sheets(face, {}, each => { each.title(isRest ? `${form.title}（續頁）` : form.title, office); each.gap(2) })
+  const sheets = new Sheets(face, {}, each => { each.title(isRest ? `${formTitle(context, form.title)}（續頁）` : formTitle(context, form.title), office); each.gap(2) })
   const columns = [27, 13, 13, 71, 26, 30], headMm = 8, left: LeftOver[] = []
   for (const [page, lines] of chunked(paper?.lines ?? [], form.linesPerPage).entries()) {
     if (page > 0) sheets.page()
@@ -59,7 +59,7 @@ export function checkFormPaper(context: PaperContext, form: Form, paper: CheckPa
       return [
         { row, column: 0, ...centred, sizePt: 10, text: line === undefined ? BLANK_DATE : `${line.on}${line.enteredLate === null ? '' : `\n補登 ${line.enteredLate}`}` },
         { row, column: 1, ...centred, text: line?.isWorking === true ? '☑' : '□' }, { row, column: 2, ...centred, text: line?.isWorking === false ? '☑' : '□' },
-        { row, column: 3, id: `${page}/${index}`, text: line?.fault ?? '', sizePt: 10, minPt: 7, lead: 1.2, valign: 'middle' }, { row, column: 4, ...centred, text: line?.checker ?? '' }, { row, column: 5, ...centred, sizePt: 8, valign: 'bottom', text: line?.superior ?? '' },
+        { row, column: 3, id: `${page}/${index}`, text: line?.fault ?? '', sizePt: 10, minPt: 7, lead: 1.2, valign: 'middle' }, { row, column: 4, ...centred, text: line?.checker ?? '' }, { row, column: 5, ...centred, sizePt: 8, valign: 'bottom', text: line?.superior === undefined || line.superior === null ? '' : `${line.superior.name}\n${line.superior.on}` },
       ]
     })
     const placed = table(face, { x: sheets.side, y: sheets.y, columns, rows: [headMm, headMm, ...Array.from({ length: form.linesPerPage }, () => rowMm)], cells: [...head.map(cell => ({ ...cell, ...centred })), ...body.flat()] })
@@ -68,7 +68,7 @@ export function checkFormPaper(context: PaperContext, form: Form, paper: CheckPa
   }
   isRest = true
   continuation(sheets, left)
-  return paperOf(context, sheets, { form: form.id, title: form.title, record: paper })
+  return paperOf(context, sheets, { form: form.id, title: formTitle(context, form.title), record: paper })
 }
 
 /** 附件4 內部人員調閱影音資料紀錄表: three stacked stamps beside each entry. */
@@ -77,8 +77,8 @@ export function staffFormPaper(context: PaperContext, form: Form, paper: StaffPa
   const { face, ruleSet, office } = context
   const posts = ruleSet.chain(form.chain).steps.map(step => ruleSet.post(step.post).name)
   let isRest = false
-  const sheets = new Sheets(face, {}, each => { each.title(isRest ? `${form.title}（續頁）` : form.title, office); each.gap(2) })
-  const columns = [24, 28, 70, 24, 34], headMm = 9, left: LeftOver[] = []
+  const sheets = new Sheets(face, {}, each => { each.title(isRest ? `${formTitle(context, form.title)}（續頁）` : formTitle(context, form.title), office); each.gap(2) })
+  const columns = [27, 28, 67, 28, 30], headMm = 9, left: LeftOver[] = []
   for (const [page, entries] of chunked(paper?.entries ?? [], form.linesPerPage).entries()) {
     if (page > 0) sheets.page()
     const stepMm = (sheets.bottom - sheets.y - headMm) / form.linesPerPage / posts.length
@@ -105,7 +105,7 @@ export function staffFormPaper(context: PaperContext, form: Form, paper: StaffPa
   }
   isRest = true
   continuation(sheets, left)
-  return paperOf(context, sheets, { form: form.id, title: form.title, record: paper })
+  return paperOf(context, sheets, { form: form.id, title: formTitle(context, form.title), record: paper })
 }
 
 /** A line of 附件5. */
@@ -131,7 +131,7 @@ export interface BookPaperLine {
 }
 export interface BookPaper extends PaperRecord { readonly page: number, readonly isFull: boolean, readonly lines: readonly BookPaperLine[] }
 
-const BOOK_SIDE_MM = 14, BOOK_FOOTER_MM = 24
+const BOOK_SIDE_MM = 14, BOOK_FOOTER_MM = 26, MATTER_MM = 4.2
 
 /** One page of 附件5 影音應用紀錄簿, landscape: a corrected line stays and is struck through (R43), the page says its hash (R49). */
 export function bookFormPaper(context: PaperContext, form: Form, paper: BookPaper | null): Paper {
@@ -141,7 +141,7 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
   let isRest = false
   const sheets = new Sheets(face, { landscape: true, side: BOOK_SIDE_MM, footer: BOOK_FOOTER_MM }, each => {
     each.y = 8
-    each.title(isRest ? `${form.title}（續頁）` : form.title, office)
+    each.title(isRest ? `${formTitle(context, form.title)}（續頁）` : formTitle(context, form.title), office)
     const { sizePt, padMm } = { sizePt: 9, padMm: 0 }
     if (!isRest) each.put(...fitText(face, paper === null ? '第　　頁' : `第 ${paper.page} 頁${paper.isFull ? '' : '（本頁未滿）'}`, { x: each.side, y: 9, w: each.width, h: 6 }, { sizePt, padMm, align: 'right' }).marks)
   })
@@ -163,11 +163,17 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
     const matter = (box: Box): readonly Mark[] => {
       if (line === undefined) return []
       const noteMm = note === '' ? 0 : 3.2
-      const main = fitText(face, `${line.matter}\n${line.detail}`, { ...box, h: box.h - noteMm }, { ...small, minPt: 5.5, struck })
       const under = fitText(face, note, { x: box.x, y: box.y + box.h - noteMm, w: box.w, h: noteMm }, { sizePt: 6.5, minPt: 5, lead: 1.1, padMm: 0.4 })
+      const first = fitText(face, line.matter, { ...box, h: MATTER_MM }, { ...small, minPt: 7, struck })
+      const isShort = first.rest === ''
+      const text = isShort ? line.detail : `${line.matter}\n${line.detail}`
+      const room = { ...box, y: isShort ? box.y + MATTER_MM : box.y, h: box.h - noteMm - (isShort ? MATTER_MM : 0) }
+      const style = { ...small, sizePt: isShort ? 7 : 9, minPt: 5.5, padMm: 0.4, valign: 'top', struck } as const
+      const whole = fitText(face, text, room, style)
+      const more = whole.rest === '' && under.rest === '' ? [] : fitText(face, '（接續頁）', { x: box.x, y: room.y + room.h - 2.6, w: box.w, h: 2.6 }, { sizePt: 5.5, lead: 1.1, padMm: 0.2, align: 'right' }).marks
+      const main = more.length === 0 ? whole : fitText(face, text, { ...room, h: room.h - 2.6 }, { ...style, sizePt: whole.sizePt, minPt: whole.sizePt })
       keep(labelOf(form, 'matter'), main.rest); keep('更正', under.rest)
-      const more = main.rest === '' && under.rest === '' ? [] : fitText(face, '（接續頁）', { x: box.x, y: box.y + box.h - 2.6, w: box.w, h: 2.6 }, { sizePt: 5.5, lead: 1.1, padMm: 0.2, align: 'right' }).marks
-      return [...main.marks, ...under.marks, ...more]
+      return [...(isShort ? first.marks : []), ...main.marks, ...under.marks, ...more]
     }
     return [
       { row, column: 0, ...small, align: 'center', struck, text: line === undefined ? `${BLANK_DATE}\n　 時　 分` : `${line.day}\n${line.time}` },
@@ -183,5 +189,5 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
   for (const { id, rest } of placed.left) { const [index, field] = id.split('/'); left.push({ where: `第${paper?.lines[Number(index)]?.line ?? ''}行\n${labelOf(form, field ?? '')}`, rest }) }
   isRest = true
   continuation(sheets, left)
-  return paperOf(context, sheets, { form: form.id, title: form.title, record: paper })
+  return paperOf(context, sheets, { form: form.id, title: formTitle(context, form.title), record: paper })
 }

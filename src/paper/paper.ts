@@ -18,6 +18,8 @@ export interface PaperRecord {
   readonly at: EpochMs
 }
 export interface PaperContext { readonly face: Typeface, readonly ruleSet: RuleSet, /** Heads every paper; of the settings, else the rule set's. */ readonly office: string }
+/** A form's title under the office's name of today's settings; the rule set's own where it begins otherwise. */
+export const formTitle = ({ ruleSet, office }: PaperContext, title: string): string => (title.startsWith(ruleSet.rules.office.name) ? office + title.slice(ruleSet.rules.office.name.length) : title)
 /** A document laid out and not yet written. */
 export interface Paper { readonly form: string, readonly title: string, readonly at: EpochMs, readonly pages: readonly PageMarks[] }
 /** `missing`: code points that no face has, which stand on the paper as boxes with their names. Empty, or a person looks at it before it is used. */

@@ -80,7 +80,7 @@ export function checkpointPaper(context: PaperContext, { site, timezone, checkpo
   sheets.put(...frame({ x: sheets.side, y: top, w: sheets.width, h: high }), ...fitText(face, three.trim(), { x: sheets.side + 2, y: top, w: sheets.width - high - 4, h: high }, { sizePt: 12, minPt: 8, valign: 'middle', lead: 1.6 }).marks,
     { kind: 'qr', box: { x: sheets.side + sheets.width - high + 3, y: top + 3, w: high - 6, h: high - 6 }, text: three })
   sheets.gap(high + 3)
-  sheets.rows([{ mm: 42, style: { align: 'center', valign: 'middle' } }, { mm: sheets.width - 42, style: { valign: 'middle', sizePt: 10 } }], [
+  sheets.rows([{ mm: 42, style: { align: 'center', valign: 'middle' } }, { mm: sheets.width - 42, style: { valign: 'middle', sizePt: 9 } }], [
     { cells: ['雜湊（十六進位）', grouped(root.toString('hex'))], minMm: 12 }, { cells: ['最後一筆雜湊', lastHash === null ? '－' : grouped(lastHash.toString('hex'))], minMm: 12 }, { cells: ['簽署金鑰指紋', keyFingerprint === null ? '未簽署' : grouped(keyFingerprint)], minMm: 12 },
   ])
   sheets.gap(3)

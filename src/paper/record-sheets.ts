@@ -54,6 +54,8 @@ export interface RefusalNotice extends PaperRecord { readonly recipient: string,
 
 const KEY_MM = 42
 const BLANK_DATE = '　　年　　月　　日'
+/** A hash on two lines of eight groups, for eyes that compare. */
+const hashText = (hex: string): string => { const groups = grouped(hex).split(' '); return `${groups.slice(0, 8).join(' ')}\n${groups.slice(8).join(' ')}` }
 const bytesText = (bytes: number): string => `${bytes.toLocaleString('en-US')} 位元組`
 const keyColumns = (sheets: Sheets): readonly Column[] => [{ mm: KEY_MM, style: { align: 'center', valign: 'middle', minPt: 7 } }, { mm: sheets.width - KEY_MM, style: { valign: 'middle' } }]
 const facts = (sheets: Sheets, rows: readonly (readonly [string, string, number?])[]): void => { sheets.rows(keyColumns(sheets), rows.map(([key, value, minMm = 9]) => ({ cells: [key, value], minMm }))) }
@@ -72,7 +74,7 @@ export function coverSheetPaper(context: PaperContext, cover: CoverSheet | null)
   sheets.rows([{ mm: 56, head: '鏡頭', style: { valign: 'middle', sizePt: 10, minPt: 7 } }, { mm: wide, head: '起（臺北時間／UTC）', style: { valign: 'middle', sizePt: 9.5 } }, { mm: wide, head: '迄（臺北時間／UTC）', style: { valign: 'middle', sizePt: 9.5 } }],
     cover === null ? Array.from({ length: 4 }, () => ({ cells: ['', '', ''], minMm: 12 })) : cover.cameras.map(each => ({ cells: [each.camera, `${each.from}\n${each.fromUtc}`, `${each.to}\n${each.toUtc}`], minMm: 12 })))
   sheets.gap(3)
-  facts(sheets, [['總雜湊值\nSHA-256', cover === null ? '' : grouped(cover.totalSha256), 14], ['簽章金鑰指紋\nSHA-256', cover === null ? '' : grouped(cover.keyFingerprint), 14]])
+  facts(sheets, [['總雜湊值\nSHA-256', cover === null ? '' : hashText(cover.totalSha256), 14], ['簽章金鑰指紋\nSHA-256', cover === null ? '' : hashText(cover.keyFingerprint), 14]])
   sheets.gap(1.5)
   sheets.text('總雜湊值為 manifest.json 之雜湊值，該檔列有其餘各檔之雜湊值。請以本所另行公布之金鑰指紋核對，勿僅以隨附之金鑰核對；核對步驟見 VERIFY.txt。', { sizePt: 9 })
   sheets.gap(3)
@@ -85,10 +87,10 @@ const MOVES = 6
 export function custodySheetPaper(context: PaperContext, custody: CustodySheet | null): Paper {
   const title = '錄影監視影像證據保管移轉紀錄'
   const sheets = headed(context, title)
-  facts(sheets, [['案號', custody?.application ?? ''], ['封裝編號', custody?.systemNo ?? ''], ['總雜湊值 SHA-256', custody === null ? '' : grouped(custody.totalSha256), 11]])
+  facts(sheets, [['案號', custody?.application ?? ''], ['封裝編號', custody?.systemNo ?? ''], ['總雜湊值 SHA-256', custody === null ? '' : hashText(custody.totalSha256), 11]])
   sheets.gap(3)
   const stages = custody?.events ?? ['申請', '核准', '擷取', '封裝完成', '寫入媒體', '移交'].map(stage => ({ stage, on: '', who: '', what: '' }))
-  sheets.rows([{ mm: 26, head: '階段', style: { align: 'center', valign: 'middle', minPt: 7 } }, { mm: 44, head: '日期時間', style: { align: 'center', valign: 'middle', sizePt: 9.5, minPt: 7 } }, { mm: 40, head: '經手人', style: { valign: 'middle', sizePt: 10 } }, { mm: sheets.width - 110, head: '說明', style: { valign: 'middle', sizePt: 10 } }],
+  sheets.rows([{ mm: 26, head: '階段', style: { align: 'center', valign: 'middle', minPt: 7 } }, { mm: 44, head: '日期時間', style: { align: 'center', valign: 'middle', sizePt: 9, minPt: 7 } }, { mm: 40, head: '經手人', style: { valign: 'middle', sizePt: 10 } }, { mm: sheets.width - 110, head: '說明', style: { valign: 'middle', sizePt: 10 } }],
     stages.map(each => ({ cells: [each.stage, each.on, each.who, each.what], minMm: 10 })))
   sheets.gap(3)
   const { medium, receiver } = custody ?? { medium: null, receiver: null }
@@ -109,7 +111,7 @@ export function destructionPaper(context: PaperContext, record: DestructionRecor
   const sheets = headed(context, title)
   facts(sheets, [
     ['項次', record?.systemNo ?? ''], ['案號', record?.application ?? ''], ['鏡頭及時段', record?.ranges.map(each => `${each.camera}　${each.from} 至 ${each.to}`).join('\n') ?? '', 24], ['資料大小', record === null ? '' : bytesText(record.bytes)],
-    ['銷毀內容之雜湊值\nSHA-256', record === null ? '' : grouped(record.contentSha256), 14], ['複製存檔日期', record?.copiedOn ?? BLANK_DATE], ['保存期限屆滿日', record?.expiredOn ?? BLANK_DATE], ['期限計算依據', record?.computation ?? '', 13],
+    ['銷毀內容之雜湊值\nSHA-256', record === null ? '' : hashText(record.contentSha256), 14], ['複製存檔日期', record?.copiedOn ?? BLANK_DATE], ['保存期限屆滿日', record?.expiredOn ?? BLANK_DATE], ['期限計算依據', record?.computation ?? '', 13],
     ['銷毀時間', record?.destroyedOn ?? `${BLANK_DATE}　　時　　分`], ['銷毀方式', record?.method ?? '', 11], ['銷毀之金鑰編號', record?.keyId ?? ''], ['執行人', record?.executor ?? ''], ['見證人', record?.witness ?? ''], ['讀回檢查結果', record?.readBack ?? '', 11], ['稽核紀錄位置', record?.auditPosition ?? ''],
   ])
   sheets.gap(2)

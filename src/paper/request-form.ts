@@ -1,6 +1,6 @@
 import type { RequestForm } from '../rules/index.ts'
 import type { Box, Mark } from './marks.ts'
-import { paperOf, type Paper, type PaperContext, type PaperRecord } from './paper.ts'
+import { formTitle, paperOf, type Paper, type PaperContext, type PaperRecord } from './paper.ts'
 import { PaperRefusedError } from './errors.ts'
 import { Sheets } from './sheets.ts'
 import { table, type Cell, type Left } from './table.ts'
@@ -69,10 +69,11 @@ export function shareRows(need: (index: number, sizePt: number) => number, weigh
 export function requestFormPaper(context: PaperContext, form: RequestForm, paper: RequestPaper | null): Paper {
   const { face, ruleSet, office } = context
   if (form.linesPerPage !== 1) throw new PaperRefusedError(`${form.annex} 不是一案一頁的申請書。`, `${form.id} is not a form of one case a page`)
-  const title = form.title.replace('□調閱', ` ${tick(paper?.acts.view === true)}調閱 `).replace('□複製', `${tick(paper?.acts.copy === true)}複製 `)
+  const plainTitle = formTitle(context, form.title)
+  const title = plainTitle.replace('□調閱', ` ${tick(paper?.acts.view === true)}調閱 `).replace('□複製', `${tick(paper?.acts.copy === true)}複製 `)
   let isMain = true
   const sheets = new Sheets(face, {}, each => {
-    each.title(isMain ? title : `${form.title.replaceAll('□', '')}（續頁）`, office)
+    each.title(isMain ? title : `${plainTitle.replaceAll('□', '')}（續頁）`, office)
   })
   const fieldOf = (id: string) => form.fields.find(field => field.id === id)
   const labelOf = (id: string): string => fieldOf(id)?.label ?? id
@@ -126,5 +127,5 @@ export function requestFormPaper(context: PaperContext, form: RequestForm, paper
     sheets.page()
     sheets.rows([{ mm: LABEL_MM, style: { align: 'center', minPt: 7 } }, { mm: sheets.width - LABEL_MM, style: { sizePt: 10 } }], rest.map(each => ({ cells: [each.label, each.rest], minMm: ROW_MM })))
   }
-  return paperOf(context, sheets, { form: form.id, title: form.title, record: paper })
+  return paperOf(context, sheets, { form: form.id, title: plainTitle, record: paper })
 }
