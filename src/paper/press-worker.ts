@@ -19,15 +19,13 @@ const revived = (job: PaperJob): PaperJob => {
   return { ...job, data: { ...job.data, checkpoint: bytes as unknown as typeof checkpoint } }
 }
 
-let face: Promise<Typeface> | null = null
+let face: Typeface | null = null
 async function answer({ id, job, office, rules, sha256, effective }: PressOrder): Promise<PressAnswer> {
   try {
-    face ??= Typeface.open((workerData as { folder: string }).folder)
+    const opened = face ??= await Typeface.open((workerData as { folder: string }).folder)
     const ruleSet = new RuleSet(rules, { sha256, effective: Temporal.PlainDate.from(effective) })
-    const opened = await face
     return { id, ok: true, printed: await printPaper(opened, layOut({ face: opened, ruleSet, office }, revived(job))) }
   } catch (error) {
-    face = null
     return error instanceof CustosError ? { id, ok: false, code: error.code, message: error.message, remedy: error.remedy } : { id, ok: false, code: '', message: String(error), remedy: '' }
   }
 }

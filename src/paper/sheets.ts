@@ -1,4 +1,4 @@
-import { mmOf, pageSize, type Box, type Mark } from './marks.ts'
+import { mmOf, pageSize, THICK_PT, type Box, type Mark } from './marks.ts'
 import { table, type Cell } from './table.ts'
 import { fitText, linesHeightMm, neededMm, USUAL, type TextStyle } from './text-box.ts'
 import type { Typeface } from './typeface.ts'
@@ -72,8 +72,9 @@ export class Sheets {
     const widths = columns.map(column => column.mm)
     const hasHead = columns.some(column => column.head !== undefined)
     const head = (): void => {
+      this.#edge()
       if (!hasHead) return
-      this.#table(widths, [headMm], columns.map((column, index) => ({ row: 0, column: index, text: column.head ?? '', align: 'center', valign: 'middle', minPt: 8 })))
+      this.#table(widths, [headMm], columns.map((column, index) => ({ row: 0, column: index, text: column.head ?? '', align: 'center', valign: 'middle', minPt: 8 })), true)
     }
     this.need((hasHead ? headMm : 0) + Math.min(rows[0]?.minMm ?? 0, this.bottom - this.y))
     head()
@@ -81,23 +82,27 @@ export class Sheets {
       let cells = row.cells, isRest = false
       for (;;) {
         const high = Math.max(row.minMm, ...cells.map((cell, index) => (typeof cell === 'string' ? neededMm(this.face, cell, widths[index]!, columns[index]!.style) : 0)))
-        if (this.y + Math.min(high, Math.max(row.minMm, 40)) > this.bottom) { this.page(); head() }
+        if (this.y + Math.min(high, Math.max(row.minMm, 40)) > this.bottom) { this.#edge(); this.page(); head() }
         const room = Math.min(high, this.bottom - this.y)
         const { left } = this.#table(widths, [room], cells.map((cell, index): Cell => ({
           row: 0, column: index, id: String(index), ...columns[index]!.style, ...(typeof cell === 'string' ? { text: cell } : { draw: isRest ? () => [] : cell }),
-        })))
+        })), true)
         if (left.length === 0) break
         const before = cells
         cells = cells.map((cell, index) => left.find(each => each.id === String(index))?.rest ?? (index === 0 && typeof cell === 'string' ? cell : ''))
         isRest = true
         if (cells.every((cell, index) => index === 0 || cell === before[index]) && room >= high) break // a column too narrow for even one piece
-        this.page(); head()
+        this.#edge(); this.page(); head()
       }
     }
+    this.#edge()
   }
 
-  #table(columns: readonly number[], rows: readonly number[], cells: readonly Cell[]) {
-    const placed = table(this.face, { x: this.side, y: this.y, columns, rows, cells })
+  /** The thick rule above and below a table of rows. */
+  #edge(): void { this.put({ kind: 'line', x1: this.side, y1: this.y, x2: this.side + this.width, y2: this.y, pt: THICK_PT }) }
+
+  #table(columns: readonly number[], rows: readonly number[], cells: readonly Cell[], isPart = false) {
+    const placed = table(this.face, { x: this.side, y: this.y, columns, rows, cells, isPart })
     this.put(...placed.marks)
     this.y = placed.bottom
     return placed

@@ -13,7 +13,7 @@ export interface Cell extends TextStyle {
   /** Draws the inside itself, in place of text. */
   readonly draw?: (box: Box) => readonly Mark[]
 }
-export interface TableSpec { readonly x: number, readonly y: number, /** mm */ readonly columns: readonly number[], readonly rows: readonly number[], readonly cells: readonly Cell[] }
+export interface TableSpec { readonly x: number, readonly y: number, /** mm */ readonly columns: readonly number[], readonly rows: readonly number[], readonly cells: readonly Cell[], /** The upper and lower edge too are thin: rows of a longer table. */ readonly isPart?: boolean }
 export interface Left { readonly id: string, readonly rest: string }
 export interface Placed { readonly marks: readonly Mark[], readonly left: readonly Left[], readonly boxes: ReadonlyMap<string, Box>, readonly bottom: number }
 
@@ -23,12 +23,12 @@ export const CONTINUED = '（未完，接續頁）'
 const NOTE_PT = 8, NOTE_MM = 4
 
 /** A table with merged cells: thin rules inside, a thick frame, each text in its own cell. Pure. */
-export function table(face: Typeface, { x, y, columns, rows, cells }: TableSpec): Placed {
+export function table(face: Typeface, { x, y, columns, rows, cells, isPart = false }: TableSpec): Placed {
   const left: Left[] = [], boxes = new Map<string, Box>(), texts: Mark[] = [], lines = new Map<string, Mark>()
   const width = sum(columns), height = sum(rows)
   const round = (value: number): number => Math.round(value * 1000) / 1000
   const rule = (x1: number, y1: number, x2: number, y2: number): void => {
-    const isEdge = (x1 === x2 && (x1 === round(x) || x1 === round(x + width))) || (y1 === y2 && (y1 === round(y) || y1 === round(y + height)))
+    const isEdge = (x1 === x2 && (x1 === round(x) || x1 === round(x + width))) || (!isPart && y1 === y2 && (y1 === round(y) || y1 === round(y + height)))
     lines.set(`${x1} ${y1} ${x2} ${y2}`, { kind: 'line', x1, y1, x2, y2, pt: isEdge ? THICK_PT : THIN_PT })
   }
   for (const cell of cells) {
