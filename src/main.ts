@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import type { AccountAct } from './cli/account.ts'
 import type { InboxKeyAct } from './cli/inbox-key.ts'
+
+import type { PaperOptions } from './cli/paper.ts'
 import { CustosError } from './domain/index.ts'
 
 /** Reads the command line and turns outcomes into exit codes; each command's module is loaded only when it is the one asked for. */
@@ -85,6 +87,14 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(inboxKeyOf('add', 'enrol the public key of a system').requiredOption('--system <name>', 'as the messages name it').requiredOption('--file <pem>', 'Ed25519 public key').requiredOption('--until <day>', 'last day, e.g. 2027-12-31').option('--from <day>', 'first day; else now').requiredOption('--by <name>', 'who acts; goes into the audit log'))
     .addCommand(inboxKeyOf('list', 'all keys and how they stand').option('--json', 'one JSON object a line'))
     .addCommand(inboxKeyOf('revoke', 'take nothing that it signs from now on').requiredOption('--id <id>').requiredOption('--reason <text>').requiredOption('--by <name>', 'who acts; goes into the audit log')))
+
+  const several = (value: string, before: string[] | undefined): string[] => [...before ?? [], value]
+  program.command('paper').description('a form as PDF, blank or filled; what names a person goes into the audit log; exit 1 when a character could not be drawn').argument('<form>', '附件1 to 附件5 (form-1 to form-5), 封面 cover, 保管移轉 custody, 銷毀紀錄 destruction, 駁回通知 refusal, 鏡頭公告 announcement, 標示 signage, 查核點 checkpoint')
+    .requiredOption('--config <file>', 'configuration file').requiredOption('--out <file>', 'PDF to write; never overwritten').option('--blank', 'the empty form; needs no catalogue')
+    .option('--application <no>', 'case to print; form-4 takes several', several).option('--book-page <n>', 'page of the log book').option('--by <name>', 'who prints; needed where a person is named')
+    .option('--zone <zone=count>', 'for the announcement and signs; several', several).option('--date <day>', 'of the announcement or checkpoint, e.g. 115-11-26').option('--edition <n>', 'of the announcement').option('--list-place <text>', 'where the list is posted')
+    .option('--purpose <text>', 'on signs').option('--contact <text>', 'on signs').option('--url <address>', 'of the full notice, on signs')
+    .action(async (form: string, options: PaperOptions) => { await done((await import('./cli/paper.ts')).paper(form, options, out)) })
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
 }

@@ -7,7 +7,7 @@ import type { RawRuleSet } from './schema.ts'
 export interface RuleSetRef { readonly name: string, readonly sha256: string }
 
 type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly DeepReadonly<Item>[] : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T
-type Rules = DeepReadonly<RawRuleSet>
+export type Rules = DeepReadonly<RawRuleSet>
 export type Form = Rules['forms'][number]
 export type FormField = Form['fields'][number]
 /** A form that somebody applies with; meaning.ts made sure that these are there. */
@@ -52,7 +52,7 @@ export class RuleSet {
   readonly deadline: (id: string) => DeadlineRule
 
   /** `rules` must have passed the loader; nobody else makes one. */
-  constructor(rules: RawRuleSet, { sha256, effective }: { readonly sha256: string, readonly effective: Temporal.PlainDate }) {
+  constructor(rules: Rules, { sha256, effective }: { readonly sha256: string, readonly effective: Temporal.PlainDate }) {
     this.rules = rules
     this.ref = Object.freeze({ name: refName(rules.id, rules.version), sha256 })
     this.effective = effective
