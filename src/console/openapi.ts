@@ -6,7 +6,7 @@ import { CSRF_HEADER } from './csrf.ts'
 import type { Route, Who } from './route.ts'
 
 type Json = { readonly [key: string]: unknown }
-const PARAMETER = /:([A-Za-z]+)/g
+const PARAMETER = /:([A-Za-z0-9]+)/g
 
 /** The OpenAPI 3.1 document of these routes: the very schemas they are checked by. Stable, so that it can be kept beside the code. */
 export function openApiOf(routes: readonly Route[]): Json {

@@ -1,7 +1,7 @@
 import type { Access } from '../access/index.ts'
 import type { AuditLog } from '../audit/index.ts'
 import type { Book } from '../book/index.ts'
-import type { CameraUuid } from '../domain/index.ts'
+import type { CameraUuid, EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { RequestDesk } from '../requests/index.ts'
 import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
@@ -22,5 +22,7 @@ export interface ConsoleParts {
   readonly shelf: RuleShelf
   readonly calendar: () => OfficeCalendar
   readonly footage: FootageFinder
+  /** For the day that is today, and no right. */
+  readonly wallNow: () => EpochMs
   readonly cameras: () => readonly ConsoleCamera[]
 }

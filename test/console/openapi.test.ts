@@ -18,7 +18,7 @@ t.test('routes are declared well', async t => {
   const keys = ROUTES.map(keyOf)
   t.same(keys.filter((key, index) => keys.indexOf(key) !== index), [], 'none twice')
   for (const route of ROUTES) {
-    const names = [...route.url.matchAll(/:([A-Za-z]+)/g)].map(match => match[1])
+    const names = [...route.url.matchAll(/:([A-Za-z0-9]+)/g)].map(match => match[1])
     t.same(Object.keys((route.params as { properties?: object } | null)?.properties ?? {}), names, `${keyOf(route)} declares its parameters`)
     t.ok(route.method !== 'GET' || (route.body === null && !route.idempotent), `${keyOf(route)} reads only`)
     t.ok(/\p{Script=Han}/u.test(route.summary.zh) && !/\p{Script=Han}/u.test(route.summary.en), `${keyOf(route)} has words in both languages`)

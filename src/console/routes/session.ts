@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { csrfToken, needsFactor, type AccountId, type OpenSession } from '../../access/index.ts'
+import { csrfToken, needsFactor, type OpenSession } from '../../access/index.ts'
 import { route, type Route } from '../route.ts'
 import { AccountRef, closed, Instant, orNull, RoleSchema, text } from '../schemas/common.ts'
 import { named } from '../schemas/names.ts'
@@ -35,7 +35,7 @@ export const sessionRoutes: readonly Route[] = [
   }),
   route({
     method: 'POST', url: '/api/session/role', who: 'session', summary: { zh: '選擇職務', en: 'act in this role from now on' }, body: closed({ role: RoleSchema, deputyFor: Type.Optional(orNull(AccountRef)) }), answer: SessionSchema,
-    handler({ parts, token, body }) { parts.access.sessions.actIn(token(), body.role, (body.deputyFor ?? null) as AccountId | null); return sessionOf(parts, token()) },
+    handler({ parts, token, body }) { parts.access.sessions.actIn(token(), body.role, body.deputyFor ?? null); return sessionOf(parts, token()) },
   }),
   route({
     method: 'POST', url: '/api/session/password', who: 'anyone', summary: { zh: '變更密碼', en: 'exchange a password for another, also one that is due; ends the person\'s sessions' },

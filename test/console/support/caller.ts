@@ -32,7 +32,7 @@ export class Console {
       db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: new OfficeCalendar(), grants: () => [],
     })
     const parts: ConsoleParts = {
-      site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db),
+      site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
       cameras: () => [{ uuid: LOBBY, id: 'lobby', name: '大廳', location: '一樓' }, { uuid: DOOR, id: 'door', name: '大門', location: '一樓' }],
     }
     const log: string[] = [], destination = new PassThrough()
