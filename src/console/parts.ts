@@ -15,11 +15,11 @@ export interface ConsoleParts {
   readonly site: { readonly name: string, readonly timezone: string }
   /** Read only, for the audit log's own tables. */
   readonly db: Db
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'append' | 'get' | 'size' | 'tree'>
   readonly access: Access
   readonly desk: RequestDesk
   readonly book: Book
-  readonly shelf: RuleShelf
+  readonly shelf: Pick<RuleShelf, 'all' | 'get' | 'inForceOn'>
   readonly calendar: () => OfficeCalendar
   readonly footage: FootageFinder
   /** For the day that is today, and no right. */
