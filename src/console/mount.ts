@@ -11,6 +11,7 @@ import { badRequest, foreignPage, noRole, notHere } from './errors.ts'
 import { requireOwnPage, type OwnNames } from './hosts.ts'
 import type { ConsoleParts } from './parts.ts'
 import { RateGate, sourceKey, type Rate } from './rate-gate.ts'
+import { ReplayMemory } from './replay-memory.ts'
 import { FileAnswer, keyOf, type Route, type RouteContext } from './route.ts'
 import { inboundCheck, outbound } from './schema-check.ts'
 
@@ -31,13 +32,13 @@ const KEY = /^[\w-]{8,100}$/
 const UNSAFE = new Set(['POST', 'PUT', 'DELETE', 'PATCH'])
 
 /** What is known of a request beside what fastify knows. */
-interface Found { readonly route: Route, readonly token: string | null, readonly startedMs: number }
+interface Found { readonly route: Route, readonly token: string | null, readonly startedMs: number, /** Hash of the session, hex; null where none is asked for. */ holder: string | null }
 const found = new WeakMap<FastifyRequest, Found>()
 const contextOf = (request: FastifyRequest): Route | undefined => (request.routeOptions.config as { custos?: Route } | undefined)?.custos
 
 /** Puts the declared routes on a fastify instance, with all that stands before and behind a handler. */
 export async function mountRoutes(app: FastifyInstance, { parts, routes, names, isTls, clock, log, rates = USUAL_RATES }: MountOptions): Promise<void> {
-  const bySource = new RateGate(rates.source), bySession = new RateGate(rates.session)
+  const bySource = new RateGate(rates.source), bySession = new RateGate(rates.session), replays = new ReplayMemory()
   const { sessions } = parts.access
   await app.register(cookie)
   await app.register(helmet, {
@@ -60,13 +61,15 @@ export async function mountRoutes(app: FastifyInstance, { parts, routes, names, 
     requireOwnPage({ host, origin, fetchSite: Array.isArray(fetchSite) ? fetchSite[0] : fetchSite, isUnsafe: UNSAFE.has(request.method), isTls }, names())
     if (route === undefined) throw notHere()
     const token = request.cookies[cookieName(isTls)] ?? null
-    found.set(request, { route, token, startedMs })
+    const known: Found = { route, token, startedMs, holder: null }
+    found.set(request, known)
     requireType(request, route)
     if (route.who === 'anyone') return
     if (token === null) throw new SessionEndedError('none')
     // The token's own hash is the key; the token itself is kept nowhere.
     const session = sessions.look(token)
-    bySession.pass(session.hash.toString('hex'), startedMs)
+    known.holder = session.hash.toString('hex')
+    bySession.pass(known.holder, startedMs)
     if (UNSAFE.has(request.method)) {
       const given = request.headers[CSRF_HEADER]
       if (typeof given !== 'string' || !isCsrfToken(token, given)) throw foreignPage('頁面的防偽碼不符，請重新載入。', 'the page\'s own token is missing or not right; load it anew')
@@ -98,7 +101,13 @@ export async function mountRoutes(app: FastifyInstance, { parts, routes, names, 
         ...(route.params === null ? {} : { params: route.params }), ...(route.query === null ? {} : { querystring: route.query }), ...(route.body === null ? {} : { body: route.body }),
         ...(route.answer === null || Array.isArray(route.answer) ? {} : { response: { [route.status]: route.answer } }),
       },
-      handler: async (request, reply) => send(route, await route.handler(contextFor(request, reply, { route, parts, isTls })), reply),
+      handler: async (request, reply) => {
+        const act = async (): Promise<unknown> => await route.handler(contextFor(request, reply, { route, parts, isTls }))
+        const key = keyHeader(request), holder = found.get(request)?.holder ?? null
+        // Sessions answer with cookies, uploads are the same file again, and the desk has a memory of its own.
+        const isRemembered = UNSAFE.has(route.method) && holder !== null && !route.idempotent && route.uploads.length === 0 && route.tag !== 'session' && KEY.test(key)
+        return send(route, isRemembered ? await replays.once({ place: [holder, request.method, request.url, key], body: request.body, now: clock.monoNow() }, act) : await act(), reply)
+      },
     })
   }
 }

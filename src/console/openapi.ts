@@ -40,7 +40,7 @@ function operationOf(route: Route, components: Map<string, Json>): Json {
     parameters: [
       ...parametersOf('path', route.params, components), ...parametersOf('query', route.query, components),
       ...(route.method === 'GET' || who === 'anyone' ? [] : [{ name: CSRF_HEADER, in: 'header', required: true, schema: { type: 'string' } }]),
-      ...(route.idempotent ? [{ name: 'idempotency-key', in: 'header', required: true, schema: { type: 'string', pattern: '^[\\w-]{8,100}$' } }] : []),
+      ...(route.method !== 'GET' && tag !== 'session' && route.uploads.length === 0 ? [{ name: 'idempotency-key', in: 'header', required: route.idempotent, schema: { type: 'string', pattern: '^[\\w-]{8,100}$' } }] : []),
     ],
     ...(body === null ? {} : { requestBody: { required: true, content: body } }),
     responses: { [route.status]: { description: summary.en, ...content }, default: { description: 'refused', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } } },

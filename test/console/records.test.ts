@@ -53,7 +53,15 @@ t.test('附件5: searched a page at a time, signed by two in order, corrected by
 t.test('an incident file grows by notes and is closed (R61)', async t => {
   const console = await Console.open(t), clerk = await console.as(...CLERK)
   const from = at('2026-11-20T09:00:00'), to = at('2026-11-20T10:00:00')
-  const { incidentId } = good<{ incidentId: number }>(await clerk.post('/api/incidents', { title: '大廳推擠', from, to }), 201)
+  const open = { title: '大廳推擠', from, to }, key = { 'idempotency-key': 'incident-1' }
+  const { incidentId } = good<{ incidentId: number }>(await clerk.post('/api/incidents', open, key), 201)
+  t.match(good(await clerk.post('/api/incidents', open, key), 201), { incidentId }, 'sent again with its key: one file')
+  t.match(await clerk.post('/api/incidents', { ...open, title: '別的' }, key), { status: 409, body: { code: 'CUSTOS_CONSOLE_REQUEST' } })
+  const both = await Promise.all([1, 2].map(() => clerk.post<{ incidentId: number }>('/api/incidents', open, { 'idempotency-key': 'incident-2' })))
+  t.equal(both[0]?.body.incidentId, both[1]?.body.incidentId, 'also two at once')
+  t.equal((await clerk.post('/api/incidents', { ...open, from: to, to: from }, { 'idempotency-key': 'incident-3' })).status, 409)
+  t.equal((await clerk.post('/api/incidents', open, { 'idempotency-key': 'incident-3' })).status, 201, 'a refusal keeps no key')
+  t.match(good(await clerk.get('/api/incidents')), { incidents: [{}, {}, { incidentId, title: '大廳推擠', closedAt: null }], next: null })
   good(await clerk.post(`/api/incidents/${incidentId}/notes`, { kind: 'what', text: '民眾甲推倒民眾乙' }), 201)
   good(await clerk.post(`/api/incidents/${incidentId}/notes`, { kind: 'range', text: '大廳', range: { camera: LOBBY, from, to } }), 201)
   t.equal((await clerk.post(`/api/incidents/${incidentId}/notes`, { kind: 'range', text: '無時段' })).status, 409)

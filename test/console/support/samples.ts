@@ -29,7 +29,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'GET /api/footage': [{ query: `camera=${LOBBY}&from=1&to=2` }], 'GET /api/grants': [{}], 'GET /api/grants/:number': [{ path: number }], 'POST /api/attachments': [{ bytes: ['application/pdf', Buffer.from('%PDF-1.7 x')] }], 'GET /api/applications/:number/attachments/:sha256': [{ path: { ...number, sha256: '0'.repeat(64) } }],
   'GET /api/book/lines': [{}], 'GET /api/book/lines/:line': [{ path: { line: 999 } }], 'POST /api/book/lines/:line/sign': [{ path: { line: 999 }, body: { box: 'head' } }], 'POST /api/book/lines/:line/correct': [{ path: { line: 999 }, body: { ...words, ...reason } }],
   'GET /api/book/pages/:page': [{ path: { page: 1 } }], 'GET /api/book/state': [{}], 'GET /api/disclosures': [{ query: 'name=x' }], 'GET /api/reviews': [{ query: 'month=2026-10' }], 'POST /api/reviews/:pack/sign': [{ path: { pack: 999 }, body: { remark: '閱' } }],
-  'POST /api/incidents': [{ body: { title: '事', from: 2, to: 1 } }], 'GET /api/incidents/:incident': [{ path: { incident: 999 } }], 'POST /api/incidents/:incident/notes': [{ path: { incident: 999 }, body: { kind: 'what', text: '記' } }], 'POST /api/incidents/:incident/close': [{ path: { incident: 999 } }],
+  'GET /api/incidents': [{}], 'POST /api/incidents': [{ body: { title: '事', from: 2, to: 1 } }], 'GET /api/incidents/:incident': [{ path: { incident: 999 } }], 'POST /api/incidents/:incident/notes': [{ path: { incident: 999 }, body: { kind: 'what', text: '記' } }], 'POST /api/incidents/:incident/close': [{ path: { incident: 999 } }],
   'GET /api/audit': [{ query: 'limit=1' }], 'GET /api/audit/:seq/proof': [{ path: { seq: 1 } }], 'GET /api/timeline': [{ query: 'application=x' }], 'GET /api/openapi.json': [{}],
 }
 
