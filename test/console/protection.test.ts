@@ -1,5 +1,9 @@
+import { connect } from 'node:net'
 import t from 'tap'
+import Type from 'typebox'
 import { RateGate, sourceKey } from '../../src/console/rate-gate.ts'
+import { closed } from '../../src/console/route.ts'
+import { outbound } from '../../src/console/schema-check.ts'
 import { monoMs } from '../../src/domain/index.ts'
 import { CLERK, DIRECTOR, party } from '../requests/support/front-desk.ts'
 import { Console } from './support/caller.ts'
@@ -60,12 +64,38 @@ t.test('headers of every answer; a refusal tells no internals', async t => {
 
 t.test('a standstill of the audit log is 503 in the office\'s words, and recording is not asked', async t => {
   const console = await Console.open(t), clerk = await console.as(...CLERK)
-  console.front.office.db.exec("CREATE TRIGGER full BEFORE INSERT ON audit_entry BEGIN SELECT raise(FAIL, 'database or disk is full'); END")
-  const said = await clerk.post('/api/applications', party())
-  t.ok(said.status >= 500)
-  t.notMatch(JSON.stringify(said.body), /disk is full/)
-  console.front.office.db.exec('DROP TRIGGER full')
+  const { db } = console.front.office
+  db.pragma(`max_page_count = ${String(db.pragma('page_count', { simple: true }))}`)
+  let said = await clerk.post<{ code: string }>('/api/applications', party())
+  for (let n = 0; n < 100 && said.status === 201; n++) said = await clerk.post('/api/applications', party())
+  t.match(said, { status: 503, body: { code: 'CUSTOS_AUDIT_UNWRITABLE', zh: '系統目前無法辦理，請告知系統管理。' } })
+  t.notMatch(JSON.stringify(said.body), /SQLITE|full/i)
+  t.equal((await clerk.get('/api/applications?limit=1')).status, 200, 'reads without an entry go on')
+  db.pragma('max_page_count = 1000000')
   t.equal((await clerk.post('/api/applications', party())).status, 201)
+})
+
+t.test('what goes out is what was declared', async t => {
+  const write = outbound(closed({ name: Type.String(), of: Type.Array(Type.Union([closed({ kind: Type.Literal('a'), n: Type.Integer() }), closed({ kind: Type.Literal('b') })])) }))
+  t.equal(write({ name: '𡍼', secret: 'x', of: [{ kind: 'a', n: 1, token: 'x' }, { kind: 'b', n: 2 }] }), '{"name":"𡍼","of":[{"kind":"a","n":1},{"kind":"b"}]}')
+  t.throws(() => write({ name: 'x', of: [{ kind: 'c', token: 'hush' }] }), { name: 'TypeError', message: /not as declared: of\[0\]/ })
+  t.throws(() => write({ name: 5, of: [] }), { message: /^(?!.*5)/ }, 'a fault that names the place and not the value')
+})
+
+t.test('the listener is bounded: headers, kinds of requests, connections that say nothing sensible', async t => {
+  const { server } = await Console.open(t)
+  const raw = async (text: string): Promise<string> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    let answer = ''
+    const socket = connect(server.port, '127.0.0.1', () => { socket.end(text) })
+    socket.on('data', chunk => { answer += String(chunk) }).once('close', () => { resolve(answer) }).once('error', reject)
+    return promise
+  }
+  t.match(await raw(`GET /api/session HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
+  t.match(await raw('nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /)
+  t.match(await raw('GET /api/session HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 400 /, 'no Host')
+  t.match(await raw('GET /api/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 401 /)
+  t.match(await raw('POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n'), /^HTTP\/1\.1 400 /, 'two lengths are one smuggled request')
 })
 
 t.test('one source, and one session, get so many requests and no more; the memory of it is bounded', async t => {
