@@ -72,3 +72,18 @@ t.test('codes are taken once, five failures lock, and nothing secret is in the l
   t.match(log, /console request/)
   for (const secret of [lin.password, first.cookie!.split('=')[1]!, code]) t.notOk(log.includes(secret), 'not in the log')
 })
+
+t.test('idle for ten minutes ends a session, a screen that asks for itself does not keep it; each act is on record with its source (R66, R72)', async t => {
+  const console = await Console.open(t), { office } = console.front
+  const caller = await console.as('lin', 'clerk')
+  const watch = async (minutes: number, url: string): Promise<number[]> => {
+    const statuses: number[] = []
+    for (let n = 0; n < minutes; n++) { office.pass(MINUTE_MS); statuses.push((await caller.get(url)).status) }
+    return statuses
+  }
+  t.same([...new Set(await watch(15, '/api/cameras'))], [200], 'work keeps it open')
+  t.same(await watch(12, '/api/session'), [...Array.from({ length: 9 }, () => 200), 401, 401, 401], 'looking at the session does not')
+  t.same(office.entries('session.ended').map(({ object, detail }) => [object, detail]).at(-1), ['lin', '{"reason":"idle"}'])
+  const sources = office.db.prepare<[], string>("SELECT DISTINCT actor_source FROM audit_entry WHERE action IN ('session.role-taken', 'session.ended') AND object = 'lin' ORDER BY seq DESC LIMIT 1").pluck().get()
+  t.equal(sources, '127.0.0.1')
+})
