@@ -4,7 +4,7 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 PACKAGES=(ffmpeg python3 python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-  e2fsprogs util-linux xfsprogs systemd systemd-container procps iproute2 strace faketime gcc libc6-dev openssl
+  e2fsprogs util-linux xfsprogs systemd systemd-container procps iproute2 strace faketime gcc libc6-dev openssl curl
   fonts-cns11643-kai fonts-noto-cjk poppler-utils chromium zip unzip p7zip-full)
 STAMP=node_modules/.custos-stamp # inside, so that it goes with what it vouches for
 LOCK=.cache/setup.lock

@@ -4,7 +4,7 @@ import { nowOf, perform, personText, requireFresh, required, type Acting, type C
 import { AccountRefusedError, FactorNeededError, SessionEndedError, SignInLockedError, SignInRefusedError } from './errors.ts'
 import type { AccountId } from './roles.ts'
 import { looksLikeRecoveryCode, nameHash, newRecoveryCodes, typedCode } from './secrets.ts'
-import type { Sessions } from './sessions.ts'
+import type { OpenSession, Sessions } from './sessions.ts'
 import { base32, newSecret, otpauthUri, stepOf } from './totp.ts'
 
 export interface Enrolment { readonly uri: string, readonly secret: string }
@@ -77,6 +77,9 @@ export class Factors {
     if (session === null || session.endedAtMs !== null) throw new SessionEndedError(session?.endReason ?? 'unknown')
     requireFresh(session.factorMs, nowOf(this.#core), withinMs)
   }
+
+  /** Whether acts that want the factor fresh would take this session as it is; for screens. */
+  isFresh({ factorMs }: Pick<OpenSession, 'factorMs'>): boolean { return factorMs !== null && nowOf(this.#core).steadyMs - factorMs < this.#core.settings.freshFactorMs }
 
   #takesCode(id: AccountId, code: string, wallMs: number, which: 'offered' | 'confirmed'): boolean {
     const factor = this.#core.credentials.factor(id)

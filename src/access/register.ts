@@ -76,6 +76,8 @@ export class Register {
     })
   }
 
+  review(id: number): AccountReview | null { return this.#core.register.review(id) }
+
   /** R54: the accounts as they stand, to be signed by somebody else. */
   makeReview(year: number, acting: Acting): AccountReview {
     return perform(this.#core, acting, 'make-account-review', { action: 'account-review.made', object: String(year) }, now => {

@@ -75,6 +75,11 @@ export class Incidents {
     return { ...row, notes: this.#db.prepare<[number], NoteRow>('SELECT note_id, kind, text, happened_at, camera_uuid, from_at, to_at, written_at, written_by FROM incident_note WHERE incident_id = ? ORDER BY note_id').all(incidentId) }
   }
 
+  /** Newest first, without their notes; `before` is the last one seen. */
+  list({ before = Number.MAX_SAFE_INTEGER, limit = 50 }: { readonly before?: number, readonly limit?: number } = {}): readonly IncidentRow[] {
+    return this.#db.prepare<[number, number], IncidentRow>('SELECT * FROM incident WHERE incident_id < ? ORDER BY incident_id DESC LIMIT ?').all(before, Math.min(limit, 200))
+  }
+
   /** What the audit log has of a time, a page at a time; the reading is an entry itself. Throws BookRefusedError on more than a year. */
   timeline({ startAt, endAt }: TimeRange, acting: Acting, after?: number): Timeline {
     if (!(startAt < endAt) || endAt - startAt > LONGEST_MS) throw new BookRefusedError('時間須為一年以內。', 'a timeline covers at most a year')

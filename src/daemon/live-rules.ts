@@ -33,6 +33,7 @@ export class LiveRules implements Rules {
     this.#problems = result.problems.length
   }
 
+  get all(): readonly RuleSet[] { return this.#shelf?.all ?? [] }
   inForceOn(day: Temporal.PlainDate): RuleSet | null { return this.#shelf?.inForceOn(day) ?? null }
   has(ref: RuleSetRef): boolean { return this.#shelf?.has(ref) === true }
   get(ref: RuleSetRef): RuleSet {

@@ -96,6 +96,12 @@ export class FrontDesk {
     return this.office.acting(member, role)
   }
 
+  member(name: string): Member {
+    const member = this.#members.get(name)
+    if (member === undefined) throw new Error(`nobody is called ${name}`)
+    return member
+  }
+
   async asDeputy(name: string, role: Role, absent: AccountId): Promise<Acting> {
     const member = this.#members.get(name)
     if (member === undefined) throw new Error(`nobody is called ${name}`)

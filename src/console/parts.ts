@@ -1,0 +1,28 @@
+import type { Access } from '../access/index.ts'
+import type { AuditLog } from '../audit/index.ts'
+import type { Book } from '../book/index.ts'
+import type { CameraUuid, EpochMs } from '../domain/index.ts'
+import type { Db } from '../platform/catalogue.ts'
+import type { RequestDesk } from '../requests/index.ts'
+import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
+import type { FootageFinder } from '../storage/index.ts'
+
+/** A camera as a form offers it. One that left the configuration is still asked for as long as its footage stands. */
+export interface ConsoleCamera { readonly uuid: CameraUuid, readonly id: string, readonly name: string, readonly location: string }
+
+/** What the console stands on. It adds no right of its own: each of these looks for itself. Owned by whoever composes them. */
+export interface ConsoleParts {
+  readonly site: { readonly name: string, readonly timezone: string }
+  /** Read only, for the audit log's own tables. */
+  readonly db: Db
+  readonly audit: Pick<AuditLog, 'append' | 'get' | 'size' | 'tree'>
+  readonly access: Access
+  readonly desk: RequestDesk
+  readonly book: Book
+  readonly shelf: Pick<RuleShelf, 'all' | 'get' | 'inForceOn'>
+  readonly calendar: () => OfficeCalendar
+  readonly footage: FootageFinder
+  /** For the day that is today, and no right. */
+  readonly wallNow: () => EpochMs
+  readonly cameras: () => readonly ConsoleCamera[]
+}

@@ -1,0 +1,16 @@
+import type { Route } from '../route.ts'
+import { accountRoutes } from './accounts.ts'
+import { applicationRoutes } from './applications.ts'
+import { attachmentRoutes } from './attachments.ts'
+import { auditRoutes } from './audit.ts'
+import { bookRoutes } from './book.ts'
+import { documentRoutes } from './document.ts'
+import { incidentRoutes } from './incidents.ts'
+import { registerRoutes } from './register.ts'
+import { ruleRoutes } from './rules.ts'
+import { sessionRoutes } from './session.ts'
+
+/** Every route of the console, in the order of the document. A part that comes later adds its list here. */
+export const ROUTES: readonly Route[] = [
+  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...documentRoutes(() => ROUTES),
+]

@@ -1,0 +1,36 @@
+import { hour, LOBBY, staff } from '../../requests/support/front-desk.ts'
+
+/** One request to a route that its schema takes; `label` where one route is asked in several ways. */
+export interface Sample { readonly label?: string, readonly path?: Readonly<Record<string, string | number>>, readonly query?: string, readonly body?: unknown, readonly bytes?: readonly [string, Buffer] }
+
+const reason = { reason: '測試' }, nobody = { account: 'nobody-here' }, number = { number: '115-調-9999' }
+const words = { applicant: '王', unit: '', matter: '案', basis: '法', uses: { accompanied: true, copied: false, forInquiry: false, other: null }, persons: [] }
+const command = (kind: string, more: object = {}): Sample => ({ label: kind, path: number, body: { kind, version: 1, ...more } })
+
+/** Every route of the console; one without an entry fails the crawl. */
+export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'POST /api/session': [{ body: { name: 'nobody-here', password: 'x' } }], 'GET /api/session': [{}], 'DELETE /api/session': [{}], 'POST /api/session/role': [{ body: { role: 'vendor', deputyFor: 'nobody-here' } }],
+  'POST /api/session/password': [{ body: { name: 'nobody-here', password: 'x', newPassword: 'y' } }], 'POST /api/session/first-password': [{ body: { name: 'nobody-here', token: 'x', newPassword: 'y' } }],
+  'POST /api/session/factor': [{}], 'POST /api/session/factor/confirm': [{ body: { code: '000000' } }], 'POST /api/session/factor/show': [{ body: { code: '000000' } }], 'POST /api/session/viewing': [{ body: { password: 'x' } }],
+  'GET /api/accounts': [{}], 'POST /api/accounts': [{ body: { id: 'Not A Name', displayName: '人', unit: '課', post: '員', roles: ['staff'], ...reason } }], 'GET /api/account-requests': [{}], 'POST /api/account-requests/:request/decision': [{ path: { request: 999 }, body: { decision: 'approved', ...reason } }],
+  'POST /api/accounts/:account/change': [{ path: nobody, body: { kind: 'change', wanted: {}, ...reason } }], 'POST /api/accounts/:account/disable': [{ path: nobody, body: reason }], 'POST /api/accounts/:account/leave': [{ path: nobody, body: { ...reason, undertaking: { signed: true } } }],
+  'POST /api/accounts/:account/unlock': [{ path: nobody }], 'POST /api/accounts/:account/reset': [{ path: nobody, body: reason }], 'POST /api/accounts/:account/factor-reset': [{ path: nobody, body: reason }],
+  'GET /api/deputies': [{}], 'POST /api/deputies': [{ body: { absentId: 'nobody-here', deputyId: 'nobody-here', role: 'clerk', fromAtMs: 1, toAtMs: 2, document: '單' } }], 'POST /api/deputies/:deputy/end': [{ path: { deputy: 999 } }],
+  'GET /api/hand-overs': [{}], 'POST /api/hand-overs': [{ body: { toId: 'nobody-here', items: '項' } }], 'POST /api/hand-overs/:handOver/take': [{ path: { handOver: 999 } }],
+  'POST /api/account-reviews': [{ body: { year: 2026 } }], 'GET /api/account-reviews/:review': [{ path: { review: 999 } }], 'POST /api/account-reviews/:review/sign': [{ path: { review: 999 }, body: { remark: '閱' } }],
+  'GET /api/break-glass': [{}], 'POST /api/break-glass': [{ body: { reason: '' } }], 'POST /api/break-glass/:opening/close': [{ path: { opening: 999 } }], 'POST /api/break-glass/:opening/settle': [{ path: { opening: 999 }, body: { application: '115-調-0001' } }],
+  'GET /api/rules': [{}], 'GET /api/rules/:name': [{ path: { name: 'current' } }], 'GET /api/cameras': [{}],
+  'POST /api/applications': [{ body: staff({ asked: [hour(LOBBY)] }) }], 'GET /api/applications': [{}], 'GET /api/applications/:number': [{ path: number }], 'POST /api/applications/:number/id-number': [{ path: number, body: { place: 'fields.applicant-id' } }],
+  'POST /api/applications/:number/commands': [
+    command('decide', { step: 0, decision: 'agree', reason: null, ground: null, narrowTo: null, isNotTheApplicant: false, grant: null }), command('ask-to-complete', { items: '補' }), command('complete', { content: staff() }), command('lapse'), command('withdraw', reason),
+    command('extend-deadline', { ...reason, period: { days: 1 } }), command('recuse', { account: 'lin', ...reason }), command('ask-third-party'), command('third-party-answered', { summary: '無' }), command('attach', { attachment: { sha256: '0'.repeat(64), name: '檔' } }),
+    command('sign-statement', { name: '王' }), command('record-copy-request', { words: '要' }), command('answer-copy-request', { outcome: 'refused', ground: 'third-party', ...reason }), command('revoke', reason), command('close', reason),
+  ],
+  'GET /api/footage': [{ query: `camera=${LOBBY}&from=1&to=2` }], 'GET /api/grants': [{}], 'GET /api/grants/:number': [{ path: number }], 'POST /api/attachments': [{ bytes: ['application/pdf', Buffer.from('%PDF-1.7 x')] }], 'GET /api/applications/:number/attachments/:sha256': [{ path: { ...number, sha256: '0'.repeat(64) } }],
+  'GET /api/book/lines': [{}], 'GET /api/book/lines/:line': [{ path: { line: 999 } }], 'POST /api/book/lines/:line/sign': [{ path: { line: 999 }, body: { box: 'head' } }], 'POST /api/book/lines/:line/correct': [{ path: { line: 999 }, body: { ...words, ...reason } }],
+  'GET /api/book/pages/:page': [{ path: { page: 1 } }], 'GET /api/book/state': [{}], 'GET /api/disclosures': [{ query: 'name=x' }], 'GET /api/reviews': [{ query: 'month=2026-10' }], 'POST /api/reviews/:pack/sign': [{ path: { pack: 999 }, body: { remark: '閱' } }],
+  'GET /api/incidents': [{}], 'POST /api/incidents': [{ body: { title: '事', from: 2, to: 1 } }], 'GET /api/incidents/:incident': [{ path: { incident: 999 } }], 'POST /api/incidents/:incident/notes': [{ path: { incident: 999 }, body: { kind: 'what', text: '記' } }], 'POST /api/incidents/:incident/close': [{ path: { incident: 999 } }],
+  'GET /api/audit': [{ query: 'limit=1' }], 'GET /api/audit/:seq/proof': [{ path: { seq: 1 } }], 'GET /api/timeline': [{ query: 'application=x' }], 'GET /api/openapi.json': [{}],
+}
+
+export const urlOf = (url: string, { path = {}, query }: Sample): string => `${url.replace(/:([A-Za-z0-9]+)/g, (_, name: string) => encodeURIComponent(String(path[name])))}${query === undefined ? '' : `?${query}`}`
