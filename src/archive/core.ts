@@ -46,7 +46,7 @@ export interface ArchiveCore {
 }
 
 type Told = AuditEvent['detail']
-interface Happening { readonly action: string, readonly object: string, readonly application: string | null, readonly result?: AuditEvent['result'] }
+interface Happening { readonly action: string, readonly object: string | null, readonly application: string | null, readonly result?: AuditEvent['result'] }
 
 /** One act with its entry: allowed, done and written down in one transaction, or not at all; a refusal has an entry of its own. */
 export function perform<Result>({ options: { audit, rights } }: ArchiveCore, acting: Acting, act: Act, event: Happening, work: (write: (detail: Told) => number) => Result): Result {

@@ -87,12 +87,13 @@ export class KeyRing {
   keyOf(itemNo: ItemNo): ItemKey | null { return this.#content.keys.get(itemNo) ?? null }
   items(): readonly ItemNo[] { return [...this.#content.keys.keys()] }
 
-  /** A new number, later than each given before, with a key; both durable on return. `taken`: numbers known elsewhere. */
-  async add(year: number, taken: readonly ItemNo[]): Promise<{ readonly itemNo: ItemNo, readonly keyId: string, readonly key: Buffer }> {
+  /** A new number, later than each given before, with a key; both durable on return. `taken`: numbers known elsewhere. `before` is told the number while the key is in no file yet. */
+  async add(year: number, taken: readonly ItemNo[], before: (itemNo: ItemNo) => Promise<void>): Promise<{ readonly itemNo: ItemNo, readonly keyId: string, readonly key: Buffer }> {
     const { last, keys } = this.#content
     const serials = [...taken, ...keys.keys()].map(partsOf).filter(part => part.year === year).map(part => part.serial)
     const serial = Math.max(last.year === year ? last.serial : 0, 0, ...serials) + 1
     const itemNo = itemNoOf(year, serial), key = randomBytes(KEY_BYTES), id = randomBytes(8).toString('hex')
+    await before(itemNo)
     await this.#write({ last: last.year > year ? last : { year, serial }, keys: new Map([...keys, [itemNo, { id, key }]]) }, this.#master === null)
     return { itemNo, keyId: id, key }
   }
