@@ -70,7 +70,7 @@ export class Archive implements ArchivePort {
       try {
         return await this.#pin(acting, plan, sound, vault)
       } catch (error) {
-        await this.#sweeper.clear(vault).catch((cause: unknown) => { this.#core.options.log.warn({ err: cause }, 'what was left of a putting in goes with the next sweep') })
+        await this.#vault.keys().then(keys => this.#sweeper.clear({ ...vault, keys })).catch((cause: unknown) => { this.#core.options.log.warn({ err: cause }, 'what was left of a putting in goes with the next sweep') })
         if (!(error instanceof StorageError) || error.fault !== 'no-space') throw error
         this.#neededBytes = bytes
         throw new ArchiveFullError(bytes, this.#vault.freeBytes ?? 0)
@@ -125,7 +125,7 @@ export class Archive implements ArchivePort {
     this.#core.options.audit.transaction(() => { note(this.#core, { action: 'archive.read', object: itemNo, application: item.application }, { payloadSha256: item.payloadSha256 }, actorOf(acting)) })
     this.#readers.set(itemNo, (this.#readers.get(itemNo) ?? 0) + 1)
     let isOpen = true
-    const stream = hashed(store.read(itemNo, key.key), item.payloadSha256)
+    const stream = asItemErrors(hashed(store.read(itemNo, key.key), item.payloadSha256), itemNo)
     return {
       item, files: asItemErrors(filesIn(stream), itemNo),
       [Symbol.asyncDispose]: async () => {

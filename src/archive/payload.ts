@@ -15,7 +15,7 @@ export const payloadBytes = (plainBytes: number): number => HEADER_BYTES + plain
 export const subKey = (itemKey: Buffer, purpose: 'payload' | 'sidecar' | 'words'): Buffer => Buffer.from(hkdfSync('sha256', itemKey, Buffer.alloc(0), `custos archive ${purpose}`, 32))
 
 /** What is sealed was cut, moved, changed, or belongs to another key. */
-export class PayloadError extends Error {}
+export class PayloadError extends Error { override readonly name = 'PayloadError' }
 
 function nonceOf(prefix: Buffer, counter: number, isLast: boolean): Buffer {
   const nonce = Buffer.alloc(12)
