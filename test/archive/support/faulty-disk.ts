@@ -16,13 +16,14 @@ export class FaultyDisk implements ArchiveDisk {
   /** Breaks the call after so many others. */
   break(afterCalls: number, mode: DiskFaultMode, fault: StorageFault = 'io'): void { this.#breakAt = { call: this.steps.length + afterCalls, mode, fault } }
 
-  async #pass<Result>(step: string, file: string, apply: () => Promise<Result>): Promise<Result> {
+  /** `undo`: closes what an applied call opened, for nobody gets it. */
+  async #pass<Result>(step: string, file: string, apply: () => Promise<Result>, undo?: (result: Result) => Promise<void>): Promise<Result> {
     if (this.#isDead) throw new StorageError('io', step, file, new Error('dead'))
     const fault = this.#breakAt?.call === this.steps.length ? this.#breakAt : null
     this.steps.push(step)
     if (fault === null) return await apply()
     this.hasBroken = true
-    if (fault.mode === 'applied-then-failed' || fault.mode === 'crash-after') await apply()
+    if (fault.mode === 'applied-then-failed' || fault.mode === 'crash-after') { const result = await apply(); await undo?.(result) }
     if (fault.mode === 'crash' || fault.mode === 'crash-after') this.#isDead = true
     throw new StorageError(fault.fault, step, file, new Error('injected'))
   }
@@ -40,11 +41,11 @@ export class FaultyDisk implements ArchiveDisk {
   syncFolder(folder: string, step: string) { return this.#pass(step, folder, () => this.#inner.syncFolder(folder, step)) }
   sizeOf(file: string, step: string) { return this.#pass(step, file, () => this.#inner.sizeOf(file, step)) }
   async create(file: string, step: string): Promise<FreshFile> {
-    const fresh = await this.#pass(step, file, () => this.#inner.create(file, step))
+    const fresh = await this.#pass(step, file, () => this.#inner.create(file, step), opened => opened.close())
     return { write: (source, what) => this.#pass(what, file, () => fresh.write(source, what)), sync: what => this.#pass(what, file, () => fresh.sync(what)), close: () => fresh.close() }
   }
   async open(file: string, step: string): Promise<StoredFile> {
-    const stored = await this.#pass(step, file, () => this.#inner.open(file, step))
+    const stored = await this.#pass(step, file, () => this.#inner.open(file, step), opened => opened.close())
     return { sizeBytes: stored.sizeBytes, read: (target, position, what) => this.#pass(what, file, () => stored.read(target, position, what)), close: () => stored.close() }
   }
 }

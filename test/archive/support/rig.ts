@@ -13,7 +13,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 export const START = '2026-11-26T10:00:00+08:00'
 export const DAY_MS = 86_400_000
-const LOOK_MS = DAY_MS / 4
+const LOOK_MS = DAY_MS
 export const at = (text: string): EpochMs => epochMs(Date.parse(text.length === 10 ? `${text}T00:00:00+08:00` : `${text}+08:00`))
 export const ACTING: Acting = atMachine({ kind: 'machine-user', name: '王小明', role: null, source: 'login root' })
 const log = pino({ level: 'silent' })
@@ -86,7 +86,7 @@ export class ArchiveRig {
     await this.start()
   }
 
-  /** Running time, both clocks alike, looked at every six hours. */
+  /** Running time, both clocks alike, looked at once a day at least. */
   pass(durationMs: number): void {
     for (let left = durationMs; left > 0; left -= LOOK_MS) {
       this.clock.drift(Math.min(left, LOOK_MS), 0)
