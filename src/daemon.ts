@@ -1,4 +1,5 @@
 import { combiningRules, openAccess, steadyTime, type MayCombine } from './access/index.ts'
+import { Archive, archiveCredential, archiveRules } from './archive/index.ts'
 import { AuditKeeper, AuditLog } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import type { Config } from './config/index.ts'
@@ -64,11 +65,18 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const access = openAccess({
     db: catalogue.db, audit, time: steadyTime(catalogue.db, clock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine,
   })
+  const time = steadyTime(catalogue.db, clock, openHostClock().bootId)
+  const archive = config.archive === null ? null : await archiveRules(() => clock.wallNow()).then(rule => Archive.open({
+    db: catalogue.db, audit, rights: access.sessions, trustedTime, time, rule, dir: config.archive?.dir ?? '', quotaBytes: config.archive?.quotaBytes ?? 0, stateDir: config.state.dir, credential: archiveCredential(process.env), log,
+  })).catch((error: unknown) => {
+    log.error({ err: error }, 'the archive cannot be opened') // recording needs none
+    return null
+  })
   const scrubber = storage.scrubber(random)
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)
   parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access })
+  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, archive })
   parts.use(facts.source)
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
@@ -76,10 +84,13 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   parts.use(openSchedule([
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
     { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },
+    { name: 'archive', when: '*/5 * * * *', run: async () => { await archive?.sweep() } },
+    { name: 'archive read again', when: '41 2 * * *', run: async () => { await archive?.verifyNext() } },
     { name: 'overwrite record', when: '20 0 * * *', run: async () => { storage.overwrites.writeDue(trustedTime.now()) } },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
   ], { timezone: config.site.timezone, log }))
   storage.overwrites.writeDue(trustedTime.now()) // of the days the recorder was off
+  void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
   log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
   notify.ready()
   await Promise.race([aborted(signal), ingest.failed])

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import type { AccountAct } from './cli/account.ts'
+import type { ArchiveAct } from './cli/archive.ts'
 import { CustosError } from './domain/index.ts'
 
 /** Reads the command line and turns outcomes into exit codes; each command's module is loaded only when it is the one asked for. */
@@ -72,6 +73,13 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(person('unlock', 'end the lock after failed sign-ins'))
     .addCommand(oneTime(person('reset', 'a one-time password; the old one is void').requiredOption('--reason <text>').option('--factor', 'take the second factor away instead')))
     .addCommand(accountOf('break-glass', 'one of two persons; a second must within five minutes').requiredOption('--by <name>', 'who says so').option('--reason <text>', 'why').option('--close <no>', 'close an opening'))
+  const archiveOf = (act: ArchiveAct, description: string) => new Command(act).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
+    .action(async ({ config, id, json }: { config: string, id?: string, json?: true }) => { await done((await import('./cli/archive.ts')).archive(act, { config, id, json: json === true }, out)) })
+  program.command('archive').description('copies that are kept a year')
+    .addCommand(archiveOf('init', 'make the archive in an empty folder, once'))
+    .addCommand(archiveOf('list', 'items, their ends and states').option('--json', 'one JSON object a line'))
+    .addCommand(archiveOf('verify', 'read items again as a whole, while no recorder runs; exit 0 only if all are as they were put in').option('--id <no>', 'one item only'))
+    .addCommand(archiveOf('rebuild', 'rows from the volume after the catalogue was lost, while no recorder runs'))
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
 }
