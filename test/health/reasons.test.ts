@@ -48,7 +48,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['the archive is not there', facts({ archive: archive({ state: 'not-mounted' }) }), 0, ['critical', 'tonight critical archive-missing -']],
   ['its key file is gone', facts({ archive: archive({ state: 'key-file' }) }), 0, ['critical', 'tonight critical archive-key-file -']],
   ['the archive is full, and more', facts({ archive: archive({ isFull: true, fullInDays: 0, strays: 1, overdue: 2, lost: [{ itemNo: 'A115-0001' as never, since: at('2026-11-22T07:00:00.000Z'), what: 'x' }] }) }), 0,
-    ['critical', 'tonight critical archive-item-lost -', 'tonight degraded archive-full -', 'week degraded archive-overdue -', 'week degraded archive-stray -']],
+    ['critical', 'tonight degraded archive-full -', 'tonight critical archive-item-lost -', 'week degraded archive-overdue -', 'week degraded archive-stray -']],
   ['the archive wants people', facts({ archive: archive({ fullInDays: 44, unsigned: { count: 1, since: at('2026-11-22T07:00:00.000Z') }, holdsToApprove: { count: 1, since: at('2026-11-22T07:00:00.000Z') }, expiring: { count: 2, soonestAt: at('2026-11-29T16:00:00.000Z') } }) }), 0,
     ['degraded', 'week degraded archive-destruction-unsigned -', 'week degraded archive-forecast -', 'week degraded archive-hold-unapproved -', 'note healthy archive-expiring -']],
   ['the archive has room for more than 45 days', facts({ archive: archive({ fullInDays: 45 }) }), 0, ['healthy']],
