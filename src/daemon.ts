@@ -1,4 +1,5 @@
 import { openAccess, steadyTime } from './access/index.ts'
+import { Archive, archiveCredential, archiveRules } from './archive/index.ts'
 import { AuditKeeper, AuditLog } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import type { Config } from './config/index.ts'
@@ -68,11 +69,17 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const inbox = config.inbox === null ? null : new Inbox({
     db: catalogue.db, audit, keys: new InboxKeys({ db: catalogue.db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(config.inbox.dir), clock, log: log.child({ cap: 'inbox' }),
   })
+  const archive = config.archive === null ? null : await archiveRules(() => clock.wallNow()).then(rule => Archive.open({
+    db: catalogue.db, audit, rights: access.sessions, trustedTime, time, rule, dir: config.archive?.dir ?? '', quotaBytes: config.archive?.quotaBytes ?? 0, stateDir: config.state.dir, credential: archiveCredential(process.env), log,
+  })).catch((error: unknown) => {
+    log.error({ err: error }, 'the archive cannot be opened') // recording needs none
+    return null
+  })
   const scrubber = storage.scrubber(random)
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)
   parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, office: () => ({ ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } }) })
+  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, archive, office: () => ({ ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } }) })
   parts.use(facts.source)
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
@@ -84,10 +91,13 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
     { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },
     { name: 'office', when: '*/5 * * * *', run: () => office.sweep() },
     { name: 'log book', when: '37 3 * * *', run: () => office.nightly(signal) },
+    { name: 'archive', when: '*/5 * * * *', run: async () => { await archive?.sweep() } },
+    { name: 'archive read again', when: '41 2 * * *', run: async () => { await archive?.verifyNext() } },
     { name: 'overwrite record', when: '20 0 * * *', run: async () => { storage.overwrites.writeDue(trustedTime.now()) } },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
   ], { timezone: config.site.timezone, log }))
   storage.overwrites.writeDue(trustedTime.now()) // of the days the recorder was off
+  void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
   log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
   notify.ready()
   await Promise.race([aborted(signal), ingest.failed])

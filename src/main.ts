@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { AccountAct } from './cli/account.ts'
+import type { ArchiveAct } from './cli/archive.ts'
 import type { InboxKeyAct } from './cli/inbox-key.ts'
-
 import type { PaperOptions } from './cli/paper.ts'
 import { CustosError } from './domain/index.ts'
 
@@ -95,6 +95,13 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--zone <zone=count>', 'for the announcement and signs; several', several).option('--date <day>', 'of the announcement or checkpoint, e.g. 115-11-26').option('--edition <n>', 'of the announcement').option('--list-place <text>', 'where the list is posted')
     .option('--purpose <text>', 'on signs').option('--contact <text>', 'on signs').option('--url <address>', 'of the full notice, on signs')
     .action(async (form: string, options: PaperOptions) => { await done((await import('./cli/paper.ts')).paper(form, options, out)) })
+  const archiveOf = (act: ArchiveAct, description: string) => new Command(act).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
+    .action(async ({ config, id, json }: { config: string, id?: string, json?: true }) => { await done((await import('./cli/archive.ts')).archive(act, { config, id, json: json === true }, out)) })
+  program.command('archive').description('copies that are kept a year')
+    .addCommand(archiveOf('init', 'make the archive in an empty folder, once'))
+    .addCommand(archiveOf('list', 'items, their ends and states').option('--json', 'one JSON object a line'))
+    .addCommand(archiveOf('verify', 'read items again as a whole, while no recorder runs; exit 0 only if all are as they were put in').option('--id <no>', 'one item only'))
+    .addCommand(archiveOf('rebuild', 'rows from the volume after the catalogue was lost, while no recorder runs'))
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
 }

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Access } from '../access/index.ts'
+import type { Archive } from '../archive/index.ts'
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
 import { epochMs } from '../domain/index.ts'
@@ -23,13 +24,16 @@ export interface RecorderParts {
   readonly auditKeeper: AuditKeeper
   readonly access: Access
   readonly office: () => OfficeView
+  /** Null where none is configured. */
+  readonly archive: Archive | null
 }
 
 /** What health looks at: gathered from the parts each time it is asked for. */
-export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, office }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
+export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, archive, office }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
   delay.enable()
   const glass = glassReader(access)
+  const archived = archiveReader(archive)
   const read = (): RecorderFacts => {
     const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - LOOP_SAMPLE_MS)
     delay.reset()
@@ -46,7 +50,7 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
       ...capacity.view(streams, volumes, streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')),
       sacrifice: sacrifice.view(),
       catalogue: storage.catalogueStatus(),
-      scrub: scrubber.status(), rescues: storage.rescues(), glass: glass(), office: office(),
+      scrub: scrubber.status(), rescues: storage.rescues(), glass: glass(), archive: archived(), office: office(),
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs, uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
@@ -68,6 +72,17 @@ const glassReader = ({ breakGlass }: Access): () => RecorderFacts['glass'] => {
       const { open, formsOwed } = breakGlass.view()
       last = { open: open.length, openedAt: earliest(open), owed: formsOwed.length, owedSince: earliest(formsOwed) }
     } catch (error) { if (!isCatalogueFault(error)) throw error }
+    return last
+  }
+}
+
+/** Looked at every half minute, for it walks all items; as last seen while the catalogue cannot be read. */
+const archiveReader = (archive: Archive | null): () => RecorderFacts['archive'] => {
+  let last: RecorderFacts['archive'] = null, dueMs = 0
+  return () => {
+    if (archive === null || process.uptime() * 1000 < dueMs) return last
+    try { last = archive.view() } catch (error) { if (!isCatalogueFault(error)) throw error }
+    dueMs = process.uptime() * 1000 + 30_000
     return last
   }
 }

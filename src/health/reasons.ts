@@ -1,5 +1,5 @@
 import type { AuditView, WitnessView } from '../audit/index.ts'
-import { streamKeyText, type EpochMs, type RetentionFloor } from '../domain/index.ts'
+import { epochMs, streamKeyText, type EpochMs, type RetentionFloor } from '../domain/index.ts'
 import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.ts'
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
@@ -225,6 +225,35 @@ function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems
   ]
 }
 
+/** Full sooner than this is worth a word: buying a disk takes an office a month. */
+const ARCHIVE_SHORT_DAYS = 45
+const ITEMS_NAMED = 5
+
+/** The archive keeps what courts and parties rely on: what is gone there does not come back [G3]. */
+function archiveFindings(archive: RecorderFacts['archive'], timezone: string): Finding[] {
+  if (archive === null) return []
+  if (archive.state === 'key-file') return [finding('archive-key-file', CRITICAL, null)]
+  if (archive.state !== 'ok') return [finding('archive-missing', CRITICAL, null, { state: archive.state })]
+  const { lost, strays, overdue, unsigned, holdsToApprove, expiring, fullInDays } = archive
+  const found: Finding[] = []
+  if (lost.length > 0) {
+    const items = `${lost.slice(0, ITEMS_NAMED).map(({ itemNo }) => itemNo).join(', ')}${lost.length > ITEMS_NAMED ? ' …' : ''}`
+    found.push({ ...finding('archive-item-lost', CRITICAL, null, { count: String(lost.length), items }), beganAt: epochMs(Math.min(...lost.map(({ since }) => since))) })
+  }
+  if (archive.isFull) found.push(finding('archive-full', { level: 'degraded', urgency: 'tonight' }, null))
+  else if (fullInDays !== null && fullInDays < ARCHIVE_SHORT_DAYS) found.push(finding('archive-forecast', DEGRADED, null, { days: String(fullInDays) }))
+  if (strays > 0) found.push(finding('archive-stray', DEGRADED, null, { count: String(strays) }))
+  if (overdue > 0) found.push(finding('archive-overdue', DEGRADED, null, { count: String(overdue) }))
+  if (holdsToApprove.count > 0) found.push({ ...finding('archive-hold-unapproved', DEGRADED, null, { count: String(holdsToApprove.count) }), beganAt: holdsToApprove.since })
+  if (unsigned.count > 0) found.push({ ...finding('archive-destruction-unsigned', DEGRADED, null, { count: String(unsigned.count) }), beganAt: unsigned.since })
+  if (expiring.soonestAt !== null) {
+    const day = new Intl.DateTimeFormat('zh-TW-u-ca-roc', { timeZone: timezone, year: 'numeric', month: 'long', day: 'numeric' }).format(expiring.soonestAt - 1)
+    const dayEn = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, dateStyle: 'short' }).format(expiring.soonestAt - 1)
+    found.push(finding('archive-expiring', NOTE, null, { count: String(expiring.count), day, dayEn }))
+  }
+  return found
+}
+
 /** Pure: all that is wrong by these facts, in no particular order. */
 export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Finding[] {
   const stoppedForFloor = new Set(facts.sacrifice.steps.filter(step => step.mode === 'stopped').map(streamKeyText))
@@ -233,7 +262,7 @@ export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Findin
   found.push(...auditFindings(facts.audit), ...witnessFindings(facts.witness))
   found.push(...rottenFindings(facts.scrub, facts.floor.timezone))
   if (facts.rescues.count > 0) found.push(finding('rescue-used', DEGRADED, null, { count: String(facts.rescues.count) }))
-  found.push(...glassFindings(facts.glass), ...officeFindings(facts.office))
+  found.push(...glassFindings(facts.glass), ...officeFindings(facts.office), ...archiveFindings(facts.archive, facts.floor.timezone))
   if (facts.catalogue.state !== 'ok') found.push(finding('catalogue-failed', CRITICAL, null))
   const delayMs = facts.process.eventLoopDelayMs
   if (delayMs > EVENT_LOOP_DELAYED_MS) found.push(finding('event-loop-delayed', DEGRADED, null, { delayMs: String(Math.round(delayMs)) }))

@@ -1,4 +1,5 @@
 import type { CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName, VolumeId } from '../domain/index.ts'
+import type { ArchiveView } from '../archive/index.ts'
 import type { SacrificeView } from '../capacity/index.ts'
 import type { AuditView, WitnessView } from '../audit/index.ts'
 import type { StreamReport } from '../ingest/index.ts'
@@ -152,6 +153,8 @@ export interface RecorderFacts {
   readonly rescues: { readonly count: number, readonly newestAt: EpochMs | null }
   readonly glass: GlassView
   readonly office: OfficeView
+  /** Null where none is configured. `detail` and what is said of lost items are for the log. */
+  readonly archive: ArchiveView | null
   readonly process: ProcessView
   readonly clock: ClockView
   readonly audit: AuditView

@@ -57,7 +57,8 @@ export class StorageError extends RetryableError {
   }
 }
 
-const storageError = (step: FileStep, file: string) => (error: unknown): never => {
+/** For `.catch`: the failure of a file operation as a StorageError. */
+export const storageError = (step: FileStep, file: string) => (error: unknown): never => {
   if (error instanceof StorageError) throw error
   const errno = (error as { code?: unknown } | null)?.code
   throw new StorageError((typeof errno === 'string' ? FAULT_BY_ERRNO[errno] : undefined) ?? 'other', step, file, error)

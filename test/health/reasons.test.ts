@@ -22,6 +22,10 @@ const sacrifice = (steps: readonly (readonly [camera: string, mode: 'lower' | 'k
   headroomMs: 3_600_000, overBudget: [],
   steps: steps.map(([id, mode]) => ({ cameraId: cameraId(id), stream: HEALTHY.stream, mode, since: at('2026-11-22T07:00:00.000Z'), reason: 'ring-would-stop' })),
 })
+const archive = (change: Partial<NonNullable<RecorderFacts['archive']>> = {}): RecorderFacts['archive'] => ({
+  state: 'ok', detail: '', items: 1, bytes: 1, quotaBytes: 100, freeBytes: 100, isFull: false, fullInDays: null, next: [], expiring: { count: 0, soonestAt: null }, overdue: 0, unsigned: { count: 0, since: null },
+  holdsToApprove: { count: 0, since: null }, lost: [], strays: 0, ...change,
+})
 const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: number, expected: readonly string[]])[] = [
   ['nothing is wrong', facts(), 0, ['healthy']],
   ['a reconnect of ten seconds is no reason', facts({ streams: [HEALTHY, down('door')] }), 10_000, ['healthy']],
@@ -53,6 +57,13 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['cases are late, others soon due', facts({ office: office({ cases: { overdue: 1, soon: 2 } }) }), 0, ['degraded', 'week degraded applications-overdue -', 'note healthy applications-due-soon -']],
   ['the inbox rejected a file and cannot be written', facts({ office: office({ inbox: { state: 'failed', waiting: 0, rejected: 1, rejectedAt: at('2026-11-22T07:50:00.000Z') } }) }), 0,
     ['degraded', 'week degraded inbox-failed -', 'week degraded inbox-rejected -']],
+  ['the archive is not there', facts({ archive: archive({ state: 'not-mounted' }) }), 0, ['critical', 'tonight critical archive-missing -']],
+  ['its key file is gone', facts({ archive: archive({ state: 'key-file' }) }), 0, ['critical', 'tonight critical archive-key-file -']],
+  ['the archive is full, and more', facts({ archive: archive({ isFull: true, fullInDays: 0, strays: 1, overdue: 2, lost: [{ itemNo: 'A115-0001' as never, since: at('2026-11-22T07:00:00.000Z'), what: 'x' }] }) }), 0,
+    ['critical', 'tonight degraded archive-full -', 'tonight critical archive-item-lost -', 'week degraded archive-overdue -', 'week degraded archive-stray -']],
+  ['the archive wants people', facts({ archive: archive({ fullInDays: 44, unsigned: { count: 1, since: at('2026-11-22T07:00:00.000Z') }, holdsToApprove: { count: 1, since: at('2026-11-22T07:00:00.000Z') }, expiring: { count: 2, soonestAt: at('2026-11-29T16:00:00.000Z') } }) }), 0,
+    ['degraded', 'week degraded archive-destruction-unsigned -', 'week degraded archive-forecast -', 'week degraded archive-hold-unapproved -', 'note healthy archive-expiring -']],
+  ['the archive has room for more than 45 days', facts({ archive: archive({ fullInDays: 45 }) }), 0, ['healthy']],
   ['a camera clock is off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: -61_000 })] }), 0, ['healthy', 'note healthy camera-clock-off lobby/main']],
   ['a camera clock is a little off', facts({ streams: [stream('lobby', { cameraClockOffsetMs: 10_000 })] }), 0, ['healthy']],
   ['a volume is missing', facts({ volumes: [volume('disk1'), volume('disk2', { state: 'missing' })] }), 0, ['critical', 'tonight critical volume-missing disk2']],

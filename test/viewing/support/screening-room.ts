@@ -34,7 +34,7 @@ export class ScreeningRoom implements AsyncDisposable {
     const { audit, access, db, clock } = front.office
     this.core = { audit, sessions: access.sessions, clock: systemClock, log: pino({ level: 'silent' }) }
     this.screens = new Screens(this.core, db)
-    this.book = openBook({ db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: new OfficeCalendar(), grants: () => [] })
+    this.book = openBook({ db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: () => new OfficeCalendar(), grants: () => [] })
     this.desk = new ViewingDesk({
       ...this.core, screens: this.screens, book: this.book.log, grants: front.desk.grants, shelf, stills: new StillMaker(systemClock), takeTranscode: transcodeTurns(),
       caseFacts: caseFactsOf(front.desk.reader, RULES), cameraName: camera => NAMES[camera] ?? camera,

@@ -1,0 +1,51 @@
+import { steadyTime } from '../access/index.ts'
+import { Archive, archiveCredential, archiveRules, initArchive, isItemNo, ITEM_KINDS, lastDayBefore, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
+import { AuditLog } from '../audit/index.ts'
+import { formatProblems, loadConfig } from '../config/index.ts'
+import { FatalError, isoOf } from '../domain/index.ts'
+import { openCatalogue, openCatalogueBeside } from '../platform/catalogue.ts'
+import { systemClock } from '../platform/clock.ts'
+import { createLogger } from '../platform/logger.ts'
+import { openHostClock } from '../trusted-time/index.ts'
+
+interface Out { write(text: string): unknown }
+export type ArchiveAct = 'init' | 'list' | 'verify' | 'rebuild'
+
+/** `custos archive init | list | verify | rebuild`. Listing works beside a running recorder; what touches keys or volume takes the state folder for itself. Exit 1 when an item is not as it was put in. */
+export async function archive(act: ArchiveAct, options: { readonly config: string, readonly id?: string | undefined, readonly json: boolean }, out: Out): Promise<number> {
+  const result = await loadConfig(options.config, { secrets: 'skip' })
+  if (!result.ok) { out.write(formatProblems(result.problems)); return 2 }
+  const { config } = result
+  if (config.archive === null) throw new FatalError('CUSTOS_ARCHIVE_REFUSED', '設定檔沒有 archive 一節。/ the configuration has no archive', { remedy: '請加入 archive.dir 與 archive.quota。/ Add archive.dir and archive.quota.' })
+  if (act === 'init') {
+    out.write(`存檔區已建立 / archive made: ${await initArchive(realArchiveDisk, config.archive.dir, isoOf(systemClock.wallNow()))}\n`)
+    return 0
+  }
+  using catalogue = act === 'list' ? openCatalogueBeside(config.state.dir, 'read') : openCatalogue(config.state.dir, systemClock.wallNow())
+  const { db } = catalogue
+  const store = await Archive.open({
+    db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: { now: () => null, nowForArchive: () => null },
+    time: act === 'list' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId), rule: await archiveRules(() => systemClock.wallNow()),
+    dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: archiveCredential(process.env), log: createLogger({ level: 'warn' }),
+  })
+  if (act === 'list') {
+    for (const item of store.list()) out.write(options.json ? `${JSON.stringify(item)}\n` : lineOf(item))
+    return 0
+  }
+  if (act === 'rebuild') {
+    const { adopted, unsound, strays } = await store.rebuild()
+    out.write(`重建 ${adopted.length} 筆，異常 ${unsound.length} 筆，無法辨認 ${strays.length} 個\nrebuilt: ${adopted.length}, unsound: ${unsound.length}, strays: ${strays.length}\n`)
+    return unsound.length + strays.length === 0 ? 0 : 1
+  }
+  let bad = 0
+  for (const item of store.list().filter(each => each.state === 'kept' && (options.id === undefined || each.itemNo === options.id))) {
+    const fault = await store.verify(item.itemNo)
+    if (fault !== null) bad++
+    out.write(`${item.itemNo} ${fault ?? '完整 whole'}\n`)
+  }
+  if (options.id !== undefined && !isItemNo(options.id)) throw new FatalError('CUSTOS_ARCHIVE_ITEM', `沒有這個存檔編號 / no such item number: ${options.id.slice(0, 40)}`, { remedy: 'custos archive list' })
+  return bad === 0 ? 0 : 1
+}
+
+const lineOf = (item: ArchiveItem): string =>
+  `${item.itemNo}  ${item.application}  ${ITEM_KINDS[item.kind].zh}  ${item.state}  ${lastDayBefore(item.expiresAt).toString()}  ${item.bytes}${item.filed === null ? '' : '  已歸檔'}${item.holds.some(hold => hold.endedAt === null) ? '  保全中' : ''}${item.lost === null ? '' : '  遺失或被更動 LOST'}\n`

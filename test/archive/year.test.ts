@@ -1,0 +1,145 @@
+import { existsSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import type { ItemNo } from '../../src/archive/index.ts'
+import { epochMs } from '../../src/domain/index.ts'
+import { officeDay } from '../../src/rules/index.ts'
+import { ACTING, ArchiveRig, at, contentOf, DAY_MS } from './support/rig.ts'
+
+const HOUR_MS = 3_600_000
+const small = { 'a.txt': 'a' }
+const dayOf = (ms: number): string => officeDay(epochMs(ms)).toString()
+
+/** A look a day, as long as `until` is not reached. */
+async function walk(rig: ArchiveRig, until: number): Promise<void> {
+  while (rig.clock.wallNow() < until) {
+    rig.pass(Math.min(24 * HOUR_MS, until - rig.clock.wallNow()))
+    await rig.archive.sweep()
+  }
+}
+const noticesOf = (rig: ArchiveRig, itemNo: ItemNo): string[] => rig.entries('archive.notice').filter(entry => entry.object === itemNo).map(entry => `${(JSON.parse(entry.detail) as { days: number }).days} ${dayOf(entry.at)}`)
+const destroyedOn = (rig: ArchiveRig, itemNo: ItemNo): string | null => { const record = rig.archive.destruction(itemNo); return record === null ? null : dayOf(record.destroyedAt) }
+
+t.test('two years in seconds: each notice and each destruction on its local day, holds and filed items stay, the leap day is counted', async t => {
+  const rig = await ArchiveRig.open(t)
+  const plain = await rig.put({ footageSha256: '1'.repeat(64) }, small)
+  const held = await rig.put({ footageSha256: '2'.repeat(64) }, small)
+  const filed = await rig.put({ footageSha256: '3'.repeat(64) }, small)
+  rig.rule = { period: { years: 1 }, from: 'recorded' }
+  const recorded = await rig.put({ footageSha256: '4'.repeat(64), kind: 'preserved' }, small)
+  rig.rule = { period: { years: 1 }, from: 'copied' }
+  rig.archive.acts.placeHold(ACTING, held, { authority: '地檢署函', lastDay: Temporal.PlainDate.from('2028-01-31') })
+  rig.archive.acts.markFiled(ACTING, filed, '北市信戶資字第1號')
+  await walk(rig, at('2027-02-28T18:00:00'))
+  const beforeLeap = await rig.put({ footageSha256: '5'.repeat(64) }, small)
+  await walk(rig, at('2028-02-29T12:00:00'))
+  const onLeapDay = await rig.put({ footageSha256: '6'.repeat(64) }, small)
+  t.equal(destroyedOn(rig, beforeLeap), null, 'copied on 28 February 2027, it is there on the 29th of the leap year')
+  await walk(rig, at('2028-03-02'))
+  rig.archive.acts.unmarkFiled(ACTING, filed, '檔案已銷毀')
+  await rig.archive.sweep()
+  await walk(rig, at('2029-03-02'))
+
+  t.same(noticesOf(rig, plain), ['30 2027-10-27', '7 2027-11-19', '1 2027-11-25'])
+  t.equal(destroyedOn(rig, plain), '2027-11-27')
+  t.same(noticesOf(rig, recorded), ['30 2027-10-21', '7 2027-11-13', '1 2027-11-19'])
+  t.equal(destroyedOn(rig, recorded), '2027-11-21')
+  t.same(noticesOf(rig, held), ['30 2028-01-01', '7 2028-01-24', '1 2028-01-30'])
+  t.equal(destroyedOn(rig, held), '2028-02-01')
+  t.same(noticesOf(rig, filed), [])
+  t.equal(destroyedOn(rig, filed), '2028-03-02', 'unmarked, it goes with the next sweep')
+  t.same(noticesOf(rig, beforeLeap), ['30 2028-01-30', '7 2028-02-22', '1 2028-02-28'])
+  t.equal(destroyedOn(rig, beforeLeap), '2028-03-01')
+  t.same(noticesOf(rig, onLeapDay), ['30 2029-01-29', '7 2029-02-21', '1 2029-02-27'])
+  t.equal(destroyedOn(rig, onLeapDay), '2029-03-01')
+  for (const record of rig.archive.destructions()) t.ok(record.destroyedAt - record.expiresAt < DAY_MS || [held, filed].includes(record.itemNo), 'within a day')
+  t.same(readdirSync(path.join(rig.dir, 'items')), [])
+  t.equal(rig.entries('archive.hold-lapsed').length, 1)
+  t.match(rig.archive.view(), { items: 0, bytes: 0, unsigned: { count: 6 }, lost: [], strays: 0, overdue: 0 })
+})
+
+t.test('the destruction record has every field of R24 and no picture, and stands in the audit log', async t => {
+  const rig = await ArchiveRig.open(t, each => { each.more = { otherKeyCopies: () => [{ place: '主任保險箱', until: at('2028-01-01') }] } })
+  const itemNo = await rig.put()
+  const item = rig.archive.get(itemNo)
+  rig.passTo(at('2027-11-27T00:10:00'))
+  t.equal(await rig.archive.sweep(), 1)
+  t.equal(await rig.archive.sweep(), 0)
+  const record = rig.archive.destruction(itemNo)
+  t.match(record, {
+    itemNo, application: '115-0001', ranges: [{ cameraName: '大廳', from: at('2026-11-20T09:00:00') }], bytes: item?.bytes, footageSha256: 'c'.repeat(64), payloadSha256: item?.payloadSha256, copiedAt: item?.madeAt, expiresAt: at('2027-11-27'),
+    expiryText: /民法第120條/, destroyedAt: at('2027-11-27T00:10:00'), method: /消除電子檔/, keyId: item?.keyId, executor: /custos/, readBack: /查無/, otherKeyCopies: '主任保險箱（至116年12月31日）', signatures: [],
+  })
+  const [entry] = rig.entries('archive.destroyed')
+  t.match(entry, { object: itemNo, result: 'done', name: 'custos' })
+  t.equal((JSON.parse(entry?.detail ?? '{}') as { record: string }).record, record?.sha256)
+  t.notOk(existsSync(path.dirname(rig.itemFile(itemNo, 'payload'))))
+  t.equal(readdirSync(path.join(rig.stateDir, 'keys')).filter(name => name.startsWith('archive-master')).length, 1)
+  await t.rejects(rig.archive.read(ACTING, itemNo), { code: 'CUSTOS_ARCHIVE_ITEM' })
+  for (const sql of ["UPDATE archive_destruction SET content = '{}'", 'DELETE FROM archive_destruction', 'DELETE FROM archive_item']) t.throws(() => rig.db.exec(sql), /never|destroyed with a record/)
+})
+
+t.test('no jump of the clock destroys anything or gives a notice, forward, backward or at a restart', async t => {
+  const rig = await ArchiveRig.open(t)
+  const itemNo = await rig.put()
+  for (const jumpMs of [400 * DAY_MS, -800 * DAY_MS, 10_000 * DAY_MS, -9_600 * DAY_MS]) {
+    rig.clock.stepWall(jumpMs)
+    rig.time.tick()
+    t.equal(await rig.archive.sweep(), 0)
+    await rig.start()
+    t.equal(await rig.archive.sweep(), 0)
+  }
+  t.equal(rig.archive.get(itemNo)?.state, 'kept')
+  t.same(rig.entries('archive.notice'), [])
+  rig.clock.stepWall(366 * DAY_MS)
+  rig.time.tick()
+  rig.pass(366 * DAY_MS)
+  t.equal(await rig.archive.sweep(), 0, 'the year ran, but the clocks disagree')
+  t.equal(rig.archive.view().overdue, 1)
+})
+
+t.test('after a time off the latest notice is given, and destruction made up for', async t => {
+  const rig = await ArchiveRig.open(t)
+  const itemNo = await rig.put()
+  rig.passTo(at('2027-11-24T09:00:00'))
+  await rig.start()
+  await rig.archive.sweep()
+  await rig.archive.sweep()
+  t.same(noticesOf(rig, itemNo), ['7 2027-11-24'])
+  t.same(rig.archive.view().expiring, { count: 1, soonestAt: at('2027-11-27') })
+  rig.passTo(at('2028-05-01'))
+  await rig.start()
+  await rig.archive.sweep()
+  t.same(noticesOf(rig, itemNo), ['7 2027-11-24'])
+  t.equal(destroyedOn(rig, itemNo), '2028-05-01')
+})
+
+t.test('put in while the clock was in doubt, it is kept from the later of both clocks', async t => {
+  const rig = await ArchiveRig.open(t)
+  rig.clock.stepWall(20 * DAY_MS)
+  rig.time.tick()
+  const itemNo = await rig.put()
+  t.equal(rig.archive.get(itemNo)?.expiresAt, at('2027-12-17'))
+  t.match(rig.archive.get(itemNo)?.expiryText, /未經確認/)
+})
+
+t.test('an item that is being read goes when it was read', async t => {
+  const rig = await ArchiveRig.open(t)
+  const itemNo = await rig.put()
+  const reading = await rig.archive.read(ACTING, itemNo)
+  rig.passTo(at('2027-11-27T01:00:00'))
+  t.equal(await rig.archive.sweep(), 0)
+  t.equal(Object.keys(await contentOf(reading)).length, 2)
+  t.equal(await rig.archive.sweep(), 1)
+})
+
+t.test('catalogue and trigger keep a pin that somebody tries to shorten by hand', async t => {
+  const rig = await ArchiveRig.open(t)
+  const itemNo = await rig.put()
+  t.throws(() => rig.db.exec('UPDATE archive_item SET expires_at = 1'), /never changed/)
+  t.throws(() => rig.db.exec("UPDATE archive_item SET state = 'destroyed'"), /kept, then destroyed/)
+  rig.db.exec('DROP TRIGGER archive_item_as_pinned; UPDATE archive_item SET expires_at = 1, made_at = 1')
+  rig.passTo(at('2027-06-01'))
+  t.equal(await rig.archive.sweep(), 0, 'the sidecar still says when')
+  t.match(rig.archive.get(itemNo), { state: 'kept', lost: { what: /differ in madeAt/ } })
+})
