@@ -190,6 +190,12 @@ export class Storage implements AsyncDisposable {
     return segments.inRange(cameras.ensure(camera, this.#options.clock.wallNow()), stream, range)
   }
 
+  /** The same by the camera itself, also for one that left the configuration. */
+  segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] { return this.#tables.segments.inRange(camera, stream, range) }
+
+  /** Whether a volume syncs so slowly just now that who reads old footage is to wait. */
+  get isBusy(): boolean { return this.#volumes.status().some(({ worstSyncMs }) => worstSyncMs > BUSY_SYNC_MS) }
+
   /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
   async openReader(segment: SegmentRow): Promise<SegmentReader> {
     const volume = this.#volumes.byUuid(segment.volumeUuid)

@@ -29,7 +29,7 @@ export type ManifestKey = { readonly algorithm: 'ECDSA P-256 SHA-256', readonly 
 export type ManifestTime = {
   /** Which clock stamped the frames. */
   readonly stampedBy: { readonly zh: string, readonly en: string }
-  readonly utcOffset: '+08:00' | string
+  readonly utcOffset: string
   readonly sync: { readonly source: string, readonly state: string, readonly stratum: number | null } | null
   readonly recorderOffsetMs: number | null
   readonly uncertaintyMs: number | null
