@@ -11,8 +11,14 @@ export interface ProofsFile {
   readonly size: number
   readonly root: string
   readonly proofs: readonly { readonly seq: number, readonly leaf: string, readonly path: readonly string[] }[]
-  readonly consistency: { readonly fromSize: number, readonly fromRoot: string, readonly path: readonly string[] } | null
+  readonly consistency: Consistency | null
+  /** The same from earlier checkpoints, newest first, so that whichever the office printed or deposited can be compared. */
+  readonly earlier: readonly Consistency[]
 }
+export interface Consistency { readonly fromSize: number, readonly fromRoot: string, readonly path: readonly string[] }
+
+/** A year of daily ones. */
+const MOST_EARLIER = 400
 
 /** The canonical text that the entry's hash covers. */
 const textOf = ({ hash: _, ...rest }: AuditEntry): string => entryText(rest)
@@ -33,10 +39,12 @@ export function auditEvidence({ log, entries, checkpoints, application }: { read
     const lastStored = outside.size === null ? null : checkpoints.table.ofSize(outside.size)
     const last = lastStored === null ? null : signedTextOf(lastStored)
     const { size, root } = checkpoint
+    const from = (fromSize: number, fromRoot: Buffer): Consistency => ({ fromSize, fromRoot: fromRoot.toString('hex'), path: log.tree.consistency(fromSize, size).map(step => step.toString('hex')) })
+    const earlier = new Map(checkpoints.table.bySize().filter(each => each.size < size && each.size > 0).map(each => [each.size, each.root]))
     const proofs: ProofsFile = {
       schema: 1, size, root: root.toString('hex'),
       proofs: found.map(({ seq, hash }) => ({ seq, leaf: hash.toString('hex'), path: log.tree.inclusion(seq, size).map(step => step.toString('hex')) })),
-      consistency: last === null ? null : { fromSize: last.size, fromRoot: last.root.toString('hex'), path: log.tree.consistency(last.size, size).map(step => step.toString('hex')) },
+      consistency: last === null ? null : from(last.size, last.root), earlier: [...earlier].slice(-MOST_EARLIER).reverse().map(([fromSize, fromRoot]) => from(fromSize, fromRoot)),
     }
     return {
       entriesJsonl: found.map(entry => `${textOf(entry)}\n`).join(''), proofsJson: `${JSON.stringify(proofs)}\n`,

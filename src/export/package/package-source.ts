@@ -100,8 +100,10 @@ async function openZip(file: string): Promise<PackageSource> {
         const entry = entries.get(name)
         if (entry === undefined) return
         const stop = new AbortController()
-        const pipe = new TransformStream<Uint8Array, Uint8Array>()
-        const done = entry.getData(pipe.writable, { useWebWorkers: false, signal: stop.signal, checkSignature: true }).then(() => null, (error: unknown) => error)
+        let fail: (error: unknown) => void = () => undefined
+        const pipe = new TransformStream<Uint8Array, Uint8Array>({ start: controller => { fail = error => { controller.error(error) } } })
+        // A reader that fails leaves the stream open: whoever waits for the next piece is to hear of it.
+        const done = entry.getData(pipe.writable, { useWebWorkers: false, signal: stop.signal, checkSignature: true }).then(() => null, (error: unknown) => { fail(error); return error })
         let left = entry.uncompressedSize
         try {
           for await (const chunk of pipe.readable) {

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseCheckpoints } from '../../audit/index.ts'
@@ -22,12 +22,12 @@ export interface VerifyOptions {
 }
 export interface Verdict {
   readonly isIntact: boolean
-  /** `confirmed`: by the fingerprint that was asked for, or this machine's. */
+  /** `confirmed`: by the fingerprint that was asked for, or this machine's, and not left open by the checkpoint that was given. */
   readonly origin: 'confirmed' | 'not-confirmed'
   readonly packageId: string | null
   readonly fingerprint: string | null
   readonly faults: readonly PackageFault[]
-  /** Said of a kept checkpoint that neither fits nor contradicts: it covers another number of entries. */
+  /** `unrelated`: the one that was kept neither fits nor contradicts, for it covers a number of entries that the package proves nothing of. */
   readonly checkpoint: 'none' | 'fits' | 'mismatch' | 'unrelated'
   readonly checked: { readonly files: number, readonly bytes: number, readonly videos: number, readonly records: number, readonly entries: number }
 }
@@ -43,7 +43,7 @@ export async function verifyPackage(place: string, options: VerifyOptions = {}):
     return nothing(problem('unreadable', place, { zh: '無法開啟', en: `cannot be opened (${(error as Error).message.slice(0, 200)})` }))
   }
   await using _ = source
-  return new Verification(source, options).run()
+  return await new Verification(source, options).run()
 }
 
 const problem = (code: FaultCode, where: string, more?: { readonly zh: string, readonly en: string }): PackageFault => ({
@@ -90,7 +90,7 @@ class Verification {
     const checkpoint = await this.#audit(manifest, pem, fingerprint)
     const wanted = this.#options.fingerprint?.toLowerCase().replaceAll(/[\s:]/g, '') ?? null
     if (wanted !== null && wanted !== fingerprint) this.#tell('wrong-key', 'pub.pem', { zh: `套件金鑰 ${fingerprint ?? '無'}`, en: `the package's is ${fingerprint ?? 'none'}` })
-    const isConfirmed = fingerprint !== null && (wanted === null ? this.#options.machineFingerprint === fingerprint : wanted === fingerprint)
+    const isConfirmed = fingerprint !== null && checkpoint !== 'unrelated' && (wanted === null ? this.#options.machineFingerprint === fingerprint : wanted === fingerprint)
     const isIntact = this.#faults.length === 0
     return { isIntact, origin: isIntact && isConfirmed ? 'confirmed' : 'not-confirmed', packageId: manifest.packageId, fingerprint, faults: this.#faults, checkpoint, checked: this.#checked }
   }
@@ -113,7 +113,10 @@ class Verification {
     if (signature === null) { this.#tell('file-missing', 'manifest.sig'); return }
     let holds = false
     try { holds = key !== null && verify('sha256', manifest, key, signature) } catch { /* what is no signature */ }
-    if (!holds) this.#tell('manifest-altered', 'manifest.json')
+    if (holds) return
+    const sums = await this.#small('SHA256SUMS', SMALL_MOST_BYTES)
+    const isAsSummed = sums?.toString('utf8').includes(`${createHash('sha256').update(manifest).digest('hex')}  manifest.json\n`) === true
+    this.#tell('manifest-altered', isAsSummed ? 'manifest.sig' : 'manifest.json')
   }
 
   async #keys(manifest: Manifest, fingerprint: string | null, bytes: Buffer): Promise<void> {
@@ -126,10 +129,9 @@ class Verification {
     try {
       const file = (name: string) => path.join(scratch, name)
       await Promise.all([writeFile(file('content'), bytes), writeFile(file('cms'), cms), writeFile(file('cert'), certificate)])
-      await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-out', '/dev/null'])
+      await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-signer', file('signer'), '-out', '/dev/null'])
       // The signer must be the key of the package, whatever chain the CMS itself brings.
-      const signers = await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-signer', '/dev/stdout', '-out', '/dev/null'])
-      if (certificateKey(signers.toString('utf8')) !== fingerprint) this.#tell('cms-invalid', 'manifest.p7s')
+      if (certificateKey(await readFile(file('signer'), 'utf8')) !== fingerprint) this.#tell('cms-invalid', 'manifest.p7s')
     } catch { this.#tell('cms-invalid', 'manifest.p7s') } finally { await rm(scratch, { recursive: true, force: true }) }
   }
 
@@ -183,16 +185,16 @@ class Verification {
   async #audit(manifest: Manifest, pem: string, fingerprint: string | null): Promise<Verdict['checkpoint']> {
     const [entries, proofs, checkpoint] = await Promise.all(['audit/entries.jsonl', 'audit/proofs.json', 'checkpoint.txt'].map(name => this.#small(name, SMALL_MOST_BYTES)))
     const text = (bytes: Buffer | null | undefined) => bytes?.toString('utf8') ?? ''
-    const { faults, entries: count, checkpoints } = checkAudit({ entriesJsonl: text(entries), proofsJson: text(proofs), checkpointTxt: text(checkpoint) }, manifest, pem)
-    this.#checked.entries = count
-    for (const fault of faults) this.#tell('audit-altered', 'audit', { zh: '見英文說明', en: fault })
+    const check = checkAudit({ entriesJsonl: text(entries), proofsJson: text(proofs), checkpointTxt: text(checkpoint) }, manifest, pem)
+    this.#checked.entries = check.entries
+    for (const fault of check.faults) this.#tell('audit-altered', 'audit', { zh: '見英文說明', en: fault })
     const { checkpoint: kept } = this.#options
     if (kept === undefined || kept === null) return 'none'
     const told = parseCheckpoints(kept)
     if (told.length === 0) { this.#tell('unreadable', 'checkpoint', { zh: '所給的檔案中沒有查核點', en: 'the file that was given holds no checkpoint' }); return 'none' }
     let answer: Verdict['checkpoint'] = 'unrelated'
     for (const each of told) {
-      const compared = compareCheckpoint(each, checkpoints, fingerprint ?? '')
+      const compared = compareCheckpoint(each, check, fingerprint ?? '')
       if (typeof compared === 'object') { this.#tell('checkpoint-mismatch', 'checkpoint.txt', compared); answer = 'mismatch' }
       else if (compared === 'fits' && answer !== 'mismatch') answer = 'fits'
     }

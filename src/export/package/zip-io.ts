@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { Reader } from '@zip.js/zip.js'
+import { Reader, Writer } from '@zip.js/zip.js'
 
 /** Reads a ZIP from an open file, so that no whole file is ever in memory. The handle stays the caller's. */
 export class FileZipReader extends Reader<FileHandle> {
@@ -20,4 +20,23 @@ export class FileZipReader extends Reader<FileHandle> {
     }
     return bytes.subarray(0, done)
   }
+}
+
+/** Writes a ZIP into an open file from its start. The handle stays the caller's. */
+export class FileZipWriter extends Writer<undefined> {
+  readonly #handle: FileHandle
+  #at = 0
+  constructor(handle: FileHandle) {
+    super()
+    this.#handle = handle
+  }
+
+  override async writeUint8Array(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#at)
+      done += bytesWritten
+      this.#at += bytesWritten
+    }
+  }
+  override getData(): Promise<undefined> { return Promise.resolve(undefined) }
 }
