@@ -34,9 +34,9 @@ export const isPlainName = (name: string): boolean =>
   name.length <= MOST_NAME_CHARS && name.split('/').every(part => part !== '' && part !== '.' && part !== '..') && !/[\p{Cc}\\:*?"<>|\u202a-\u202e\u2066-\u2069]/u.test(name)
 
 /** Throws the error of the file system, or of the ZIP reader. */
-export async function openSource(place: string): Promise<PackageSource> {
+export async function openSource(place: string, password: string | null = null): Promise<PackageSource> {
   const stat = await lstat(place)
-  return stat.isDirectory() ? openFolder(place) : openZip(place)
+  return stat.isDirectory() ? openFolder(place) : openZip(place, password)
 }
 
 async function openFolder(root: string): Promise<PackageSource> {
@@ -71,7 +71,7 @@ async function openFolder(root: string): Promise<PackageSource> {
 }
 
 /** Everything may stand in one folder of the ZIP, as the packer leaves it. */
-async function openZip(file: string): Promise<PackageSource> {
+async function openZip(file: string, password: string | null): Promise<PackageSource> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const zip = new ZipReader(new FileZipReader(handle, (await handle.stat()).size), { useWebWorkers: false, checkOverlappingEntry: true })
@@ -80,7 +80,7 @@ async function openZip(file: string): Promise<PackageSource> {
       if (found.length + problems.length >= MOST_FILES) { problems.push({ path: entry.filename.slice(0, MOST_NAME_CHARS), ...PROBLEMS.many }); break }
       if (entry.directory) { if (!isPlainName(entry.filename.replace(/\/$/, ''))) problems.push({ path: entry.filename.slice(0, MOST_NAME_CHARS), ...PROBLEMS.name }) }
       else if (!isPlainName(entry.filename)) problems.push({ path: entry.filename.slice(0, MOST_NAME_CHARS), ...PROBLEMS.name })
-      else if (entry.encrypted) problems.push({ path: entry.filename, ...PROBLEMS.encrypted })
+      else if (entry.encrypted && password === null) problems.push({ path: entry.filename, ...PROBLEMS.encrypted })
       else if (((entry.unixMode ?? 0) & 0o170000) === 0o120000) problems.push({ path: entry.filename, ...PROBLEMS.link })
       else if (entry.uncompressedSize > entry.compressedSize * MOST_EXPANSION + CHUNK_BYTES) problems.push({ path: entry.filename, ...PROBLEMS.bomb })
       else found.push(entry)
@@ -103,7 +103,7 @@ async function openZip(file: string): Promise<PackageSource> {
         let fail: (error: unknown) => void = () => undefined
         const pipe = new TransformStream<Uint8Array, Uint8Array>({ start: controller => { fail = error => { controller.error(error) } } })
         // A reader that fails leaves the stream open: whoever waits for the next piece is to hear of it.
-        const done = entry.getData(pipe.writable, { useWebWorkers: false, signal: stop.signal, checkSignature: true }).then(() => null, (error: unknown) => { fail(error); return error })
+        const done = entry.getData(pipe.writable, { useWebWorkers: false, signal: stop.signal, checkSignature: true, ...(password === null ? {} : { password }) }).then(() => null, (error: unknown) => { fail(error); return error })
         let left = entry.uncompressedSize
         try {
           for await (const chunk of pipe.readable) {

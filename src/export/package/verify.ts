@@ -18,6 +18,8 @@ export interface VerifyOptions {
   readonly checkpoint?: string | null
   /** This machine's own key, where there is one. */
   readonly machineFingerprint?: string | null
+  /** Of an encrypted ZIP. */
+  readonly password?: string | null
   readonly signal?: AbortSignal
 }
 export interface Verdict {
@@ -39,7 +41,7 @@ const SIGNATURE_MOST_BYTES = 1 << 20
 /** Looks at a package, folder or ZIP, with nothing but the package: no configuration, no network. Faults are values; it throws only when the place itself cannot be opened. */
 export async function verifyPackage(place: string, options: VerifyOptions = {}): Promise<Verdict> {
   let source: PackageSource
-  try { source = await openSource(place) } catch (error) {
+  try { source = await openSource(place, options.password ?? null) } catch (error) {
     return nothing(problem('unreadable', place, { zh: '無法開啟', en: `cannot be opened (${(error as Error).message.slice(0, 200)})` }))
   }
   await using _ = source
