@@ -40,6 +40,11 @@ async function main(argv: readonly string[]): Promise<number> {
       .requiredOption('--to <time>', 'ISO 8601 with offset').requiredOption('--authority <text>', 'on whose word: order, document').option('--application <no>', 'number of the application').requiredOption('--by <name>', 'who places it').option('--dry-run', 'show the cost only'))
     .addCommand(holdOf('end', 'let a held range go').requiredOption('--id <id>').requiredOption('--reason <text>').requiredOption('--by <name>', 'who ends it'))
     .addCommand(holdOf('list', 'holds in force').option('--all', 'ended ones too').option('--json', 'one JSON object a line'))
+  program.command('verify').description('an evidence package, folder or ZIP: exit 0 intact and of the key asked for, 3 intact but origin not confirmed, 1 a fault').argument('<package>')
+    .option('--fingerprint <hex>', 'of the recorder\'s key, as printed on the cover sheet').option('--checkpoint <file>', 'a checkpoint that was kept elsewhere').option('--json', 'for programs')
+    .action(async (place: string, options: { fingerprint?: string, checkpoint?: string, json?: true }) => {
+      await done((await import('./cli/verify.ts')).verifyCommand({ place, fingerprint: options.fingerprint, checkpointFile: options.checkpoint, json: options.json === true, out }))
+    })
   program.command('overwrites').description('the overwrite record of a day, and why each slot was free to go').requiredOption('--config <file>', 'configuration file').requiredOption('--day <day>', 'local day, e.g. 2026-11-22').option('--json', 'one JSON object a line')
     .action(async (options: { config: string, day: string, json?: true }) => { await done((await import('./cli/overwrites.ts')).overwrites({ configFile: options.config, day: options.day, json: options.json === true, out })) })
   const auditOf = (name: string, description: string) => new Command(name).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')

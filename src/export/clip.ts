@@ -94,7 +94,7 @@ export async function writeClip(part: ClipPart, write: (bytes: Buffer) => Promis
 const SEAM_MS = 100
 
 /** Places records of many slots on one timeline that starts at the clip's start and only moves forward. */
-class ClipTimeline {
+export class ClipTimeline {
   readonly #startAt: EpochMs
   #footage: SlotFootage | null = null
   #runId = 0

@@ -1,10 +1,11 @@
 import { epochMs, SYSTEM, type CameraUuid, type EpochMs } from '../domain/index.ts'
 import type { AccessTime, AuditBook } from '../access/index.ts'
-import type { Rules } from '../rules/index.ts'
+import type { Rules, RuleSet } from '../rules/index.ts'
 import type { CaseHolds, HoldsPort } from './case-holds.ts'
 import type { Application } from './cases/application.ts'
 import type { ApplicationNumber } from './cases/application-number.ts'
-import { grantOf, mayLeave, type Grant, type LeaveVerdict, type Leaving } from './cases/grant.ts'
+import type { Scope } from './cases/scope.ts'
+import { grantOf, mayLeave, preservedScopeOf, type Grant, type LeaveVerdict, type Leaving } from './cases/grant.ts'
 import type { applicationTables } from './tables/applications.ts'
 import type { grantTables, StoredGrant } from './tables/grants.ts'
 
@@ -46,6 +47,18 @@ export class GrantBook {
     if (this.#proved.size >= 100) this.#proved.clear()
     this.#proved.set(number, { version: application.version, grant })
     return grant
+  }
+
+  /** The record behind a grant, with the rules it was made under, for the papers of a copy. Null for an unknown number. */
+  record(number: ApplicationNumber): { readonly application: Application, readonly ruleSet: RuleSet } | null {
+    const application = this.#options.applications.newest(number)?.record
+    return application === undefined ? null : { application, ruleSet: this.#options.shelf.get(application.ruleSet) }
+  }
+
+  /** What is to be kept by an approved 申請保存, proved from its record each time; null when nothing is. */
+  toPreserve(number: ApplicationNumber): Scope | null {
+    const found = this.record(number)
+    return found === null ? null : preservedScopeOf(found.application, found.ruleSet)
   }
 
   /** Every grant that covers this camera at this instant, now. What may leave by it is the fence's question. */

@@ -193,6 +193,9 @@ export class Storage implements AsyncDisposable {
   /** The same by the camera's own mark, so that a device whose id was given to another is still found, and never the other. */
   segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] { return this.#tables.segments.inRange(camera, stream, range) }
 
+  /** Whether a volume syncs so slowly just now that who reads old footage is to wait. */
+  get isBusy(): boolean { return this.#volumes.status().some(({ worstSyncMs }) => worstSyncMs > BUSY_SYNC_MS) }
+
   /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
   async openReader(segment: SegmentRow): Promise<SegmentReader> {
     const volume = this.#volumes.byUuid(segment.volumeUuid)

@@ -106,6 +106,18 @@ export function grantOf(application: Application, ruleSet: RuleSet): Grant | nul
   return grant
 }
 
+/**
+ * What 申請保存 (R33) was allowed to keep; null unless it is approved with that act. It opens nothing to anybody: the copy stays in the archive.
+ * Throws ApplicationError as grantOf does.
+ */
+export function preservedScopeOf(application: Application, ruleSet: RuleSet): Scope | null {
+  const { state } = application
+  if ((state.kind !== 'approved' && state.kind !== 'partly-approved') || !state.approval.acts.preserve) return null
+  const fault = faultOf(application, state.approval, ruleSet)
+  if (fault !== null) throw new ApplicationError('CUSTOS_APPLICATION_ALTERED', `${application.number} is recorded as approved, but ${fault}; its record was altered, and nothing is kept on it`, REMEDY)
+  return scopeOf(state.approval.scope)
+}
+
 export type LeaveRefusal = 'no-grant' | 'not-yet' | 'expired' | 'no-statement' | 'act-not-granted' | 'not-this-camera' | 'outside-range'
 export const LEAVE_TEXTS: Readonly<Record<LeaveRefusal, { readonly zh: string, readonly en: string }>> = {
   'no-grant': { zh: '這不是由核准產生的授權。', en: 'This grant does not come from an approval.' },

@@ -1,0 +1,6 @@
+export { CopyDesk } from './copy-desk.ts'
+export type { HandOver, Released } from './copy-desk.ts'
+export { CopyQueueFullError, CopyRefusedError } from './errors.ts'
+export { COPY_STATES, STATE_NAMES } from './job.ts'
+export type { CopyIntent, CopyJob, CopyState, CopyTarget } from './job.ts'
+export type { CameraFacts, CopyDeskOptions, MasterArchive, MasterFacts, Papers } from './ports.ts'

@@ -1,0 +1,60 @@
+import type { Acting, Act } from '../../access/index.ts'
+import type { AuditLog, CheckpointBook } from '../../audit/index.ts'
+import type { LogBook } from '../../book/index.ts'
+import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
+import type { Db } from '../../platform/catalogue.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Application, GrantBook } from '../../requests/index.ts'
+import type { RuleSet } from '../../rules/index.ts'
+import type { GapFinder } from '../../storage/index.ts'
+import type { RecorderCertificate } from '../package/certificate.ts'
+import type { Manifest } from '../package/manifest.ts'
+import type { FormFile, SealFacts } from '../package/seal-package.ts'
+import type { FootageShelf } from '../package/take-videos.ts'
+import type { TimestampHook } from '../package/time-stamp.ts'
+
+/** Where Masters and preserved copies are kept; the archive is one. Putting the same footage of the same application again gives the item it made. */
+export interface MasterArchive { put(acting: Acting, ask: { readonly folder: string, readonly facts: MasterFacts }): Promise<{ readonly itemNo: string }> }
+export interface MasterFacts {
+  readonly application: string
+  readonly kind: 'copy-master' | 'preserved'
+  readonly reason: string
+  readonly requester: string
+  readonly approver: string
+  readonly ranges: readonly { readonly cameraUuid: CameraUuid, readonly cameraId: CameraId, readonly cameraName: string, readonly from: EpochMs, readonly to: EpochMs }[]
+  /** Over the SHA-256 of each video file in the order of the manifest: one line `HASH  PATH` each. */
+  readonly footageSha256: string
+}
+
+/** Printed forms that go along (E10). Names end in `.pdf`. */
+export interface Papers { forms(of: { readonly application: Application | null, readonly ruleSet: RuleSet | null, readonly facts: Omit<SealFacts, 'forms'> }): Promise<readonly FormFile[]> }
+
+/** What the register says of a camera; null where it says nothing. */
+export interface CameraFacts { readonly id: CameraId, readonly name: string, readonly location: string | null, readonly maker: string | null, readonly model: string | null, readonly firmware: string | null }
+
+export interface CopyDeskOptions {
+  readonly db: Db
+  readonly audit: AuditLog
+  readonly clock: Clock
+  /** `Access.sessions`. */
+  readonly rights: { requireRight(acting: Acting, act: Act): void }
+  readonly grants: Pick<GrantBook, 'open' | 'mayLeave' | 'record' | 'toPreserve'>
+  readonly book: Pick<LogBook, 'enter'>
+  readonly shelf: FootageShelf
+  readonly gaps: GapFinder
+  readonly camera: (uuid: CameraUuid) => CameraFacts | null
+  readonly checkpoints: CheckpointBook
+  readonly certificate: () => Promise<RecorderCertificate>
+  readonly timestamp: TimestampHook | null
+  readonly archive: MasterArchive
+  readonly papers: Papers
+  /** What is known of the clock while packing (E5). */
+  readonly time: () => Pick<Manifest['time'], 'sync' | 'recorderOffsetMs' | 'uncertaintyMs' | 'comparison'>
+  /** Whether recording is short of breath: reading waits [G9]. */
+  readonly isBusy: () => boolean
+  /** Copies are put together below this folder, mode 0700. */
+  readonly folder: string
+  readonly office: string
+  readonly timezone: string
+  readonly version: string
+}

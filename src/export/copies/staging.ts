@@ -1,0 +1,42 @@
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { ManifestGap, ManifestVideo } from '../package/manifest.ts'
+import { syncFolder } from './targets.ts'
+
+/** What reading gave, as it is kept between the stages. */
+export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[] }
+
+/** The folder of one copy below the desk's own: nobody else looks in, and a stage that is begun again begins with it empty. */
+export class Staging {
+  readonly #root: string
+  readonly #home: string
+  /** Of the package itself. */
+  readonly folder: string
+  constructor(root: string, copyId: string, packageId: string) {
+    this.#root = root
+    this.#home = path.join(root, copyId)
+    this.folder = path.join(this.#home, packageId)
+  }
+
+  async clear(): Promise<void> { await rm(this.#home, { recursive: true, force: true }) }
+
+  async begin(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 })
+    await this.clear()
+    await mkdir(this.folder, { recursive: true, mode: 0o700 })
+    await syncFolder(this.#root)
+  }
+
+  async keep(draft: Draft): Promise<void> {
+    const handle = await open(path.join(this.#home, 'draft.json'), 'w', 0o600)
+    try {
+      await handle.writeFile(JSON.stringify(draft))
+      await handle.sync()
+    } finally { await handle.close() }
+    await syncFolder(this.folder)
+    await syncFolder(this.#home)
+  }
+
+  /** The verifier looks at every record of it again, so a draft that was changed does not come far. */
+  async draft(): Promise<Draft> { return JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Draft }
+}

@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process'
+import { constants, createReadStream } from 'node:fs'
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { asTargetError, CopyTargetError } from '../package/errors.ts'
+import { verifyPackage, type Verdict } from '../package/verify.ts'
+import { zipPackage } from '../package/zip-package.ts'
+import type { CopyTarget } from './job.ts'
+
+const execute = promisify(execFile)
+const CHUNK_BYTES = 1 << 20
+
+export interface Delivery { readonly copyId: string, readonly packageId: string, readonly folder: string, readonly target: Exclude<CopyTarget, { kind: 'here' }>, readonly password: string | null, readonly fingerprint: string, readonly signal: AbortSignal }
+/** What the reading back from the destination found. */
+export interface Delivered { readonly verdict: Verdict }
+
+const finalOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): string => path.join(target.path, target.kind === 'zip' ? `${packageId}.zip` : packageId)
+/** Beside its final name, so that publishing is one rename; hidden, so that nobody takes it for the copy. */
+const partOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): string => path.join(target.path, `.custos-${copyId}.part`)
+
+/** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
+export async function deliver(delivery: Delivery): Promise<Delivered> {
+  const part = partOf(delivery)
+  try {
+    await requireFree(delivery)
+    await rm(part, { recursive: true, force: true })
+    if (delivery.target.kind === 'zip') await zipPackage(delivery.folder, part, { password: delivery.password, signal: delivery.signal, onBytes: () => undefined })
+    else await copyTree(delivery.folder, part, delivery.signal)
+    await syncFolder(delivery.target.path)
+    await forget(part)
+    return { verdict: await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal }) }
+  } catch (error) {
+    await withdraw(delivery)
+    throw asTargetError(error)
+  }
+}
+
+/** Gives it its name, after the release stands in the books. Again changes nothing. */
+export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 'copyId'>): Promise<void> {
+  try {
+    const part = partOf(delivery)
+    if (await lstat(part).catch(() => null) !== null) {
+      await requireFree(delivery)
+      await rename(part, finalOf(delivery))
+    } else await lstat(finalOf(delivery))
+    await syncFolder(delivery.target.path)
+  } catch (error) { throw asTargetError(error) }
+}
+
+/** Takes away what is not released. A destination that is gone has nothing to take away. */
+export async function withdraw(delivery: Pick<Delivery, 'target' | 'copyId'>): Promise<void> {
+  await rm(partOf(delivery), { recursive: true, force: true }).catch(() => undefined)
+}
+
+async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {
+  if (!(await stat(delivery.target.path)).isDirectory()) throw new CopyTargetError('gone')
+  if (await lstat(finalOf(delivery)).catch(() => null) !== null) throw new CopyTargetError('exists')
+}
+
+async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
+  await mkdir(to, { mode: 0o700 })
+  for (const found of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, found.name), path.join(to, found.name)]
+    if (found.isDirectory()) await copyTree(source, target, signal)
+    else await copyFile(source, target, signal)
+  }
+  await syncFolder(to)
+}
+
+async function copyFile(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const handle = await open(to, 'wx', 0o600)
+  try {
+    for await (const chunk of createReadStream(from, { highWaterMark: CHUNK_BYTES, signal })) await handle.writeFile(chunk as Buffer)
+    await handle.sync()
+  } finally { await handle.close() }
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY)
+  try { await handle.sync() } finally { await handle.close() }
+}
+
+/** The page cache lets go of the files, so that reading them back asks the medium (coreutils' dd knows the advice, Node does not). Where it cannot, the reading is of what was synced all the same. */
+async function forget(place: string): Promise<void> {
+  const found = await lstat(place)
+  if (!found.isDirectory()) { await execute('dd', [`if=${place}`, 'iflag=nocache', 'count=0', 'status=none']).catch(() => undefined); return }
+  for (const name of await readdir(place)) await forget(path.join(place, name))
+}

@@ -1,0 +1,74 @@
+import { createPublicKey, X509Certificate } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { SigningKey } from '../../audit/index.ts'
+import { runOpenssl } from '../../platform/openssl.ts'
+
+const KEY_FILE = 'audit-key.pem', CERT_FILE = 'recorder-cert.pem'
+const VALID_DAYS = 10_950 // an archive copy and the case it belongs to may outlive the machine; trust comes by the posted fingerprint, not by a date
+const SUBJECT_MOST_CHARS = 60
+
+/** The recorder's key with a certificate of its own, for tools that want one. Everything happens in `stateDir/keys`; the private key goes to openssl as the path of a 0600 file, never as an argument. */
+export class RecorderCertificate {
+  readonly #keyFile: string
+  readonly #folder: string
+  readonly pem: string
+  readonly key: SigningKey
+
+  private constructor(folder: string, key: SigningKey, pem: string) {
+    this.#folder = folder
+    this.#keyFile = path.join(folder, KEY_FILE)
+    this.key = key
+    this.pem = pem
+  }
+
+  /** Made on first use, and again when the key was replaced. Throws OpensslError, the error of the file system. */
+  static async open(stateDir: string, key: SigningKey, officeName: string): Promise<RecorderCertificate> {
+    const folder = path.join(stateDir, 'keys'), file = path.join(folder, CERT_FILE)
+    const found = textOf(file)
+    if (found !== null && isOf(found, key)) return new RecorderCertificate(folder, key, found)
+    const name = officeName.replace(/[^\p{L}\p{N} .-]/gu, ' ').slice(0, SUBJECT_MOST_CHARS).trim() || 'Custos'
+    const pem = (await runOpenssl([
+      'req', '-new', '-x509', '-utf8', '-key', path.join(folder, KEY_FILE), '-sha256', '-days', String(VALID_DAYS), '-subj', `/O=${name}/CN=Custos recorder ${key.fingerprint.slice(0, 16)}`,
+      '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign',
+    ])).toString()
+    if (!isOf(pem, key)) throw new TypeError('the certificate that was made is of another key')
+    publish(file, pem)
+    return new RecorderCertificate(folder, key, pem)
+  }
+
+  /** CMS over `content`, detached, DER. `-noattr` would lose the time of signing; it is the recorder's own word. */
+  async cms(contentFile: string): Promise<Buffer> {
+    const scratch = await mkdtemp(path.join(this.#folder, '.cms-'))
+    try {
+      const certFile = path.join(scratch, 'cert.pem')
+      await writeFile(certFile, this.pem, { mode: 0o600 })
+      return await runOpenssl(['cms', '-sign', '-binary', '-in', contentFile, '-signer', certFile, '-inkey', this.#keyFile, '-md', 'sha256', '-outform', 'DER'])
+    } finally { await rm(scratch, { recursive: true, force: true }) }
+  }
+}
+
+function isOf(pem: string, key: SigningKey): boolean {
+  try {
+    return new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' }).equals(createPublicKey(key.publicPem).export({ type: 'spki', format: 'der' }))
+  } catch { return false } // what is no certificate
+}
+
+function textOf(file: string): string | null {
+  try { return readFileSync(file, 'utf8') } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Whole or not at all, also after a crash. */
+function publish(file: string, text: string): void {
+  const fresh = `${file}.${process.pid}.new`
+  rmSync(fresh, { force: true })
+  const handle = openSync(fresh, 'wx', 0o644)
+  try { writeSync(handle, text); fsyncSync(handle) } finally { closeSync(handle) }
+  renameSync(fresh, file)
+  const folder = openSync(path.dirname(file), 'r')
+  try { fsyncSync(folder) } finally { closeSync(folder) }
+}

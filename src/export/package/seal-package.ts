@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { canonicalJson, rocText } from '../../audit/index.ts'
+import { isoOf, type AuditValue, type EpochMs } from '../../domain/index.ts'
+import type { AuditEvidence } from './audit-evidence.ts'
+import type { RecorderCertificate } from './certificate.ts'
+import { manifestText, PACKAGE_FORMAT, type Manifest, type ManifestFile, type ManifestGap, type ManifestVideo } from './manifest.ts'
+import { readmeHtml, verifyText, type TextFacts } from './package-texts.ts'
+import { timestampOf, type TimestampHook } from './time-stamp.ts'
+
+/** One step of the chain of custody (E9). Later ones are added by hand, on paper. */
+export interface CustodyStep { readonly at: EpochMs, readonly step: 'requested' | 'approved' | 'acquired' | 'closed' | 'written' | 'handed-over' | 'kept', readonly by: string, readonly words: string }
+/** A printed form that goes along, from the part that makes paper. */
+export interface FormFile { readonly name: string, readonly bytes: Buffer }
+
+export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'intent' | 'application' | 'exporter' | 'witness' | 'recorder'> {
+  readonly office: string
+  readonly createdAt: EpochMs
+  readonly time: Omit<Manifest['time'], 'timestampAuthority'>
+  readonly videos: readonly ManifestVideo[]
+  readonly gaps: readonly ManifestGap[]
+  readonly custody: readonly CustodyStep[]
+  readonly evidence: AuditEvidence
+  readonly forms: readonly FormFile[]
+}
+export interface SealTools { readonly certificate: RecorderCertificate, readonly timestamp: TimestampHook | null, readonly signal: AbortSignal }
+export interface Sealed { readonly manifestSha256: string, readonly manifest: Manifest, readonly timestamp: 'obtained' | { readonly why: string } }
+
+const PLAYER = path.join(import.meta.dirname, 'assets', 'player.html')
+
+/**
+ * Writes everything but the videos, which stand in `folder` already, then signs. All on the medium on return. What a former try left is written anew, so that it can be called again.
+ * Throws OpensslError, and the error of the file system.
+ */
+export async function sealPackage(folder: string, facts: SealFacts, { certificate, timestamp, signal }: SealTools): Promise<Sealed> {
+  for (const name of ['manifest.json', 'manifest.sig', 'manifest.p7s', 'manifest.tsr', 'tsa-ca.pem', 'SHA256SUMS', 'custody.json', 'forms', 'audit', 'player']) await rm(path.join(folder, name), { recursive: true, force: true })
+  const first = await writeAndSign(folder, facts, certificate, timestamp)
+  if (timestamp === null) return { ...first, timestamp: { why: 'not configured' } }
+  const stamped = await timestampOf(path.join(folder, 'manifest.json'), timestamp, signal)
+  if ('why' in stamped) return { ...await writeAndSign(folder, facts, certificate, null), timestamp: { why: stamped.why } } // it said that a token follows, and none does
+  await write(folder, 'manifest.tsr', stamped.token)
+  await syncTree(folder)
+  return { ...first, timestamp: 'obtained' }
+}
+
+async function writeAndSign(folder: string, facts: SealFacts, certificate: RecorderCertificate, timestamp: TimestampHook | null): Promise<Omit<Sealed, 'timestamp'>> {
+  const { key, pem } = certificate
+  const keyFacts = { algorithm: 'ECDSA P-256 SHA-256', fingerprint: key.fingerprint } as const
+  const { evidence, forms, custody, office, videos, ...rest } = facts
+  const createdAt = isoOf(facts.createdAt)
+  const texts: TextFacts = {
+    ...facts, createdAt, key: keyFacts, hasToken: timestamp !== null, hasTsaCa: timestamp?.caPem != null, hasOutsideCheckpoint: evidence.proofsJson.includes('"consistency":{'),
+  }
+  const files: ManifestFile[] = videos.map(({ path: name, bytes, sha256 }) => ({ path: name, bytes, sha256 }))
+  const add = async (name: string, content: string | Buffer): Promise<void> => {
+    const bytes = Buffer.from(content)
+    await write(folder, name, bytes)
+    files.push({ path: name, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+  }
+  await add('README_請先閱讀.html', readmeHtml(texts))
+  await add('VERIFY.txt', verifyText(texts))
+  await add('pub.pem', key.publicPem)
+  await add('recorder-cert.pem', pem)
+  await rm(path.join(folder, 'tsa-ca.pem'), { force: true })
+  if (timestamp?.caPem != null) await add('tsa-ca.pem', timestamp.caPem)
+  await add('custody.json', `${canonicalJson({ format: 'custos-custody/1', packageId: facts.packageId, steps: custody.map(step => ({ ...step, at: isoOf(step.at) })) } as unknown as AuditValue)}\n`)
+  await add('checkpoint.txt', evidence.checkpointTxt)
+  await add('audit/entries.jsonl', evidence.entriesJsonl)
+  await add('audit/proofs.json', evidence.proofsJson)
+  await add('player/player.html', await readFile(PLAYER))
+  for (const form of forms) await add(`forms/${form.name}`, form.bytes)
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const { packageId, timezone, intent, application, exporter, witness, recorder, gaps, time } = rest
+  const manifest: Manifest = {
+    format: PACKAGE_FORMAT, packageId, createdAt, createdOn: rocText(facts.createdAt, timezone).split('（')[0] ?? '', timezone, intent, application, exporter, witness, recorder, key: keyFacts,
+    time: { ...time, timestampAuthority: timestamp === null ? 'not-obtained' : 'token-follows' }, redaction: 'none', masks: [], videos, gaps, files,
+  }
+  const text = Buffer.from(manifestText(manifest))
+  await write(folder, 'manifest.json', text)
+  const manifestSha256 = createHash('sha256').update(text).digest('hex')
+  const sums = [...files.map(({ path: name, sha256 }) => ({ name, sha256 })), { name: 'manifest.json', sha256: manifestSha256 }].sort((a, b) => (a.name < b.name ? -1 : 1))
+  await write(folder, 'SHA256SUMS', sums.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(''))
+  await write(folder, 'manifest.sig', key.sign(text))
+  await write(folder, 'manifest.p7s', await certificate.cms(path.join(folder, 'manifest.json')))
+  await syncTree(folder)
+  return { manifestSha256, manifest }
+}
+
+async function write(folder: string, name: string, content: string | Buffer): Promise<void> {
+  const file = path.join(folder, name)
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+  const handle = await open(file, 'w', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.sync()
+  } finally { await handle.close() }
+}
+
+/** The names themselves, so that a crash leaves none of them out. */
+export async function syncTree(folder: string): Promise<void> {
+  for (const name of [folder, ...['video', 'audit', 'player', 'forms'].map(each => path.join(folder, each))]) {
+    const handle = await open(name, 'r').catch(() => null)
+    if (handle === null) continue
+    try { await handle.sync() } finally { await handle.close() }
+  }
+}

@@ -1,0 +1,182 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { epochMs, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
+import type { LeaveVerdict } from '../../requests/index.ts'
+import { SegmentGoneError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
+import { MalformedMediaError } from '../../media/index.ts'
+import { StorageError } from '../../platform/file-system.ts'
+import { keptIn, samplesOf } from './cut.ts'
+import { FenceError } from './errors.ts'
+import type { ManifestVideo } from './manifest.ts'
+import { VideoFile, type KeptRecord, type VideoSubject } from './video-file.ts'
+
+/** Where footage is read: the recorder's storage, or a test's. Segments oldest first; readers are the caller's to dispose of. */
+export interface FootageShelf {
+  segments(camera: CameraUuid, stream: StreamName, range: TimeRange): readonly SegmentRow[]
+  open(segment: SegmentRow): Promise<Pick<SegmentReader, 'footage' | 'read'> & AsyncDisposable>
+}
+
+export interface TakeOptions {
+  readonly folder: string
+  readonly shelf: FootageShelf
+  readonly subject: VideoSubject
+  readonly camera: CameraUuid
+  readonly stream: StreamName
+  readonly range: TimeRange
+  /** How far before the range a key frame may lie; 0 where no pre-roll was granted. */
+  readonly preRollMs: number
+  /** The fence [G5], asked for the first and the last picture of every record that goes out. */
+  readonly leave: (at: EpochMs) => LeaveVerdict
+  /** Lets recording go first; awaited before each read. */
+  readonly pace: () => Promise<void>
+  readonly signal: AbortSignal
+  readonly onBytes: (bytes: number) => void
+}
+
+/** A span whose bytes stand on the disk and do not hold. */
+export interface Unreadable { readonly startAt: EpochMs, readonly endAt: EpochMs }
+export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean }
+
+const SEAM_MS = 200 // records of one run follow each other; more between them is lost footage, and splits files
+const CLOCK_NOISE_MS = 20 // times of successive records come from a slewed clock
+
+/**
+ * Writes the footage of one camera and range as MP4 files, one for each run without a break. Each begins with the first key frame in the range (or before it, where pre-roll was granted),
+ * and ends before the first picture that is no longer in it. Throws FenceError when the grant does not cover it any more, StorageError for the target's disk, AbortSignal's reason.
+ */
+export async function takeVideos(options: TakeOptions): Promise<Taken> {
+  const taking = new Taking(options)
+  await mkdir(path.join(options.folder, 'video'), { recursive: true, mode: 0o700 })
+  try {
+    const { shelf, camera, stream, range: { startAt, endAt }, preRollMs } = options
+    for (const segment of shelf.segments(camera, stream, { startAt: epochMs(startAt - preRollMs), endAt })) await taking.segment(segment)
+    return await taking.end()
+  } catch (error) {
+    await taking.abandon()
+    throw error
+  }
+}
+
+class Taking {
+  readonly #options: TakeOptions
+  readonly #videos: ManifestVideo[] = []
+  readonly #unreadable: Unreadable[] = []
+  #file: VideoFile | null = null
+  /** The group that goes on into the range, while none of it is. */
+  #preRoll: KeptRecord[] = []
+  #before: { readonly footage: SlotOf, readonly runId: number, readonly endAt: number } | null = null
+  #hadFootage = false
+  constructor(options: TakeOptions) { this.#options = options }
+
+  async segment(segment: SegmentRow): Promise<void> {
+    const { shelf, signal, range, preRollMs, pace } = this.#options
+    let reader: Awaited<ReturnType<FootageShelf['open']>>
+    try { reader = await shelf.open(segment) } catch (error) {
+      if (!isLost(error)) throw error
+      this.#unreadable.push({ startAt: segment.startAt, endAt: segment.endAt ?? range.endAt })
+      return
+    }
+    await using _ = reader
+    const { footage } = reader
+    const firstAt = range.startAt - preRollMs
+    for (const [position, entry] of footage.entries.entries()) {
+      signal.throwIfAborted()
+      if (entry.startAt >= range.endAt) { await this.#close(); continue }
+      if (entry.startAt + entry.durationMs <= firstAt) continue
+      if (this.#breaksAt(footage, entry)) await this.#close()
+      this.#before = { footage, runId: entry.runId, endAt: entry.startAt + entry.durationMs }
+      this.#hadFootage = true
+      if (this.#file === null && !this.#mayBegin(entry)) continue
+      await pace()
+      try {
+        const bytes = await reader.read(position)
+        await this.#record({ footage, position, entry, bytes, samples: samplesOf(bytes, footage.init, entry) })
+      } catch (error) {
+        if (!isLost(error)) throw error
+        this.#unreadable.push({ startAt: entry.startAt, endAt: epochMs(entry.startAt + entry.durationMs) })
+        await this.#close()
+      }
+    }
+  }
+
+  /** Another format, another run, lost time, or time that went back: files are never merged over it. */
+  #breaksAt({ init }: SlotOf, { startAt, runId }: KeptRecord['entry']): boolean {
+    const before = this.#before
+    return before !== null && (!init.moov.equals(before.footage.init.moov) || runId !== before.runId || startAt - before.endAt > SEAM_MS || startAt < before.endAt - CLOCK_NOISE_MS - SEAM_MS)
+  }
+
+  /** Whether a file, or the pre-roll of one, may begin with this record. */
+  #mayBegin({ startsWithKey, startAt }: KeptRecord['entry']): boolean {
+    const { range, preRollMs } = this.#options
+    if (this.#preRoll.length > 0) return true
+    return startsWithKey && startAt >= range.startAt - preRollMs
+  }
+
+  async #record(read: Omit<KeptRecord, 'kept'>): Promise<void> {
+    const { range, preRollMs } = this.#options
+    const isBefore = read.entry.startAt < range.startAt
+    if (this.#file === null && isBefore && preRollMs > 0) {
+      if (read.entry.startsWithKey) this.#preRoll = []
+      this.#preRoll.push({ ...read, kept: keptIn(read.samples, range.startAt - preRollMs, range.endAt) })
+      if (read.entry.startAt + read.entry.durationMs > range.startAt) await this.#begin() // its last pictures are inside
+      return
+    }
+    if (this.#file === null && this.#preRoll.length > 0) {
+      if (read.entry.startsWithKey) this.#preRoll = [] // nothing before a key frame at the very edge is needed
+      else await this.#begin()
+    }
+    const from = this.#file === null ? range.startAt : range.startAt - preRollMs
+    const whole: KeptRecord = { ...read, kept: keptIn(read.samples, from, range.endAt) }
+    if (this.#file === null) {
+      if (whole.kept[whole.samples.findIndex(track => track[0]?.isVideo === true)]?.[0] !== true) return // without its key frame nothing decodes
+      this.#file = await VideoFile.create(this.#options.folder, this.#options.subject, whole)
+    }
+    await this.#put(whole)
+  }
+
+  async #begin(): Promise<void> {
+    const [first] = this.#preRoll
+    if (first === undefined) return
+    const records = this.#preRoll
+    this.#preRoll = []
+    this.#file = await VideoFile.create(this.#options.folder, this.#options.subject, first)
+    for (const record of records) await this.#put(record)
+  }
+
+  async #put(record: KeptRecord): Promise<void> {
+    const file = this.#file
+    if (file === null) return
+    const left = record.samples.flatMap((track, i) => track.filter((_, j) => record.kept[i]?.[j] === true))
+    let isPreRoll = false
+    if (left.length > 0) {
+      const instants = left.map(({ showAt }) => showAt)
+      for (const at of [Math.min(...instants), Math.max(...instants)]) {
+        const verdict = this.#options.leave(epochMs(at))
+        if (!verdict.ok) throw new FenceError(verdict.why)
+        isPreRoll ||= verdict.isPreRoll
+      }
+      this.#options.onBytes(record.bytes.length)
+      await file.add(record, isPreRoll)
+    }
+    const isEnd = record.samples.some((track, i) => track.at(-1)?.isVideo === true && record.kept[i]?.at(-1) !== true)
+    if (isEnd) await this.#close() // what follows refers to pictures that did not come out
+  }
+
+  async #close(): Promise<void> {
+    this.#preRoll = []
+    const file = this.#file
+    this.#file = null
+    if (file !== null) this.#videos.push(await file.finish(this.#options.range.startAt))
+  }
+
+  async end(): Promise<Taken> {
+    await this.#close()
+    return { videos: this.#videos, unreadable: this.#unreadable, hadFootage: this.#hadFootage }
+  }
+  async abandon(): Promise<void> { await this.#file?.abandon() }
+}
+
+type SlotOf = KeptRecord['footage']
+
+/** The footage itself is gone or rotten: a gap, told in the manifest. Anything else ends the work. */
+const isLost = (error: unknown): boolean => error instanceof SegmentGoneError || error instanceof MalformedMediaError || (error instanceof StorageError && error.fault === 'io')

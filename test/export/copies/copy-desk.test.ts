@@ -1,0 +1,57 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import { verifyPackage } from '../../../src/export/index.ts'
+import { CHIEF, CUSTODIAN, DIRECTOR, done, INSIDE, OUTSIDE, party, staff } from '../../requests/support/front-desk.ts'
+import { CopyOffice, LINE } from './support.ts'
+
+const HAND_OVER = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: true, other: null, medium: null, password: null }
+const never = new AbortController().signal
+
+t.test('from the grant to the release: made, read back, witnessed by another, archived, entered in the book, and only then at its place', async t => {
+  const office = await CopyOffice.open(t), target = path.join(office.root, 'usb')
+  mkdirSync(target)
+  const { number } = await office.approved()
+  const custodian = await office.front.as(...CUSTODIAN)
+  const job = office.desk.ask(custodian, { application: number, target: { kind: 'medium', path: target } })
+  t.ok(await office.desk.runNext(never))
+  t.match(office.desk.get(job.copyId), { state: 'ready', error: null })
+  await t.rejects(office.desk.release(await office.front.as('lin', 'clerk'), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'who made it cannot witness it')
+  t.same(readdirSync(target), [])
+  office.archiveFault = new Error('the archive is full')
+  await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), /archive is full/)
+  t.same([readdirSync(target), office.book.last(), office.desk.get(job.copyId)?.state], [[], 0, 'ready'], 'nothing half')
+  office.archiveFault = null
+  const released = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
+  t.match(released, { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001' }, bookLine: 1 })
+  t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })
+  t.same(readdirSync(target), [job.packageId])
+  t.equal(office.stored.length, 1)
+  await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'once')
+})
+
+t.test('neither a party nor the staff ever gets a copy, nor an agency before the last approval', async t => {
+  const office = await CopyOffice.open(t)
+  for (const [content, chain] of [[party({ asked: [LINE] }), OUTSIDE], [staff({ asked: [LINE] }), INSIDE]] as const) {
+    const received = done(await office.front.receive(content, content.form === 'form-4' ? ['lee', 'staff'] : ['lin', 'clerk'])).application
+    const { number } = done(await office.front.signAll(received, chain)).application
+    const custodian = await office.front.as(...CUSTODIAN)
+    t.throws(() => office.desk.ask(custodian, { application: number, target: { kind: 'here' } }), { code: 'CUSTOS_COPY_REFUSED' })
+    t.throws(() => office.desk.preserve(custodian, { application: number, reason: '保存' }), { code: 'CUSTOS_COPY_REFUSED' })
+  }
+  t.equal(office.front.count('copy_job'), 0)
+})
+
+t.test('a grant that was revoked ends a copy that waits; a restart begins a stage anew', async t => {
+  const office = await CopyOffice.open(t)
+  const application = await office.approved(), custodian = await office.front.as(...CUSTODIAN)
+  const job = office.desk.ask(custodian, { application: application.number, target: { kind: 'here' } })
+  office.front.office.db.prepare("UPDATE copy_job SET state = 'reading'").run()
+  await office.desk.resume()
+  t.equal(office.desk.get(job.copyId)?.state, 'queued')
+  done(await office.front.act(DIRECTOR, application, { kind: 'revoke', reason: '誤核' }))
+  t.ok(await office.desk.runNext(never))
+  t.match(office.desk.get(job.copyId), { state: 'failed', error: { code: 'CUSTOS_COPY_REFUSED' } })
+  t.notOk(existsSync(path.join(office.root, 'copies', job.copyId)))
+})
