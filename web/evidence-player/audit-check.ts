@@ -1,5 +1,5 @@
 import { bytesOfBase64, bytesOfHex, equalBytes, hexOf, utf8Bytes, type Bytes } from './bytes.ts'
-import { leafHash, rootByInclusion } from './merkle.ts'
+import { leafHash, nodeHash, rootByInclusion } from './merkle.ts'
 
 /** A checkpoint of the audit log (C2SP signed note): `body` is what was signed, `signature` is DER. */
 export interface Checkpoint { readonly origin: string, readonly size: number, readonly root: Bytes, readonly body: string, readonly signature: Bytes | null }
@@ -51,7 +51,7 @@ export function parseEntry(line: string): EntryLine {
   return { seq: entry.seq as number, leaf, isItsOwn: hash === undefined || hash === hexOf(leaf) }
 }
 
-export interface Proofs { readonly size: number, readonly paths: ReadonlyMap<number, readonly Bytes[]> }
+export interface Proofs { readonly size: number, readonly paths: ReadonlyMap<number, readonly Bytes[]>, /** From the checkpoint that left the recorder last. */ readonly consistency: { readonly fromSize: number, readonly path: readonly Bytes[] } | null }
 
 const MAX_ENTRIES = 200_000
 const hashOf = (text: unknown): Bytes => {
@@ -62,16 +62,41 @@ const hashOf = (text: unknown): Bytes => {
 
 /** audit/proofs.json: `{ size, proofs: [{ seq, path: [hash…] }] }`. Throws TypeError or SyntaxError. */
 export function parseProofs(text: string): Proofs {
-  const { size, proofs } = JSON.parse(text) as { size?: unknown, proofs?: unknown }
+  const { size, proofs, consistency } = JSON.parse(text) as { size?: unknown, proofs?: unknown, consistency?: { fromSize?: unknown, path?: unknown } | null }
   if (!Number.isSafeInteger(size) || !Array.isArray(proofs) || proofs.length > MAX_ENTRIES) throw new TypeError('proofs.json is not of the form wanted')
+  const steps = consistency?.path
+  if (consistency != null && (!Number.isSafeInteger(consistency.fromSize) || !Array.isArray(steps) || steps.length > 128)) throw new TypeError('the proof of consistency is not of the form wanted')
   return {
-    size: size as number,
+    size: size as number, consistency: consistency == null ? null : { fromSize: consistency.fromSize as number, path: (steps as unknown[]).map(hashOf) },
     paths: new Map(proofs.map((each: unknown) => {
       const { seq, path } = each as { seq?: unknown, path?: unknown }
       if (!Number.isSafeInteger(seq) || !Array.isArray(path) || path.length > 64) throw new TypeError('a proof is not of the form wanted')
       return [seq as number, path.map(hashOf)]
     })),
   }
+}
+
+/** Whether `path` shows the tree with `oldRoot` to be the beginning of the one with `root` (RFC 9162 §2.1.4.2). */
+export function isConsistent(oldSize: number, oldRoot: Bytes, size: number, root: Bytes, path: readonly Bytes[]): boolean {
+  if (oldSize > size) return false
+  if (oldSize === size) return path.length === 0 && equalBytes(oldRoot, root)
+  if (oldSize === 0) return path.length === 0
+  const steps = Number.isInteger(Math.log2(oldSize)) ? [oldRoot, ...path] : path
+  let at = oldSize - 1, last = size - 1
+  while (at % 2 === 1) { at = (at - 1) / 2; last = Math.floor(last / 2) }
+  let oldHash = steps[0], hash = steps[0]
+  if (oldHash === undefined || hash === undefined) return false
+  for (const step of steps.slice(1)) {
+    if (last === 0) return false
+    if (at % 2 === 1 || at === last) {
+      oldHash = nodeHash(step, oldHash)
+      hash = nodeHash(step, hash)
+      while (at % 2 === 0 && at !== 0) { at = Math.floor(at / 2); last = Math.floor(last / 2) }
+    } else hash = nodeHash(hash, step)
+    at = Math.floor(at / 2)
+    last = Math.floor(last / 2)
+  }
+  return last === 0 && equalBytes(oldHash, oldRoot) && equalBytes(hash, root)
 }
 
 /** Number of the first entry that does not lead to `root`; null when all do. */

@@ -1,7 +1,7 @@
 import { viewOf, type Bytes } from './bytes.ts'
 
 /** A file that is not what the recorder writes. */
-export class MediaError extends Error {}
+export class MediaError extends Error { override readonly name = 'MediaError' }
 
 export interface Box { readonly type: string, readonly at: number, readonly bodyAt: number, readonly endAt: number }
 

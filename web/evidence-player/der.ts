@@ -3,7 +3,7 @@ import { bytesOfBase64, joinBytes, type Bytes } from './bytes.ts'
 /** One ASN.1 value in DER. `bytes` is the whole of it, `body` what it holds. */
 export interface DerNode { readonly tag: number, readonly bytes: Bytes, readonly body: Bytes }
 
-export class DerError extends Error {}
+export class DerError extends Error { override readonly name = 'DerError' }
 
 const MAX_NODES = 4096 // of one level; a certificate has ten
 

@@ -25,6 +25,8 @@ export interface ManifestRecord {
   readonly atMs: number
   readonly durationMs: number
   readonly key: boolean
+  /** Cut at a granted edge: it lacks frames, so that it cannot be hashed as it was recorded. */
+  readonly cut: boolean
   readonly sha256: string
   readonly proof: readonly string[]
 }
@@ -43,7 +45,7 @@ export interface ManifestVideo {
 }
 
 /** The manifest is not one; the message says where. */
-export class ManifestError extends Error {}
+export class ManifestError extends Error { override readonly name = 'ManifestError' }
 
 /** A browser's text ends at 512 MiB; an hour of one camera takes about 6 MiB. */
 export const MAX_MANIFEST_BYTES = 384 << 20
@@ -152,7 +154,7 @@ function parseVideo(video: Fields, where: string): ManifestVideo {
       if (segment >= segments.length) throw new ManifestError(`${at}.segment is not listed`)
       return {
         segment, sequence: whole(record.sequence, `${at}.sequence`, 0xfffffffe), offset: whole(record.offset, `${at}.offset`), bytes: whole(record.bytes, `${at}.bytes`, MAX_RECORD_BYTES),
-        atMs: instant(record.at, `${at}.at`), durationMs: whole(record.durationMs, `${at}.durationMs`, 3_600_000), key: record.key === true, sha256: hash(record.sha256, `${at}.sha256`),
+        atMs: instant(record.at, `${at}.at`), durationMs: whole(record.durationMs, `${at}.durationMs`, 3_600_000), key: record.key === true, cut: record.cut === true, sha256: hash(record.sha256, `${at}.sha256`),
         proof: list(record.proof ?? [], `${at}.proof`, MAX_PROOF_STEPS).map(step => hash(step, `${at}.proof`)),
       }
     }),

@@ -1,4 +1,4 @@
-import { firstUnproven, parseCheckpoints, parseEntries, parseProofs } from './audit-check.ts'
+import { firstUnproven, isConsistent, parseCheckpoints, parseEntries, parseProofs } from './audit-check.ts'
 import { hexOf, readSlice, utf8Bytes, utf8Text, type BlobLike, type Bytes } from './bytes.ts'
 import { isDigestOf, parseDetachedCms } from './cms.ts'
 import { pemBytes, rawSignature, spkiOfCertificate } from './der.ts'
@@ -212,13 +212,14 @@ class VerifyRun {
   }
 
   async #checkRecords(): Promise<void> {
-    let checked = 0, isGood = true
+    let checked = 0, cut = 0, isGood = true
     for (const video of this.#manifest?.videos ?? []) {
       const blob = this.#files.get(video.path)
       if (blob === undefined) continue
       try {
         const report = await this.#tools.records(blob, video, this.#onBytes(video.path))
         checked += report.checked
+        cut += report.cut
         if (report.problem === null) continue
         isGood = false
         const { record, zh, en } = report.problem
@@ -227,7 +228,7 @@ class VerifyRun {
         this.#fault('records-altered', video.path, { zh: `${zh}${when}`, en: `${en}${when.replace('，', ', ')}` })
       } catch (error) { isGood = false; this.#unreadable(video.path, error) }
     }
-    if (this.#manifest !== null) this.#check(isGood && checked > 0 ? true : isGood ? null : false, `影像紀錄與錄影當時的雜湊相符（${checked} 筆）`, `Video records hash to what was recorded (${checked})`)
+    if (this.#manifest !== null) this.#check(isGood && checked > 0 ? true : isGood ? null : false, `影像紀錄與錄影當時的雜湊相符（${checked} 筆${cut === 0 ? '' : `，其中 ${cut} 筆於核准範圍邊緣剪裁，僅核對證明`}）`, `Video records hash to what was recorded (${checked}${cut === 0 ? '' : `; of ${cut} cut at a granted edge only the proofs were followed`})`)
   }
 
   async #checkAudit(): Promise<void> {
@@ -246,9 +247,14 @@ class VerifyRun {
       const checkpoint = checkpoints.find(each => each.size === proofs.size)
       const signed = checkpoint?.signature == null || this.#spki === null ? false : await this.#holds(checkpoint.signature, utf8Bytes(checkpoint.body))
       if (checkpoint === undefined || signed === false) { this.#fault('checkpoint-mismatch', 'checkpoint.txt'); this.#check(false, zh, en); return }
+      const { consistency } = proofs, last = consistency === null ? null : checkpoints.find(each => each.size === consistency.fromSize && each !== checkpoint) ?? (consistency.fromSize === proofs.size ? checkpoint : null)
+      if (consistency !== null && (last == null || !isConsistent(last.size, last.root, checkpoint.size, checkpoint.root, consistency.path) || (last.signature !== null && await this.#holds(last.signature, utf8Bytes(last.body)) === false))) {
+        this.#fault('checkpoint-mismatch', 'checkpoint.txt', { zh: '與先前交存的檢查點不連貫', en: 'it does not continue the one deposited before' })
+      }
       const unproven = firstUnproven(entries, proofs, checkpoint.root)
+      if (proofs.paths.size !== entries.length) this.#fault('audit-altered', 'audit/entries.jsonl', { zh: `${entries.length} 筆，證明 ${proofs.paths.size} 筆`, en: `${entries.length} entries, ${proofs.paths.size} proofs` })
       if (unproven !== null) this.#fault('audit-altered', 'audit/entries.jsonl', { zh: `第 ${unproven} 筆`, en: `entry ${unproven}` })
-      this.#check(unproven === null ? signed : false, `${zh}（${entries.length} 筆）`, `${en} (${entries.length})`)
+      this.#check(this.#faults.some(({ code }) => code === 'audit-altered' || code === 'checkpoint-mismatch') ? false : signed, `${zh}（${entries.length} 筆）`, `${en} (${entries.length})`)
     } catch (error) { this.#unreadable('audit/', error); this.#check(false, zh, en) } // JSON that is none, or of another form
   }
 }
