@@ -181,6 +181,7 @@ t.test('one flipped bit in any file is named', async t => {
     const faults = await faultsOf(root)
     const wanted = name === 'manifest.json' ? 'manifest-altered manifest.json' : name === 'manifest.sig' ? 'manifest-altered manifest.json' : name === 'manifest.p7s' ? 'cms-invalid manifest.p7s' : name === 'SHA256SUMS' ? 'sums-altered SHA256SUMS' : `file-altered ${name}`
     t.ok(faults.includes(wanted), `${name}: ${faults.join(', ')}`)
+    if (name.startsWith('audit/')) t.ok(faults.includes('audit-altered audit/entries.jsonl'), 'the log is named beside the file')
     if (name.endsWith('.mp4')) t.ok(faults.includes(`records-altered ${name}`), 'and where in the video')
     rmSync(path.dirname(root), { recursive: true })
   }

@@ -255,6 +255,9 @@ class VerifyRun {
       if (proofs.paths.size !== entries.length) this.#fault('audit-altered', 'audit/entries.jsonl', { zh: `${entries.length} 筆，證明 ${proofs.paths.size} 筆`, en: `${entries.length} entries, ${proofs.paths.size} proofs` })
       if (unproven !== null) this.#fault('audit-altered', 'audit/entries.jsonl', { zh: `第 ${unproven} 筆`, en: `entry ${unproven}` })
       this.#check(this.#faults.some(({ code }) => code === 'audit-altered' || code === 'checkpoint-mismatch') ? false : signed, `${zh}（${entries.length} 筆）`, `${en} (${entries.length})`)
-    } catch (error) { this.#unreadable('audit/', error); this.#check(false, zh, en) } // JSON that is none, or of another form
+    } catch { // JSON that is none, or of another form
+      this.#fault('audit-altered', 'audit/entries.jsonl', { zh: '紀錄或證明無法解讀', en: 'entries or proofs cannot be read' })
+      this.#check(false, zh, en)
+    }
   }
 }
