@@ -1,0 +1,117 @@
+import { bytesOfBase64, bytesOfHex, equalBytes, hexOf, utf8Bytes, type Bytes } from './bytes.ts'
+import { leafHash, nodeHash, rootByInclusion } from './merkle.ts'
+
+/** A checkpoint of the audit log (C2SP signed note): `body` is what was signed, `signature` is DER. */
+export interface Checkpoint { readonly origin: string, readonly size: number, readonly root: Bytes, readonly body: string, readonly signature: Bytes | null }
+
+const KEY_ID_BYTES = 4
+const MAX_CHECKPOINTS = 100
+
+/** Every signed note in the text, in its order. */
+export function parseCheckpoints(text: string): Checkpoint[] {
+  const lines = text.split(/\r\n|\r|\n/).map(line => line.trim())
+  const found: Checkpoint[] = []
+  for (let i = 0; i < lines.length && found.length < MAX_CHECKPOINTS; i++) {
+    const [origin = '', size = '', rootText = ''] = lines.slice(i, i + 3)
+    const root = bytesOfBase64(rootText)
+    if (!/^custos\/[0-9a-f]{16}$/.test(origin) || !/^(0|[1-9]\d{0,14})$/.test(size) || root?.length !== 32) continue
+    const body = [origin, size, rootText]
+    let signature: Bytes | null = null
+    for (const line of lines.slice(i + 3, i + 12)) {
+      const note = /^[^\w\s]+ custos\/[0-9a-f]{16} ([A-Za-z0-9+/]+={0,2})$/.exec(line)?.[1]
+      if (note !== undefined) { signature = bytesOfBase64(note)?.subarray(KEY_ID_BYTES) ?? null; break }
+      if (line === '') continue
+      if (!/^(time|last|key) \S+$/.test(line)) break
+      body.push(line)
+    }
+    found.push({ origin, size: Number(size), root, body: `${body.join('\n')}\n`, signature })
+  }
+  return found
+}
+
+const MAX_DEPTH = 32
+
+/** RFC 8785 for what the log holds: text, whole numbers, truth values, null, lists, mappings. Throws TypeError on more. */
+export function canonicalJson(value: unknown, depth = 0): string {
+  if (depth > MAX_DEPTH) throw new TypeError('nested too deep')
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value === 0 ? 0 : value)
+  if (Array.isArray(value)) return `[${value.map(item => canonicalJson(item, depth + 1)).join(',')}]`
+  if (typeof value !== 'object') throw new TypeError(`${typeof value} is no value of the log`)
+  return `{${Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item, depth + 1)}`).join(',')}}`
+}
+
+/** One line of audit/entries.jsonl: its number in the log and its RFC 6962 leaf hash. The hash it may carry about itself is no part of what was hashed. */
+export interface EntryLine { readonly seq: number, readonly leaf: Bytes, readonly isItsOwn: boolean }
+
+export function parseEntry(line: string): EntryLine {
+  const { hash, ...entry } = JSON.parse(line) as Record<string, unknown>
+  const leaf = leafHash(utf8Bytes(canonicalJson(entry)))
+  if (!Number.isSafeInteger(entry.seq) || (entry.seq as number) < 1) throw new TypeError('an entry without its number')
+  return { seq: entry.seq as number, leaf, isItsOwn: hash === undefined || hash === hexOf(leaf) }
+}
+
+export interface Proofs { readonly size: number, readonly paths: ReadonlyMap<number, readonly Bytes[]>, /** From the checkpoint that left the recorder last. */ readonly consistency: { readonly fromSize: number, readonly path: readonly Bytes[] } | null }
+
+const MAX_ENTRIES = 200_000
+const hashOf = (text: unknown): Bytes => {
+  const bytes = typeof text !== 'string' ? null : /^[0-9a-f]{64}$/.test(text) ? bytesOfHex(text) : bytesOfBase64(text)
+  if (bytes?.length !== 32) throw new TypeError('a step of a proof is no hash')
+  return bytes
+}
+
+/** audit/proofs.json: `{ size, proofs: [{ seq, path: [hash…] }] }`. Throws TypeError or SyntaxError. */
+export function parseProofs(text: string): Proofs {
+  const { size, proofs, consistency } = JSON.parse(text) as { size?: unknown, proofs?: unknown, consistency?: { fromSize?: unknown, path?: unknown } | null }
+  if (!Number.isSafeInteger(size) || !Array.isArray(proofs) || proofs.length > MAX_ENTRIES) throw new TypeError('proofs.json is not of the form wanted')
+  const steps = consistency?.path
+  if (consistency != null && (!Number.isSafeInteger(consistency.fromSize) || !Array.isArray(steps) || steps.length > 128)) throw new TypeError('the proof of consistency is not of the form wanted')
+  return {
+    size: size as number, consistency: consistency == null ? null : { fromSize: consistency.fromSize as number, path: (steps as unknown[]).map(hashOf) },
+    paths: new Map(proofs.map((each: unknown) => {
+      const { seq, path } = each as { seq?: unknown, path?: unknown }
+      if (!Number.isSafeInteger(seq) || !Array.isArray(path) || path.length > 64) throw new TypeError('a proof is not of the form wanted')
+      return [seq as number, path.map(hashOf)]
+    })),
+  }
+}
+
+/** Whether `path` shows the tree with `oldRoot` to be the beginning of the one with `root` (RFC 9162 §2.1.4.2). */
+export function isConsistent(oldSize: number, oldRoot: Bytes, size: number, root: Bytes, path: readonly Bytes[]): boolean {
+  if (oldSize > size) return false
+  if (oldSize === size) return path.length === 0 && equalBytes(oldRoot, root)
+  if (oldSize === 0) return path.length === 0
+  const steps = Number.isInteger(Math.log2(oldSize)) ? [oldRoot, ...path] : path
+  let at = oldSize - 1, last = size - 1
+  while (at % 2 === 1) { at = (at - 1) / 2; last = Math.floor(last / 2) }
+  let oldHash = steps[0], hash = steps[0]
+  if (oldHash === undefined || hash === undefined) return false
+  for (const step of steps.slice(1)) {
+    if (last === 0) return false
+    if (at % 2 === 1 || at === last) {
+      oldHash = nodeHash(step, oldHash)
+      hash = nodeHash(step, hash)
+      while (at % 2 === 0 && at !== 0) { at = Math.floor(at / 2); last = Math.floor(last / 2) }
+    } else hash = nodeHash(hash, step)
+    at = Math.floor(at / 2)
+    last = Math.floor(last / 2)
+  }
+  return last === 0 && equalBytes(oldHash, oldRoot) && equalBytes(hash, root)
+}
+
+/** Number of the first entry that does not lead to `root`; null when all do. */
+export function firstUnproven(entries: readonly EntryLine[], proofs: Proofs, root: Bytes): number | null {
+  for (const { seq, leaf, isItsOwn } of entries) {
+    const path = proofs.paths.get(seq)
+    const reached = path === undefined ? null : rootByInclusion(leaf, seq - 1, proofs.size, path)
+    if (!isItsOwn || reached === null || !equalBytes(reached, root)) return seq
+  }
+  return null
+}
+
+export const parseEntries = (text: string): EntryLine[] => {
+  const lines = text.split('\n').filter(line => line.trim() !== '')
+  if (lines.length > MAX_ENTRIES) throw new TypeError(`more than ${MAX_ENTRIES} entries`)
+  return lines.map(parseEntry)
+}
+
