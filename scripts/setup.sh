@@ -72,6 +72,13 @@ setup() {
   flock -s 9
 }
 
+# Without it ffmpeg takes more processor time and records all the same: so a failure is told and nothing more.
+build_read_ahead() {
+  local made=.cache/recv-ahead.so source=libexec/recv-ahead.c
+  [[ $made -nt $source ]] || libexec/build-recv-ahead "$PWD/$made" 2>.cache/setup-cc.log || say 'libexec/recv-ahead.c was not built (see .cache/setup-cc.log); recording takes more processor time'
+}
+
 # Sourced by with-setup.sh, or run as it stands.
 setup
+build_read_ahead
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then say 'everything is in place'; fi

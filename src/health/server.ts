@@ -18,6 +18,8 @@ const MAX_PAYLOAD_BYTES = 1024
 /** A flood of GETs costs the recorder ten looks a second, no more (G9). */
 const SAME_LOOK_MS = 100
 const REQUEST_TIMEOUT_MS = 5_000
+/** In beats: while no client listens, a look at everything so often, for the log and for what is told over time. Whoever asks gets a look of its own. */
+const IDLE_BEATS = 5
 
 export interface HealthServerOptions {
   /** Loopback only. */
@@ -50,6 +52,7 @@ export class HealthServer implements AsyncDisposable {
   #loop: Promise<void> = Promise.resolve()
   #latest: { readonly assessment: Assessment, readonly mono: MonoMs } | null = null
   #blindTicks = 0
+  #idleBeats = 0
   #droppedClients = 0
   #refusedRequests = 0
   #refusedSockets = 0
@@ -124,7 +127,9 @@ export class HealthServer implements AsyncDisposable {
       const nowMono = clock.monoNow()
       dueMono = dueMono + intervalMs < nowMono ? nowMono + intervalMs : dueMono + intervalMs
       await clock.wait(dueMono - nowMono, this.#stop.signal)
-      if (!this.#stop.signal.aborted) this.#tick()
+      if (this.#stop.signal.aborted || (this.#feeds.size === 0 && ++this.#idleBeats < IDLE_BEATS)) continue
+      this.#idleBeats = 0
+      this.#tick()
     }
   }
 

@@ -227,6 +227,17 @@ t.test('a flood of GETs looks at the recorder ten times a second at most', async
   t.equal(recorder.looks, 2)
 })
 
+t.test('while nobody listens everything is looked at each fifth second, and each second once somebody does', async t => {
+  const { clock, port, recorder } = await opened(t)
+  await clock.advance(20_500)
+  t.equal(recorder.looks, 4)
+  const client = await FeedClient.open(port)
+  t.equal(recorder.looks, 5, 'the first message is of now')
+  await clock.advance(3_000)
+  t.equal(recorder.looks, 8)
+  for (const seq of [1, 2, 3, 4]) t.equal((await client.next()).seq, seq)
+})
+
 t.test('a recorder that cannot tell its state stops the heartbeat, not the server', async t => {
   const { clock, lines, port, recorder } = await opened(t)
   const client = await FeedClient.open(port)
@@ -289,11 +300,11 @@ t.test('refuses to listen where it may not, and says what to do', async t => {
 
 t.test('logs a change of level once, with its reasons', async t => {
   const { clock, lines, recorder } = await opened(t)
-  await clock.advance(1_000)
+  await clock.advance(5_000)
   recorder.facts = facts({ volumes: [volume('disk1', { state: 'failed' }), volume('disk2')] })
-  await clock.advance(3_000)
+  await clock.advance(15_000)
   recorder.facts = facts()
-  await clock.advance(1_000)
+  await clock.advance(5_000) // nobody listens
   const told = lines.map(line => JSON.parse(line) as Record<string, unknown>).filter(line => line['msg'] === 'health level changed')
   t.match(told, [{ level: 'info', from: 'healthy', to: 'critical', reasons: ['volume-failed disk1'] }, { level: 'info', from: 'critical', to: 'healthy', reasons: [] }])
   t.equal(told.length, 2)

@@ -9,11 +9,16 @@ execFileSync(path.join(LIBEXEC, 'build-recv-ahead'), [library])
 
 /** Reads a connection in ffmpeg's manner, poll() before every recv(): 1 byte, 3 bytes, the rest; Python calls the same two functions of the C library. */
 const READER = `
-import random, select, socket, sys, threading
+import os, random, select, socket, struct, sys, threading
 seed, packets = int(sys.argv[1]), int(sys.argv[2])
 choose = random.Random(seed)
 sent = b''.join(b'$' + bytes([choose.randrange(256)]) + len(body).to_bytes(2, 'big') + body for body in (choose.randbytes(choose.choice([0, 1, 40, 1400, 5000, 65535])) for _ in range(packets)))
-ours, theirs = socket.socketpair(); number = ours.fileno()
+def connected():
+  listener = socket.create_server(('127.0.0.1', 0))
+  there = socket.create_connection(listener.getsockname())
+  here, _ = listener.accept(); listener.close()
+  return here, there
+ours, theirs = connected(); number = ours.fileno()
 ours.setblocking(False)
 def send():
   at = 0
@@ -44,10 +49,36 @@ assert b''.join(got) == sent and len(got) == packets, (len(got), packets)
 assert some(1) == b'', 'the end stays the end'
 ours.close()
 # The number may come back as another connection, with nothing of the old one in it.
-again, peer = socket.socketpair()
+again, peer = connected()
+if again.fileno() != number: os.dup2(again.fileno(), number); again.close(); again = socket.socket(fileno=number)
 peer.send(b'fresh')
-assert again.fileno() == number
 assert again.recv(1) + again.recv(100) == b'fresh'
+again.close(); peer.close()
+# What is held counts as readable beside other descriptors, is seen by a peek, and reaches whoever asks in another way.
+again, peer = connected(); again.setblocking(False)
+def readable(*others):
+  p = select.poll(); p.register(again, select.POLLIN)
+  for each, events in others: p.register(each, events)
+  return dict(p.poll(2000))
+peer.send(b'0123456789')
+assert readable() == {again.fileno(): select.POLLIN} and again.recv(1) == b'0'
+other, silent = socket.socketpair()
+assert readable((silent, select.POLLIN))== {again.fileno(): select.POLLIN}, 'held, though the kernel has nothing'
+assert readable((silent, select.POLLOUT)) == {again.fileno(): select.POLLIN, silent.fileno(): select.POLLOUT}
+assert again.recv(3, socket.MSG_PEEK) == b'123' and again.recv(3) == b'123'
+assert again.recvfrom(2)[0] == b'45' and os.read(again.fileno(), 2) == b'67' and again.recv(65536) == b'89'
+try: again.recv(1); raise AssertionError('nothing is there')
+except BlockingIOError: pass
+p = select.poll(); p.register(again, select.POLLIN); assert p.poll(20) == [], 'a wait that brings nothing times out'
+# A reset comes after what came before it.
+peer.send(b'last'); assert readable() and again.recv(1) == b'l'
+peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); peer.close()
+assert again.recv(3) == b'ast'
+try: readable(); again.recv(1); raise AssertionError('the reset is told')
+except ConnectionResetError: pass
+# Sockets within the machine are left alone.
+other.send(b'xyz'); p = select.poll(); p.register(silent, select.POLLIN); p.poll(); assert silent.recv(1) == b'x'
+p = select.poll(); p.register(silent, select.POLLIN); assert p.poll(1000); assert os.read(silent.fileno(), 9) == b'yz'
 print('ok')
 `
 
