@@ -100,6 +100,10 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
   log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
   notify.ready()
+  const { openFrontOffice } = await import('./daemon/front-office.ts') // what it loads must not come before the cameras
+  try {
+    parts.use(await openFrontOffice({ config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }))
+  } catch (error) { log.error({ err: error }, 'the front office cannot be opened; recording goes on') }
   await Promise.race([aborted(signal), ingest.failed])
   notify.stopping()
   log.info('recorder stopping')

@@ -94,6 +94,8 @@ export class AuditKeeper implements AsyncDisposable {
     this.#checkpoint(() => { if (this.#book.entriesSince() > 0) this.#book.make('stop') })
   }
 
+  get checkpoints(): CheckpointBook { return this.#book }
+
   /** Never throws: a database that cannot even be read is a failed log. */
   auditView(): AuditView {
     const { log, clock } = this.#options

@@ -40,6 +40,8 @@ export class CheckpointBook {
     this.#key = key
   }
 
+  /** What checkpoints and packages are signed with; null while its file cannot be used. */
+  get key(): SigningKey | null { return this.#key }
   keyState(): KeyState {
     if (this.#key === null) return 'unusable'
     const keys = this.table.keys(), last = keys.at(-1)

@@ -1,11 +1,15 @@
 import type { Access } from '../access/index.ts'
+import type { Archive } from '../archive/index.ts'
 import type { AuditLog } from '../audit/index.ts'
 import type { Book } from '../book/index.ts'
 import type { CameraUuid, EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
+import type { CopyDesk } from '../export/index.ts'
+import type { PaperPress } from '../paper/index.ts'
 import type { RequestDesk } from '../requests/index.ts'
 import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
 import type { FootageFinder } from '../storage/index.ts'
+import type { Viewing } from '../viewing/index.ts'
 
 /** A camera as a form offers it. One that left the configuration is still asked for as long as its footage stands. */
 export interface ConsoleCamera { readonly uuid: CameraUuid, readonly id: string, readonly name: string, readonly location: string }
@@ -25,4 +29,9 @@ export interface ConsoleParts {
   /** For the day that is today, and no right. */
   readonly wallNow: () => EpochMs
   readonly cameras: () => readonly ConsoleCamera[]
+  readonly viewing: Viewing
+  readonly copies: CopyDesk
+  /** Null where none is configured, or it could not be opened. */
+  readonly archive: Archive | null
+  readonly press: PaperPress
 }

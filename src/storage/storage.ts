@@ -215,6 +215,9 @@ export class Storage implements AsyncDisposable {
     return new Scrubber({ ...this.#options, random, volumes })
   }
 
+  /** Every camera that was ever recorded, those in use first. */
+  cameras(): { uuid: CameraUuid, id: CameraId, isRetired: boolean }[] { return this.#tables.cameras.all() }
+
   volumeStatus(): (VolumeStatus & { oldestFrameAt: EpochMs | null, heldSlots: number })[] {
     const { segments } = this.#tables
     return this.#volumes.status().map(status => ({

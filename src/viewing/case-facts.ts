@@ -1,6 +1,6 @@
 import type { Acting } from '../access/index.ts'
 import type { ApplicationNumber, DeskReader } from '../requests/index.ts'
-import type { RuleShelf } from '../rules/index.ts'
+import type { Rules } from '../rules/index.ts'
 
 /** What the log book says of a case (R40), and the watermark shows of it. */
 export interface CaseFacts { readonly applicant: string, readonly unit: string, readonly matter: string, readonly basis: string, readonly agents: readonly string[] }
@@ -9,7 +9,7 @@ export interface CaseFacts { readonly applicant: string, readonly unit: string, 
 const oneLine = (text: string, mostChars: number): string => Array.from(text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()).slice(0, mostChars).join('')
 
 /** Reads the case as the person may see it. Throws UnknownApplicationError. */
-export function caseFactsOf(reader: Pick<DeskReader, 'read'>, shelf: RuleShelf) {
+export function caseFactsOf(reader: Pick<DeskReader, 'read'>, shelf: Rules) {
   return (acting: Acting, number: ApplicationNumber): CaseFacts => {
     const { application } = reader.read(acting, number)
     const { content } = application

@@ -3,7 +3,7 @@ import type { LogBook } from '../book/index.ts'
 import type { CameraId, CameraUuid, StreamName } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { GrantBook, DeskReader } from '../requests/index.ts'
-import type { RuleShelf } from '../rules/index.ts'
+import type { Rules } from '../rules/index.ts'
 import type { FootageShelf } from './camera-reader.ts'
 import { caseFactsOf } from './case-facts.ts'
 import { LiveDesk, type WatchableCamera } from './live-desk.ts'
@@ -22,7 +22,7 @@ export interface ViewingOptions extends Omit<ScreenCore, 'sessions'> {
   readonly stateDir: string
   readonly book: Pick<LogBook, 'enter'>
   readonly requests: { readonly grants: GrantBook, readonly reader: DeskReader }
-  readonly rules: RuleShelf
+  readonly rules: Rules
   /** `Storage` is both. */
   readonly footage: FootageShelf
   readonly lane: (camera: CameraId, stream: StreamName) => LiveLane

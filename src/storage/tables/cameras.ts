@@ -11,7 +11,10 @@ export function cameraTable(db: Db) {
   const exists = db.prepare<[string], { uuid: string }>('SELECT uuid FROM camera WHERE uuid = ?')
   const insertRetired = db.prepare<[string, string, number, number]>('INSERT INTO camera (uuid, id, first_recorded_at, retired_at) VALUES (?, ?, ?, ?)')
   const named = db.prepare<[string], { uuid: string, id: string }>('SELECT uuid, id FROM camera WHERE id = ? ORDER BY retired_at IS NULL DESC, retired_at DESC LIMIT 1')
+  const all = db.prepare<[], { uuid: string, id: string, retired_at: number | null }>('SELECT uuid, id, retired_at FROM camera ORDER BY retired_at IS NULL DESC, id, first_recorded_at')
   return {
+    /** Those in use first; one that left the configuration stays, for its footage may. */
+    all: (): { uuid: CameraUuid, id: CameraId, isRetired: boolean }[] => all.all().map(({ uuid, id, retired_at: retiredAt }) => ({ uuid: cameraUuid(uuid), id: id as CameraId, isRetired: retiredAt !== null })),
     /** The camera of this id, else the last one that had it; never mints. */
     find(id: CameraId): { id: CameraId, uuid: CameraUuid } | null {
       const row = named.get(id)

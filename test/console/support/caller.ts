@@ -10,7 +10,9 @@ import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
 import { footageFinder } from '../../../src/storage/index.ts'
 import type { Member } from '../../access/support/office.ts'
 import { DOOR, FrontDesk, LOBBY } from '../../requests/support/front-desk.ts'
+import type { Shelf } from '../../export/package/support.ts'
 import { shippedRules } from '../../rules/support.ts'
+import { servicesOf } from './services.ts'
 
 const RULES = await shippedRules()
 /** So that no test but the one about rates meets them. */
@@ -22,8 +24,10 @@ export class Console {
   readonly parts: ConsoleParts
   readonly log: string[]
   readonly server: ConsoleServer
+  /** What screens and copies read from. */
+  readonly shelf: Shelf
 
-  private constructor(front: FrontDesk, parts: ConsoleParts, server: ConsoleServer, log: string[]) { this.front = front; this.parts = parts; this.server = server; this.log = log }
+  private constructor(front: FrontDesk, parts: ConsoleParts, server: ConsoleServer, log: string[], shelf: Shelf) { this.front = front; this.shelf = shelf; this.parts = parts; this.server = server; this.log = log }
 
   static async open(t: Test, options: Partial<ConsoleServerOptions> = {}): Promise<Console> {
     const front = await FrontDesk.open(t)
@@ -31,15 +35,16 @@ export class Console {
     const book = openBook({
       db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: () => new OfficeCalendar(), grants: () => [],
     })
+    const { shelf: footageShelf, ...services } = servicesOf(t, front, book, RULES)
     const parts: ConsoleParts = {
-      site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
+      ...services, site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
       cameras: () => [{ uuid: LOBBY, id: 'lobby', name: '大廳', location: '一樓' }, { uuid: DOOR, id: 'door', name: '大門', location: '一樓' }],
     }
     const log: string[] = [], destination = new PassThrough()
     destination.on('data', (chunk: Buffer) => { log.push(chunk.toString('utf8')) })
     const server = await ConsoleServer.open({ host: '127.0.0.1', port: 0, tls: 'off', stateDir: front.stateDir, parts, clock, log: createLogger({ destination }), rates: NO_RATES, ...options })
     t.teardown(async () => { await server[Symbol.asyncDispose]() })
-    return new Console(front, parts, server, log)
+    return new Console(front, parts, server, log, footageShelf)
   }
 
   /** Nobody signed in. */

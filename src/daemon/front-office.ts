@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Access, AccessTime } from '../access/index.ts'
+import type { Archive } from '../archive/index.ts'
+import type { AuditKeeper, AuditLog } from '../audit/index.ts'
+import type { Config } from '../config/index.ts'
+import { openConsole, type ConsoleParts } from '../console/index.ts'
+import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
+import { CopyDesk, printedForms, RecorderCertificate, type MasterArchive } from '../export/index.ts'
+import { PaperPress } from '../paper/index.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { footageFinder, gapFinder, type Storage } from '../storage/index.ts'
+import type { TrustedTime } from '../trusted-time/index.ts'
+import { openViewing } from '../viewing/index.ts'
+import type { Office } from './office.ts'
+
+export interface FrontOfficeOptions {
+  readonly config: () => Config
+  readonly catalogue: Catalogue
+  readonly audit: AuditLog
+  readonly auditKeeper: AuditKeeper
+  readonly trustedTime: TrustedTime
+  readonly access: Access
+  readonly time: AccessTime
+  readonly storage: Storage
+  readonly office: Office
+  readonly archive: Archive | null
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const VERSION = (JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }).version
+
+/** What people come to: screens, copies, papers, and the console that serves them. Loaded once the cameras are asked; nothing in here keeps the recorder from recording [G9]. */
+export async function openFrontOffice({ config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }: FrontOfficeOptions): Promise<AsyncDisposable> {
+  await using parts = new AsyncDisposableStack()
+  const { site, state } = config()
+  const { desk, book: { log: book } } = office
+  const named = (id: CameraId): string => config().cameras.find(camera => camera.id === id)?.name ?? id
+  const idOf = (uuid: CameraUuid): CameraId | null => storage.cameras().find(camera => camera.uuid === uuid)?.id ?? null
+  const cameraName = (uuid: CameraUuid): string => { const id = idOf(uuid); return id === null ? uuid : named(id) }
+  const press = parts.use(new PaperPress())
+  const viewing = parts.use(openViewing({
+    db, audit, access, time, clock, log: log.child({ cap: 'viewing' }), stateDir: state.dir, book, requests: desk, rules: office.shelf, footage: storage, lane: (camera, stream) => storage.lane(camera, stream), cameraName,
+    cameras: () => storage.cameras().flatMap(({ id, uuid, isRetired }) => {
+      const configured = isRetired ? undefined : config().cameras.find(camera => camera.id === id)
+      return configured === undefined ? [] : [{ id, uuid, name: configured.name, streams: configured.streams.map(({ name }) => name).sort((a, b) => Number(b === 'main') - Number(a === 'main')) }]
+    }),
+  }))
+  const copies = new CopyDesk({
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage) }, gaps: gapFinder(db),
+    camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: null, maker: null, model: null, firmware: null } },
+    checkpoints: auditKeeper.checkpoints, timestamp: null, archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
+    certificate: () => {
+      const { key } = auditKeeper.checkpoints
+      if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', 'the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })
+      return RecorderCertificate.open(state.dir, key, site.name)
+    },
+    time: () => {
+      const { sync } = trustedTime.status()
+      return { sync: { source: sync.source, state: sync.isSynchronised === true ? 'synchronised' : 'not-synchronised', stratum: null }, recorderOffsetMs: sync.referenceOffsetMs, uncertaintyMs: null, comparison: null }
+    },
+    isBusy: () => storage.isBusy, folder: path.join(state.dir, 'copies'), office: site.name, timezone: site.timezone, version: VERSION,
+  })
+  const stop = new AbortController()
+  const copying = copies.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'copies are not made any more until the recorder starts again') })
+  parts.defer(async () => { stop.abort(); await copying })
+  const console: ConsoleParts = {
+    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(), viewing, copies, archive, press,
+    cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: '' })),
+  }
+  try { parts.use(await openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) })) } catch (error) { log.error({ err: error }, 'the console cannot be opened; recording goes on') }
+  return parts.move()
+}
+
+const NO_ARCHIVE: MasterArchive = {
+  put: () => Promise.reject(new RetryableError('CUSTOS_COPY_REFUSED', '沒有存檔區，Master 無處保存 / there is no archive to keep the Master in', { remedy: '設定 archive 並執行 custos archive init。/ Configure `archive` and run `custos archive init`.' })),
+}

@@ -1,0 +1,40 @@
+import path from 'node:path'
+import type { Test } from 'tap'
+import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
+import type { Book } from '../../../src/book/index.ts'
+import type { ConsoleParts } from '../../../src/console/index.ts'
+import { cameraId } from '../../../src/domain/index.ts'
+import { CopyDesk, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
+import { PaperPress } from '../../../src/paper/index.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
+import { RuleShelf, type RuleSet } from '../../../src/rules/index.ts'
+import { gapFinder, SegmentGoneError } from '../../../src/storage/index.ts'
+import { openViewing } from '../../../src/viewing/index.ts'
+import { Shelf } from '../../export/package/support.ts'
+import { DOOR, LOBBY, type FrontDesk } from '../../requests/support/front-desk.ts'
+
+const NAMES = new Map([[LOBBY, { id: cameraId('lobby'), name: '大廳' }], [DOOR, { id: cameraId('door'), name: '大門' }]])
+const OFFICE = '臺北市信義區戶政事務所'
+
+/** Screens, copies and papers of the test's office, for real, over a shelf that the test may put footage on. No archive. */
+export function servicesOf(t: Test, front: FrontDesk, book: Book, rules: RuleSet): Pick<ConsoleParts, 'viewing' | 'copies' | 'archive' | 'press'> & { readonly shelf: Shelf } {
+  const { db, audit, access, clock } = front.office, { stateDir, desk } = front
+  const shelf = new Shelf(), press = new PaperPress()
+  const cameraName = (camera: typeof LOBBY): string => NAMES.get(camera)?.name ?? camera
+  const viewing = openViewing({
+    db, audit, access, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, clock, log: createLogger({ level: 'silent' }), stateDir, book: book.log, requests: desk, rules: new RuleShelf([rules]), cameraName,
+    footage: { segmentsOf: (camera, stream, range) => shelf.segments(camera, stream, range), openReader: segment => shelf.open(segment) },
+    lane: () => { throw new SegmentGoneError('nothing is recorded here') }, cameras: () => [...NAMES].map(([uuid, { id, name }]) => ({ uuid, id, name, streams: [] })),
+  })
+  const checkpoints = new CheckpointBook({ db, log: audit, clock })
+  checkpoints.openKey(stateDir)
+  const { key } = openSigningKey(stateDir, clock.wallNow())
+  const copies = new CopyDesk({
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, shelf, gaps: gapFinder(db), checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: null,
+    camera: uuid => { const known = NAMES.get(uuid); return known === undefined ? null : { ...known, location: null, maker: null, model: null, firmware: null } },
+    archive: { put: async () => ({ itemNo: 'A115-0001' }) }, papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
+    isBusy: () => false, folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',
+  })
+  t.teardown(async () => { await viewing[Symbol.asyncDispose](); await press[Symbol.asyncDispose]() })
+  return { viewing, copies, archive: null, press, shelf }
+}
