@@ -1,14 +1,10 @@
-import { openAccess, steadyTime } from './access/index.ts'
-import { Archive, archiveCredential, archiveRules } from './archive/index.ts'
 import { AuditKeeper, AuditLog } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import type { Config } from './config/index.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
-import { LiveRules } from './daemon/live-rules.ts'
-import { openOffice } from './daemon/office.ts'
+import { LaterHouse } from './daemon/later-house.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { CapacityReport, HealthServer, SystemdReport } from './health/index.ts'
-import { Inbox, InboxFolder, InboxKeys } from './inbox/index.ts'
 import { Ingest } from './ingest/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
@@ -61,49 +57,25 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   })
   await reload.start()
   sacrifice.start()
-  const rules = new LiveRules({ folder: config.office.ruleSets, log })
-  await rules.reload() // without any the office is closed; recording needs none
-  const time = steadyTime(catalogue.db, clock, openHostClock().bootId)
-  const access = openAccess({ db: catalogue.db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
-  const office = await openOffice({ catalogue, audit, access, storage, config, rules, time, log })
-  const inbox = config.inbox === null ? null : new Inbox({
-    db: catalogue.db, audit, keys: new InboxKeys({ db: catalogue.db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(config.inbox.dir), clock, log: log.child({ cap: 'inbox' }),
-  })
-  const archive = config.archive === null ? null : await archiveRules(() => clock.wallNow()).then(rule => Archive.open({
-    db: catalogue.db, audit, rights: access.sessions, trustedTime, time, rule, dir: config.archive?.dir ?? '', quotaBytes: config.archive?.quotaBytes ?? 0, stateDir: config.state.dir, credential: archiveCredential(process.env), log,
-  })).catch((error: unknown) => {
-    log.error({ err: error }, 'the archive cannot be opened') // recording needs none
-    return null
-  })
   const scrubber = storage.scrubber(random)
   const scrubbing = new AbortController()
   const scrubbed = scrubber.run(scrubbing.signal)
   parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, archive, office: () => ({ ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } }) })
+  const house = parts.use(new LaterHouse({ config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, storage, clock, log, signal, streams: () => ingest.report() }))
+  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house: () => house.facts() })
   parts.use(facts.source)
   const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
   parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
   parts.use(reload.watch())
-  parts.use(office.watch())
-  if (inbox !== null) parts.use(inbox.watch())
   parts.use(openSchedule([
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
-    { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },
-    { name: 'office', when: '*/5 * * * *', run: () => office.sweep() },
-    { name: 'log book', when: '37 3 * * *', run: () => office.nightly(signal) },
-    { name: 'archive', when: '*/5 * * * *', run: async () => { await archive?.sweep() } },
-    { name: 'archive read again', when: '41 2 * * *', run: async () => { await archive?.verifyNext() } },
     { name: 'overwrite record', when: '20 0 * * *', run: async () => { storage.overwrites.writeDue(trustedTime.now()) } },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
   ], { timezone: config.site.timezone, log }))
   storage.overwrites.writeDue(trustedTime.now()) // of the days the recorder was off
-  void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
   log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
   notify.ready()
-  const { openFrontOffice } = await import('./daemon/front-office.ts') // what it loads must not come before the cameras
-  try {
-    parts.use(await openFrontOffice({ config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }))
-  } catch (error) { log.error({ err: error }, 'the front office cannot be opened; recording goes on') }
+  house.open()
   await Promise.race([aborted(signal), ingest.failed])
   notify.stopping()
   log.info('recorder stopping')

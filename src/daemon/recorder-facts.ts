@@ -1,15 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Access } from '../access/index.ts'
-import type { Archive } from '../archive/index.ts'
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
-import { epochMs } from '../domain/index.ts'
-import type { CapacityReport, ClockView, OfficeView, RecorderFacts } from '../health/index.ts'
+import type { CapacityReport, ClockView, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
-import { isCatalogueFault } from '../platform/catalogue.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
+import type { HouseFacts } from './house.ts'
 
 const LOOP_SAMPLE_MS = 100 // each sample wakes the process; delays that matter are longer
 
@@ -22,18 +19,13 @@ export interface RecorderParts {
   readonly reload: ConfigReload
   readonly trustedTime: TrustedTime
   readonly auditKeeper: AuditKeeper
-  readonly access: Access
-  readonly office: () => OfficeView
-  /** Null where none is configured. */
-  readonly archive: Archive | null
+  readonly house: () => HouseFacts
 }
 
 /** What health looks at: gathered from the parts each time it is asked for. */
-export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, access, archive, office }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
+export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
   delay.enable()
-  const glass = glassReader(access)
-  const archived = archiveReader(archive)
   const read = (): RecorderFacts => {
     const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - LOOP_SAMPLE_MS)
     delay.reset()
@@ -50,7 +42,7 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
       ...capacity.view(streams, volumes, streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')),
       sacrifice: sacrifice.view(),
       catalogue: storage.catalogueStatus(),
-      scrub: scrubber.status(), rescues: storage.rescues(), glass: glass(), archive: archived(), office: office(),
+      scrub: scrubber.status(), rescues: storage.rescues(), ...house(),
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs, uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
@@ -62,27 +54,3 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
 
 const clockView = ({ sync, ...status }: TimeStatus): ClockView =>
   ({ ...status, synchronised: sync.isSynchronised, source: sync.source, referenceOffsetMs: sync.referenceOffsetMs })
-
-/** While the catalogue cannot be read, as it was last seen: that it cannot is told elsewhere. */
-const glassReader = ({ breakGlass }: Access): () => RecorderFacts['glass'] => {
-  let last: RecorderFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
-  const earliest = (rows: readonly { readonly openedAtMs: number }[]) => rows.length === 0 ? null : epochMs(Math.min(...rows.map(row => row.openedAtMs)))
-  return () => {
-    try {
-      const { open, formsOwed } = breakGlass.view()
-      last = { open: open.length, openedAt: earliest(open), owed: formsOwed.length, owedSince: earliest(formsOwed) }
-    } catch (error) { if (!isCatalogueFault(error)) throw error }
-    return last
-  }
-}
-
-/** Looked at every half minute, for it walks all items; as last seen while the catalogue cannot be read. */
-const archiveReader = (archive: Archive | null): () => RecorderFacts['archive'] => {
-  let last: RecorderFacts['archive'] = null, dueMs = 0
-  return () => {
-    if (archive === null || process.uptime() * 1000 < dueMs) return last
-    try { last = archive.view() } catch (error) { if (!isCatalogueFault(error)) throw error }
-    dueMs = process.uptime() * 1000 + 30_000
-    return last
-  }
-}

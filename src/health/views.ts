@@ -152,7 +152,8 @@ export interface RecorderFacts {
   /** Footage taken with `custos rescue`, past the book, as far as it was learnt of in the last week. */
   readonly rescues: { readonly count: number, readonly newestAt: EpochMs | null }
   readonly glass: GlassView
-  readonly office: OfficeView
+  /** Null in the first seconds: cameras come first. */
+  readonly office: OfficeView | null
   /** Null where none is configured. `detail` and what is said of lost items are for the log. */
   readonly archive: ArchiveView | null
   readonly process: ProcessView

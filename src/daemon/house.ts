@@ -1,0 +1,68 @@
+import { openAccess, steadyTime, type Access } from '../access/index.ts'
+import { Archive, archiveCredential, archiveRules } from '../archive/index.ts'
+import type { AuditKeeper, AuditLog } from '../audit/index.ts'
+import type { Config } from '../config/index.ts'
+import type { RecorderFacts } from '../health/index.ts'
+import { Inbox, InboxFolder, InboxKeys } from '../inbox/index.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { openSchedule, type ScheduledJob } from '../platform/schedule.ts'
+import type { Storage } from '../storage/index.ts'
+import { openHostClock, type TrustedTime } from '../trusted-time/index.ts'
+import { openFrontOffice } from './front-office.ts'
+import { archiveReader, glassReader } from './house-facts.ts'
+import { LiveRules } from './live-rules.ts'
+import { openOffice } from './office.ts'
+
+export interface HouseOptions {
+  readonly config: () => Config
+  readonly catalogue: Catalogue
+  readonly audit: AuditLog
+  readonly auditKeeper: AuditKeeper
+  readonly trustedTime: TrustedTime
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Logger
+  /** Of the recorder: ends what runs at night. */
+  readonly signal: AbortSignal
+}
+export type HouseFacts = Pick<RecorderFacts, 'glass' | 'office' | 'archive'>
+export interface House extends AsyncDisposable { facts(): HouseFacts }
+
+/** All of the recorder that serves people: accounts, the office's procedure, inbox, archive, and the front office. Opened once the cameras are seen to, and nothing in it keeps them from being recorded [G9]. */
+export async function openHouse({ config, catalogue, audit, auditKeeper, trustedTime, storage, clock, log, signal }: HouseOptions): Promise<House> {
+  await using parts = new AsyncDisposableStack()
+  const { db } = catalogue, { state, site, office: { ruleSets }, inbox: inboxAt, archive: archiveAt } = config()
+  const rules = new LiveRules({ folder: ruleSets, log })
+  await rules.reload() // without any the office is closed
+  const time = steadyTime(db, clock, openHostClock().bootId)
+  const access: Access = openAccess({ db, audit, time, stateDir: state.dir, officeName: site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
+  const office = await openOffice({ catalogue, audit, access, storage, config: config(), rules, time, log })
+  const inbox = inboxAt === null ? null : new Inbox({
+    db, audit, keys: new InboxKeys({ db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(inboxAt.dir), clock, log: log.child({ cap: 'inbox' }),
+  })
+  const archive = archiveAt === null ? null : await archiveRules(() => clock.wallNow()).then(rule => Archive.open({
+    db, audit, rights: access.sessions, trustedTime, time, rule, dir: archiveAt.dir, quotaBytes: archiveAt.quotaBytes, stateDir: state.dir, credential: archiveCredential(process.env), log,
+  })).catch((error: unknown) => { log.error({ err: error }, 'the archive cannot be opened'); return null })
+  try {
+    parts.use(await openFrontOffice({ config, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }))
+  } catch (error) { log.error({ err: error }, 'the front office cannot be opened; recording goes on') }
+  parts.use(office.watch())
+  if (inbox !== null) parts.use(inbox.watch())
+  const jobs: ScheduledJob[] = [
+    { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },
+    { name: 'office', when: '*/5 * * * *', run: () => office.sweep() },
+    { name: 'log book', when: '37 3 * * *', run: () => office.nightly(signal) },
+    { name: 'archive', when: '*/5 * * * *', run: async () => { await archive?.sweep() } },
+    { name: 'archive read again', when: '41 2 * * *', run: async () => { await archive?.verifyNext() } },
+  ]
+  parts.use(openSchedule(jobs, { timezone: site.timezone, log }))
+  void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
+  const glass = glassReader(access), archived = archiveReader(archive)
+  const open = parts.move()
+  return {
+    facts: () => ({ glass: glass(), archive: archived(), office: { ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } } }),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
