@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Test } from 'tap'
 import { chromium } from 'playwright-core'
@@ -8,7 +9,7 @@ import type { ServerMessage } from '../../src/viewing/index.ts'
 import { inARow } from '../export/package/support.ts'
 import { CUSTODIAN, DIRECTOR, done, hour, LOBBY, OUTSIDE, police } from '../requests/support/front-desk.ts'
 import { realFootage } from '../support/fragments.ts'
-import { Console, type Caller } from './support/caller.ts'
+import { Caller, Console } from './support/caller.ts'
 import { good } from './support/procedure.ts'
 
 interface Opened { readonly screen: string, readonly page: string }
@@ -189,4 +190,23 @@ t.test('the page is these files and no others', async t => {
   for (const name of ['', 'viewer.js', 'camera.js', 'preview.js', 'watermark.js', 'wire.js', 'viewer.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 200, name)
   for (const name of ['index.htm', '..%2f..%2fpackage.json', '../package.json', '%2e%2e/package.json', 'viewer.js%00.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 404, name)
   t.equal((await console.stranger().get('/viewer/', { host: 'evil.example' })).status, 403)
+})
+
+t.test('over TLS the socket takes the secure cookie and the secure page alone', async t => {
+  const console = await Console.open(t, { tls: 'auto' }), boss = console.front.member('boss'), host = `127.0.0.1:${console.server.port}`, secure = { origin: 'https://localhost:8443' }
+  const signedIn = await console.stranger().post<{ session: { csrfToken: string } }>('/api/session', { name: boss.name, password: boss.password, undertakes: '1', code: console.front.office.code(boss) })
+  const caller = new Caller(console, signedIn.cookie, signedIn.body.session.csrfToken)
+  good(await caller.post('/api/session/role', { role: 'director' }, secure))
+  const { screen } = good<Opened>(await caller.post('/api/screens/live', { cameras: ['lobby'] }, secure), 201)
+  t.match(caller.cookie, /^__Host-custos=/)
+  const status = async (headers: Readonly<Record<string, string>>): Promise<number> => {
+    const socket = new WebSocket(`wss://${host}/viewer/screens/${screen}`, { headers, ca: await readFile(console.front.folder('keys', 'console.crt')) })
+    t.teardown(() => { socket.terminate() })
+    socket.on('error', () => undefined)
+    return new Promise(resolve => { socket.on('open', () => { resolve(101) }); socket.on('unexpected-response', (_request, response) => { resolve(response.statusCode ?? 0) }) })
+  }
+  const cookie = caller.cookie!
+  t.equal(await status({ cookie, origin: `http://${host}` }), 403)
+  t.equal(await status({ cookie: cookie.replace('__Host-custos', 'custos-loopback'), origin: `https://${host}` }), 401)
+  t.equal(await status({ cookie, origin: `https://${host}` }), 101)
 })
