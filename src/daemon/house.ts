@@ -10,7 +10,7 @@ import type { Logger } from '../platform/logger.ts'
 import { openSchedule, type ScheduledJob } from '../platform/schedule.ts'
 import type { Storage } from '../storage/index.ts'
 import { openHostClock, type TrustedTime } from '../trusted-time/index.ts'
-import { openFrontOffice } from './front-office.ts'
+import { openFrontOffice, usedApplications } from './front-office.ts'
 import { archiveReader, glassReader } from './house-facts.ts'
 import { LiveRules } from './live-rules.ts'
 import { openOffice } from './office.ts'
@@ -38,7 +38,7 @@ export async function openHouse({ config, catalogue, audit, auditKeeper, trusted
   await rules.reload() // without any the office is closed
   const time = steadyTime(db, clock, openHostClock().bootId)
   const access: Access = openAccess({ db, audit, time, stateDir: state.dir, officeName: site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
-  const office = await openOffice({ catalogue, audit, access, storage, config: config(), rules, time, log })
+  const office = await openOffice({ catalogue, audit, access, storage, config: config(), rules, time, log, used: () => usedApplications(db) })
   const inbox = inboxAt === null ? null : new Inbox({
     db, audit, keys: new InboxKeys({ db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(inboxAt.dir), clock, log: log.child({ cap: 'inbox' }),
   })

@@ -111,7 +111,11 @@ t.test('a reference image is a still of the moment that the custodian approves; 
   await record()
   const { candidate, jpeg, takenAt } = await taking
   t.equal(jpeg.readUInt16BE(0), 0xffd8)
-  await t.rejects(images.approve(checker, candidate), { code: 'CUSTOS_VIEWING_REFUSED' }, 'whoever took it approves it')
+  t.ok(images.candidate(acting, candidate).equals(jpeg))
+  await t.rejects(images.approve(checker, candidate), { code: 'CUSTOS_RIGHT_MISSING' })
+  const other = room.acting(await as('tsai', 'custodian'))
+  await t.rejects(images.approve(other, candidate), { code: 'CUSTOS_VIEWING_REFUSED' }, 'whoever took it approves it')
+  t.throws(() => images.candidate(other, candidate), { code: 'CUSTOS_VIEWING_REFUSED' }, 'and sees it')
   const approved = await images.approve(acting, candidate)
   t.equal(approved.takenAt, takenAt)
   await t.rejects(images.approve(acting, candidate), { code: 'CUSTOS_VIEWING_REFUSED' }, 'once')

@@ -1,10 +1,8 @@
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
-import { SLOW_VIEWER_MS, ViewerLine } from '../../src/viewing/viewer-line.ts'
 import { VIEWER_GONE_MS } from '../../src/viewing/screen.ts'
 import { Screens } from '../../src/viewing/index.ts'
 import { realFootage } from '../support/fragments.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
 import { at, DIRECTOR, done } from '../requests/support/front-desk.ts'
 import { DAY_MS, MINUTE_MS } from '../access/support/office.ts'
 import { recordRun } from './support/footage.ts'
@@ -106,25 +104,6 @@ t.test('a player that went may come back, and only one is shown at a time', asyn
   const late = new TestPlayer()
   screen.attach(late)
   t.equal(late.isClosed, true)
-})
-
-t.test('nothing is read for a player that takes nothing, and it is let go', async t => {
-  const { room, screen } = await playing(t)
-  await using _ = room
-  const slow = new TestPlayer()
-  slow.isFrozen = true
-  screen.attach(slow)
-  slow.say({ type: 'hello', plays: ['h264'] })
-  await slow.until('a full line', () => slow.bufferedAmount > 100_000)
-  const clock = new VirtualClock('2026-11-20T09:00:00Z')
-  const socket = Object.assign(new TestPlayer(), { isFrozen: true })
-  socket.send(Buffer.concat([Buffer.from([1, 2]), Buffer.alloc(2 << 20)]))
-  const line = new ViewerLine(socket, clock)
-  const waiting = line.room(new AbortController().signal)
-  await clock.advance(SLOW_VIEWER_MS + 100)
-  t.equal(await waiting, 'slow')
-  screen.close('slow-viewer')
-  t.match(room.front.office.entries('viewing.closed').at(-1)?.detail, /slow-viewer/)
 })
 
 t.test('a recorder that was killed closes in the books what it left open, once; one that stops closes all', async t => {
