@@ -16,7 +16,7 @@ export interface Manifest {
 }
 export interface ManifestFile { readonly path: string, readonly bytes: number, readonly sha256: string }
 export interface ManifestGap { readonly cameraId: string, readonly stream: string, readonly fromMs: number, readonly toMs: number, readonly zh: string, readonly en: string }
-export interface ManifestSegment { readonly merkleRoot: string, readonly leaves: number }
+export interface ManifestSegment { readonly merkleRoot: string, readonly leaves: number, /** The entry that names it. */ readonly auditSeq: number | null }
 export interface ManifestRecord {
   readonly segment: number
   readonly sequence: number
@@ -143,7 +143,7 @@ function parseGap(gap: Fields, where: string): ManifestGap {
 function parseVideo(video: Fields, where: string): ManifestVideo {
   const segments = list(video.segments, `${where}.segments`).map((each, i) => {
     const segment = fields(each, `${where}.segments[${i}]`)
-    return { merkleRoot: hash(segment.merkleRoot, `${where}.segments[${i}].merkleRoot`), leaves: whole(segment.leaves, `${where}.segments[${i}].leaves`) }
+    return { merkleRoot: hash(segment.merkleRoot, `${where}.segments[${i}].merkleRoot`), leaves: whole(segment.leaves, `${where}.segments[${i}].leaves`), auditSeq: segment.auditSeq == null ? null : whole(segment.auditSeq, `${where}.segments[${i}].auditSeq`) }
   })
   return {
     path: path(video.path, `${where}.path`), cameraId: text(video.cameraId, `${where}.cameraId`), cameraName: shown(video.cameraName), location: shown(video.location), stream: shown(video.stream), codec: shown(video.codec),
