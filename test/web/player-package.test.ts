@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { chromium, type Page } from 'playwright-core'
 import { manifestText, verifyPackage, type Manifest, type Taken } from '../../src/export/index.ts'
 import { TARGET } from '../../scripts/build-player.mjs'
-import { CASE, DOOR, inARow, LOBBY, makePackage, Recorder, Shelf, span, START_MS, take } from '../export/package/support.ts'
+import { CASE, DOOR, inARow, makePackage, Recorder, Shelf, span, START_MS, take } from '../export/package/support.ts'
 import { COUNTER_HEIGHT, countedFootage, FPS } from '../support/evidence-package.ts'
 import { realFootage } from '../support/fragments.ts'
 

@@ -1,4 +1,5 @@
-import { utf8Text, type Bytes } from './bytes.ts'
+import { canonicalJson } from './audit-check.ts'
+import { equalBytes, utf8Bytes, utf8Text, type Bytes } from './bytes.ts'
 
 /** What of manifest.json this page uses. Each field was looked at: whoever made the file may have put anything there. */
 export interface Manifest {
@@ -99,11 +100,17 @@ const person = (value: unknown): string => {
   return [shown(name) || shown(account), shown(role)].filter(part => part !== '').join('，')
 }
 
+/** RFC 8785, as the recorder writes it: whoever reads the text sees what was signed, and no key stands twice. */
+function isCanonical(value: unknown, bytes: Bytes): boolean {
+  try { return equalBytes(utf8Bytes(canonicalJson(value)), bytes) } catch { return false } // TypeError: numbers or depths that no manifest has
+}
+
 /** Throws ManifestError. */
 export function parseManifest(bytes: Bytes): Manifest {
   let value: unknown
   try { value = JSON.parse(utf8Text(bytes)) } catch (error) { throw new ManifestError(`no JSON: ${String(error).slice(0, 200)}`) }
   const top = fields(value, 'the manifest')
+  if (top.format === 'custos-evidence/1' && !isCanonical(value, bytes)) throw new ManifestError('it is not in its canonical form')
   if (top.format !== 'custos-evidence/1') throw new ManifestError(`format ${JSON.stringify(top.format ?? null).slice(0, 60)}; this page reads custos-evidence/1`)
   const application = fields(top.application, 'application'), recorder = fields(top.recorder ?? {}, 'recorder'), key = fields(top.key, 'key')
   let records = 0

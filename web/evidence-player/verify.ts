@@ -73,7 +73,10 @@ class VerifyRun {
 
   async all(): Promise<VerifyReport> {
     await this.#readManifest()
-    if (this.#manifestBytes === null) return this.#report() // nothing says what belongs here
+    if (this.#manifestBytes === null) { // nothing says what belongs here
+      await this.#checkKey()
+      return this.#report()
+    }
     for (const video of this.#manifest?.videos ?? []) this.#total.bytes += this.#files.get(video.path)?.size ?? 0 // their records are read again
     await this.#checkKey()
     await this.#checkSignature()
