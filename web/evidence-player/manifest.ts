@@ -110,7 +110,6 @@ export function parseManifest(bytes: Bytes): Manifest {
   let value: unknown
   try { value = JSON.parse(utf8Text(bytes)) } catch (error) { throw new ManifestError(`no JSON: ${String(error).slice(0, 200)}`) }
   const top = fields(value, 'the manifest')
-  if (top.format === 'custos-evidence/1' && !isCanonical(value, bytes)) throw new ManifestError('it is not in its canonical form')
   if (top.format !== 'custos-evidence/1') throw new ManifestError(`format ${JSON.stringify(top.format ?? null).slice(0, 60)}; this page reads custos-evidence/1`)
   const application = fields(top.application, 'application'), recorder = fields(top.recorder ?? {}, 'recorder'), key = fields(top.key, 'key')
   let records = 0
@@ -120,7 +119,7 @@ export function parseManifest(bytes: Bytes): Manifest {
     if (records > MAX_RECORDS) throw new ManifestError(`more than ${MAX_RECORDS} records`)
     return video
   })
-  return {
+  const manifest: Manifest = {
     packageId: text(top.packageId, 'packageId'), createdAt: text(top.createdAt, 'createdAt'), createdOn: shown(top.createdOn), fingerprint: hash(key.fingerprint, 'key.fingerprint'),
     application: { number: shown(application.number), formTitle: shown(application.formTitle), agency: shown(application.agency), purpose: shown(application.purpose), legalBasis: shown(application.legalBasis) },
     exporter: person(top.exporter), witness: person(top.witness),
@@ -132,6 +131,8 @@ export function parseManifest(bytes: Bytes): Manifest {
       return { path: path(file.path, `files[${i}].path`), bytes: whole(file.bytes, `files[${i}].bytes`), sha256: hash(file.sha256, `files[${i}].sha256`) }
     })),
   }
+  if (!isCanonical(value, bytes)) throw new ManifestError('it is not in its canonical form')
+  return manifest
 }
 
 function uniquePaths(files: readonly ManifestFile[]): readonly ManifestFile[] {
