@@ -11,18 +11,18 @@ import { actingPerson } from './acting-person.ts'
 
 interface Out { write(text: string): unknown }
 type Options = Readonly<Record<string, string | true | undefined>>
-export type ArchiveHoldAct = 'place' | 'approve' | 'ask-end' | 'end' | 'list'
+export type ArchiveHoldAct = 'place' | 'approve' | 'ask-end' | 'end' | 'list' | 'key-backup' | 'key-backups'
 
-/** `custos archive hold place | approve | ask-end | end | list`: keeps an archived copy past its year by a recorded act [G3]. Beside a running recorder or without one; the sidecar follows with the recorder's next sweep. */
+/** `custos archive hold place | approve | ask-end | end | list`: keeps an archived copy past its year by a recorded act [G3]. `key-backup` tells of another place that holds the key file. Beside a running recorder or without one; the sidecar follows with the recorder's next sweep. */
 export async function archiveHold(act: ArchiveHoldAct, options: Options, out: Out): Promise<number> {
   const result = await loadConfig(textOf(options, 'config'), { secrets: 'skip' })
   if (!result.ok) { out.write(formatProblems(result.problems)); return 2 }
   const { config } = result
   if (config.archive === null) throw new FatalError('CUSTOS_ARCHIVE_REFUSED', '設定檔沒有 archive 一節。/ the configuration has no archive', { remedy: '請加入 archive.dir 與 archive.quota。/ Add archive.dir and archive.quota.' })
-  using catalogue = openCatalogueBeside(config.state.dir, act === 'list' ? 'read' : 'write')
+  using catalogue = openCatalogueBeside(config.state.dir, act === 'list' || act === 'key-backups' ? 'read' : 'write')
   const { db } = catalogue
   const audit = new AuditLog({ db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
-  const time = act === 'list' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId)
+  const time = act === 'list' || act === 'key-backups' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId)
   const access = openAccess({ db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => null })
   const store = await Archive.open({
     db, audit, rights: access.sessions, trustedTime: { now: () => null, nowForArchive: () => null }, time, rule: await archiveRules(() => systemClock.wallNow()),
@@ -32,8 +32,17 @@ export async function archiveHold(act: ArchiveHoldAct, options: Options, out: Ou
     for (const item of store.list()) for (const hold of item.holds) out.write(options['json'] === true ? `${JSON.stringify({ itemNo: item.itemNo, ...hold })}\n` : lineOf(item, hold))
     return 0
   }
+  if (act === 'key-backups') {
+    for (const { place, until, toldBy } of store.keyBackups()) out.write(`${place}  至 until ${lastDayBefore(until).toString()}  ${toldBy}\n`)
+    return 0
+  }
   const acting = atMachine(actingPerson(textOf(options, 'by'), '--by'))
   switch (act) {
+    case 'key-backup': {
+      const { place, until } = store.acts.tellKeyBackup(acting, { place: textOf(options, 'where'), lastDay: dayOption(textOf(options, 'until')) })
+      out.write(`已登記：${place} 至 ${lastDayBefore(until).toString()} 仍有金鑰檔，其間之銷毀紀錄均會載明。\nnoted; destruction records name it until then\n`)
+      return 0
+    }
     case 'place': {
       const hold = store.acts.placeHold(acting, itemOption(store, textOf(options, 'item')), { authority: textOf(options, 'authority'), lastDay: dayOption(textOf(options, 'until')) })
       out.write(`存檔已保全至 ${lastDayBefore(hold.until).toString()}，即時生效；請另一人核可：\narchived copy held from now on; another person approves it:\n  custos archive hold approve --id ${hold.holdId} --by NAME\n`)

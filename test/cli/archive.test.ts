@@ -112,6 +112,11 @@ t.test('a hold from the machine: in force at once, approved and ended by another
   t.match(await site.hold('ask-end', { id, reason: '判決確定', by: '林承辦' }), { code: 0 })
   t.match(await site.hold('end', { id, by: '林承辦' }), { code: 1 })
   t.match(await site.hold('end', { id, by: '陳課長' }), { code: 0 })
+  const month = `${new Date().getFullYear() + 1}-01-31`
+  t.match(await site.program('key-backup', 'add', '--where', '異地備份磁帶', '--until', month, '--by', '王管理'), { code: 0 })
+  t.match(await site.hold('key-backup', { where: '舊備份', until: '2020-01-31', by: '王管理' }), { code: 1, said: /CUSTOS_ARCHIVE_REFUSED/ })
+  t.match(await site.hold('key-backups'), { said: `異地備份磁帶  至 until ${month}  王管理` })
+  t.same(site.entries('archive.key-backup-told'), ['王管理 done', '王管理 refused'])
   t.match(await site.hold('list'), { said: /ended \(判決確定\)/ })
   t.same(site.entries('archive.hold-placed').at(-1), '林承辦 done')
   t.same(site.entries('archive.hold-approved'), ['林承辦 refused', '陳課長 done'])
