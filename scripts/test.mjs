@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 
 const ROOT = path.join(import.meta.dirname, '..')
 const BIN = path.join(ROOT, 'node_modules/.bin')
-const SOURCES = ['src', 'test', 'demo', 'bench', 'campaign', 'scripts'].filter(folder => existsSync(path.join(ROOT, folder)))
+const SOURCES = ['src', 'test', 'demo', 'bench', 'campaign', 'scripts', 'web'].filter(folder => existsSync(path.join(ROOT, folder)))
 const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:${BIN}:${process.env.PATH ?? ''}` }
 
 const children = new Set()
@@ -63,6 +63,7 @@ async function tests(files) {
 const files = process.argv.slice(2)
 const checks = files.length > 0 ? [] : [
   await check('types', 'tsc', ['--noEmit', '-p', '.']),
+  await check('types of web', 'tsc', ['--noEmit', '-p', 'web']),
   await check('lint', 'oxlint', ['--deny-warnings', ...SOURCES]),
 ]
 if (files.length > 0) console.log('# only these files; types and lint are left out')

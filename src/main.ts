@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { AccountAct } from './cli/account.ts'
 import type { ArchiveAct } from './cli/archive.ts'
+import type { ArchiveHoldAct } from './cli/archive-hold.ts'
 import type { InboxKeyAct } from './cli/inbox-key.ts'
 import type { PaperOptions } from './cli/paper.ts'
 import { CustosError } from './domain/index.ts'
@@ -102,11 +103,22 @@ async function main(argv: readonly string[]): Promise<number> {
     .action(async (form: string, options: PaperOptions) => { await done((await import('./cli/paper.ts')).paper(form, options, out)) })
   const archiveOf = (act: ArchiveAct, description: string) => new Command(act).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
     .action(async ({ config, id, json }: { config: string, id?: string, json?: true }) => { await done((await import('./cli/archive.ts')).archive(act, { config, id, json: json === true }, out)) })
+  const archiveHoldOf = (act: ArchiveHoldAct, description: string) => new Command(act).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
+    .action(async (options: Record<string, string | true | undefined>) => { await done((await import('./cli/archive-hold.ts')).archiveHold(act, options, out)) })
   program.command('archive').description('copies that are kept a year')
     .addCommand(archiveOf('init', 'make the archive in an empty folder, once'))
     .addCommand(archiveOf('list', 'items, their ends and states').option('--json', 'one JSON object a line'))
     .addCommand(archiveOf('verify', 'read items again as a whole, while no recorder runs; exit 0 only if all are as they were put in').option('--id <no>', 'one item only'))
     .addCommand(archiveOf('rebuild', 'rows from the volume after the catalogue was lost, while no recorder runs'))
+    .addCommand(new Command('key-backup').exitOverride().description('other places that still hold the key file; destruction records name them')
+      .addCommand(archiveHoldOf('key-backup', 'tell of one').name('add').requiredOption('--where <text>', 'where it is kept').requiredOption('--until <day>', 'last day before it is overwritten').requiredOption('--by <name>', 'who acts; goes into the audit log'))
+      .addCommand(archiveHoldOf('key-backups', 'those that hold it now').name('list')))
+    .addCommand(new Command('hold').exitOverride().description('archived copies that stay past their year')
+      .addCommand(archiveHoldOf('place', 'in force at once; another person approves it').requiredOption('--item <no>', 'e.g. A115-0001').requiredOption('--authority <text>', 'document that asks for it').requiredOption('--until <day>', 'last day, e.g. 2027-12-31').requiredOption('--by <name>', 'who acts; goes into the audit log'))
+      .addCommand(archiveHoldOf('approve', 'by another person than who placed it').requiredOption('--id <id>').requiredOption('--by <name>', 'who approves'))
+      .addCommand(archiveHoldOf('ask-end', 'the first of the two who end one early').requiredOption('--id <id>').requiredOption('--reason <text>').requiredOption('--by <name>', 'who asks'))
+      .addCommand(archiveHoldOf('end', 'the second, another person, within five minutes').requiredOption('--id <id>').requiredOption('--by <name>', 'who ends it'))
+      .addCommand(archiveHoldOf('list', 'all holds and how they stand').option('--json', 'one JSON object a line')))
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
 }

@@ -7,12 +7,13 @@ import { ArchiveItemError, ArchiveRefusedError } from './errors.ts'
 import type { DestructionBox, DestructionRecord, ItemHold, ItemNo } from './item.ts'
 import { lastDayBefore } from './pin.ts'
 import { itemNo as itemNoOf, type StoredItem } from './tables/items.ts'
+import type { KeyBackup } from './tables/key-backups.ts'
 import type { StoredHold } from './tables/holds.ts'
 
 /** P4: two people end a hold within this much of each other, by steady time. */
 export const PAIR_WITHIN_MS = 5 * 60_000
 const HOLD_MOST_YEARS = 10
-const AUTHORITY = { zh: '保全依據', en: 'the authority' }, REASON = { zh: '原因', en: 'the reason' }, FILE_NO = { zh: '歸檔文號', en: 'the number of the filed document' }
+const PLACE = { zh: '備份處所', en: 'the place' }, AUTHORITY = { zh: '保全依據', en: 'the authority' }, REASON = { zh: '原因', en: 'the reason' }, FILE_NO = { zh: '歸檔文號', en: 'the number of the filed document' }
 
 /** Acts of people on what is archived. None of them removes anything: each only keeps longer, or lets the guard decide again. */
 export class ItemActs {
@@ -32,6 +33,16 @@ export class ItemActs {
       this.#core.items.touch(itemNo)
       write({ hold: hold.holdId, authority, until: isoOf(until) })
       return hold
+    })
+  }
+
+  /** Another place that still holds the key file, e.g. a backup of the machine, until it is overwritten: the destruction records until then name it (R24). */
+  tellKeyBackup(acting: Acting, ask: { readonly place: string, readonly lastDay: Temporal.PlainDate }): KeyBackup {
+    return perform(this.#core, acting, 'maintain', { action: 'archive.key-backup-told', object: null, application: null }, write => {
+      const backup = { place: plain(ask.place, PLACE), until: startOfOfficeDay(ask.lastDay.add({ days: 1 })), toldBy: actorOf(acting).name, toldAt: toldNow(this.#core) }
+      if (backup.until <= backup.toldAt) throw new ArchiveRefusedError('備份迄日已過。', 'the last day of the backup is past')
+      this.#core.keyBackups.add(backup, write({ place: backup.place, until: isoOf(backup.until) }))
+      return backup
     })
   }
 

@@ -15,6 +15,7 @@ import type { ArchivePort, ArchiveReading } from './port.ts'
 import type { SidecarItem } from './sidecar.ts'
 import { Sweeper } from './sweeper.ts'
 import { destructionTables } from './tables/destructions.ts'
+import { keyBackupTable, type KeyBackup } from './tables/key-backups.ts'
 import { itemTables } from './tables/items.ts'
 import { Vault, type OpenVault } from './vault.ts'
 import { viewOf, type ArchiveView } from './view.ts'
@@ -38,7 +39,7 @@ export class Archive implements ArchivePort {
   #neededBytes = 0
 
   private constructor(options: ArchiveOptions) {
-    this.#core = { options, items: itemTables(options.db), destructions: destructionTables(options.db) }
+    this.#core = { options, items: itemTables(options.db), destructions: destructionTables(options.db), keyBackups: keyBackupTable(options.db) }
     this.#vault = new Vault(this.#core)
     this.acts = new ItemActs(this.#core)
     this.#sweeper = new Sweeper(this.#core, this.acts, new Destroyer(this.#core, this.#vault, itemNo => this.#readers.has(itemNo)))
@@ -114,6 +115,8 @@ export class Archive implements ArchivePort {
   list(): readonly ArchiveItem[] { return this.#core.items.all() }
   ofApplication(application: string): readonly ArchiveItem[] { return this.#core.items.ofApplication(application) }
   destruction(itemNo: ItemNo): DestructionRecord | null { return this.#core.destructions.get(itemNo) }
+  /** Other places that hold the key file now, as people told them. */
+  keyBackups(): readonly KeyBackup[] { return this.#core.keyBackups.at(toldNow(this.#core)) }
   destructions(): readonly DestructionRecord[] { return this.#core.destructions.all() }
 
   async read(acting: Acting, itemNo: ItemNo): Promise<ArchiveReading> {

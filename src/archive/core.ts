@@ -7,6 +7,7 @@ import { ArchiveItemError, ArchiveRefusedError } from './errors.ts'
 import type { ItemNo } from './item.ts'
 import type { ArchiveRule } from './pin.ts'
 import type { ItemTables, StoredItem } from './tables/items.ts'
+import type { keyBackupTable } from './tables/key-backups.ts'
 import type { destructionTables } from './tables/destructions.ts'
 
 /** Trusted time, as far as the archive asks it. */
@@ -32,8 +33,6 @@ export interface ArchiveOptions {
   readonly stateDir: string
   /** A second secret for the key file, from outside the disk. */
   readonly credential?: Buffer | null
-  /** Other places known to hold item keys, and until when: each destruction record names them. */
-  readonly otherKeyCopies?: () => readonly { readonly place: string, readonly until: EpochMs | null }[]
   readonly disk?: ArchiveDisk
   readonly log: Logger
 }
@@ -43,6 +42,7 @@ export interface ArchiveCore {
   readonly options: ArchiveOptions
   readonly items: ItemTables
   readonly destructions: ReturnType<typeof destructionTables>
+  readonly keyBackups: ReturnType<typeof keyBackupTable>
 }
 
 type Told = AuditEvent['detail']

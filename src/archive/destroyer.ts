@@ -62,16 +62,16 @@ export class Destroyer {
   }
 
   #record(itemNo: ItemNo): void {
-    const { items, destructions, options: { audit, otherKeyCopies } } = this.#core
+    const { items, destructions, options: { audit } } = this.#core
     audit.transaction(() => {
       const item = required(this.#core, itemNo)
       if (item.state !== 'destroying') return // a twin of this process was faster
-      const copies = otherKeyCopies?.() ?? [], now = toldNow(this.#core)
+      const now = toldNow(this.#core), copies = this.#core.keyBackups.at(now)
       const lost = item.lost === null ? '' : `；銷毀前即發現異常（${isoOf(item.lost.since)}：${item.lost.what}）`
       const content: DestructionContent = {
         itemNo, application: item.application, kind: item.kind, ranges: item.ranges, bytes: item.bytes, footageSha256: item.footageSha256, payloadSha256: item.payloadSha256, copiedAt: item.madeAt, expiresAt: item.expiresAt,
         expiryText: item.expiryText, destroyedAt: now, method: METHOD, keyId: item.keyId, executor: 'custos（系統期滿自動執行）', readBack: `金鑰檔與存檔區均已查無（重新自磁碟讀取確認）${lost}`,
-        otherKeyCopies: copies.length === 0 ? '無已知之其他金鑰備份' : copies.map(({ place, until }) => `${place}（${until === null ? '迄日不明' : `至${rocDateText(lastDayBefore(until))}`}）`).join('、'),
+        otherKeyCopies: copies.length === 0 ? '無已知之其他金鑰備份' : copies.map(({ place, until }) => `${place}（至${rocDateText(lastDayBefore(until))}）`).join('、'),
       }
       const text = canonicalJson(content as unknown as AuditValue), sha256 = createHash('sha256').update(text).digest('hex')
       const seq = note(this.#core, { action: 'archive.destroyed', object: itemNo, application: item.application }, {

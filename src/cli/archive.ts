@@ -38,12 +38,13 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
     return unsound.length + strays.length === 0 ? 0 : 1
   }
   let bad = 0
-  for (const item of store.list().filter(each => each.state === 'kept' && (options.id === undefined || each.itemNo === options.id))) {
+  const { id } = options
+  if (id !== undefined && (!isItemNo(id) || store.get(id) === null)) throw new FatalError('CUSTOS_ARCHIVE_ITEM', `沒有這個存檔編號 / no such item number: ${id.slice(0, 40)}`, { remedy: 'custos archive list' })
+  for (const item of id === undefined ? store.list().filter(each => each.state === 'kept') : store.list().filter(each => each.itemNo === id)) {
     const fault = await store.verify(item.itemNo)
     if (fault !== null) bad++
     out.write(`${item.itemNo} ${fault ?? '完整 whole'}\n`)
   }
-  if (options.id !== undefined && !isItemNo(options.id)) throw new FatalError('CUSTOS_ARCHIVE_ITEM', `沒有這個存檔編號 / no such item number: ${options.id.slice(0, 40)}`, { remedy: 'custos archive list' })
   return bad === 0 ? 0 : 1
 }
 

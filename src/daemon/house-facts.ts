@@ -17,13 +17,13 @@ export const glassReader = ({ breakGlass }: Access): () => RecorderFacts['glass'
   }
 }
 
-/** Looked at every half minute, for it walks all items; as last seen while the catalogue cannot be read. */
+/** Looked at every ten seconds, for it walks all items; as last seen while the catalogue cannot be read. */
 export const archiveReader = (archive: Archive | null): () => RecorderFacts['archive'] => {
   let last: RecorderFacts['archive'] = null, dueMs = 0
   return () => {
     if (archive === null || process.uptime() * 1000 < dueMs) return last
     try { last = archive.view() } catch (error) { if (!isCatalogueFault(error)) throw error }
-    dueMs = process.uptime() * 1000 + 30_000
+    dueMs = process.uptime() * 1000 + 10_000
     return last
   }
 }

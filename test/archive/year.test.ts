@@ -59,7 +59,8 @@ t.test('two years in seconds: each notice and each destruction on its local day,
 })
 
 t.test('the destruction record has every field of R24 and no picture, and stands in the audit log', async t => {
-  const rig = await ArchiveRig.open(t, each => { each.more = { otherKeyCopies: () => [{ place: '主任保險箱', until: at('2028-01-01') }] } })
+  const rig = await ArchiveRig.open(t)
+  for (const [place, day] of [['主任保險箱', '2027-12-31'], ['已覆寫之備份', '2027-01-31']] as const) rig.archive.acts.tellKeyBackup(ACTING, { place, lastDay: Temporal.PlainDate.from(day) })
   const itemNo = await rig.put()
   const item = rig.archive.get(itemNo)
   rig.passTo(at('2027-11-27T00:10:00'))

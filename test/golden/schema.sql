@@ -326,6 +326,15 @@ CREATE TABLE archive_item (
   CHECK ((lost_since IS NULL) = (lost_what IS NULL))
 ) STRICT;
 
+CREATE TABLE archive_key_backup (
+  place     TEXT NOT NULL CHECK (length(place) BETWEEN 1 AND 200), -- where it is kept
+  until     INTEGER NOT NULL,                  -- first instant at which it is overwritten or destroyed
+  told_by   TEXT NOT NULL,
+  told_at   INTEGER NOT NULL,
+  told_seq  INTEGER PRIMARY KEY REFERENCES audit_entry (seq),
+  CHECK (until > told_at)
+) STRICT;
+
 CREATE TABLE archive_notice (
   item_no           TEXT NOT NULL REFERENCES archive_item (item_no),
   destroys_at       INTEGER NOT NULL,

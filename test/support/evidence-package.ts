@@ -83,7 +83,7 @@ export async function makeEvidencePackage(folder: string, cameras: readonly Pack
       videos.push({
         path: video, cameraId: id, cameraUuid: '1'.repeat(32), cameraName: name, location: null, maker: null, model: null, firmware: null, stream: 'main', codec: 'avc1.42c01e', widthPx: PICTURE.width, heightPx: PICTURE.height, fps: FPS, bitrateBps: 1,
         firstFrameAt: isoOf(part!.startAt), endAt: isoOf(part!.endAt), frames: entries.length, bytes, sha256: videoHash, preRoll: null, mediaSigning: 'none',
-        segments: [{ volume: 'v1', slot: slot - 1, generation: 1, merkleRoot: merkleRoot(hashes).toString('hex'), leaves: hashes.length, isSealed: true, auditSeq: 1 }],
+        segments: [{ volume: 'v1', slot: slot - 1, generation: 1, merkleRoot: merkleRoot(hashes).toString('hex'), leaves: hashes.length, isSealed: true, auditSeq: null }],
         records: records.map((record, i) => {
           const { sizeBytes, startsWithKey } = entries[i]!
           offset += sizeBytes
@@ -146,7 +146,7 @@ function auditOf(privateKey: string, keyFingerprint: string): { readonly entries
   const mine = texts.map((text, i) => ({ text, seq: i + 1 })).filter(({ seq }) => seq % 3 === 0)
   return {
     entries: mine.map(({ text }) => `${text}\n`).join(''),
-    proofs: `${JSON.stringify({ schema: 1, size, root: root.toString('hex'), proofs: mine.map(({ seq }) => ({ seq, leaf: leaves[seq - 1]!.toString('hex'), path: inclusionPath(subtree, seq - 1, size).map(step => step.toString('hex')) })), consistency: null })}\n`,
+    proofs: `${JSON.stringify({ schema: 1, size, root: root.toString('hex'), proofs: mine.map(({ seq }) => ({ seq, leaf: leaves[seq - 1]!.toString('hex'), path: inclusionPath(subtree, seq - 1, size).map(step => step.toString('hex')) })), consistency: null, earlier: [] })}\n`,
     checkpoint: noteText({ ...facts, body, signature: sign('sha256', Buffer.from(body), createPrivateKey(privateKey)) }),
   }
 }

@@ -332,7 +332,7 @@ t.test('in Chromium, from disk', async t => {
     writeFileSync(path.join(spoilt, 'manifest.json'), '{"format":"custos-evidence/1","packageId":"<img src=x onerror=alert(1)>"}')
     await open(spoilt)
     t.match(await verdict('broken'), /驗證不通過/)
-    t.match(await page.locator('#faults').innerText(), /manifest-altered[\s\S]*unreadable|unreadable[\s\S]*manifest-altered/)
+    t.match(await page.locator('#faults').innerText(), /manifest-altered[\s\S]*無法解讀[\s\S]*cannot be read/)
     await page.locator('#tab-play').click()
     await page.locator('#stage[data-ready]').waitFor()
     t.equal(await page.locator('.camera').count(), 3, 'the videos still play by their own times')

@@ -42,16 +42,18 @@ export function canonicalJson(value: unknown, depth = 0): string {
 }
 
 /** One line of audit/entries.jsonl: its number in the log and its RFC 6962 leaf hash. The hash it may carry about itself is no part of what was hashed. */
-export interface EntryLine { readonly seq: number, readonly leaf: Bytes, readonly isItsOwn: boolean }
+export interface EntryLine { readonly seq: number, readonly leaf: Bytes, readonly isItsOwn: boolean, readonly application: unknown, readonly text: string }
 
 export function parseEntry(line: string): EntryLine {
   const { hash, ...entry } = JSON.parse(line) as Record<string, unknown>
   const leaf = leafHash(utf8Bytes(canonicalJson(entry)))
   if (!Number.isSafeInteger(entry.seq) || (entry.seq as number) < 1) throw new TypeError('an entry without its number')
-  return { seq: entry.seq as number, leaf, isItsOwn: hash === undefined || hash === hexOf(leaf) }
+  return { seq: entry.seq as number, leaf, isItsOwn: hash === undefined || hash === hexOf(leaf), application: entry.application, text: line }
 }
 
-export interface Proofs { readonly size: number, readonly paths: ReadonlyMap<number, readonly Bytes[]>, /** From the checkpoint that left the recorder last. */ readonly consistency: { readonly fromSize: number, readonly path: readonly Bytes[] } | null }
+type Consistency = { readonly fromSize: number, readonly fromRoot: Bytes | null, readonly path: readonly Bytes[] }
+
+export interface Proofs { readonly size: number, readonly root: Bytes, readonly paths: ReadonlyMap<number, readonly Bytes[]>, /** From the checkpoint that left the recorder last. */ readonly consistency: Consistency | null, /** From older ones, whichever the office printed. */ readonly earlier: readonly Consistency[] }
 
 const MAX_ENTRIES = 200_000
 const hashOf = (text: unknown): Bytes => {
@@ -60,14 +62,20 @@ const hashOf = (text: unknown): Bytes => {
   return bytes
 }
 
-/** audit/proofs.json: `{ size, proofs: [{ seq, path: [hash…] }] }`. Throws TypeError or SyntaxError. */
+function consistencyOf(value: unknown): Consistency {
+  const { fromSize, fromRoot, path } = value as { fromSize?: unknown, fromRoot?: unknown, path?: unknown }
+  if (!Number.isSafeInteger(fromSize) || !Array.isArray(path) || path.length > 128) throw new TypeError('a proof of consistency is not of the form wanted')
+  return { fromSize: fromSize as number, fromRoot: fromRoot === undefined ? null : hashOf(fromRoot), path: (path as unknown[]).map(hashOf) }
+}
+
+const MAX_EARLIER = 1000
+
+/** audit/proofs.json: `{ size, root, proofs: [{ seq, path: [hash…] }], consistency, earlier }`. Throws TypeError or SyntaxError. */
 export function parseProofs(text: string): Proofs {
-  const { size, proofs, consistency } = JSON.parse(text) as { size?: unknown, proofs?: unknown, consistency?: { fromSize?: unknown, path?: unknown } | null }
-  if (!Number.isSafeInteger(size) || !Array.isArray(proofs) || proofs.length > MAX_ENTRIES) throw new TypeError('proofs.json is not of the form wanted')
-  const steps = consistency?.path
-  if (consistency != null && (!Number.isSafeInteger(consistency.fromSize) || !Array.isArray(steps) || steps.length > 128)) throw new TypeError('the proof of consistency is not of the form wanted')
+  const { size, root, proofs, consistency, earlier } = JSON.parse(text) as Record<'size' | 'root' | 'proofs' | 'consistency' | 'earlier', unknown>
+  if (!Number.isSafeInteger(size) || !Array.isArray(proofs) || proofs.length > MAX_ENTRIES || !Array.isArray(earlier) || earlier.length > MAX_EARLIER) throw new TypeError('proofs.json is not of the form wanted')
   return {
-    size: size as number, consistency: consistency == null ? null : { fromSize: consistency.fromSize as number, path: (steps as unknown[]).map(hashOf) },
+    size: size as number, root: hashOf(root), consistency: consistency == null ? null : consistencyOf(consistency), earlier: earlier.map(consistencyOf),
     paths: new Map(proofs.map((each: unknown) => {
       const { seq, path } = each as { seq?: unknown, path?: unknown }
       if (!Number.isSafeInteger(seq) || !Array.isArray(path) || path.length > 64) throw new TypeError('a proof is not of the form wanted')
@@ -115,3 +123,38 @@ export const parseEntries = (text: string): EntryLine[] => {
   return lines.map(parseEntry)
 }
 
+export interface AuditTexts {
+  readonly entriesText: string
+  readonly proofsText: string
+  readonly checkpointText: string
+  /** The case whose entries these are. */
+  readonly application: string
+  /** Segments of the videos, each named by the entry `auditSeq`. */
+  readonly roots: readonly { readonly path: string, readonly merkleRoot: string, readonly auditSeq: number | null }[]
+}
+interface Told { readonly zh: string, readonly en: string }
+
+/** Whether the entries stand under the newest checkpoint, the older ones are its beginning, and the entries name what was copied; its signature is the caller's to check. Never throws. */
+export function checkAudit({ entriesText, proofsText, checkpointText, application, roots }: AuditTexts): { readonly faults: Told[], readonly entries: number, readonly head: Checkpoint | null } {
+  const faults: Told[] = []
+  const [head, older] = parseCheckpoints(checkpointText)
+  if (head === undefined) return { faults: [{ zh: '沒有檢查點', en: 'there is no checkpoint' }], entries: 0, head: null }
+  let count = 0
+  try {
+    const entries = parseEntries(entriesText), proofs = parseProofs(proofsText), { consistency } = proofs
+    count = entries.length
+    if (proofs.size !== head.size || !equalBytes(proofs.root, head.root)) faults.push({ zh: '證明屬於另一個檢查點', en: 'the proofs lead to another checkpoint' })
+    if (proofs.paths.size !== entries.length) faults.push({ zh: `${entries.length} 筆，證明 ${proofs.paths.size} 筆`, en: `${entries.length} entries, ${proofs.paths.size} proofs` })
+    const unproven = firstUnproven(entries, proofs, head.root)
+    if (unproven !== null) faults.push({ zh: `第 ${unproven} 筆`, en: `entry ${unproven}` })
+    const stranger = entries.find(entry => entry.application !== application)
+    if (stranger !== undefined) faults.push({ zh: `第 ${stranger.seq} 筆屬於另一案`, en: `entry ${stranger.seq} belongs to another case` })
+    if (older !== undefined && (consistency?.fromSize !== older.size || !isConsistent(older.size, older.root, head.size, head.root, consistency.path))) faults.push({ zh: '與先前交存的檢查點不連貫', en: 'it does not continue the one deposited before' })
+    const broken = proofs.earlier.find(({ fromSize, fromRoot, path }) => fromRoot === null || !isConsistent(fromSize, fromRoot, head.size, head.root, path))
+    if (broken !== undefined) faults.push({ zh: `與 ${broken.fromSize} 筆時的檢查點不連貫`, en: `it does not continue the checkpoint of ${broken.fromSize} entries` })
+    for (const { path, merkleRoot, auditSeq } of roots) {
+      if (auditSeq !== null && entries.find(entry => entry.seq === auditSeq)?.text.includes(merkleRoot) !== true) { faults.push({ zh: `沒有紀錄記載 ${path} 的錄影`, en: `no entry names a segment of ${path}` }); break }
+    }
+  } catch { faults.push({ zh: '紀錄或證明無法解讀', en: 'entries or proofs cannot be read' }) } // JSON that is none, or of another form
+  return { faults, entries: count, head }
+}

@@ -5,7 +5,7 @@ const SET = 0x31, OID = 0x06, CONTEXT_0 = 0xa0
 const SIGNED_DATA = '2a864886f70d010702', MESSAGE_DIGEST = '2a864886f70d010904', SHA_256 = '608648016503040201'
 
 /** What a detached CMS signature of one signer says: the digest it vouches for, and the bytes whose signature shows it. */
-export interface DetachedCms { readonly messageDigest: Bytes, readonly signedBytes: Bytes, readonly signature: Bytes }
+export interface DetachedCms { readonly messageDigest: Bytes, readonly signedBytes: Bytes, readonly signature: Bytes, /** Those it brings along. */ readonly certificates: readonly Bytes[] }
 
 const isOid = (node: DerNode | undefined, hex: string): boolean => node?.tag === OID && hexOf(node.body) === hex
 
@@ -24,7 +24,7 @@ export function parseDetachedCms(der: Bytes): DetachedCms {
   if (digests.length !== 1) throw new DerError('one message digest is wanted')
   const signedBytes = new Uint8Array(attributes.bytes)
   signedBytes[0] = SET // RFC 5652 §5.4: what is signed is the set itself, not its tag in the message
-  return { messageDigest: derOne(digests[0]![1]?.body ?? new Uint8Array(), OCTETS).body, signedBytes, signature: signature.body }
+  return { messageDigest: derOne(digests[0]![1]?.body ?? new Uint8Array(), OCTETS).body, signedBytes, signature: signature.body, certificates: fields[3]?.tag === CONTEXT_0 ? derNodes(fields[3].body).map(({ bytes }) => bytes) : [] }
 }
 
 export const isDigestOf = (cms: DetachedCms, digest: Bytes): boolean => equalBytes(cms.messageDigest, digest)

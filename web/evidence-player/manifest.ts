@@ -1,4 +1,5 @@
-import { utf8Text, type Bytes } from './bytes.ts'
+import { canonicalJson } from './audit-check.ts'
+import { equalBytes, utf8Bytes, utf8Text, type Bytes } from './bytes.ts'
 
 /** What of manifest.json this page uses. Each field was looked at: whoever made the file may have put anything there. */
 export interface Manifest {
@@ -16,7 +17,7 @@ export interface Manifest {
 }
 export interface ManifestFile { readonly path: string, readonly bytes: number, readonly sha256: string }
 export interface ManifestGap { readonly cameraId: string, readonly stream: string, readonly fromMs: number, readonly toMs: number, readonly zh: string, readonly en: string }
-export interface ManifestSegment { readonly merkleRoot: string, readonly leaves: number }
+export interface ManifestSegment { readonly merkleRoot: string, readonly leaves: number, /** The entry that names it. */ readonly auditSeq: number | null }
 export interface ManifestRecord {
   readonly segment: number
   readonly sequence: number
@@ -99,6 +100,11 @@ const person = (value: unknown): string => {
   return [shown(name) || shown(account), shown(role)].filter(part => part !== '').join('，')
 }
 
+/** RFC 8785, as the recorder writes it: whoever reads the text sees what was signed, and no key stands twice. */
+function isCanonical(value: unknown, bytes: Bytes): boolean {
+  try { return equalBytes(utf8Bytes(canonicalJson(value)), bytes) } catch { return false } // TypeError: numbers or depths that no manifest has
+}
+
 /** Throws ManifestError. */
 export function parseManifest(bytes: Bytes): Manifest {
   let value: unknown
@@ -113,7 +119,7 @@ export function parseManifest(bytes: Bytes): Manifest {
     if (records > MAX_RECORDS) throw new ManifestError(`more than ${MAX_RECORDS} records`)
     return video
   })
-  return {
+  const manifest: Manifest = {
     packageId: text(top.packageId, 'packageId'), createdAt: text(top.createdAt, 'createdAt'), createdOn: shown(top.createdOn), fingerprint: hash(key.fingerprint, 'key.fingerprint'),
     application: { number: shown(application.number), formTitle: shown(application.formTitle), agency: shown(application.agency), purpose: shown(application.purpose), legalBasis: shown(application.legalBasis) },
     exporter: person(top.exporter), witness: person(top.witness),
@@ -125,6 +131,8 @@ export function parseManifest(bytes: Bytes): Manifest {
       return { path: path(file.path, `files[${i}].path`), bytes: whole(file.bytes, `files[${i}].bytes`), sha256: hash(file.sha256, `files[${i}].sha256`) }
     })),
   }
+  if (!isCanonical(value, bytes)) throw new ManifestError('it is not in its canonical form')
+  return manifest
 }
 
 function uniquePaths(files: readonly ManifestFile[]): readonly ManifestFile[] {
@@ -143,7 +151,7 @@ function parseGap(gap: Fields, where: string): ManifestGap {
 function parseVideo(video: Fields, where: string): ManifestVideo {
   const segments = list(video.segments, `${where}.segments`).map((each, i) => {
     const segment = fields(each, `${where}.segments[${i}]`)
-    return { merkleRoot: hash(segment.merkleRoot, `${where}.segments[${i}].merkleRoot`), leaves: whole(segment.leaves, `${where}.segments[${i}].leaves`) }
+    return { merkleRoot: hash(segment.merkleRoot, `${where}.segments[${i}].merkleRoot`), leaves: whole(segment.leaves, `${where}.segments[${i}].leaves`), auditSeq: segment.auditSeq == null ? null : whole(segment.auditSeq, `${where}.segments[${i}].auditSeq`) }
   })
   return {
     path: path(video.path, `${where}.path`), cameraId: text(video.cameraId, `${where}.cameraId`), cameraName: shown(video.cameraName), location: shown(video.location), stream: shown(video.stream), codec: shown(video.codec),

@@ -64,7 +64,7 @@ async function open(given: readonly GivenFile<File>[]): Promise<void> {
   byId('work').hidden = false
   document.body.classList.add('opened')
   describe(manifest, files.size)
-  await Promise.all([play(files, manifest, mine), manifest === null && problem === null ? cannotVerify() : verify(files, mine)])
+  await Promise.all([play(files, manifest, mine), manifest === null && problem === null && !isPackage(files) ? cannotVerify() : verify(files, mine)])
 }
 
 async function readManifest(file: File | undefined): Promise<{ readonly manifest: Manifest | null, readonly problem: string | null }> {
@@ -120,6 +120,9 @@ async function checkSignature(spki: Bytes, raw: Bytes, data: Bytes): Promise<boo
   } catch { return false } // a key of another kind
 }
 
+/** A package that lost its manifest is broken; a video by itself is just a video. */
+const isPackage = (files: ReadonlyMap<string, File>): boolean => ['SHA256SUMS', 'manifest.sig', 'manifest.p7s', 'checkpoint.txt'].some(name => files.has(name))
+
 async function cannotVerify(): Promise<void> {
   report = null
   byId('verdict').dataset.kind = 'undecided'
@@ -162,7 +165,7 @@ function showReport(): void {
   const verdict = verdictOf({ faults: report.faults, signatureChecked, fingerprint, typed })
   byId('verdict').dataset.kind = verdict.kind
   byId('verdict-text').replaceChildren(...both(verdict.zh, verdict.en))
-  byId('origin').hidden = fingerprint === null
+  byId('origin').hidden = false
   byId('fingerprint').replaceChildren(...(fingerprint?.match(/.{1,4}/g) ?? []).map(group => el('span', {}, group)))
   const compared = compareFingerprint(typed, fingerprint)
   byId('typed-state').dataset.state = compared

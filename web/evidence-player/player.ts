@@ -7,6 +7,7 @@ import { TimelineView } from './timeline-view.ts'
 
 export const MAX_CAMERAS = 4
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4, 8, 16]
+const FASTEST = 16 // browsers throw at more
 const DRIFT_SEEK_S = 0.35, DRIFT_NUDGE_S = 0.03
 const GAP_SHOWN_MS = 1500 // then the player goes on where some camera has footage again
 
@@ -206,7 +207,7 @@ export class Player {
         void video.play().catch(() => {}) // a pause that came at once ends it with an error
       } else if (view !== leader && !video.seeking) {
         if (Math.abs(drift) > DRIFT_SEEK_S * Math.max(1, this.#speed)) video.currentTime = mediaS()
-        else video.playbackRate = Math.abs(drift) < DRIFT_NUDGE_S ? this.#speed : this.#speed * (drift > 0 ? 0.92 : 1.08)
+        else video.playbackRate = Math.abs(drift) < DRIFT_NUDGE_S ? this.#speed : Math.min(FASTEST, this.#speed * (drift > 0 ? 0.92 : 1.08))
       }
     }
     const { video } = leader

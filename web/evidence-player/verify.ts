@@ -1,5 +1,5 @@
-import { firstUnproven, isConsistent, parseCheckpoints, parseEntries, parseProofs } from './audit-check.ts'
-import { hexOf, readSlice, utf8Bytes, utf8Text, type BlobLike, type Bytes } from './bytes.ts'
+import { checkAudit } from './audit-check.ts'
+import { equalBytes, hexOf, readSlice, utf8Bytes, utf8Text, type BlobLike, type Bytes } from './bytes.ts'
 import { isDigestOf, parseDetachedCms } from './cms.ts'
 import { pemBytes, rawSignature, spkiOfCertificate } from './der.ts'
 import { faultOf, type Fault } from './faults.ts'
@@ -32,7 +32,6 @@ export interface VerifyReport {
 export const MANIFEST = 'manifest.json', SUMS = 'SHA256SUMS'
 /** Made after the lists, so that no list names them; a time stamp may come later as a second file (E8). */
 const SIGNATURE_FILES = new Set(['manifest.sig', 'manifest.p7s', 'manifest.tsr'])
-const LATER_FILES = new Set(['tsa-ca.pem'])
 /** What file managers leave in a folder by themselves. Told, but no fault. */
 const SYSTEM_FILE = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$/
 const MAX_SMALL_BYTES = 64 << 20
@@ -59,6 +58,7 @@ class VerifyRun {
   #manifest: Manifest | null = null
   #manifestBytes: Bytes | null = null
   #spki: Bytes | null = null
+  #certificate: Bytes | null = null
   #signatureChecked = false
   #signatureHolds = false
 
@@ -73,14 +73,26 @@ class VerifyRun {
 
   async all(): Promise<VerifyReport> {
     await this.#readManifest()
+    if (this.#manifestBytes === null) { // nothing says what belongs here
+      await this.#checkKey()
+      return this.#report()
+    }
     for (const video of this.#manifest?.videos ?? []) this.#total.bytes += this.#files.get(video.path)?.size ?? 0 // their records are read again
     await this.#checkKey()
     await this.#checkSignature()
+    if (this.#manifest === null) { // what is in no form one can follow is no list either
+      this.#fault('manifest-altered', MANIFEST, { zh: '內容不是標準格式', en: 'it is not in its canonical form' })
+      return this.#report()
+    }
     await this.#checkCms()
     await this.#hashFiles()
     await this.#compare()
     await this.#checkRecords()
     await this.#checkAudit()
+    return this.#report()
+  }
+
+  #report(): VerifyReport {
     return {
       manifest: this.#manifest, fingerprint: this.#spki === null ? null : hexOf(sha256Of(this.#spki)), signatureChecked: this.#signatureChecked,
       faults: this.#faults.slice(0, MAX_FAULTS), checks: this.#checks, files: this.#lines,
@@ -110,33 +122,35 @@ class VerifyRun {
   async #readManifest(): Promise<void> {
     const bytes = this.#manifestBytes = await this.#read(MANIFEST, MAX_MANIFEST_BYTES)
     if (bytes === null) return
-    try { this.#manifest = parseManifest(bytes) } catch (error) { this.#unreadable(MANIFEST, error instanceof ManifestError ? error : new Error('no manifest')) }
+    try { this.#manifest = parseManifest(bytes) } catch (error) {
+      if (!(error instanceof ManifestError)) throw error
+      this.#fault('manifest-altered', MANIFEST, { zh: `無法解讀：${error.message}`, en: `it cannot be read: ${error.message}` })
+    }
   }
 
   async #checkKey(): Promise<void> {
     const [pub, certificate] = [await this.#read('pub.pem', MAX_KEY_BYTES), await this.#read('recorder-cert.pem', MAX_KEY_BYTES)]
     if (pub !== null) {
       try { this.#spki = pemBytes(utf8Text(pub), 'PUBLIC KEY') } catch { this.#spki = null } // no UTF-8
-      if (this.#spki === null) this.#fault('unreadable', 'pub.pem')
     }
-    if (this.#spki === null) return
-    const fingerprint = hexOf(sha256Of(this.#spki))
+    const fingerprint = this.#spki === null ? null : hexOf(sha256Of(this.#spki))
     let certified: string | null = null
     if (certificate !== null) {
       try {
         const der = pemBytes(utf8Text(certificate), 'CERTIFICATE')
         certified = der === null ? null : hexOf(sha256Of(spkiOfCertificate(der)))
+        this.#certificate = der
       } catch { certified = null } // no UTF-8, or DER that is no certificate
-      if (certified !== fingerprint) this.#fault('certificate-mismatch', 'recorder-cert.pem')
     }
+    if (fingerprint === null || certified !== fingerprint) this.#fault('certificate-mismatch', 'recorder-cert.pem')
     const named = this.#manifest?.fingerprint ?? fingerprint
     if (named !== fingerprint) this.#fault('certificate-mismatch', 'pub.pem', { zh: 'manifest.json 記載另一把金鑰', en: 'manifest.json names another key' })
-    this.#check(certified === fingerprint && named === fingerprint, '公鑰、憑證與 manifest.json 記載的金鑰相同', 'Public key, certificate and the key named in manifest.json are the same')
+    this.#check(fingerprint !== null && certified === fingerprint && named === fingerprint, '公鑰、憑證與 manifest.json 記載的金鑰相同', 'Public key, certificate and the key named in manifest.json are the same')
   }
 
   async #checkSignature(): Promise<void> {
     const signature = await this.#read('manifest.sig', MAX_KEY_BYTES)
-    const holds = signature === null || this.#spki === null || this.#manifestBytes === null ? null : await this.#holds(signature, this.#manifestBytes)
+    const holds = signature === null || this.#manifestBytes === null ? null : await this.#holds(signature, this.#manifestBytes)
     this.#signatureHolds = holds === true
     this.#signatureChecked = holds !== null
     if (holds === false) this.#fault('manifest-altered', MANIFEST)
@@ -145,18 +159,19 @@ class VerifyRun {
 
   /** Null when it cannot be checked here; a signature that is none does not hold. */
   async #holds(der: Bytes, data: Bytes): Promise<boolean | null> {
+    if (this.#spki === null) return false
     let raw: Bytes
     try { raw = rawSignature(der) } catch { return false } // DerError
-    return await this.#tools.signature(this.#spki!, raw, data)
+    return await this.#tools.signature(this.#spki, raw, data)
   }
 
   async #checkCms(): Promise<void> {
     const cms = await this.#read('manifest.p7s', MAX_KEY_BYTES)
-    if (cms === null || this.#spki === null || this.#manifestBytes === null) return
+    if (cms === null || this.#manifestBytes === null) return
     let holds: boolean | null = false
     try {
       const parsed = parseDetachedCms(cms)
-      holds = isDigestOf(parsed, sha256Of(this.#manifestBytes)) && await this.#holds(parsed.signature, parsed.signedBytes)
+      holds = this.#certificate !== null && parsed.certificates.some(each => equalBytes(each, this.#certificate!)) && isDigestOf(parsed, sha256Of(this.#manifestBytes)) && await this.#holds(parsed.signature, parsed.signedBytes)
     } catch { holds = false } // DerError
     if (holds === false) this.#fault('cms-invalid', 'manifest.p7s')
     this.#check(holds, 'manifest.p7s（CMS 簽章）', 'manifest.p7s (CMS signature)')
@@ -179,7 +194,7 @@ class VerifyRun {
     const listed = new Map(this.#manifest?.files.map(file => [file.path, file.sha256]) ?? [])
     for (const [path, sha256] of sums ?? []) if (this.#manifest === null && path !== MANIFEST) listed.set(path, sha256) // the next best list
     let isAllThere = true
-    const extras = [...this.#files.keys()].filter(path => !listed.has(path) && path !== MANIFEST && path !== SUMS && !SIGNATURE_FILES.has(path) && !LATER_FILES.has(path) && !SYSTEM_FILE.test(path))
+    const extras = [...this.#files.keys()].filter(path => !listed.has(path) && path !== MANIFEST && path !== SUMS && !SIGNATURE_FILES.has(path) && !SYSTEM_FILE.test(path))
     const missing = [...listed].filter(([path]) => !this.#files.has(path))
     for (const [path, sha256] of missing) {
       const renamed = extras.find(extra => this.#hashes.get(extra) === sha256)
@@ -191,7 +206,7 @@ class VerifyRun {
     for (const [path, blob] of this.#files) {
       const sha256 = this.#hashes.get(path) ?? ''
       const wanted = listed.get(path)
-      const state = SIGNATURE_FILES.has(path) || LATER_FILES.has(path) ? 'signature' : SYSTEM_FILE.test(path) ? 'system' : extras.includes(path) ? 'extra' : wanted !== undefined && wanted !== sha256 ? 'altered'
+      const state = SIGNATURE_FILES.has(path) ? 'signature' : SYSTEM_FILE.test(path) ? 'system' : extras.includes(path) ? 'extra' : wanted !== undefined && wanted !== sha256 ? 'altered'
         : path === MANIFEST && !this.#signatureHolds && this.#signatureChecked ? 'altered' : 'good'
       if (state === 'altered' && path !== MANIFEST) { this.#fault('file-altered', path); isAllThere = false }
       this.#lines.push({ path, bytes: blob.size, sha256, state })
@@ -205,7 +220,7 @@ class VerifyRun {
     if (sums === null) return
     const differs = [...listed].find(([path, sha256]) => sums.get(path) !== sha256)?.[0] ?? [...sums.keys()].find(path => path !== MANIFEST && !listed.has(path))
     const manifestHash = this.#hashes.get(MANIFEST)
-    const ofManifest = manifestHash !== undefined && sums.get(MANIFEST) !== manifestHash && (this.#signatureHolds || !this.#signatureChecked) ? MANIFEST : undefined
+    const ofManifest = manifestHash !== undefined && sums.get(MANIFEST) !== manifestHash ? MANIFEST : undefined
     const shown = differs ?? ofManifest
     if (shown !== undefined) this.#fault('sums-altered', SUMS, { zh: `差異見於 ${shown}`, en: `it differs at ${shown}` })
     this.#check(shown === undefined, 'SHA256SUMS 與 manifest.json 一致', 'SHA256SUMS agrees with manifest.json')
@@ -214,6 +229,10 @@ class VerifyRun {
   async #checkRecords(): Promise<void> {
     let checked = 0, cut = 0, isGood = true
     for (const video of this.#manifest?.videos ?? []) {
+      if (this.#manifest?.files.find(file => file.path === video.path)?.sha256 !== video.sha256) {
+        isGood = false
+        this.#fault('records-altered', video.path, { zh: '影像未列入檔案清單', en: 'it is not among the files as it is among the videos' })
+      }
       const blob = this.#files.get(video.path)
       if (blob === undefined) continue
       try {
@@ -232,32 +251,18 @@ class VerifyRun {
   }
 
   async #checkAudit(): Promise<void> {
-    const wanted = ['audit/entries.jsonl', 'audit/proofs.json', 'checkpoint.txt'] as const
-    if (!wanted.some(path => this.#files.has(path))) return
     const zh = '稽核紀錄可證明屬於已簽章的檢查點', en = 'Audit entries are proved to belong to a signed checkpoint'
     const texts: string[] = []
-    for (const path of wanted) {
+    for (const path of ['audit/entries.jsonl', 'audit/proofs.json', 'checkpoint.txt']) {
       const bytes = await this.#read(path, MAX_SMALL_BYTES)
-      if (bytes === null) { this.#check(null, zh, en); return }
-      try { texts.push(utf8Text(bytes)) } catch (error) { this.#unreadable(path, error); this.#check(false, zh, en); return }
+      try { texts.push(bytes === null ? '' : utf8Text(bytes)) } catch { texts.push('') } // no UTF-8: nothing in it proves anything
     }
     const [entriesText = '', proofsText = '', checkpointText = ''] = texts
-    try {
-      const entries = parseEntries(entriesText), proofs = parseProofs(proofsText), checkpoints = parseCheckpoints(checkpointText)
-      const checkpoint = checkpoints.find(each => each.size === proofs.size)
-      const signed = checkpoint?.signature == null || this.#spki === null ? false : await this.#holds(checkpoint.signature, utf8Bytes(checkpoint.body))
-      if (checkpoint === undefined || signed === false) { this.#fault('checkpoint-mismatch', 'checkpoint.txt'); this.#check(false, zh, en); return }
-      const { consistency } = proofs, last = consistency === null ? null : checkpoints.find(each => each.size === consistency.fromSize && each !== checkpoint) ?? (consistency.fromSize === proofs.size ? checkpoint : null)
-      if (consistency !== null && (last == null || !isConsistent(last.size, last.root, checkpoint.size, checkpoint.root, consistency.path) || (last.signature !== null && await this.#holds(last.signature, utf8Bytes(last.body)) === false))) {
-        this.#fault('checkpoint-mismatch', 'checkpoint.txt', { zh: '與先前交存的檢查點不連貫', en: 'it does not continue the one deposited before' })
-      }
-      const unproven = firstUnproven(entries, proofs, checkpoint.root)
-      if (proofs.paths.size !== entries.length) this.#fault('audit-altered', 'audit/entries.jsonl', { zh: `${entries.length} 筆，證明 ${proofs.paths.size} 筆`, en: `${entries.length} entries, ${proofs.paths.size} proofs` })
-      if (unproven !== null) this.#fault('audit-altered', 'audit/entries.jsonl', { zh: `第 ${unproven} 筆`, en: `entry ${unproven}` })
-      this.#check(this.#faults.some(({ code }) => code === 'audit-altered' || code === 'checkpoint-mismatch') ? false : signed, `${zh}（${entries.length} 筆）`, `${en} (${entries.length})`)
-    } catch { // JSON that is none, or of another form
-      this.#fault('audit-altered', 'audit/entries.jsonl', { zh: '紀錄或證明無法解讀', en: 'entries or proofs cannot be read' })
-      this.#check(false, zh, en)
-    }
+    const { faults, entries, head } = checkAudit({ entriesText, proofsText, checkpointText, application: this.#manifest?.application.number ?? '', roots: this.#manifest?.videos.flatMap(({ path, segments }) => segments.map(({ merkleRoot, auditSeq }) => ({ path, merkleRoot, auditSeq }))) ?? [] })
+    const signed = head?.signature == null ? false : await this.#holds(head.signature, utf8Bytes(head.body))
+    if (head !== null && signed === false) faults.unshift({ zh: '檢查點不是以本套件的金鑰簽署', en: 'the checkpoint is not signed by the package\'s key' })
+    const [fault] = faults
+    if (fault !== undefined) this.#fault('audit-altered', 'audit/entries.jsonl', fault)
+    this.#check(fault === undefined ? signed : false, `${zh}（${entries} 筆）`, `${en} (${entries})`)
   }
 }

@@ -9,7 +9,6 @@ export class CameraView {
   #buffer = null
   #queue = []
   #epoch = 0
-  #mime = null
   #watermark
   constructor({ name, watermarkText }) {
     this.box = element('div', 'camera')
@@ -36,7 +35,6 @@ export class CameraView {
   begin(epoch) {
     this.#epoch = epoch
     this.#queue = []
-    this.#mime = null
     this.hasEnded = false
     this.#source = null
     this.#buffer = null
@@ -58,7 +56,6 @@ export class CameraView {
         this.#feed()
       }, { once: true })
     } else this.#queue.push({ mime })
-    this.#mime = mime
   }
 
   take(frame) {

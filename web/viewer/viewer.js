@@ -222,7 +222,7 @@ function pause() {
   isPlaying = false
   byId('play').textContent = '播放 Play'
 }
-byId('play').addEventListener('click', () => { isPlaying ? pause() : play() })
+byId('play').addEventListener('click', () => { if (isPlaying) pause(); else play() })
 byId('rate').addEventListener('change', ({ target }) => {
   hold(nowS())
   rate = Number(target.value)
