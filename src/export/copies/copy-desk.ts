@@ -228,7 +228,7 @@ export class CopyDesk {
   async #read(job: CopyJob, staging: Staging, signal: AbortSignal): Promise<Draft> {
     const { shelf, clock, isBusy, office, gaps: noted } = this.#o
     const isPreRollAllowed = job.intent === 'release' && this.#o.grants.open(job.application as ApplicationNumber)?.isPreRollAllowed === true
-    const videos: ManifestVideo[] = [], gaps: ManifestGap[] = []
+    const videos: ManifestVideo[] = [], gaps: ManifestGap[] = [], cameraOffsets: Draft['cameraOffsets'][number][] = []
     let done = 0, told = 0
     const onBytes = (bytes: number) => {
       done += bytes
@@ -242,9 +242,10 @@ export class CopyDesk {
         subject: { cameraId: facts.id, cameraUuid: camera, cameraName: facts.name, location: facts.location, maker: facts.maker, model: facts.model, firmware: facts.firmware, stream: MAIN, unitName: `Custos ${office}`, operator: job.asked.name, exportedAt: job.asked.at },
       })
       videos.push(...taken.videos)
+      cameraOffsets.push(...taken.cameraOffsets)
       gaps.push(...gapsOf({ range, taken, noted: noted(camera, MAIN, range), of: { cameraId: facts.id, cameraName: facts.name, stream: MAIN } }))
     }
-    return { videos: this.#anchored(job, videos), gaps }
+    return { videos: this.#anchored(job, videos), gaps, cameraOffsets }
   }
 
   /** The roots of all segments go into the log, so that the checkpoint over it covers them too. */
@@ -365,7 +366,7 @@ export class CopyDesk {
     const facts = {
       packageId: job.packageId, timezone, intent: job.intent === 'release' ? 'release' as const : 'preserve' as const, office, createdAt: now, application: manifestCase(job, found, scope, this.#o.camera),
       exporter: { account: job.asked.person, name: job.asked.name, role: job.asked.role }, witness: { account: personKey(witness), ...who },
-      recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version }, time: { ...this.#o.time(), stampedBy: STAMPED_BY, utcOffset: '+08:00', atExport: isoOf(now), cameraOffsets: [] },
+      recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version }, time: { ...this.#o.time(), stampedBy: STAMPED_BY, utcOffset: '+08:00', atExport: isoOf(now), cameraOffsets: draft.cameraOffsets },
       videos: draft.videos, gaps: draft.gaps, custody: custodyOf(job, found, custodySteps(job, now, who.name, words)), evidence: auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
     }
     const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { CopyDesk, verifyPackage } from '../../../src/export/index.ts'
@@ -25,6 +25,7 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   const released = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
   t.match(released, { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001' }, bookLine: 1 })
   t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  t.match(JSON.parse(readFileSync(path.join(target, job.packageId, 'manifest.json'), 'utf8')), { time: { cameraOffsets: [{ cameraId: 'lobby', minMs: 40, maxMs: 40 }] } }, 'the camera\'s clock as it was asked while recording (E5)')
   t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })
   t.same(readdirSync(target), [job.packageId])
   t.equal(office.stored.length, 1)
