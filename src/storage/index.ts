@@ -10,7 +10,7 @@ export { checkVolume, initVolume, parseIdentity, slotPath, IDENTITY_FILE, MIN_SL
 export type { Volume, VolumeCheck, VolumeIdentity } from './volume.ts'
 export { readSlot } from './slot-walk.ts'
 export type { SlotContent, SlotFootage } from './slot-walk.ts'
-export { RECORD_HEAD_BYTES, decodeSlotStart, SLOT_START_MAX_BYTES } from './slot-format.ts'
+export { cameraClockOffsetOf, RECORD_HEAD_BYTES, decodeSlotStart, SLOT_START_MAX_BYTES } from './slot-format.ts'
 export type { IndexEntry, SlotHeader } from './slot-format.ts'
 export type { VolumeStatus } from './volume-set.ts'
 export type { SegmentRow } from './tables/segments.ts'

@@ -192,6 +192,12 @@ export function decodeRecord(record: Buffer): RecordLabel | null {
   }
 }
 
+/** The camera's clock minus ours, from a record that was checked already. */
+export function cameraClockOffsetOf(record: Buffer): number | null {
+  const offset = record.readInt32BE(PRFT_BYTES + UUID_BODY_AT + 20)
+  return offset === UNKNOWN_OFFSET ? null : offset
+}
+
 export const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest()
 
 // ---- index ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import { PASSWORD_LEAST_CHARS } from '../package/zip-package.ts'
 import { custodyOf, knownCamera, manifestCase } from './case-facts.ts'
 import { CopyQueueFullError, CopyRefusedError } from './errors.ts'
 import type { CopyIntent, CopyJob, CopyTarget } from './job.ts'
-import type { CopyDeskOptions, MasterFacts } from './ports.ts'
+import type { CopyDeskOptions, MasterArchive, MasterFacts } from './ports.ts'
 import { Staging, type Draft } from './staging.ts'
 import { jobTable } from './tables/jobs.ts'
 import { deliver, publish, withdraw, type Delivery } from './targets.ts'
@@ -34,6 +34,8 @@ export interface HandOver {
   readonly password: string | null
 }
 export interface Released { readonly job: CopyJob, readonly bookLine: number, readonly verdict: Verdict }
+
+interface Sealing { readonly verdict: Verdict, readonly manifestSha256: string, readonly draft: Draft, readonly handedTo: string }
 
 const MOST_WAITING = 20 // an office hands out a few a week
 const BUSY_WAIT_MS = 250
@@ -164,8 +166,9 @@ export class CopyDesk {
     } catch (error) {
       await staging.clear().catch(() => undefined)
       const now = this.#must(job.copyId)
+      if (now.endedAt !== null) return true // cancelled meanwhile, and stays so
       if (signal.aborted) this.#jobs.move(now, 'queued')
-      else if (now.endedAt === null) this.#fail(now, asTargetError(error))
+      else this.#fail(now, asTargetError(error))
     } finally {
       this.#stopJob = null
       this.#running = null
@@ -225,7 +228,7 @@ export class CopyDesk {
   async #read(job: CopyJob, staging: Staging, signal: AbortSignal): Promise<Draft> {
     const { shelf, clock, isBusy, office, gaps: noted } = this.#o
     const isPreRollAllowed = job.intent === 'release' && this.#o.grants.open(job.application as ApplicationNumber)?.isPreRollAllowed === true
-    const videos: ManifestVideo[] = [], gaps: ManifestGap[] = []
+    const videos: ManifestVideo[] = [], gaps: ManifestGap[] = [], cameraOffsets: Draft['cameraOffsets'][number][] = []
     let done = 0, told = 0
     const onBytes = (bytes: number) => {
       done += bytes
@@ -239,9 +242,10 @@ export class CopyDesk {
         subject: { cameraId: facts.id, cameraUuid: camera, cameraName: facts.name, location: facts.location, maker: facts.maker, model: facts.model, firmware: facts.firmware, stream: MAIN, unitName: `Custos ${office}`, operator: job.asked.name, exportedAt: job.asked.at },
       })
       videos.push(...taken.videos)
+      cameraOffsets.push(...taken.cameraOffsets)
       gaps.push(...gapsOf({ range, taken, noted: noted(camera, MAIN, range), of: { cameraId: facts.id, cameraName: facts.name, stream: MAIN } }))
     }
-    return { videos: this.#anchored(job, videos), gaps }
+    return { videos: this.#anchored(job, videos), gaps, cameraOffsets }
   }
 
   /** The roots of all segments go into the log, so that the checkpoint over it covers them too. */
@@ -285,13 +289,13 @@ export class CopyDesk {
     const job = this.#witnessed(witness, copyId, 'release', words.password === null ? null : words.password)
     const { staging, delivery } = await this.#prepared(job, words)
     try {
-      const { verdict, manifestSha256, draft } = await this.#seal(job, staging, witness, words)
+      const sealed = await this.#seal(job, staging, witness, words), { verdict, manifestSha256, draft } = sealed
       if (delivery !== null) {
         const delivered = await deliver(delivery)
         if (!delivered.verdict.isIntact || delivered.verdict.origin !== 'confirmed') throw new PackageUnsoundError(delivered.verdict.faults.map(({ zh, where }) => `${where} ${zh}`))
       }
       const scope = this.#scope(job)
-      const { itemNo } = await this.#o.archive.put(witness, { folder: staging.folder, facts: this.#master(job, scope, draft, witness) })
+      const itemNo = await this.#archive(job, witness, sealed, { folder: staging.folder, facts: this.#master(job, scope, draft, witness) })
       const bookLine = this.#enter(job, { witness, words, scope, manifestSha256, itemNo, verdict })
       const released = this.#must(copyId)
       await this.#publish(released).catch((error: unknown) => { if (!(error instanceof CustosError)) throw error }) // it is released: its name follows when the destination is back
@@ -308,8 +312,8 @@ export class CopyDesk {
     const job = this.#witnessed(witness, copyId, 'keep', null)
     const staging = this.#staging(job)
     try {
-      const { manifestSha256, draft } = await this.#seal(job, staging, witness, null)
-      const { itemNo } = await this.#o.archive.put(witness, { folder: staging.folder, facts: this.#master(job, this.#scope(job), draft, witness) })
+      const sealed = await this.#seal(job, staging, witness, null), { manifestSha256, draft } = sealed
+      const itemNo = await this.#archive(job, witness, sealed, { folder: staging.folder, facts: this.#master(job, this.#scope(job), draft, witness) })
       this.#o.audit.transaction(() => {
         this.#o.audit.append({ action: 'copy.kept', actor: actorOf(witness), object: copyId, application: job.application, result: 'done', detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo } })
         if (!this.#jobs.move(this.#must(copyId), 'kept', { endedAt: this.#o.clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being kept moved on')
@@ -345,30 +349,42 @@ export class CopyDesk {
     return { staging, delivery: target.kind === 'here' ? null : { copyId, packageId, folder: staging.folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal } }
   }
 
-  /** Seals in the name of the witness and verifies all of it from the disk. What was sealed for the same hand-over before is used again, so that Master and copy stay one. */
-  async #seal(job: CopyJob, staging: Staging, witness: Acting, words: HandOver | null): Promise<{ readonly verdict: Verdict, readonly manifestSha256: string, readonly draft: Draft }> {
+  /** Seals in the name of the witness and verifies all of it from the disk. Once the archive may hold the Master, only that very hand-over goes on, with what was sealed for it: Master and copy stay one (E17). */
+  async #seal(job: CopyJob, staging: Staging, witness: Acting, words: HandOver | null): Promise<Sealing> {
     const { clock, office, timezone, version, checkpoints, audit, db, papers, timestamp } = this.#o
     const draft = await staging.draft(), certificate = await this.#o.certificate()
     const handedTo = sha256(canonicalJson({ witness: personKey(witness), words: words === null ? null : { ...words, password: null } } as unknown as AuditValue))
     const check = async () => verifyPackage(staging.folder, { fingerprint: certificate.key.fingerprint })
-    if (job.handedTo === handedTo && job.manifestSha256 !== null) {
+    if (job.handedTo !== null && job.manifestSha256 !== null) {
+      if (job.handedTo !== handedTo) throw new CopyRefusedError('這份複製已依先前的見證人及交付資料存檔；請由同一人以相同資料交付，或取消後重新製作。', 'its Master was archived for another hand-over: the same witness hands it over with the same words, or it is cancelled and made anew')
       const before = await check()
-      if (before.isIntact && before.origin === 'confirmed') return { verdict: before, manifestSha256: job.manifestSha256, draft }
+      if (before.isIntact && before.origin === 'confirmed') return { verdict: before, manifestSha256: job.manifestSha256, draft, handedTo }
+      throw new PackageUnsoundError(before.faults.map(({ zh, where }) => `${where} ${zh}`))
     }
     const found = job.intent === 'decision' ? null : this.#o.grants.record(job.application as ApplicationNumber)
     const scope = this.#scope(job), now = clock.wallNow(), who = nameOf(witness)
     const facts = {
       packageId: job.packageId, timezone, intent: job.intent === 'release' ? 'release' as const : 'preserve' as const, office, createdAt: now, application: manifestCase(job, found, scope, this.#o.camera),
       exporter: { account: job.asked.person, name: job.asked.name, role: job.asked.role }, witness: { account: personKey(witness), ...who },
-      recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version }, time: { ...this.#o.time(), stampedBy: STAMPED_BY, utcOffset: '+08:00', atExport: isoOf(now), cameraOffsets: [] },
+      recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version }, time: { ...this.#o.time(), stampedBy: STAMPED_BY, utcOffset: '+08:00', atExport: isoOf(now), cameraOffsets: draft.cameraOffsets },
       videos: draft.videos, gaps: draft.gaps, custody: custodyOf(job, found, custodySteps(job, now, who.name, words)), evidence: auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
     }
     const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts })
     const { manifestSha256 } = await sealPackage(staging.folder, { ...facts, forms }, { certificate, timestamp, signal: new AbortController().signal })
     const verdict = await check()
     if (!verdict.isIntact || verdict.origin !== 'confirmed') throw new PackageUnsoundError(verdict.faults.map(({ zh, where }) => `${where} ${zh}`))
+    return { verdict, manifestSha256, draft, handedTo }
+  }
+
+  /** Tied to its hand-over before the archive is asked, so that a crash leaves no second Master; untied only when the archive said that it did not take it. */
+  async #archive(job: CopyJob, witness: Acting, { handedTo, manifestSha256 }: Sealing, ask: Parameters<MasterArchive['put']>[1]): Promise<string> {
     this.#jobs.move(this.#must(job.copyId), 'releasing', { handedTo, manifestSha256 })
-    return { verdict, manifestSha256, draft }
+    try {
+      return (await this.#o.archive.put(witness, ask)).itemNo
+    } catch (error) {
+      if (error instanceof CustosError && job.handedTo === null) this.#jobs.move(this.#must(job.copyId), 'releasing', { handedTo: null, manifestSha256: null })
+      throw error
+    }
   }
 
   #master(job: CopyJob, scope: Scope, { videos }: Draft, witness: Acting): MasterFacts {

@@ -1,10 +1,10 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { ManifestGap, ManifestVideo } from '../package/manifest.ts'
+import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
 import { syncFolder } from './targets.ts'
 
 /** What reading gave, as it is kept between the stages. */
-export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[] }
+export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'] }
 
 /** The folder of one copy below the desk's own: nobody else looks in, and a stage that is begun again begins with it empty. */
 export class Staging {
@@ -38,5 +38,5 @@ export class Staging {
   }
 
   /** The verifier looks at every record of it again, so a draft that was changed does not come far. */
-  async draft(): Promise<Draft> { return JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Draft }
+  async draft(): Promise<Draft> { return { cameraOffsets: [], ...JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Omit<Draft, 'cameraOffsets'> } }
 }

@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { epochMs, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
+import { epochMs, isoOf, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
 import type { LeaveVerdict } from '../../requests/index.ts'
-import { SegmentGoneError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
+import { cameraClockOffsetOf, SegmentGoneError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
 import { MalformedMediaError } from '../../media/index.ts'
 import { StorageError } from '../../platform/file-system.ts'
 import { keptIn, samplesOf } from './cut.ts'
 import { FenceError } from './errors.ts'
-import type { ManifestVideo } from './manifest.ts'
+import type { ManifestTime, ManifestVideo } from './manifest.ts'
 import { VideoFile, type KeptRecord, type VideoSubject } from './video-file.ts'
 
 /** Where footage is read: the recorder's storage, or a test's. Segments oldest first; readers are the caller's to dispose of. */
@@ -35,7 +35,7 @@ export interface TakeOptions {
 
 /** A span whose bytes stand on the disk and do not hold. */
 export interface Unreadable { readonly startAt: EpochMs, readonly endAt: EpochMs }
-export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean }
+export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean, /** E5; none where the camera was never asked, or never answered. */ readonly cameraOffsets: ManifestTime['cameraOffsets'] }
 
 const SEAM_MS = 200 // records of one run follow each other; more between them is lost footage, and splits files
 const CLOCK_NOISE_MS = 20 // times of successive records come from a slewed clock
@@ -66,6 +66,7 @@ class Taking {
   #preRoll: KeptRecord[] = []
   #before: { readonly footage: SlotOf, readonly runId: number, readonly endAt: number } | null = null
   #hadFootage = false
+  #offset: { readonly from: EpochMs, to: EpochMs, minMs: number, maxMs: number } | null = null
   constructor(options: TakeOptions) { this.#options = options }
 
   async segment(segment: SegmentRow): Promise<void> {
@@ -156,10 +157,18 @@ class Taking {
         isPreRoll ||= verdict.isPreRoll
       }
       this.#options.onBytes(record.bytes.length)
+      this.#noteOffset(record)
       await file.add(record, isPreRoll)
     }
     const isEnd = record.samples.some((track, i) => track.at(-1)?.isVideo === true && record.kept[i]?.at(-1) !== true)
     if (isEnd) await this.#close() // what follows refers to pictures that did not come out
+  }
+
+  #noteOffset({ bytes, entry: { startAt, durationMs } }: KeptRecord): void {
+    const offsetMs = cameraClockOffsetOf(bytes), to = epochMs(startAt + durationMs)
+    if (offsetMs === null) return
+    this.#offset ??= { from: startAt, to, minMs: offsetMs, maxMs: offsetMs }
+    Object.assign(this.#offset, { to, minMs: Math.min(this.#offset.minMs, offsetMs), maxMs: Math.max(this.#offset.maxMs, offsetMs) })
   }
 
   async #close(): Promise<void> {
@@ -171,7 +180,11 @@ class Taking {
 
   async end(): Promise<Taken> {
     await this.#close()
-    return { videos: this.#videos, unreadable: this.#unreadable, hadFootage: this.#hadFootage }
+    const offset = this.#offset
+    return {
+      videos: this.#videos, unreadable: this.#unreadable, hadFootage: this.#hadFootage,
+      cameraOffsets: offset === null ? [] : [{ cameraId: this.#options.subject.cameraId, from: isoOf(offset.from), to: isoOf(offset.to), minMs: offset.minMs, maxMs: offset.maxMs }],
+    }
   }
   async abandon(): Promise<void> { await this.#file?.abandon() }
 }

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
-import { verifyPackage } from '../../../src/export/index.ts'
+import { CopyDesk, verifyPackage } from '../../../src/export/index.ts'
 import { CHIEF, CUSTODIAN, DIRECTOR, done, INSIDE, OUTSIDE, party, staff } from '../../requests/support/front-desk.ts'
 import { CopyOffice, LINE } from './support.ts'
 
@@ -25,13 +25,14 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   const released = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
   t.match(released, { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001' }, bookLine: 1 })
   t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  t.match(JSON.parse(readFileSync(path.join(target, job.packageId, 'manifest.json'), 'utf8')), { time: { cameraOffsets: [{ cameraId: 'lobby', minMs: 40, maxMs: 40 }] } }, 'the camera\'s clock as it was asked while recording (E5)')
   t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })
   t.same(readdirSync(target), [job.packageId])
   t.equal(office.stored.length, 1)
   await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'once')
 })
 
-t.test('neither a party nor the staff ever gets a copy, nor an agency before the last approval', async t => {
+t.test('an approved 附件3 or 附件4 is never copied or preserved', async t => {
   const office = await CopyOffice.open(t)
   for (const [content, chain] of [[party({ asked: [LINE] }), OUTSIDE], [staff({ asked: [LINE] }), INSIDE]] as const) {
     const received = done(await office.front.receive(content, content.form === 'form-4' ? ['lee', 'staff'] : ['lin', 'clerk'])).application
@@ -54,4 +55,29 @@ t.test('a grant that was revoked ends a copy that waits; a restart begins a stag
   t.ok(await office.desk.runNext(never))
   t.match(office.desk.get(job.copyId), { state: 'failed', error: { code: 'CUSTOS_COPY_REFUSED' } })
   t.notOk(existsSync(path.join(office.root, 'copies', job.copyId)))
+})
+
+t.test('killed around the archiving: the Master stays one, and goes out with the hand-over that it was sealed for', async t => {
+  for (const isStored of [false, true]) {
+    const office = await CopyOffice.open(t), target = path.join(office.root, 'usb')
+    mkdirSync(target)
+    const { number } = await office.approved()
+    const job = office.desk.ask(await office.front.as(...CUSTODIAN), { application: number, target: { kind: 'folder', path: target } })
+    await office.desk.runNext(never)
+    const { promise: reached, resolve: arrive } = Promise.withResolvers<void>()
+    const killed = new CopyDesk({
+      ...office.options, archive: { put: async (witness, ask) => { if (isStored) await office.options.archive.put(witness, ask); arrive(); return Promise.withResolvers<{ readonly itemNo: string }>().promise } }, // never goes on, as a process that is gone
+    })
+    const chief = await office.front.as(...CHIEF)
+    void killed.release(chief, job.copyId, HAND_OVER)
+    await reached
+    const next = new CopyDesk(office.options)
+    await next.resume()
+    t.same([readdirSync(target), office.book.last(), next.get(job.copyId)?.state], [[], 0, 'ready'], 'nothing half')
+    await t.rejects(next.release(chief, job.copyId, { ...HAND_OVER, forInquiry: false }), { code: 'CUSTOS_COPY_REFUSED' }, 'another hand-over would be another package than the Master')
+    const sealed = next.get(job.copyId)
+    t.match(sealed, { state: 'ready', manifestSha256: /^[0-9a-f]{64}$/ })
+    t.match(await next.release(chief, job.copyId, HAND_OVER), { job: { state: 'released', isPublished: true, manifestSha256: sealed!.manifestSha256 }, bookLine: 1 }, 'what the archive may hold is what goes out')
+    t.same([readdirSync(target), office.book.last()], [[job.packageId], 1])
+  }
 })
