@@ -106,10 +106,23 @@ const plannedDays = (required: RetentionFloor): number => plannedSpanMs({ floor:
 
 /** `民國115年12月24日` and `2026-12-24`; under the short floors of trials with the time of day. */
 function instantText(at: EpochMs, { required, timezone: timeZone }: FloorView): { zh: string, en: string } {
-  const time = plannedDays(required) < 2 ? ` ${new Intl.DateTimeFormat('sv-SE', { timeZone, timeStyle: 'medium' }).format(at)}` : ''
-  const zh = new Intl.DateTimeFormat('zh-TW-u-ca-roc', { timeZone, year: 'numeric', month: 'long', day: 'numeric' }).format(at)
-  const en = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(at)
-  return { zh: `${zh}${time}`, en: `${en}${time}` }
+  const { zh, en, clock } = datesOf(timeZone)
+  const time = plannedDays(required) < 2 ? ` ${clock.format(at)}` : ''
+  return { zh: `${zh.format(at)}${time}`, en: `${en.format(at)}${time}` }
+}
+
+interface DateFormats { readonly timeZone: string, readonly zh: Intl.DateTimeFormat, readonly en: Intl.DateTimeFormat, readonly clock: Intl.DateTimeFormat }
+let dates: DateFormats | null = null
+
+/** Kept: making the three takes far longer than using them, and health asks at every look. A recorder has one time zone. */
+function datesOf(timeZone: string): DateFormats {
+  if (dates?.timeZone !== timeZone) {
+    dates = {
+      timeZone, zh: new Intl.DateTimeFormat('zh-TW-u-ca-roc', { timeZone, year: 'numeric', month: 'long', day: 'numeric' }),
+      en: new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }), clock: new Intl.DateTimeFormat('sv-SE', { timeZone, timeStyle: 'medium' }),
+    }
+  }
+  return dates
 }
 
 function wrapText(floor: FloorView, isWrapping: boolean): { wrapZh: string, wrapEn: string } {

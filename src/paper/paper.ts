@@ -3,7 +3,6 @@ import { canonicalJson } from '../audit/index.ts'
 import type { AuditValue, EpochMs } from '../domain/index.ts'
 import { startOfOfficeDay, type RuleSet } from '../rules/index.ts'
 import { missingIn, pageSize, type Mark, type PageMarks } from './marks.ts'
-import { pdfOf } from './pdf.ts'
 import { FOOTER_MM, type Sheets } from './sheets.ts'
 import { fitText } from './text-box.ts'
 import type { Typeface } from './typeface.ts'
@@ -57,5 +56,6 @@ export function paperOf(context: PaperContext, sheets: Sheets, { form, title, re
 
 /** Throws PaperFontError. */
 export async function printPaper(face: Typeface, paper: Paper): Promise<PrintedPaper> {
+  const { pdfOf } = await import('./pdf.ts') // a dozen MiB that the recorder, which prints in a thread, need not hold
   return { pdf: await pdfOf(face, paper.pages, paper), pages: paper.pages.length, missing: missingIn(paper.pages.flatMap(page => page.marks)) }
 }

@@ -1,8 +1,7 @@
 import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { ZipReader, type FileEntry } from '@zip.js/zip.js'
-import { FileZipReader } from './zip-io.ts'
+import type { FileEntry } from '@zip.js/zip.js'
 
 export interface SourceFile { readonly path: string, readonly bytes: number }
 /** What cannot be looked at as a file of a package, with the place. */
@@ -72,6 +71,7 @@ async function openFolder(root: string): Promise<PackageSource> {
 
 /** Everything may stand in one folder of the ZIP, as the packer leaves it. */
 async function openZip(file: string, password: string | null): Promise<PackageSource> {
+  const [{ ZipReader }, { FileZipReader }] = await Promise.all([import('@zip.js/zip.js'), import('./zip-io.ts')]) // at the first ZIP, as for writing
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const zip = new ZipReader(new FileZipReader(handle, (await handle.stat()).size), { useWebWorkers: false, checkOverlappingEntry: true })
