@@ -65,7 +65,8 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   await rules.reload() // without any the office is closed; recording needs none
   const time = steadyTime(catalogue.db, clock, openHostClock().bootId)
   const access = openAccess({ db: catalogue.db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
-  const office = await openOffice({ catalogue, audit, access, storage, config, rules, time, log })
+  let used: () => Iterable<string> = () => [] // the night asks, long after the parts that know have been loaded
+  const office = await openOffice({ catalogue, audit, access, storage, config, rules, time, log, used: () => used() })
   const inbox = config.inbox === null ? null : new Inbox({
     db: catalogue.db, audit, keys: new InboxKeys({ db: catalogue.db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(config.inbox.dir), clock, log: log.child({ cap: 'inbox' }),
   })
@@ -100,7 +101,8 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
   log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
   notify.ready()
-  const { openFrontOffice } = await import('./daemon/front-office.ts') // what it loads must not come before the cameras
+  const { openFrontOffice, usedApplications } = await import('./daemon/front-office.ts') // what it loads must not come before the cameras
+  used = () => usedApplications(catalogue.db)
   try {
     parts.use(await openFrontOffice({ config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }))
   } catch (error) { log.error({ err: error }, 'the front office cannot be opened; recording goes on') }

@@ -35,6 +35,8 @@ const UNSAFE = new Set(['POST', 'PUT', 'DELETE', 'PATCH'])
 interface Found { readonly route: Route, readonly token: string | null, readonly startedMs: number, /** Hash of the session, hex; null where none is asked for. */ holder: string | null }
 const found = new WeakMap<FastifyRequest, Found>()
 const contextOf = (request: FastifyRequest): Route | undefined => (request.routeOptions.config as { custos?: Route } | undefined)?.custos
+/** A file of the console's own pages: the same to everybody. */
+const isPage = (request: FastifyRequest): boolean => (request.routeOptions.config as { isPage?: boolean } | undefined)?.isPage === true
 
 /** Puts the declared routes on a fastify instance, with all that stands before and behind a handler. */
 export async function mountRoutes(app: FastifyInstance, { parts, routes, names, isTls, clock, log, rates = USUAL_RATES }: MountOptions): Promise<void> {
@@ -59,6 +61,7 @@ export async function mountRoutes(app: FastifyInstance, { parts, routes, names, 
     bySource.pass(sourceKey(request.ip), startedMs)
     const { host, origin } = request.headers, fetchSite = request.headers['sec-fetch-site']
     requireOwnPage({ host, origin, fetchSite: Array.isArray(fetchSite) ? fetchSite[0] : fetchSite, isUnsafe: UNSAFE.has(request.method), isTls }, names())
+    if (isPage(request)) return
     if (route === undefined) throw notHere()
     const token = request.cookies[cookieName(isTls)] ?? null
     const known: Found = { route, token, startedMs, holder: null }

@@ -14,6 +14,8 @@ import { mountRoutes, type Rates } from './mount.ts'
 import type { ConsoleParts } from './parts.ts'
 import type { Route } from './route.ts'
 import { ROUTES } from './routes/index.ts'
+import { mountViewerPage } from './viewer-page.ts'
+import { ViewerSocket } from './viewer-socket.ts'
 
 export interface ConsoleServerOptions {
   readonly host: string
@@ -51,6 +53,7 @@ export class ConsoleServer implements AsyncDisposable {
   readonly #server: Server | TlsServer
   readonly #stop = new AbortController()
   #credentials: Credentials | null
+  readonly #players: ViewerSocket
   #names: OwnNames
   #loop: Promise<void> = Promise.resolve()
 
@@ -72,6 +75,8 @@ export class ConsoleServer implements AsyncDisposable {
     })
     if (made[0] === undefined) throw new TypeError('fastify made no server')
     this.#server = made[0]
+    this.#players = new ViewerSocket({ parts: options.parts, names: () => this.#names, isTls: credentials !== null, cookiesOf: header => this.app.parseCookie(header), clock: options.clock, log: options.log })
+    this.#players.listen(this.#server as Server)
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   }
@@ -84,6 +89,7 @@ export class ConsoleServer implements AsyncDisposable {
     const server = new ConsoleServer(options, credentials)
     try {
       await mountRoutes(server.app, { parts: options.parts, routes: options.routes ?? ROUTES, names: () => server.#names, isTls: credentials !== null, clock, log, ...(options.rates === undefined ? {} : { rates: options.rates }) })
+      mountViewerPage(server.app)
       await options.extend?.(server.app)
       await server.app.listen({ host, port: options.port }).catch((error: NodeJS.ErrnoException) => { throw new ConsoleListenError(`${host}:${options.port}`, error) })
     } catch (error) { await server.app.close(); throw error }
@@ -102,6 +108,7 @@ export class ConsoleServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#loop
+    this.#players[Symbol.dispose]()
     await this.app.close()
   }
 

@@ -8,12 +8,12 @@ import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
 import { CopyDesk, printedForms, RecorderCertificate, type MasterArchive } from '../export/index.ts'
 import { PaperPress } from '../paper/index.ts'
-import type { Catalogue } from '../platform/catalogue.ts'
+import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { footageFinder, gapFinder, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
-import { openViewing } from '../viewing/index.ts'
+import { openViewing, viewedApplications } from '../viewing/index.ts'
 import type { Office } from './office.ts'
 
 export interface FrontOfficeOptions {
@@ -32,6 +32,11 @@ export interface FrontOfficeOptions {
 }
 
 const VERSION = (JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }).version
+
+/** Applications whose own records, apart from book and audit log, say that they were used (R44); each part tells its own. */
+export function* usedApplications(db: Db): Generator<string> {
+  yield* viewedApplications(db)
+}
 
 /** What people come to: screens, copies, papers, and the console that serves them. Loaded once the cameras are asked; nothing in here keeps the recorder from recording [G9]. */
 export async function openFrontOffice({ config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }: FrontOfficeOptions): Promise<AsyncDisposable> {

@@ -74,15 +74,17 @@ export class LiveDesk {
     const acting = sessions.acting(token)
     const why = reason.trim()
     this.#sweep()
-    const proposal: Proposal = { id: randomBytes(16).toString('hex'), camera: this.camera(id), acting, token, reason: why, sinceMono: clock.monoNow() }
-    this.#audited(acting, 'aiming.proposed', proposal.id, () => {
+    const proposalId = randomBytes(16).toString('hex')
+    const proposal = this.#audited(acting, 'aiming.proposed', proposalId, (): Proposal => {
       sessions.requireRight(acting, 'aim-camera')
       this.#requireFresh(token)
+      const camera = this.camera(id)
       if (why === '' || Array.from(why).length > 200 || /\p{Cc}/u.test(why)) throw new ViewingRefusedError('請寫明調整理由（200 字以內）。', 'say why it is aimed, in 200 characters')
       if (this.#proposals.size >= MOST_PROPOSALS) throw new ViewingBusyError('等候會同的調整太多。', 'too many aimings wait for a second person')
-      this.#options.audit.append({ action: 'aiming.proposed', actor: actorOf(acting), object: proposal.id, application: null, result: 'done', detail: { camera: id, reason: why } })
+      this.#options.audit.append({ action: 'aiming.proposed', actor: actorOf(acting), object: proposalId, application: null, result: 'done', detail: { camera: id, reason: why } })
+      return { id: proposalId, camera, acting, token, reason: why, sinceMono: clock.monoNow() }
     })
-    this.#proposals.set(proposal.id, proposal)
+    this.#proposals.set(proposalId, proposal)
     return shown(proposal)
   }
   proposals(): AimingProposal[] {

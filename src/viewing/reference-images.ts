@@ -45,10 +45,11 @@ export class ReferenceImages {
   /** A still of this moment to look at; nothing of it is kept unless it is approved within five minutes. Throws RightMissingError, ViewingRefusedError, PictureError. */
   async take(acting: Acting, id: CameraId): Promise<{ readonly candidate: string, readonly takenAt: EpochMs, readonly jpeg: Buffer }> {
     const { live, audit, sessions, stills, clock } = this.#options
-    const camera = live.camera(id)
-    this.#perform(acting, 'reference-image.taken', id, () => {
+    const camera = this.#perform(acting, 'reference-image.taken', id, () => {
       sessions.requireRight(acting, 'reference-image')
+      const known = live.camera(id)
       audit.append({ action: 'reference-image.taken', actor: actorOf(acting), object: id, application: null, result: 'done', detail: {} })
+      return known
     })
     const over = new AbortController()
     void clock.wait(KEY_WITHIN_MS, over.signal).then(() => { over.abort() })
@@ -62,12 +63,13 @@ export class ReferenceImages {
     return { candidate: candidate.id, takenAt: candidate.takenAt, jpeg }
   }
 
+  /** What was taken, for who took it. Throws ViewingRefusedError, RightMissingError. */
+  candidate(acting: Acting, candidateId: string): Buffer { return this.#candidate(acting, candidateId).jpeg }
+
   /** File first and whole, then row and entry: a file without a row is swept by nobody and shown to nobody. Throws ViewingRefusedError, RightMissingError, AuditUnavailableError. */
   async approve(acting: Acting, candidateId: string): Promise<ReferenceImage> {
     const { audit, sessions } = this.#options
-    const candidate = this.#fresh().find(each => each.id === candidateId && each.by === personKey(acting))
-    if (candidate === undefined) throw new ViewingRefusedError('這張影像已逾五分鐘或不是您擷取的。', 'that still is gone after five minutes, or somebody else took it')
-    sessions.requireRight(acting, 'reference-image')
+    const candidate = this.#candidate(acting, candidateId)
     const sha256 = createHash('sha256').update(candidate.jpeg).digest('hex')
     const file = this.#fileOf(candidate.id)
     await this.#write(file, candidate.jpeg)
@@ -95,6 +97,13 @@ export class ReferenceImages {
     const jpeg = await readFile(this.#fileOf(image.id)).catch(() => null)
     if (jpeg === null || createHash('sha256').update(jpeg).digest('hex') !== image.sha256) throw new PictureError('參考影像檔遺失或與核定時不符。', 'the file of the reference image is missing or not what was approved')
     return { image, jpeg }
+  }
+
+  #candidate(acting: Acting, id: string): Candidate {
+    this.#options.sessions.requireRight(acting, 'reference-image')
+    const candidate = this.#fresh().find(each => each.id === id && each.by === personKey(acting))
+    if (candidate === undefined) throw new ViewingRefusedError('這張影像已逾五分鐘或不是您擷取的。', 'that still is gone after five minutes, or somebody else took it')
+    return candidate
   }
 
   #requireReader(acting: Acting): void {

@@ -9,8 +9,9 @@ import { incidentRoutes } from './incidents.ts'
 import { registerRoutes } from './register.ts'
 import { ruleRoutes } from './rules.ts'
 import { sessionRoutes } from './session.ts'
+import { viewingRoutes } from './viewing.ts'
 
 /** Every route of the console, in the order of the document. A part that comes later adds its list here. */
 export const ROUTES: readonly Route[] = [
-  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...documentRoutes(() => ROUTES),
+  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...documentRoutes(() => ROUTES),
 ]

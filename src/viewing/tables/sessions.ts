@@ -6,6 +6,9 @@ export type ScreenKind = 'granted' | 'live' | 'aiming'
 export interface StoredScreen { readonly id: string, readonly kind: ScreenKind, readonly application: string | null, readonly account: string, readonly openedAt: EpochMs }
 export interface NewScreen extends StoredScreen { readonly secondAccount: string | null, readonly visitor: string | null, readonly openedSeq: number }
 
+/** Applications that were viewed, by the screens' own record (R44). */
+export const viewedApplications = (db: Db): string[] => db.prepare<[], string>('SELECT DISTINCT application FROM viewing_session WHERE application IS NOT NULL ORDER BY application').pluck().all()
+
 /** Table `viewing_session`. */
 export function screenTable(db: Db) {
   const add = db.prepare<[string, string, string | null, string, string | null, string | null, number, number]>(

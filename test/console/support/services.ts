@@ -6,6 +6,7 @@ import type { ConsoleParts } from '../../../src/console/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
 import { CopyDesk, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
 import { PaperPress } from '../../../src/paper/index.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { RuleShelf, type RuleSet } from '../../../src/rules/index.ts'
 import { gapFinder, SegmentGoneError } from '../../../src/storage/index.ts'
@@ -16,13 +17,13 @@ import { DOOR, LOBBY, type FrontDesk } from '../../requests/support/front-desk.t
 const NAMES = new Map([[LOBBY, { id: cameraId('lobby'), name: '大廳' }], [DOOR, { id: cameraId('door'), name: '大門' }]])
 const OFFICE = '臺北市信義區戶政事務所'
 
-/** Screens, copies and papers of the test's office, for real, over a shelf that the test may put footage on. No archive. */
+/** Screens, copies and papers of the test's office, for real, over a shelf that the test may put footage on. No archive. What a screen waits for is real time; its rights and grants go by the office's clock. */
 export function servicesOf(t: Test, front: FrontDesk, book: Book, rules: RuleSet): Pick<ConsoleParts, 'viewing' | 'copies' | 'archive' | 'press'> & { readonly shelf: Shelf } {
   const { db, audit, access, clock } = front.office, { stateDir, desk } = front
   const shelf = new Shelf(), press = new PaperPress()
   const cameraName = (camera: typeof LOBBY): string => NAMES.get(camera)?.name ?? camera
   const viewing = openViewing({
-    db, audit, access, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, clock, log: createLogger({ level: 'silent' }), stateDir, book: book.log, requests: desk, rules: new RuleShelf([rules]), cameraName,
+    db, audit, access, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, clock: systemClock, log: createLogger({ level: 'silent' }), stateDir, book: book.log, requests: desk, rules: new RuleShelf([rules]), cameraName,
     footage: { segmentsOf: (camera, stream, range) => shelf.segments(camera, stream, range), openReader: segment => shelf.open(segment) },
     lane: () => { throw new SegmentGoneError('nothing is recorded here') }, cameras: () => [...NAMES].map(([uuid, { id, name }]) => ({ uuid, id, name, streams: [] })),
   })

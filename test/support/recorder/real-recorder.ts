@@ -245,7 +245,7 @@ function succeeded(ended: Ended): Ended {
 }
 
 /** Below the ports that outgoing connections are given: one of those could be taken between this look and the recorder's own. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 15_000 + Math.floor(Math.random() * 17_000)
     const server = createServer()
