@@ -1,13 +1,23 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { createHash, createPublicKey } from 'node:crypto'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import WebSocket from 'ws'
+import { openAccess } from '../../src/access/index.ts'
+import { AuditLog } from '../../src/audit/index.ts'
+import { usedApplications } from '../../src/daemon/front-office.ts'
+import { LiveRules } from '../../src/daemon/live-rules.ts'
+import { openOffice } from '../../src/daemon/office.ts'
+import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { decodeFrame } from '../../src/viewing/index.ts'
 import { pathOf, type Case, type Told } from '../console/support/procedure.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { frameCheck } from '../support/recorder/frame-check.ts'
+import { run } from '../support/recorder/real-media.ts'
 import { officeByApi } from '../support/recorder/office-people.ts'
 import type { Person } from '../support/recorder/over-http.ts'
 import { freePort, RealRecorder } from '../support/recorder/real-recorder.ts'
@@ -40,6 +50,17 @@ async function watched(base: string, who: Person, screen: string, cameras: numbe
   })
   try { await until(`pictures of ${cameras} cameras`, () => seen.every(of => of.length >= least)) } finally { socket.terminate() }
   return seen
+}
+
+interface Copy { readonly copy: string, readonly packageId: string, readonly state: string, readonly error: object | null, readonly archiveItem: string | null }
+interface Video { readonly path: string, readonly cameraUuid: string, readonly firstFrameAt: string }
+
+/** Pictures of a file in the order of their bytes: size, key frame, and the instant, given that of the first. */
+async function framesOf(file: string, zeroMs: number): Promise<readonly { readonly size: number, readonly isKey: boolean, readonly at: number }[]> {
+  const { output, errors } = await run('ffprobe', ['-v', 'warning', '-select_streams', 'v', '-show_entries', 'packet=pts_time,size,flags', '-of', 'csv=p=0', file])
+  if (errors !== '') throw new Error(`${file}: ${errors}`)
+  const packets = output.toString().trim().split('\n').map(line => line.split(','))
+  return packets.map(([pts, size, flags]) => ({ size: Number(size), isKey: flags?.startsWith('K') === true, at: zeroMs + Number(pts) * 1000 }))
 }
 
 t.test('from paper form to what each form opens, by the API alone, beside a recording that nothing touches', { timeout: 180_000 }, async t => {
@@ -89,6 +110,47 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     t.match(await auditor.get(`/api/book/lines?application=${encodeURIComponent(number)}`), { lines: [{ line: { application: number, act: 'view', object: screen, applicant: '趙警員' } }] }, 'R41')
   })
 
+  const handed = path.join(recorder.folder, 'handed')
+  let packageDir = ''
+  await t.test('附件2: the copy — asked for by the custodian, witnessed by another, verified by custos and by coreutils and openssl alone, kept a year', async t => {
+    await mkdir(handed)
+    const { grants: [grant] } = await kuan.get<{ grants: readonly { number: string }[] }>('/api/grants'), application = grant!.number
+    const recipient = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' } }
+    const ask = { application, target: { kind: 'folder', path: handed } }
+    for (const other of [lin, boss, auditor, lee, who('root')]) t.equal((await other.ask('POST', '/api/copies', ask)).status, 403, 'R35: a custodian makes it')
+    const { copy } = await kuan.post<Copy>('/api/copies', ask)
+    let made = await kuan.get<Copy>(`/api/copies/${copy}`)
+    await until('the copy', async () => { made = await kuan.get<Copy>(`/api/copies/${copy}`); return made.state === 'ready' || made.error !== null })
+    t.match(made, { state: 'ready', error: null })
+    t.same(await readdir(handed), [], 'nothing has left')
+    for (const other of [kuan, who('hsu')]) t.equal((await other.ask('POST', `/api/copies/${copy}/release`, recipient)).status, 403, 'not by who made it, nor by a peer')
+    const released = await lin.post<{ copy: Copy, bookLine: number }>(`/api/copies/${copy}/release`, recipient)
+    t.match(released, { copy: { state: 'released', archiveItem: /./ } })
+    t.equal((await lin.ask('POST', `/api/copies/${copy}/release`, recipient)).status, 409, 'once')
+    t.same(await readdir(handed), [released.copy.packageId])
+    packageDir = path.join(handed, released.copy.packageId)
+
+    const publicKey = createPublicKey(await readFile(path.join(recorder.folder, 'state/keys/audit-key.pub.pem')))
+    const fingerprint = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
+    const verified = await recorder.command(['verify', packageDir, '--fingerprint', fingerprint])
+    t.equal(verified.code, 0, verified.output.toString() + verified.errors)
+    t.equal((await recorder.command(['verify', packageDir, '--fingerprint', '0'.repeat(64)])).code, 1, 'of nobody else')
+    const script = (await readFile(path.join(packageDir, 'VERIFY.txt'), 'utf8')).split('\n').filter(line => line.startsWith('$ ')).map(line => line.slice(2)).join('\n')
+    const bash = await run('bash', ['-euo', 'pipefail', '-c', `cd "$1" && eval "$2"`, 'verify', packageDir, script])
+    t.equal(bash.code, 0, bash.errors)
+    t.same(bash.output.toString().trim().split('\n').sort(), ['1 OK', '3 OK', 'Verified OK', 'Verified OK', fingerprint, fingerprint].sort(), 'coreutils and openssl alone')
+
+    t.match(await auditor.get(`/api/book/lines/${released.bookLine}`), { line: { application, act: 'copy', object: copy, persons: [{ name: '趙警員', part: 'applicant' }, { name: '趙警員', part: 'receiver' }], uses: { copied: true } } }, 'R41')
+    const listed = await recorder.command(['archive', 'list', '--json', '--config', recorder.configFile])
+    const items = listed.output.toString().trim().split('\n').map(line => JSON.parse(line) as { itemNo: string, state: string, application: string, expiresAt: number })
+    t.match(items, [{ itemNo: released.copy.archiveItem, application, state: 'kept' }])
+    const today = Temporal.Now.plainDateISO('Asia/Taipei')
+    t.ok(Temporal.Instant.fromEpochMilliseconds(items[0]!.expiresAt).toZonedDateTimeISO('Asia/Taipei').toPlainDate().since(today, { largestUnit: 'years' }).years >= 1, 'R22: pinned a year')
+    t.same(recorder.audit().filter(({ object }) => object === copy).map(({ action, result }) => `${action} ${result}`), [
+      'copy.asked done', 'copy.taken done', 'copy.witnessed refused', 'copy.witnessed refused', 'copy.witnessed done', 'copy.released done', 'copy.witnessed refused',
+    ])
+  })
+
   await t.test('附件3: a party sees and takes nothing away', async t => {
     const content = {
       form: 'form-3', applicantClass: 'data-subject', acts: { view: true, copy: false, preserve: false }, asked: [asked[0]], identity: { document: '國民身分證', seenAt: Date.now(), seenBy: '林承辦' },
@@ -99,6 +161,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     for (const signer of [lin, chen, wang, boss]) application = await act(signer, application, signature(application))
     application = await act(kuan, application, { kind: 'sign-statement', name: '𡍼大明' })
     t.match(await kuan.get(`/api/grants/${encodeURIComponent(application.number)}`), { canView: true, canCopy: false })
+    t.match(await said(await kuan.ask('POST', '/api/copies', { application: application.number, target: { kind: 'folder', path: handed } })), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED' } }, 'R30: no copy')
     const { screen } = await kuan.post<{ screen: string }>('/api/screens/granted', { application: application.number, visitor: { name: '𡍼大明', part: 'applicant' }, isStatementConfirmed: true })
     await watched(base, kuan, screen, 1, 2)
     await kuan.post(`/api/screens/${screen}/close`)
@@ -112,6 +175,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     for (const signer of [chen, lin, wang]) application = await act(signer, application, signature(application))
     t.equal(application.state.kind, 'approved')
     t.match(await kuan.get(`/api/grants/${encodeURIComponent(application.number)}`), { canView: true, canCopy: false })
+    t.match(await said(await kuan.ask('POST', '/api/copies', { application: application.number, target: { kind: 'folder', path: handed } })), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED' } }, 'R30: no copy')
   })
 
   await t.test('recording went on: health never said otherwise, and every frame of both cameras is there once', async t => {
@@ -125,5 +189,36 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
       t.match(await frameCheck(await recorder.rescue(id, `${id}.mp4`), [clip]), { ok: true, missing: [], doubled: [], reordered: [] }, id)
       t.equal(recorder.runs(id).length, 1, `${id}: one run`)
     }
+  })
+
+  await t.test('frame by frame: the package holds what was recorded in the grant, from its first key frame on, and nothing else', async t => {
+    const { videos } = JSON.parse(await readFile(path.join(packageDir, 'manifest.json'), 'utf8')) as { videos: readonly Video[] }
+    for (const [id] of Object.entries(CAMERAS)) {
+      const uuid = rows.find(row => row.camera === id)!.cameraUuid, { from, to } = asked.find(each => each.camera === uuid)!
+      const mine = videos.filter(video => video.cameraUuid === uuid)
+      t.equal(mine.length, 1)
+      const whole = path.join(recorder.folder, (await readdir(recorder.folder)).find(name => name.startsWith(id) && name.endsWith('.mp4'))!)
+      const { from: wholeFrom } = JSON.parse(await readFile(`${whole}.manifest.json`, 'utf8')) as { from: string }
+      const recorded = (await framesOf(whole, Date.parse(wholeFrom))).filter(({ at }) => at >= from && at < to)
+      const granted = recorded.slice(recorded.findIndex(({ isKey }) => isKey))
+      const given = await framesOf(path.join(packageDir, mine[0]!.path), Date.parse(mine[0]!.firstFrameAt))
+      t.ok(given.length > 20 && given.every(({ at }) => at >= from && at < to), `${id}: ${given.length} frames, none outside the grant`)
+      t.same(given.map(({ size, isKey }) => `${size} ${isKey}`), granted.map(({ size, isKey }) => `${size} ${isKey}`), 'none missing')
+      t.ok(given.every(({ at }, index) => Math.abs(at - granted[index]!.at) < 2), 'each at its instant')
+    }
+  })
+
+  await t.test('R44: the night finds book, audit and forms in agreement, and the audit log verifies', async t => {
+    using catalogue = openCatalogueBeside(path.join(recorder.folder, 'state'), 'write')
+    const { db } = catalogue, state = { dir: path.join(recorder.folder, 'state') }, log = createLogger({ level: 'silent' })
+    const audit = new AuditLog({ db, clock: systemClock }), time = { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }, rules = new LiveRules({ folder: null, log })
+    await rules.reload()
+    const access = openAccess({ db, audit, time, stateDir: state.dir, officeName: 'Test office', mayCombine: () => null })
+    const office = await openOffice({ catalogue, audit, access, storage: { holds: undefined as never }, config: { state, office: { managingUnit: '', ruleSets: null, calendar: path.join(state.dir, 'calendar') } }, rules, time, log, used: () => usedApplications(db) })
+    await office.nightly()
+    t.match(office.view().book, { orphans: 0, lines: 3 })
+    t.type(office.view().book.reconciledAt, 'number')
+    const verified = await recorder.command(['audit', 'verify', '--config', recorder.configFile])
+    t.equal(verified.code, 0, verified.output.toString() + verified.errors)
   })
 })
