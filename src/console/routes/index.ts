@@ -4,6 +4,7 @@ import { applicationRoutes } from './applications.ts'
 import { attachmentRoutes } from './attachments.ts'
 import { auditRoutes } from './audit.ts'
 import { bookRoutes } from './book.ts'
+import { copyRoutes } from './copies.ts'
 import { documentRoutes } from './document.ts'
 import { incidentRoutes } from './incidents.ts'
 import { registerRoutes } from './register.ts'
@@ -13,5 +14,5 @@ import { viewingRoutes } from './viewing.ts'
 
 /** Every route of the console, in the order of the document. A part that comes later adds its list here. */
 export const ROUTES: readonly Route[] = [
-  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...documentRoutes(() => ROUTES),
+  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...copyRoutes, ...documentRoutes(() => ROUTES),
 ]

@@ -3,7 +3,7 @@ import { hour, LOBBY, staff } from '../../requests/support/front-desk.ts'
 /** One request to a route that its schema takes; `label` where one route is asked in several ways. */
 export interface Sample { readonly label?: string, readonly path?: Readonly<Record<string, string | number>>, readonly query?: string, readonly body?: unknown, readonly bytes?: readonly [string, Buffer] }
 
-const reason = { reason: '測試' }, nobody = { account: 'nobody-here' }, number = { number: '115-調-9999' }, screen = { screen: '0'.repeat(32) }, candidate = { candidate: '0'.repeat(32) }
+const reason = { reason: '測試' }, nobody = { account: 'nobody-here' }, number = { number: '115-調-9999' }, screen = { screen: '0'.repeat(32) }, copy = { copy: '0'.repeat(32) }, candidate = { candidate: '0'.repeat(32) }
 const words = { applicant: '王', unit: '', matter: '案', basis: '法', uses: { accompanied: true, copied: false, forInquiry: false, other: null }, persons: [] }
 const command = (kind: string, more: object = {}): Sample => ({ label: kind, path: number, body: { kind, version: 1, ...more } })
 
@@ -31,6 +31,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'GET /api/book/pages/:page': [{ path: { page: 1 } }], 'GET /api/book/state': [{}], 'GET /api/disclosures': [{ query: 'name=x' }], 'GET /api/reviews': [{ query: 'month=2026-10' }], 'POST /api/reviews/:pack/sign': [{ path: { pack: 999 }, body: { remark: '閱' } }],
   'GET /api/incidents': [{}], 'POST /api/incidents': [{ body: { title: '事', from: 2, to: 1 } }], 'GET /api/incidents/:incident': [{ path: { incident: 999 } }], 'POST /api/incidents/:incident/notes': [{ path: { incident: 999 }, body: { kind: 'what', text: '記' } }], 'POST /api/incidents/:incident/close': [{ path: { incident: 999 } }],
   'GET /api/audit': [{ query: 'limit=1' }], 'GET /api/audit/:seq/proof': [{ path: { seq: 1 } }], 'GET /api/timeline': [{ query: 'application=x' }], 'GET /api/openapi.json': [{}],
+  'GET /api/copies': [{}], 'POST /api/copies': [{ body: { application: '115-調-9999', target: { kind: 'here' } } }], 'GET /api/copies/:copy': [{ path: copy }], 'POST /api/copies/:copy/cancel': [{ path: copy, body: reason }], 'POST /api/copies/:copy/release': [{ path: copy, body: { recipient: { name: '王', unit: '分局', idType: '服務證' } } }],
   'GET /api/screens': [{}], 'POST /api/screens/granted': [{ body: { application: '115-調-9999', visitor: { name: '王', part: 'applicant' }, isStatementConfirmed: true } }], 'POST /api/screens/live': [{ body: { cameras: ['nowhere'] } }],
   'POST /api/screens/:screen/close': [{ path: screen }], 'GET /api/screens/:screen/still': [{ path: screen, query: 'camera=0&at=1' }],
   'GET /api/aiming': [{}], 'POST /api/aiming': [{ body: { camera: 'nowhere', ...reason } }], 'POST /api/aiming/:proposal/join': [{ path: { proposal: '0'.repeat(32) } }],

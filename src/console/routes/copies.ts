@@ -1,0 +1,44 @@
+import Type from 'typebox'
+import { COPY_STATES, type CopyJob } from '../../export/index.ts'
+import { notHere } from '../errors.ts'
+import { route, type Route } from '../route.ts'
+import { NumberSchema } from '../schemas/cases.ts'
+import { closed, Count, Instant, Limit, oneOf, orNull, RowId, Sha256, text } from '../schemas/common.ts'
+import { named } from '../schemas/names.ts'
+import { known } from './applications.ts'
+
+const READERS = ['make-granted-copy', 'witness-copy', 'read-audit'] as const
+const CopyRef = Type.String({ pattern: '^[0-9a-f]{32}$' }), ByCopy = closed({ copy: CopyRef })
+const Target = Type.Union([
+  closed({ kind: Type.Literal('here') }), closed({ kind: oneOf(['folder', 'zip', 'medium']), path: Type.String({ minLength: 1, maxLength: 400, description: 'a folder of the recorder, from the root' }) }),
+], { description: 'where it goes when it is released; `here` stays to be fetched from the recorder' })
+const CopySchema = named('Copy', closed({
+  copy: CopyRef, packageId: Type.String(), application: Type.String(), intent: oneOf(['release', 'preserve', 'decision']), target: oneOf(['here', 'folder', 'zip', 'medium']), state: oneOf(COPY_STATES), doneBytes: Count, totalBytes: orNull(Count),
+  error: orNull(closed({ code: Type.String(), text: Type.String() })), askedBy: Type.String(), askedAt: Instant, witness: orNull(Type.String()), manifestSha256: orNull(Sha256), archiveItem: orNull(Type.String()), endedAt: orNull(Instant), isPublished: Type.Boolean(),
+}))
+
+/** Copies of what was granted: asked for by a custodian, let go by another person (R35). */
+export const copyRoutes: readonly Route[] = [
+  route({ method: 'GET', url: '/api/copies', who: READERS, isBackground: true, summary: { zh: '複製工作', en: 'copies, newest first; does not count as use' }, query: closed({ limit: Limit }), answer: closed({ copies: Type.Array(CopySchema) }), handler: ({ parts, query }) => ({ copies: parts.copies.list(query.limit ?? 50).map(copyOf) }) }),
+  route({
+    method: 'POST', url: '/api/copies', who: ['make-granted-copy'], summary: { zh: '依核准製作複製', en: 'ask for a copy of all that a grant covers' }, body: closed({ application: NumberSchema, target: Target }), status: 201, answer: CopySchema,
+    handler: ({ parts, acting, body: { application, target } }) => copyOf(parts.copies.ask(acting(), { application: known(application), target })),
+  }),
+  route({ method: 'GET', url: '/api/copies/:copy', who: READERS, isBackground: true, summary: { zh: '一件複製工作', en: 'one copy; does not count as use' }, params: ByCopy, answer: CopySchema, handler: ({ parts, params }) => { const job = parts.copies.get(params.copy); if (job === null) throw notHere(); return copyOf(job) } }),
+  route({ method: 'POST', url: '/api/copies/:copy/cancel', who: ['make-granted-copy'], summary: { zh: '取消複製', en: 'end it before its release; what was written goes' }, params: ByCopy, body: closed({ reason: text(400) }), answer: CopySchema, handler: async ({ parts, acting, params, body }) => copyOf(await parts.copies.cancel(acting(), params.copy, body.reason)) }),
+  route({
+    method: 'POST', url: '/api/copies/:copy/release', who: ['witness-copy'], summary: { zh: '見證交付', en: 'let it go as its witness, another person than who asked for it; the book line is written with it' }, params: ByCopy, answer: closed({ copy: CopySchema, bookLine: RowId }),
+    body: closed({
+      recipient: closed({ name: text(200), unit: text(200), idType: text(100) }), forInquiry: Type.Optional(Type.Boolean()), other: Type.Optional(orNull(text(400))), medium: Type.Optional(orNull(closed({ type: text(100), serial: text(100), label: text(100) }))),
+      password: Type.Optional(orNull(Type.String({ minLength: 1, maxLength: 200, description: 'encrypts a ZIP for carriage; kept nowhere' }))),
+    }),
+    async handler({ parts, acting, params, body: { recipient, forInquiry = false, other = null, medium = null, password = null } }) {
+      const { job, bookLine } = await parts.copies.release(acting(), params.copy, { recipient, forInquiry, other, medium, password })
+      return { copy: copyOf(job), bookLine }
+    },
+  }),
+]
+
+const copyOf = ({ copyId, packageId, application, intent, target, state, doneBytes, totalBytes, error, asked, witness, manifestSha256, archiveItem, endedAt, isPublished }: CopyJob) => ({
+  copy: copyId, packageId, application, intent, target: target.kind, state, doneBytes, totalBytes, error, askedBy: asked.name, askedAt: asked.at, witness: witness?.name ?? null, manifestSha256, archiveItem, endedAt, isPublished,
+})
