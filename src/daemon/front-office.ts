@@ -6,7 +6,7 @@ import type { AuditKeeper, AuditLog } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
-import { CopyDesk, printedForms, RecorderCertificate, type MasterArchive } from '../export/index.ts'
+import { CopyDesk, printedForms, RecorderCertificate, releasedApplications, type MasterArchive } from '../export/index.ts'
 import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -36,6 +36,7 @@ const VERSION = (JSON.parse(readFileSync(path.join(import.meta.dirname, '../../p
 /** Applications whose own records, apart from book and audit log, say that they were used (R44); each part tells its own. */
 export function* usedApplications(db: Db): Generator<string> {
   yield* viewedApplications(db)
+  yield* releasedApplications(db)
 }
 
 /** What people come to: screens, copies, papers, and the console that serves them. Loaded once the cameras are asked; nothing in here keeps the recorder from recording [G9]. */
@@ -60,7 +61,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
     checkpoints: auditKeeper.checkpoints, timestamp: null, archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
       const { key } = auditKeeper.checkpoints
-      if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', 'the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })
+      if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', '本機的簽章金鑰無法使用。/ the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })
       return RecorderCertificate.open(state.dir, key, site.name)
     },
     time: () => {

@@ -13,7 +13,7 @@ const SHOTS = process.env.CUSTOS_SCREENSHOTS // a folder for whoever wants to lo
 const root = t.testdir()
 const recorder = await Recorder.open(t as unknown as Test, path.join(root, 'state'))
 const folderIn = (parent: string): string => { const folder = path.join(root, parent, `${CASE}-1`); mkdirSync(folder, { recursive: true }); return folder }
-const both = (...taken: readonly Taken[]): Taken => ({ videos: taken.flatMap(({ videos }) => videos), unreadable: [], hadFootage: true })
+const both = (...taken: readonly Taken[]): Taken => ({ videos: taken.flatMap(({ videos }) => videos), unreadable: [], hadFootage: true, cameraOffsets: taken.flatMap(({ cameraOffsets }) => cameraOffsets) })
 
 // ---- a real package that plays for a minute --------------------------------------------------------------------------
 

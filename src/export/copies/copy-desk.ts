@@ -285,8 +285,7 @@ export class CopyDesk {
    * Throws CopyRefusedError (also for who asked for it), PackageUnsoundError, CopyTargetError, what right, fence, archive and book throw; it stays ready then, unless it was unsound.
    */
   async release(witness: Acting, copyId: string, handOver: HandOver): Promise<Released> {
-    const words = checkedHandOver(handOver)
-    const job = this.#witnessed(witness, copyId, 'release', words.password === null ? null : words.password)
+    const { job, words } = this.#witnessed(witness, copyId, 'release', () => checkedHandOver(handOver))
     const { staging, delivery } = await this.#prepared(job, words)
     try {
       const sealed = await this.#seal(job, staging, witness, words), { verdict, manifestSha256, draft } = sealed
@@ -309,7 +308,7 @@ export class CopyDesk {
 
   /** An approver keeps what was made by the office's own decision, a second person what was granted to be kept: into the archive, to nobody's hands. */
   async keep(witness: Acting, copyId: string): Promise<CopyJob> {
-    const job = this.#witnessed(witness, copyId, 'keep', null)
+    const { job } = this.#witnessed(witness, copyId, 'keep', () => null)
     const staging = this.#staging(job)
     try {
       const sealed = await this.#seal(job, staging, witness, null), { manifestSha256, draft } = sealed
@@ -326,19 +325,21 @@ export class CopyDesk {
     }
   }
 
-  #witnessed(witness: Acting, copyId: string, how: 'release' | 'keep', password: string | null): CopyJob {
+  /** The right is asked before anything that was said is looked at: who has none learns nothing, and is on record. */
+  #witnessed<Words extends HandOver | null>(witness: Acting, copyId: string, how: 'release' | 'keep', said: () => Words): { readonly job: CopyJob, readonly words: Words } {
     return this.#perform(witness, 'witness-copy', { action: 'copy.witnessed', object: copyId, application: this.#jobs.get(copyId)?.application ?? null }, write => {
       const job = this.#must(copyId)
       if ((job.intent === 'release') !== (how === 'release')) throw new CopyRefusedError('這份複製不是要交付的。', 'this copy is not meant for that')
       if (job.state !== 'ready') throw new CopyRefusedError('這份複製尚未完成或已結束。', 'this copy is not ready')
       if (personKey(witness) === job.asked.person) throw new CopyRefusedError('製作人不得兼見證人，須由另一人辦理。', 'who made it cannot witness it')
       if (job.intent === 'decision' && (witness.kind !== 'account' || !isApprover(witness.role))) throw new CopyRefusedError('複製存檔須由核章主管決定。', 'the office\'s own decision is an approver\'s')
-      if (password !== null && job.target.kind !== 'zip') throw new CopyRefusedError('只有 ZIP 可以設定密碼。', 'only a ZIP takes a password')
+      const words = said()
+      if (words?.password != null && job.target.kind !== 'zip') throw new CopyRefusedError('只有 ZIP 可以設定密碼。', 'only a ZIP takes a password')
       this.#scope(job)
       write({ packageId: job.packageId, how })
       const { name, role } = nameOf(witness)
       if (!this.#jobs.move(job, 'releasing', { witness: { person: personKey(witness), name, role } })) throw new CopyRefusedError('狀態已變更，請重新整理。', 'it moved on meanwhile')
-      return this.#must(copyId)
+      return { job: this.#must(copyId), words }
     })
   }
 

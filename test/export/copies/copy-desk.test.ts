@@ -32,6 +32,15 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'once')
 })
 
+t.test('who may not witness is refused before what they say is looked at, and is on record', async t => {
+  const office = await CopyOffice.open(t)
+  const application = await office.approved()
+  const job = office.desk.ask(await office.front.as(...CUSTODIAN), { application: application.number, target: { kind: 'here' } })
+  const bad = { ...HAND_OVER, recipient: { name: '', unit: '', idType: '' } }
+  await t.rejects(office.desk.release(await office.front.as('lee', 'staff'), job.copyId, bad), { code: 'CUSTOS_RIGHT_MISSING' })
+  t.equal(office.front.actions(application.number).at(-1), 'copy.witnessed refused')
+})
+
 t.test('an approved 附件3 or 附件4 is never copied or preserved', async t => {
   const office = await CopyOffice.open(t)
   for (const [content, chain] of [[party({ asked: [LINE] }), OUTSIDE], [staff({ asked: [LINE] }), INSIDE]] as const) {

@@ -48,6 +48,7 @@ export class RealRecorder implements AsyncDisposable {
   readonly configFile: string
   readonly secretsFile: string
   readonly volumeDir: string
+  readonly consolePort: number
   readonly port: number
   /** Every line on stdout, of all starts. */
   readonly logText: string[] = []
@@ -58,19 +59,20 @@ export class RealRecorder implements AsyncDisposable {
   #child: Child | null = null
   #exited: Promise<void> = Promise.resolve()
 
-  private constructor(folder: string, port: number, logLevel: string) {
+  private constructor(folder: string, port: number, consolePort: number, logLevel: string) {
     this.folder = folder
     this.configFile = path.join(folder, 'custos.yaml')
     this.secretsFile = path.join(folder, 'secrets.yaml')
     this.volumeDir = path.join(folder, 'disk1')
     this.port = port
+    this.consolePort = consolePort
     this.#logLevel = logLevel
     this.#mark = `CUSTOS_TEST_MARK=${process.pid}-${path.basename(folder)}-${port}`
   }
 
   /** Allocates the volume and writes configuration and secrets; starts nothing. */
   static async create({ folder, cameras, sizeMiB = 80, logLevel = 'info' }: RecorderOptions): Promise<RealRecorder> {
-    const recorder = new RealRecorder(folder, await freePort(), logLevel)
+    const recorder = new RealRecorder(folder, await freePort(), await freePort(), logLevel)
     await mkdir(path.join(folder, 'state'), { recursive: true })
     await recorder.command(['volume', 'init', recorder.volumeDir, '--id', 'disk1', '--size', `${sizeMiB}MiB`, '--slot-size', SLOT_SIZE]).then(succeeded)
     await recorder.configure(cameras)
@@ -89,7 +91,7 @@ export class RealRecorder implements AsyncDisposable {
     const secrets = Object.fromEntries(cameras.flatMap(({ id, credential }) => credential === undefined ? [] : [[id, credential]]))
     await writeFile(this.secretsFile, stringify(secrets), { mode: 0o600 })
     await writeFile(this.configFile, stringify({
-      site: { name: 'Test office' }, state: { dir: path.join(this.folder, 'state') }, listen: { port: this.port },
+      site: { name: 'Test office' }, state: { dir: path.join(this.folder, 'state') }, listen: { port: this.port }, console: { port: this.consolePort, tls: 'off' },
       volumes: [{ id: 'disk1', path: this.volumeDir }], inbox: 'off', secrets: { file: this.secretsFile },
       cameras: cameras.map(({ id, url, onvif, credential, audio = false }) => ({
         id, name: `Camera ${id}`, audio, ...(credential === undefined ? {} : { credential: id }),

@@ -21,6 +21,9 @@ export interface JobChange {
   readonly error?: CopyJob['error'], readonly witness?: CopyJob['witness'], readonly handedTo?: string | null, readonly manifestSha256?: string | null, readonly archiveItem?: string | null, readonly endedAt?: EpochMs | null, readonly totalBytes?: number | null
 }
 
+/** Applications of which a copy went out, as the copies' own rows tell (R44). */
+export const releasedApplications = (db: Db): string[] => db.prepare<[], string>("SELECT DISTINCT application FROM copy_job WHERE state = 'released' AND application IS NOT NULL ORDER BY application").pluck().all()
+
 /** Table `copy_job`. Moves are compare-and-set: whoever comes late finds another state and is told. */
 export function jobTable(db: Db) {
   const insert = db.prepare<(string | number | null)[]>(`INSERT INTO copy_job (copy_id, package_id, application, count, intent, target_kind, target_path, reason, asked_by, asked_name, asked_role, asked_at, asked_seq, state)
