@@ -21,7 +21,7 @@ import type { CopyIntent, CopyJob, CopyTarget } from './job.ts'
 import type { CopyDeskOptions, MasterArchive, MasterFacts } from './ports.ts'
 import { Staging, type Draft } from './staging.ts'
 import { jobTable } from './tables/jobs.ts'
-import { deliver, publish, withdraw, type Delivery } from './targets.ts'
+import { deliver, liesWithin, publish, withdraw, type Delivery } from './targets.ts'
 
 /** Who takes it away, and what the book line says of it (R41). */
 export interface HandOver {
@@ -92,6 +92,7 @@ export class CopyDesk {
     const job = this.#perform(acting, 'make-granted-copy', { action: 'copy.asked', object: copyId, application }, write => {
       if (this.#jobs.waiting().length >= MOST_WAITING) throw new CopyQueueFullError()
       if (target.kind !== 'here' && (!path.isAbsolute(target.path) || target.path.length > 400 || target.path.includes('\0'))) throw new CopyRefusedError('目的地須為完整路徑。', 'the destination is an absolute path')
+      if (target.kind !== 'here' && liesWithin(path.resolve(target.path), this.#o.own())) throw new CopyRefusedError('目的地不得在錄影系統自己的資料夾內。', 'the destination lies in a folder of the recorder itself')
       const { number, scope, reason } = decide()
       const count = this.#jobs.lastCount(number) + 1, at = this.#o.clock.wallNow()
       const seq = write({ intent, reason, target: target.kind, packageId: packageIdOf(number, count), lines: scope.map(({ camera, from, to }) => ({ camera, from, to })) }, number)
@@ -347,7 +348,7 @@ export class CopyDesk {
     const staging = this.#staging(job)
     const { key } = await this.#o.certificate().catch((error: unknown) => { this.#backToReady(job.copyId, error); throw error })
     const { target, copyId, packageId } = job
-    return { staging, delivery: target.kind === 'here' ? null : { copyId, packageId, folder: staging.folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal } }
+    return { staging, delivery: target.kind === 'here' ? null : { copyId, packageId, folder: staging.folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal, own: this.#o.own() } }
   }
 
   /** Seals in the name of the witness and verifies all of it from the disk. Once the archive may hold the Master, only that very hand-over goes on, with what was sealed for it: Master and copy stay one (E17). */

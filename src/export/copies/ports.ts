@@ -52,6 +52,8 @@ export interface CopyDeskOptions {
   readonly time: () => Pick<Manifest['time'], 'sync' | 'recorderOffsetMs' | 'uncertaintyMs' | 'comparison'>
   /** Whether recording is short of breath: reading waits [G9]. */
   readonly isBusy: () => boolean
+  /** Folders of the recorder itself, absolute: keys, catalogue, footage, archive. Nothing is delivered into them, whoever asks. */
+  readonly own: () => readonly string[]
   /** Copies are put together below this folder, mode 0700. */
   readonly folder: string
   readonly office: string

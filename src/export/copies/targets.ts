@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { constants, createReadStream } from 'node:fs'
-import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { asTargetError, CopyTargetError } from '../package/errors.ts'
@@ -11,7 +11,7 @@ import type { CopyTarget } from './job.ts'
 const execute = promisify(execFile)
 const CHUNK_BYTES = 1 << 20
 
-export interface Delivery { readonly copyId: string, readonly packageId: string, readonly folder: string, readonly target: Exclude<CopyTarget, { kind: 'here' }>, readonly password: string | null, readonly fingerprint: string, readonly signal: AbortSignal }
+export interface Delivery { readonly copyId: string, readonly packageId: string, readonly folder: string, readonly target: Exclude<CopyTarget, { kind: 'here' }>, readonly password: string | null, readonly fingerprint: string, readonly signal: AbortSignal, /** Folders of the recorder itself: nothing is delivered into them. */ readonly own: readonly string[] }
 /** What the reading back from the destination found. */
 export interface Delivered { readonly verdict: Verdict }
 
@@ -22,6 +22,7 @@ const partOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): string
 /** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
 export async function deliver(delivery: Delivery): Promise<Delivered> {
   const part = partOf(delivery)
+  await requireForeign(delivery).catch((error: unknown) => { throw asTargetError(error) }) // before anything is touched there
   try {
     await requireFree(delivery)
     await rm(part, { recursive: true, force: true })
@@ -51,6 +52,16 @@ export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 
 /** Takes away what is not released. A destination that is gone has nothing to take away. */
 export async function withdraw(delivery: Pick<Delivery, 'target' | 'copyId'>): Promise<void> {
   await rm(partOf(delivery), { recursive: true, force: true }).catch(() => undefined)
+}
+
+/** Whether `place` is one of `folders` or lies in one. Both as they are written; links are the caller's to follow. */
+export const liesWithin = (place: string, folders: readonly string[]): boolean => folders.some(folder => place === folder || place.startsWith(folder.endsWith('/') ? folder : `${folder}/`))
+
+/** Where it really leads to, links followed: keys, catalogue, footage and archive are no place for a copy. */
+async function requireForeign({ target, own }: Pick<Delivery, 'target' | 'own'>): Promise<void> {
+  const real = await realpath(target.path)
+  const folders = await Promise.all(own.map(folder => realpath(folder).catch(() => folder)))
+  if (liesWithin(real, folders)) throw new CopyTargetError('own')
 }
 
 async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {

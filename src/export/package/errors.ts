@@ -11,10 +11,10 @@ export class FenceError extends FatalError {
   }
 }
 
-export type TargetFault = 'full' | 'read-only' | 'gone' | 'exists' | 'denied' | 'other'
+export type TargetFault = 'full' | 'read-only' | 'gone' | 'exists' | 'denied' | 'own' | 'other'
 const TARGET_TEXTS: Readonly<Record<TargetFault, { readonly zh: string, readonly en: string }>> = {
   'full': { zh: '目的地空間不足', en: 'there is no room left' }, 'read-only': { zh: '目的地為唯讀', en: 'it is read-only' }, 'gone': { zh: '目的地已移除或無法讀寫', en: 'it is gone, or does not answer' },
-  'exists': { zh: '目的地已有同名項目', en: 'something of that name is there already' }, 'denied': { zh: '沒有寫入目的地的權限', en: 'the recorder may not write there' }, 'other': { zh: '目的地寫入失敗', en: 'writing failed' },
+  'exists': { zh: '目的地已有同名項目', en: 'something of that name is there already' }, 'denied': { zh: '沒有寫入目的地的權限', en: 'the recorder may not write there' }, 'own': { zh: '目的地在錄影系統自己的資料夾內', en: 'it lies in a folder of the recorder itself' }, 'other': { zh: '目的地寫入失敗', en: 'writing failed' },
 }
 
 /** A destination did not take the package. Nothing of it is left there under its name. */

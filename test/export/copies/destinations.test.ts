@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { CHIEF, CUSTODIAN } from '../../requests/support/front-desk.ts'
@@ -32,6 +32,21 @@ t.test('a medium that is full or read-only: told by its code, nothing half on it
     t.match(await office.desk.release(chief, copyId, HAND_OVER), { job: { state: 'released', isPublished: true }, bookLine: lines + 1 })
     t.same(readdirSync(folder), [kind === 'zip' ? `${packageId}.zip` : packageId])
   }
+})
+
+t.test('keys, catalogue, footage and archive are no destination, named outright or by a link', async t => {
+  const office = await CopyOffice.open(t), custodian = await office.front.as(...CUSTODIAN), state = path.join(office.root, 'state')
+  const { number } = await office.approved()
+  for (const place of [state, path.join(state, 'keys'), `${state}/../state/keys`]) t.throws(() => office.desk.ask(custodian, { application: number, target: { kind: 'folder', path: place } }), { code: 'CUSTOS_COPY_REFUSED' }, place.slice(office.root.length))
+  const link = path.join(office.root, 'link')
+  symlinkSync(path.join(state, 'keys'), link)
+  const before = readdirSync(link).sort()
+  for (const kind of ['medium', 'folder', 'zip'] as const) {
+    const { copyId } = office.desk.ask(custodian, { application: number, target: { kind, path: link } })
+    await office.desk.runNext(never)
+    await t.rejects(office.desk.release(await office.front.as(...CHIEF), copyId, HAND_OVER), { code: 'CUSTOS_COPY_TARGET', fault: 'own' }, kind)
+  }
+  t.same([readdirSync(link).sort(), office.book.last()], [before, 0])
 })
 
 t.test('the office\'s own decision stays in the archive: an approver keeps it, nobody is handed it, no book line', async t => {
