@@ -31,7 +31,6 @@ export interface FrontOfficeOptions {
   readonly log: Logger
 }
 
-const CODE = path.join(import.meta.dirname, '../..')
 const VERSION = (JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }).version
 
 /** Applications whose own records, apart from book and audit log, say that they were used (R44); each part tells its own. */
@@ -69,7 +68,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
       const { sync } = trustedTime.status()
       return { sync: { source: sync.source, state: sync.isSynchronised === true ? 'synchronised' : 'not-synchronised', stratum: null }, recorderOffsetMs: sync.referenceOffsetMs, uncertaintyMs: null, comparison: null }
     },
-    own: () => { const { volumes, archive: archiveAt } = config(); return [state.dir, ...volumes.map(volume => volume.path), ...archiveAt === null ? [] : [archiveAt.dir], CODE, '/etc'] },
+    own: () => { const { volumes, archive: archiveAt } = config(); return [state.dir, ...volumes.map(volume => volume.path), ...archiveAt === null ? [] : [archiveAt.dir], '/etc'] },
     isBusy: () => storage.isBusy, folder: path.join(state.dir, 'copies'), office: site.name, timezone: site.timezone, version: VERSION,
   })
   const stop = new AbortController()

@@ -20,7 +20,7 @@ import { frameCheck } from '../support/recorder/frame-check.ts'
 import { run } from '../support/recorder/real-media.ts'
 import { officeByApi } from '../support/recorder/office-people.ts'
 import type { Person } from '../support/recorder/over-http.ts'
-import { freePort, RealRecorder } from '../support/recorder/real-recorder.ts'
+import { RealRecorder } from '../support/recorder/real-recorder.ts'
 
 const CAMERAS = { lobby: CLIPS.h264Small, door: CLIPS.h265Small } as const
 const COLLEAGUES = [
@@ -66,8 +66,8 @@ async function framesOf(file: string, zeroMs: number): Promise<readonly { readon
 t.test('from paper form to what each form opens, by the API alone, beside a recording that nothing touches', { timeout: 180_000 }, async t => {
   await using server = await CameraServer.start({ mounts: Object.entries(CAMERAS).map(([id, clip]) => ({ path: `/${id}`, clip })) })
   await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: Object.keys(CAMERAS).map(id => ({ id, url: server.url(`/${id}`) })), sizeMiB: 200 })
-  const port = await freePort(), base = `http://127.0.0.1:${port}`
-  await writeFile(recorder.configFile, `${await readFile(recorder.configFile, 'utf8')}\nconsole: { host: 127.0.0.1, port: ${port}, tls: "off" }\narchive: { dir: ${path.join(recorder.folder, 'archive')}, quota: 64MiB }\n`)
+  const port = recorder.consolePort, base = `http://127.0.0.1:${port}`
+  await writeFile(recorder.configFile, `${await readFile(recorder.configFile, 'utf8')}\narchive: { dir: ${path.join(recorder.folder, 'archive')}, quota: 64MiB }\n`)
   const made = await recorder.command(['archive', 'init', '--config', recorder.configFile])
   t.equal(made.code, 0, made.errors)
   await recorder.start()

@@ -18,7 +18,7 @@ import { decodeFrame, type ServerMessage } from '../../src/viewing/index.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { Person, staffedOverHttp } from '../support/recorder/over-http.ts'
-import { freePort, RealRecorder } from '../support/recorder/real-recorder.ts'
+import { RealRecorder } from '../support/recorder/real-recorder.ts'
 
 const CHAIN = [['lin', '承辦人', 'clerk'], ['chen', '課長', 'chief'], ['wang', '秘書', 'secretary'], ['boss', '主任', 'director']] as const
 
@@ -60,8 +60,8 @@ async function grantedByInbox(recorder: RealRecorder, inbox: string, asked: read
 t.test('kill -9 under a granted and a live screen: the next start closes them in the books, the book line stands, nothing is an orphan', { timeout: 120_000 }, async t => {
   await using server = await CameraServer.start({ mounts: [{ path: '/lobby', clip: CLIPS.h264Small }] })
   await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: [{ id: 'lobby', url: server.url('/lobby') }] })
-  const inbox = path.join(recorder.folder, 'inbox'), port = await freePort(), base = `http://127.0.0.1:${port}`
-  await writeFile(recorder.configFile, `${(await readFile(recorder.configFile, 'utf8')).replace(/^inbox: .*$/m, `inbox: { dir: ${inbox} }`)}\nconsole: { host: 127.0.0.1, port: ${port}, tls: "off" }\n`)
+  const inbox = path.join(recorder.folder, 'inbox'), port = recorder.consolePort, base = `http://127.0.0.1:${port}`
+  await writeFile(recorder.configFile, `${(await readFile(recorder.configFile, 'utf8')).replace(/^inbox: .*$/m, `inbox: { dir: ${inbox} }`)}\n`)
   await recorder.start()
   const isServed = async () => { try { return (await fetch(`${base}/viewer/`)).ok } catch { return false } }
   await until('the console', isServed)
