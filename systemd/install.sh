@@ -9,13 +9,12 @@ umask 022
 if [ "$here" != "$home" ]; then
   rm -rf "$home.new"
   mkdir -p "$home.new"
-  for part in bin libexec src migrations config docs systemd node_modules package.json; do cp -R "$here/$part" "$home.new/"; done
-  # Reading ahead saves processor time and nothing else: built here where there is a compiler, else as the checkout has it, else left out.
-  mkdir -p "$home.new/.cache"
-  "$home.new/libexec/build-recv-ahead" "$home.new/.cache/recv-ahead.so" 2>/dev/null || {
-    rm -f "$home.new/.cache/recv-ahead.so."*
-    cp "$here/.cache/recv-ahead.so" "$home.new/.cache/" 2>/dev/null || echo '未建置 recv-ahead：錄影較耗處理器，其餘不變 / recv-ahead was not built: recording takes more processor time, and works' >&2
-  }
+  for part in bin libexec src web migrations config docs systemd node_modules package.json; do cp -R "$here/$part" "$home.new/"; done
+  # Reading ahead saves processor time, and is asked for by name: see docs/reliability.md.
+  if [ "${CUSTOS_READ_AHEAD:-}" = 1 ]; then
+    mkdir -p "$home.new/.cache"
+    "$home.new/libexec/build-recv-ahead" "$home.new/.cache/recv-ahead.so" 2>/dev/null || echo '未建置 recv-ahead：錄影較耗處理器，其餘不變 / recv-ahead was not built: recording takes more processor time, and works' >&2
+  fi
   chmod -R u=rwX,go=rX "$home.new"
   rm -rf "$home.old"
   [ ! -e "$home" ] || mv "$home" "$home.old" # to go back to
