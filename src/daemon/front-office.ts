@@ -45,7 +45,8 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const { site, state } = config()
   const { desk, book: { log: book } } = office
   const named = (id: CameraId): string => config().cameras.find(camera => camera.id === id)?.name ?? id
-  const idOf = (uuid: CameraUuid): CameraId | null => storage.cameras().find(camera => camera.uuid === uuid)?.id ?? null
+  const footage = footageFinder(db)
+  const idOf = (uuid: CameraUuid): CameraId | null => footage.camera(uuid)?.id ?? null
   const cameraName = (uuid: CameraUuid): string => { const id = idOf(uuid); return id === null ? uuid : named(id) }
   const press = parts.use(new PaperPress())
   const viewing = parts.use(openViewing({
@@ -75,7 +76,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const copying = copies.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'copies are not made any more until the recorder starts again') })
   parts.defer(async () => { stop.abort(); await copying })
   const console: ConsoleParts = {
-    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(), viewing, copies, archive, press,
+    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
     cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: '' })),
   }
   try { parts.use(await openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) })) } catch (error) { log.error({ err: error }, 'the console cannot be opened; recording goes on') }
