@@ -8,13 +8,24 @@ export interface FrameTimes {
   readonly durationTicks: number
   /** Start of the last frame plus one usual frame: when the frame that made the muxer let go of this fragment was due. */
   readonly releasedAtTicks: number
-  /** The longest a single frame stands, and where. */
-  readonly longestFrame: { readonly startTicks: number, readonly durationTicks: number }
+  /** Frames that stand so long that others must be missing, in order: from the start of each to that of the next. */
+  readonly holes: readonly { readonly startTicks: number, readonly durationTicks: number }[]
   /** Most frames were squeezed together, because the camera's clock went backwards: their times are rebuilt at the usual distance. */
   readonly wentBackwards: boolean
 }
 
+/** A frame that stands longer than this is a hole whatever the camera's rate: none is asked for less than a frame a second. */
+const HOLE_MOST_MS = 1500
+/** Shorter pauses are the unsteadiness of a camera's own clock, however many frames it sends. */
+const HOLE_LEAST_MS = 200
+const HOLE_USUAL_FRAMES = 2.5
 const SQUEEZED_TICKS = 2 // what ffmpeg's monotony rule leaves between frames whose order it had to enforce
+
+/** How long a frame may stand before time counts as lost [G7], for frames that usually stand `usualTicks`. A camera that slows down is told once: what it usually does is known by the next fragment. */
+export function holeTicks(usualTicks: number | null, timescale: number): number {
+  const most = HOLE_MOST_MS * timescale / 1000
+  return usualTicks === null ? most : Math.min(most, Math.max(HOLE_LEAST_MS * timescale / 1000, HOLE_USUAL_FRAMES * usualTicks))
+}
 
 /**
  * Repairs, in the fragment's own bytes, what ffmpeg does to frames without a time and to frames whose time went backwards, and returns the times.
@@ -38,13 +49,13 @@ export function repairFrameTimes(fragment: Fragment, track: TrackFragment, video
   }
   writeDurations(fragment, track, durations)
   let at = startTicks
-  let longestFrame = { startTicks, durationTicks: 0 }
+  const longest = holeTicks(usualTicks, video.timescale), holes: { startTicks: number, durationTicks: number }[] = []
   for (const durationTicks of durations) {
-    if (durationTicks > longestFrame.durationTicks) longestFrame = { startTicks: at, durationTicks }
+    if (durationTicks > longest) holes.push({ startTicks: at, durationTicks })
     at += durationTicks
   }
   const lastTicks = durations.at(-1) ?? 0
-  return { startTicks, durationTicks: at - startTicks, releasedAtTicks: at - lastTicks + Math.min(lastTicks, usual), longestFrame, wentBackwards: squeezed * 2 > durations.length }
+  return { startTicks, durationTicks: at - startTicks, releasedAtTicks: at - lastTicks + Math.min(lastTicks, usual), holes, wentBackwards: squeezed * 2 > durations.length }
 }
 
 /** The usual distance of frames in a fragment, for the next one. */

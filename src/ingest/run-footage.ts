@@ -3,7 +3,7 @@ import { mergeParameterSets, parameterSetsInSample, type Fragment, type InitSegm
 import type { Clock } from '../platform/clock.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { giveBackBuffer } from './buffer-pool.ts'
-import { repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
+import { holeTicks, repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
 import { RunClock, type ClockTrouble } from './run-clock.ts'
 
 export interface RunFootageOptions {
@@ -20,8 +20,6 @@ interface Held extends Arrival { readonly times: FrameTimes, readonly video: Tra
 /** The first fragments of a session may come in a burst; the run's clock is set once arrivals have settled, after this at the latest. */
 const SETTLE_BOUND_MS = 1000
 const SETTLED_MS = 50
-/** A frame that stands longer than this is a hole: no camera is asked for less than a frame a second. */
-const HOLE_MS = 1500
 
 type Trouble = ClockTrouble | 'parameter-sets-changed' | 'bad-stream'
 
@@ -107,7 +105,7 @@ export class RunFootage {
     const timescale = this.init!.tracks.find(track => track.trackId === sound.trackId)!.timescale
     const startTicks = Number(sound.decodeTimeTicks) * this.init!.video.timescale / timescale
     const durationTicks = sound.durationTicks * this.init!.video.timescale / timescale
-    return { startTicks, durationTicks, releasedAtTicks: startTicks + durationTicks, longestFrame: { startTicks, durationTicks: 0 }, wentBackwards: false }
+    return { startTicks, durationTicks, releasedAtTicks: startTicks + durationTicks, holes: [], wentBackwards: false }
   }
 
   /** Parameter sets inside the stream count: a camera that changes its picture size says so there first. The first ones replace those of the description. */
@@ -141,9 +139,8 @@ export class RunFootage {
     const { lane, cameraClockOffsetMs, onFragment } = this.#options
     const clock = this.#clock!
     const startMs = this.#ms(times.startTicks)
-    if (startMs - this.#endMs > HOLE_MS) lane.noteHole(clock.wallOf(this.#endMs), clock.wallOf(startMs))
-    const { longestFrame } = times
-    if (this.#ms(longestFrame.durationTicks) > HOLE_MS) lane.noteHole(clock.wallOf(this.#ms(longestFrame.startTicks)), clock.wallOf(this.#ms(longestFrame.startTicks + longestFrame.durationTicks)))
+    if (startMs - this.#endMs > this.#ms(holeTicks(this.#usualTicks, this.init!.video.timescale))) lane.noteHole(clock.wallOf(this.#endMs), clock.wallOf(startMs))
+    for (const hole of times.holes) lane.noteHole(clock.wallOf(this.#ms(hole.startTicks)), clock.wallOf(this.#ms(hole.startTicks + hole.durationTicks)))
     const trackTimes = fragment.tracks.map(track => {
       const { timescale } = this.init!.tracks.find(known => known.trackId === track.trackId)!
       return { track, timescale, ticks: track === video ? BigInt(Math.round(times.startTicks)) : track.decodeTimeTicks }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { repairFrameTimes, usualFrameTicks } from '../../src/ingest/frame-times.ts'
+import { holeTicks, repairFrameTimes, usualFrameTicks } from '../../src/ingest/frame-times.ts'
 import { FragmentParser, parseMovieFragment, type Fragment, type InitSegment, type TrackFragment } from '../../src/media/index.ts'
 import { realMedia } from '../support/recorder/real-media.ts'
 import { seeded } from '../support/recorder/seeded.ts'
@@ -75,7 +75,7 @@ t.test('normal fragments are untouched, at any frame rate', async () => {
     return fragment.buffer.equals(before) && times.startTicks === startTicks && !times.wentBackwards
       && times.durationTicks === durations.reduce((sum, ticks) => sum + ticks, 0)
       && times.releasedAtTicks <= times.startTicks + times.durationTicks
-      && times.longestFrame.durationTicks === Math.max(...durations)
+      && times.holes.length === 0 // nothing is known of its rate, and no frame stands for over a second
   }), runs)
 })
 
@@ -93,7 +93,7 @@ t.test('real fragments of ffmpeg are untouched', async t => {
 
 t.test('a hole inside a fragment is told with its place and length, and stays in the times', async t => {
   const { fragment, track } = withDurations([6000, 6000, 300_000, 6000], 60_000)
-  t.match(repairFrameTimes(fragment, track, video, false, 6000), { longestFrame: { startTicks: 72_000, durationTicks: 300_000 }, durationTicks: 318_000 })
+  t.match(repairFrameTimes(fragment, track, video, false, 6000), { holes: [{ startTicks: 72_000, durationTicks: 300_000 }], durationTicks: 318_000 })
 })
 
 t.test('the frame that let go of a fragment was due one usual frame after the last, however long the last stands', async t => {
@@ -104,4 +104,24 @@ t.test('the frame that let go of a fragment was due one usual frame after the la
 t.test('the usual distance is that of most frames, and unknown where no frame has one', async t => {
   t.equal(usualFrameTicks(withDurations([1, 6000, 6000, 300_000, 6001]).track), 6001)
   t.equal(usualFrameTicks(withDurations([1, 1]).track), null)
+})
+
+t.test('frames that are missing inside a fragment are a hole, each, by the rate that the camera had before [G7]', async t => {
+  const holesOf = (durations: readonly number[], usual: number | null) => {
+    const { fragment, track } = withDurations(durations, 900_000)
+    return repairFrameTimes(fragment, track, video, false, usual).holes
+  }
+  const usual = 6000 // 15 frames a second
+  t.strictSame(holesOf([6000, 6000, 8 * 6000, 6000, 4 * 6000], usual), [{ startTicks: 912_000, durationTicks: 48_000 }, { startTicks: 966_000, durationTicks: 24_000 }], 'seven frames, and three, at their places')
+  t.strictSame(holesOf([6000, 2 * 6000, 6000], usual), [], 'a single late frame may be the camera\'s own clock')
+  t.strictSame(holesOf([90_000, 90_000], 90_000), [], 'one a second is a rate')
+  t.strictSame(holesOf([3 * 90_000], 90_000).length, 1, 'and three seconds are a hole at any rate')
+  t.strictSame(holesOf([90_000], null), [])
+})
+
+t.test('the bound of a hole follows the rate, between a fifth of a second and one and a half', async () => {
+  fc.assert(fc.property(fc.double({ min: 1, max: 1e6, noNaN: true }), fc.constantFrom(1000, 12_800, 15_360, 90_000), (usual, timescale) => {
+    const ms = holeTicks(usual, timescale) * 1000 / timescale
+    return ms >= 200 - 1e-6 && ms <= 1500 + 1e-6 && (holeTicks(usual * 2, timescale) >= holeTicks(usual, timescale)) && holeTicks(null, timescale) === 1.5 * timescale
+  }), runs)
 })
