@@ -1,4 +1,4 @@
-import { get } from 'node:http'
+import { http } from '../platform/http.ts'
 import { Check } from 'typebox/value'
 import { SnapshotSchema, statusText, urlHost, type Bilingual, type SnapshotMessage } from '../health/index.ts'
 
@@ -29,7 +29,7 @@ const failed = (code: Failure['code'], zh: string, en: string): Failure => ({ ok
 /** The whole body of GET `url`, whatever the status. Rejects on any failure and when it is too slow or too long. */
 function fetchText(url: string, timeoutMs: number): Promise<{ status: number, text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number, text: string }>()
-  const request = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs), headers: { accept: 'application/json' } }, response => {
+  const request = http.get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs), headers: { accept: 'application/json' } }, response => {
     const chunks: Buffer[] = []
     let sizeBytes = 0
     response.on('data', (chunk: Buffer) => {

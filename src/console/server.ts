@@ -1,11 +1,12 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import { createServer as createHttp, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { createServer as createHttps, type Server as TlsServer } from 'node:https'
 import { hostname } from 'node:os'
 import type { ConsoleTls } from '../config/index.ts'
 import { isLoopback } from '../config/index.ts'
 import type { Clock } from '../platform/clock.ts'
+import { http } from '../platform/http.ts'
 import type { Logger } from '../platform/logger.ts'
 import { credentialsFor, type Credentials } from './certificate.ts'
 import { ConsoleListenError, ConsoleTlsError } from './errors.ts'
@@ -65,7 +66,7 @@ export class ConsoleServer implements AsyncDisposable {
     const made: (Server | TlsServer)[] = []
     this.app = Fastify({
       serverFactory: (handler: RequestListener) => {
-        const server = credentials === null ? createHttp(limits, handler) : createHttps({ ...limits, cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_TIMEOUT_MS }, handler)
+        const server = credentials === null ? http.createServer(limits, handler) : createHttps({ ...limits, cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_TIMEOUT_MS }, handler)
         made.push(server)
         return server as Server
       },

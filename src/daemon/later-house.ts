@@ -1,4 +1,5 @@
 import type { StreamReport } from '../ingest/index.ts'
+import { giveBackMemory } from '../platform/give-back-memory.ts'
 import type { House, HouseFacts, HouseOptions } from './house.ts'
 
 export interface LaterHouseOptions extends HouseOptions { readonly streams: () => readonly Pick<StreamReport, 'state'>[] }
@@ -6,6 +7,8 @@ export interface LaterHouseOptions extends HouseOptions { readonly streams: () =
 const LOOK_EACH_MS = 250
 /** A camera that does not answer keeps nobody out for longer. */
 const MOST_MS = 10_000
+/** What runs once after opening has then run. */
+const SETTLED_MS = 5_000
 const NO_GLASS: HouseFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
 
 /**
@@ -41,6 +44,8 @@ export class LaterHouse implements AsyncDisposable {
     const { openHouse } = await import('./house.ts')
     if (signal.aborted) return
     this.#house = await openHouse(this.#options)
+    await clock.wait(SETTLED_MS, signal)
+    if (!signal.aborted) giveBackMemory()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { FatalError, type MonoMs } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
+import { http } from '../platform/http.ts'
 import type { Logger } from '../platform/logger.ts'
 import { ClientFeed } from './client-feed.ts'
 import { HealthState, type Assessment } from './health-state.ts'
@@ -60,7 +61,7 @@ export class HealthServer implements AsyncDisposable {
   private constructor(options: HealthServerOptions) {
     this.#options = options
     this.#state = new HealthState(options.clock)
-    this.#http = createServer({ maxHeaderSize: 8 * 1024, headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS,
+    this.#http = http.createServer({ maxHeaderSize: 8 * 1024, headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: REQUEST_TIMEOUT_MS }, (request, response) => this.#answer(request, response))
     this.#http.maxConnections = MAX_SOCKETS
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))

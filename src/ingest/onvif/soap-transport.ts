@@ -1,4 +1,5 @@
-import http from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { http } from '../../platform/http.ts'
 import type { Credential, EpochMs } from '../../domain/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { answerChallenge, readChallenge, type DigestChallenge } from './http-digest.ts'
@@ -61,7 +62,7 @@ export class SoapTransport {
     signal.throwIfAborted()
     const sentAt = clock.wallNow()
     const startedAt = clock.monoNow()
-    let outgoing: http.ClientRequest | undefined
+    let outgoing: ClientRequest | undefined
     let answering = false
     try {
       outgoing = http.request({
@@ -114,8 +115,8 @@ export class SoapTransport {
   }
 }
 
-function answerOf(outgoing: http.ClientRequest, body: string): Promise<http.IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>()
+function answerOf(outgoing: ClientRequest, body: string): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   outgoing.on('response', resolve)
   outgoing.on('error', reject) // stays: an error after the answer must find a listener
   outgoing.on('close', () => { reject(new Error('closed without an answer')) }) // an unasked protocol switch ends with this alone
@@ -123,7 +124,7 @@ function answerOf(outgoing: http.ClientRequest, body: string): Promise<http.Inco
   return promise
 }
 
-async function boundedText(incoming: http.IncomingMessage): Promise<string> {
+async function boundedText(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
