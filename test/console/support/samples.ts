@@ -3,7 +3,7 @@ import { hour, LOBBY, staff } from '../../requests/support/front-desk.ts'
 /** One request to a route that its schema takes; `label` where one route is asked in several ways. */
 export interface Sample { readonly label?: string, readonly path?: Readonly<Record<string, string | number>>, readonly query?: string, readonly body?: unknown, readonly bytes?: readonly [string, Buffer] }
 
-const reason = { reason: '測試' }, nobody = { account: 'nobody-here' }, number = { number: '115-調-9999' }, screen = { screen: '0'.repeat(32) }, copy = { copy: '0'.repeat(32) }, candidate = { candidate: '0'.repeat(32) }
+const reason = { reason: '測試' }, nobody = { account: 'nobody-here' }, number = { number: '115-調-9999' }, screen = { screen: '0'.repeat(32) }, copy = { copy: '0'.repeat(32) }, candidate = { candidate: '0'.repeat(32) }, item = { item: 'A115-9999' }, hold = { hold: '0'.repeat(32) }
 const words = { applicant: '王', unit: '', matter: '案', basis: '法', uses: { accompanied: true, copied: false, forInquiry: false, other: null }, persons: [] }
 const command = (kind: string, more: object = {}): Sample => ({ label: kind, path: number, body: { kind, version: 1, ...more } })
 
@@ -33,6 +33,9 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'GET /api/audit': [{ query: 'limit=1' }], 'GET /api/audit/:seq/proof': [{ path: { seq: 1 } }], 'GET /api/timeline': [{ query: 'application=x' }], 'GET /api/openapi.json': [{}],
   'GET /api/copies': [{}], 'POST /api/copies': [{ body: { application: '115-調-9999', target: { kind: 'here' } } }], 'GET /api/copies/:copy': [{ path: copy }], 'POST /api/copies/:copy/cancel': [{ path: copy, body: reason }], 'POST /api/copies/:copy/release': [{ path: copy, body: { recipient: { name: '王', unit: '', idType: '' } } }],
   'POST /api/copies/preserve': [{ body: { application: '115-調-9999', ...reason } }], 'POST /api/copies/decide': [{ body: { scope: [], ...reason } }], 'POST /api/copies/:copy/keep': [{ path: copy }], 'POST /api/copies/:copy/publish': [{ path: copy }], 'GET /api/copies/:copy/package': [{ path: copy }],
+  'GET /api/archive/volume': [{}], 'GET /api/archive/items': [{}], 'GET /api/archive/items/:item': [{ path: item }], 'POST /api/archive/items/:item/holds': [{ path: item, body: { authority: '臺北地檢署', document: '115他1234', lastDay: '2028-03-01' } }], 'POST /api/archive/holds/:hold/approve': [{ path: hold }],
+  'POST /api/archive/holds/:hold/ask-end': [{ path: hold, body: reason }], 'POST /api/archive/holds/:hold/end': [{ path: hold }], 'POST /api/archive/items/:item/filed': [{ path: item, body: { fileNo: '文號' } }], 'POST /api/archive/items/:item/unfiled': [{ path: item, body: reason }],
+  'GET /api/destructions': [{}], 'GET /api/destructions/:item': [{ path: item }], 'POST /api/destructions/:item/sign': [{ path: item }],
   'GET /api/screens': [{}], 'POST /api/screens/granted': [{ body: { application: '115-調-9999', visitor: { name: '王', part: 'applicant' }, isStatementConfirmed: true } }], 'POST /api/screens/live': [{ body: { cameras: ['nowhere'] } }],
   'POST /api/screens/:screen/close': [{ path: screen }], 'GET /api/screens/:screen/still': [{ path: screen, query: 'camera=0&at=1' }],
   'GET /api/aiming': [{}], 'POST /api/aiming': [{ body: { camera: 'nowhere', ...reason } }], 'POST /api/aiming/:proposal/join': [{ path: { proposal: '0'.repeat(32) } }],
