@@ -7,7 +7,7 @@ import { createLogger } from '../../src/platform/logger.ts'
 import { DAY_MS } from '../access/support/office.ts'
 import { ACTING, bytesOf, facts } from '../archive/support/rig.ts'
 import { at, CHIEF, CLERK, CUSTODIAN, DIRECTOR } from '../requests/support/front-desk.ts'
-import { Caller, Console } from './support/caller.ts'
+import { Console, type Caller } from './support/caller.ts'
 import { Counter, good } from './support/procedure.ts'
 
 interface Line { readonly itemNo: string, readonly state: string, readonly destroysAt: number | null }

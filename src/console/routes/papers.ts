@@ -43,7 +43,7 @@ export const paperRoutes: readonly Route[] = [
     handler: context => { const application = caseOf(context, context.params.number); return print(context, orderOf(context, 'refusal', [application]), application.number) },
   }),
   route({
-    method: 'GET', url: '/api/papers/form-4', who: CASE_READERS, summary: { zh: '附件4：數件印於一份', en: 'several cases of 附件4 on one paper, five a page' }, answer: PDF, headers: HEADERS,
+    method: 'GET', url: '/api/papers/form-4', who: CASE_READERS, summary: { zh: '附件4：數件印於一份', en: 'several cases of form 4 on one paper, five a page' }, answer: PDF, headers: HEADERS,
     query: closed({ numbers: Type.String({ maxLength: 2000, pattern: `^${NUMBER_PATTERN}(,${NUMBER_PATTERN}){0,${MOST_STAFF_ENTRIES - 1}}$`, description: 'separated by commas' }) }),
     handler(context) {
       const applications = [...new Set(context.query.numbers.split(','))].map(number => caseOf(context, number)) as [Application, ...Application[]]
