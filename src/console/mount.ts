@@ -7,12 +7,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { answerOf } from './answer.ts'
 import { cookieName, CSRF_HEADER } from './csrf.ts'
-import { badRequest, foreignPage, noRole, notHere } from './errors.ts'
+import { badRequest, ConsoleRefusal, foreignPage, noRole, notHere } from './errors.ts'
 import { requireOwnPage, type OwnNames } from './hosts.ts'
 import type { ConsoleParts } from './parts.ts'
 import { RateGate, sourceKey, type Rate } from './rate-gate.ts'
 import { ReplayMemory } from './replay-memory.ts'
-import { FileAnswer, keyOf, type Route, type RouteContext } from './route.ts'
+import { partAsked } from './ranges.ts'
+import { FileAnswer, isReplayed, keyOf, StreamAnswer, type Route, type RouteContext, type StreamFacts } from './route.ts'
 import { inboundCheck, outbound } from './schema-check.ts'
 
 export interface MountOptions {
@@ -42,6 +43,7 @@ const isPage = (request: FastifyRequest): boolean => (request.routeOptions.confi
 export async function mountRoutes(app: FastifyInstance, { parts, routes, names, isTls, clock, log, rates = USUAL_RATES }: MountOptions): Promise<void> {
   const bySource = new RateGate(rates.source), bySession = new RateGate(rates.session), replays = new ReplayMemory()
   const { sessions } = parts.access
+  const sending = new Sending()
   await app.register(cookie)
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'self'"], imgSrc: ["'self'", 'blob:', 'data:'], mediaSrc: ["'self'", 'blob:'], connectSrc: ["'self'"], styleSrc: ["'self'"], scriptSrc: ["'self'"], objectSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'self'"], frameAncestors: ["'none'"] } },
@@ -107,15 +109,34 @@ export async function mountRoutes(app: FastifyInstance, { parts, routes, names, 
       handler: async (request, reply) => {
         const act = async (): Promise<unknown> => await route.handler(contextFor(request, reply, { route, parts, isTls }))
         const key = keyHeader(request), holder = found.get(request)?.holder ?? null
-        // Sessions answer with cookies, uploads are the same file again, and the desk has a memory of its own.
-        const isRemembered = UNSAFE.has(route.method) && holder !== null && !route.idempotent && route.uploads.length === 0 && route.tag !== 'session' && KEY.test(key)
-        return send(route, isRemembered ? await replays.once({ place: [holder, request.method, request.url, key], body: request.body, now: clock.monoNow() }, act) : await act(), reply)
+        const isRemembered = holder !== null && isReplayed(route) && !route.idempotent && KEY.test(key)
+        const result = isRemembered ? await replays.once({ place: [holder, request.method, request.url, key], body: request.body, now: clock.monoNow() }, act) : await act()
+        return result instanceof StreamAnswer ? sending.send(result.facts, request, reply) : send(route, result, reply)
       },
     })
   }
 }
 
 const UPLOAD_BYTES = 21 * 1024 * 1024
+/** Each reads a disk as fast as its client takes it; an office fetches one at a time. */
+const MOST_SENDING = 4
+
+/** Downloads that are made while they are sent, a few at once. */
+class Sending {
+  #open = 0
+  send({ type, name, bytes, etag, open }: StreamFacts, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { range, 'if-range': ifRange } = request.headers
+    reply.header('content-range', `bytes */${bytes}`) // how a part beyond the end is refused
+    const asked = partAsked({ range, ifRange: Array.isArray(ifRange) ? ifRange[0] : ifRange, etag, bytes })
+    reply.removeHeader('content-range')
+    if (this.#open >= MOST_SENDING) throw new ConsoleRefusal('CUSTOS_CONSOLE_TOO_MANY', 503, '下載數已達上限，請稍候。', 'too many downloads are under way; wait a little')
+    const part = asked ?? { start: 0, end: bytes }, stream = open(part)
+    this.#open += 1
+    stream.once('close', () => { this.#open -= 1 })
+    if (asked !== null) reply.header('content-range', `bytes ${part.start}-${part.end - 1}/${bytes}`)
+    return reply.code(asked === null ? 200 : 206).type(type).header('accept-ranges', 'bytes').header('etag', etag).header('content-length', part.end - part.start).header('content-disposition', dispositionOf(name)).send(stream)
+  }
+}
 const keyHeader = (request: FastifyRequest): string => { const key = request.headers['idempotency-key']; return typeof key === 'string' ? key : '' }
 
 function requireType(request: FastifyRequest, { uploads, body }: Route): void {
@@ -156,9 +177,13 @@ function contextFor(request: FastifyRequest, reply: FastifyReply, { route, parts
   }
 }
 
+/** For a download (RFC 6266): the name as it is, and one of plain letters for what cannot read it. */
+const dispositionOf = (name: string): string =>
+  `attachment; filename*=UTF-8''${encodeURIComponent(name).replace(/['()*]/g, each => `%${each.charCodeAt(0).toString(16).toUpperCase()}`)}; filename="${name.replace(/[^A-Za-z0-9._-]/g, '_')}"`
+
 function send({ status, answer }: Route, result: unknown, reply: FastifyReply): FastifyReply {
   if (result instanceof FileAnswer) {
-    return reply.code(status).type(result.type).header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(result.name)}`).serializer((bytes: Buffer) => bytes as unknown as string).send(result.content)
+    return reply.code(status).type(result.type).headers(result.headers).header('content-disposition', dispositionOf(result.name)).serializer((bytes: Buffer) => bytes as unknown as string).send(result.content)
   }
   if (answer === null) return reply.code(status).send()
   if (Array.isArray(answer)) throw new TypeError('a route that answers bytes answered none')

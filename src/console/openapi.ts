@@ -3,7 +3,7 @@ import { RIGHTS } from '../access/index.ts'
 import { SCHEMA_NAMES } from './schemas/names.ts'
 import { ErrorSchema } from './schemas/common.ts'
 import { CSRF_HEADER } from './csrf.ts'
-import type { Route, Who } from './route.ts'
+import { isReplayed, type Route, type Who } from './route.ts'
 
 type Json = { readonly [key: string]: unknown }
 const PARAMETER = /:([A-Za-z0-9]+)/g
@@ -40,12 +40,14 @@ function operationOf(route: Route, components: Map<string, Json>): Json {
     parameters: [
       ...parametersOf('path', route.params, components), ...parametersOf('query', route.query, components),
       ...(route.method === 'GET' || who === 'anyone' ? [] : [{ name: CSRF_HEADER, in: 'header', required: true, schema: { type: 'string' } }]),
-      ...(route.method !== 'GET' && tag !== 'session' && route.uploads.length === 0 ? [{ name: 'idempotency-key', in: 'header', required: route.idempotent, schema: { type: 'string', pattern: '^[\\w-]{8,100}$' } }] : []),
+      ...(isReplayed(route) ? [{ name: 'idempotency-key', in: 'header', required: route.idempotent, schema: { type: 'string', pattern: '^[\\w-]{8,100}$' } }] : []),
     ],
     ...(body === null ? {} : { requestBody: { required: true, content: body } }),
-    responses: { [route.status]: { description: summary.en, ...content }, default: { description: 'refused', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } } },
+    responses: { [route.status]: { description: summary.en, ...headersOf(route), ...content }, default: { description: 'refused', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } } },
   }
 }
+
+const headersOf = ({ headers }: Route): Json => Object.keys(headers).length === 0 ? {} : { headers: Object.fromEntries(Object.entries(headers).map(([name, { zh, en }]) => [name, { description: `${zh} / ${en}`, schema: { type: 'string' } }])) }
 
 function parametersOf(place: 'path' | 'query', schema: TSchema | null, components: Map<string, Json>): Json[] {
   const { properties = {}, required = [] } = (schema ?? {}) as { properties?: Record<string, TSchema>, required?: readonly string[] }

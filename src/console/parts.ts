@@ -19,7 +19,7 @@ export interface ConsoleParts {
   readonly site: { readonly name: string, readonly timezone: string }
   /** Read only, for the audit log's own tables. */
   readonly db: Db
-  readonly audit: Pick<AuditLog, 'append' | 'get' | 'size' | 'tree'>
+  readonly audit: Pick<AuditLog, 'append' | 'get' | 'size' | 'transaction' | 'tree'>
   readonly access: Access
   readonly desk: RequestDesk
   readonly book: Book

@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox'
 import Type from 'typebox'
 import type { Acting, Act, OpenSession } from '../access/index.ts'
 import type { ConsoleParts } from './parts.ts'
+import type { BytePart } from './ranges.ts'
 
 /** Who may call: anybody; whoever is signed in; whoever acts in a role; or whose role has one of these rights. */
 export type Who = 'anyone' | 'session' | 'role' | readonly [Act, ...Act[]]
@@ -55,6 +56,8 @@ export interface Route {
   readonly guard: boolean
   /** A read that does not count as use, for screens that refresh themselves (R66). */
   readonly isBackground: boolean
+  /** What the answer's own headers say, by their names; for the document. */
+  readonly headers: Readonly<Record<string, Words>>
   readonly handler: (context: RouteContext<unknown, unknown, unknown>) => unknown
 }
 
@@ -72,7 +75,8 @@ interface Declared<P, Q, B> {
   readonly uploads?: readonly string[]
   readonly guard?: boolean
   readonly isBackground?: boolean
-  /** The answer, or a promise of it; what its schema does not declare is cut off. Bytes are a `FileAnswer`. */
+  readonly headers?: Readonly<Record<string, Words>>
+  /** The answer, or a promise of it; what its schema does not declare is cut off. Bytes are a `FileAnswer` or a `StreamAnswer`. */
   readonly handler: (context: RouteContext<Of<P>, Of<Q>, Of<B>>) => unknown
 }
 
@@ -80,7 +84,7 @@ interface Declared<P, Q, B> {
 export const route = <const P extends TSchema | undefined = undefined, const Q extends TSchema | undefined = undefined, const B extends TSchema | undefined = undefined>(declared: Declared<P, Q, B>): Route => ({
   method: declared.method, url: declared.url, tag: declared.url.split('/')[2] ?? '', summary: declared.summary, who: declared.who, params: declared.params ?? null, query: declared.query ?? null, body: declared.body ?? null,
   answer: declared.answer, status: declared.status ?? (declared.answer === null ? 204 : 200), idempotent: declared.idempotent === true, uploads: declared.uploads ?? [],
-  guard: declared.guard ?? declared.method === 'GET', isBackground: declared.isBackground === true, handler: declared.handler as Route['handler'],
+  guard: declared.guard ?? declared.method === 'GET', isBackground: declared.isBackground === true, headers: declared.headers ?? {}, handler: declared.handler as Route['handler'],
 })
 
 /** Bytes for a person to keep: always as a download, never shown as a page of this site. */
@@ -88,10 +92,28 @@ export class FileAnswer {
   readonly content: Buffer
   readonly type: string
   readonly name: string
-  constructor(content: Buffer, type: string, name: string) { this.content = content; this.type = type; this.name = name }
+  readonly headers: Readonly<Record<string, string>>
+  constructor(content: Buffer, type: string, name: string, headers: Readonly<Record<string, string>> = {}) { this.content = content; this.type = type; this.name = name; this.headers = headers }
+}
+
+/** A download that is made while it is sent, whole or in part: a line that broke goes on where it was. Never more of it in memory than a few pieces. */
+export interface StreamFacts {
+  readonly type: string
+  readonly name: string
+  readonly bytes: number
+  /** Quoted; the same for the same bytes. */
+  readonly etag: string
+  /** Begins it, and puts on record that it was; what it gives is destroyed when the client breaks off. */
+  readonly open: (part: BytePart) => Readable
+}
+export class StreamAnswer {
+  readonly facts: StreamFacts
+  constructor(facts: StreamFacts) { this.facts = facts }
 }
 
 /** An object that takes no other keys. */
 export const closed = <const P extends Record<string, TSchema>>(properties: P, options: { readonly description?: string } = {}) => Type.Object(properties, { additionalProperties: false, ...options })
 export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+/** Whether the same change again, with its key, is answered from memory. Sessions answer with cookies, uploads are the same file again, and papers are printed again. */
+export const isReplayed = ({ method, uploads, tag, answer }: Pick<Route, 'method' | 'uploads' | 'tag' | 'answer'>): boolean => method !== 'GET' && uploads.length === 0 && tag !== 'session' && !Array.isArray(answer)
 export const keyOf = (route: Pick<Route, 'method' | 'url'>): string => `${route.method} ${route.url}`

@@ -11,6 +11,6 @@ export class PaperFontError extends FatalError {
 /** Asked for something that no form has, or that would not fit on paper. */
 export class PaperRefusedError extends FatalError {
   constructor(zh: string, en: string) {
-    super('CUSTOS_PAPER_REFUSED', `${zh}／${en}`, { remedy: '請依訊息更正後再列印。/ Put right what the message names and print again.' })
+    super('CUSTOS_PAPER_REFUSED', `${zh}/ ${en}`, { remedy: '請依訊息更正後再列印。/ Put right what the message names and print again.' })
   }
 }

@@ -24,7 +24,7 @@ export class PaperPress implements AsyncDisposable {
 
   /** Throws PaperFontError's and PaperRefusedError's codes as FatalError; also when a hundred wait already. */
   async print(job: PaperJob, { ruleSet, office }: { readonly ruleSet: RuleSet, readonly office: string }): Promise<PrintedPaper> {
-    if (this.#waiting.size >= MOST_WAITING) throw new FatalError('CUSTOS_PAPER_REFUSED', `已有 ${MOST_WAITING} 份文件等候列印／${MOST_WAITING} papers wait to be printed already`, { remedy: '請稍後再試。/ Try again in a moment.' })
+    if (this.#waiting.size >= MOST_WAITING) throw new FatalError('CUSTOS_PAPER_REFUSED', `已有 ${MOST_WAITING} 份文件等候列印。/ ${MOST_WAITING} papers wait to be printed already`, { remedy: '請稍後再試。/ Try again in a moment.' })
     const order: PressOrder = { id: this.#next++, job, office, rules: ruleSet.rules, sha256: ruleSet.ref.sha256, effective: ruleSet.effective.toString() }
     const waiting = Promise.withResolvers<PrintedPaper>()
     this.#waiting.set(order.id, waiting)
@@ -49,7 +49,7 @@ export class PaperPress implements AsyncDisposable {
     })
     const lost = (cause: unknown): void => {
       if (this.#worker === worker) this.#worker = null
-      for (const waiting of this.#waiting.values()) waiting.reject(new FatalError('CUSTOS_PAPER_FAILED', '列印程序中斷，文件未產生／the press broke off; no paper was made', { remedy: '請再試一次；若再發生，請回報訊息與案號。/ Try again; if it happens again, report the message and the case.', cause }))
+      for (const waiting of this.#waiting.values()) waiting.reject(new FatalError('CUSTOS_PAPER_FAILED', '列印程序中斷，文件未產生。/ the press broke off; no paper was made', { remedy: '請再試一次；若再發生，請回報訊息與案號。/ Try again; if it happens again, report the message and the case.', cause }))
       this.#waiting.clear()
     }
     worker.once('error', lost)

@@ -128,7 +128,7 @@ export function refusalPaper(context: PaperContext, notice: RefusalNotice | null
   const sheets = new Sheets(context.face, {}, (each, isFirst) => { each.title(`${office}${isFirst ? title : `${title}（續頁）`}`, office); each.gap(3) })
   let filled: string
   try { filled = notice === null ? text.replace(/\{[^{}\n]+\}/gu, '＿＿＿＿＿＿＿＿＿＿') : fillWording(text, notice.values) } catch (error) {
-    throw new FatalError('CUSTOS_PAPER_REFUSED', `駁回通知缺少內容／the refusal notice is not complete: ${String(error)}`, { remedy: '請確認本案已不予核准，且有理由與法令依據。/ See that the case was refused with reason and ground.', cause: error })
+    throw new FatalError('CUSTOS_PAPER_REFUSED', `駁回通知缺少內容。/ the refusal notice is not complete: ${String(error)}`, { remedy: '請確認本案已不予核准，且有理由與法令依據。/ See that the case was refused with reason and ground.', cause: error })
   }
   const half = sheets.width / 2
   sheets.put(...fitText(context.face, `受文者：${notice?.recipient ?? ''}`, { x: sheets.side, y: sheets.y, w: sheets.width, h: 14 }, { sizePt: 12, minPt: 8, padMm: 0 }).marks)

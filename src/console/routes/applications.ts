@@ -4,6 +4,7 @@ import { applicationNumber, foundOf, parseApplicationNumber, type Answer, type A
 import { CaseRefusal } from '../answer.ts'
 import { badRequest, notHere } from '../errors.ts'
 import type { ConsoleParts } from '../parts.ts'
+import { realDay } from '../real-day.ts'
 import { route, type Route } from '../route.ts'
 import { CASE_STATES, CaseAnswerSchema, CaseLineSchema, CaseViewSchema, CommandSchema, ContentSchema, FoundLineSchema, GrantRowSchema, GrantSchema, NumberSchema } from '../schemas/cases.ts'
 import { CameraRef, closed, Instant, Limit, LocalDay, orNull, text } from '../schemas/common.ts'
@@ -26,7 +27,7 @@ export const applicationRoutes: readonly Route[] = [
     answer: closed({ lines: Type.Array(CaseLineSchema), next: orNull(NumberSchema) }),
     handler({ parts, acting, query: { number, name, states, dueBy, after, limit } }) {
       const page = parts.desk.reader.search(acting(), {
-        number: number ?? null, name: name ?? null, dueBy: dueBy === undefined ? null : realDay(dueBy), after: after === undefined ? null : known(after), ...(limit === undefined ? {} : { limit }), ...(states === undefined ? {} : { states: states.split(',') as (typeof CASE_STATES)[number][] }),
+        number: number ?? null, name: name ?? null, dueBy: dueBy === undefined ? null : realDay(dueBy, 'dueBy').toString(), after: after === undefined ? null : known(after), ...(limit === undefined ? {} : { limit }), ...(states === undefined ? {} : { states: states.split(',') as (typeof CASE_STATES)[number][] }),
       })
       return { next: page.next, lines: page.lines.map(line => ({ ...line, state: line.state.kind, step: line.state.kind === 'under-review' ? line.state.step : null, due: line.due === null ? null : dueOf(line.due) })) }
     },
@@ -75,9 +76,6 @@ export function known(text: string): ApplicationNumber {
   const found = parseApplicationNumber(text)
   if (found === null) throw notHere()
   return applicationNumber(found, text.split('-')[2]?.length ?? 4)
-}
-function realDay(text: string): string {
-  try { return Temporal.PlainDate.from(text, { overflow: 'reject' }).toString() } catch { throw badRequest('沒有這一天。', 'there is no such day', [{ where: 'dueBy', zh: '沒有這一天。', en: 'is no day.' }]) }
 }
 /** The desk measures an attached file itself. */
 function sentOf(body: Static<typeof CommandSchema>): SentCommand {

@@ -1,8 +1,11 @@
 import Type from 'typebox'
-import { COPY_STATES, type CopyJob } from '../../export/index.ts'
+import { CustosError, type AuditActor } from '../../domain/index.ts'
+import { COPY_STATES, CopyRefusedError, type CopyJob } from '../../export/index.ts'
 import { notHere } from '../errors.ts'
+import { packageDownload } from '../package-download.ts'
+import type { ConsoleParts } from '../parts.ts'
 import { route, type Route } from '../route.ts'
-import { NumberSchema } from '../schemas/cases.ts'
+import { NumberSchema, ScopeSchema } from '../schemas/cases.ts'
 import { closed, Count, Instant, Limit, oneOf, orNull, RowId, Sha256, text } from '../schemas/common.ts'
 import { named } from '../schemas/names.ts'
 import { known } from './applications.ts'
@@ -37,7 +40,43 @@ export const copyRoutes: readonly Route[] = [
       return { copy: copyOf(job), bookLine }
     },
   }),
+  route({
+    method: 'POST', url: '/api/copies/preserve', who: ['make-granted-copy'], summary: { zh: '依准予保存製作存檔', en: 'make the archive copy of a case that was granted to be kept (R33); nobody is handed it' }, body: closed({ application: NumberSchema, reason: text(400) }), status: 201, answer: CopySchema,
+    handler: ({ parts, acting, body: { application, reason } }) => copyOf(parts.copies.preserve(acting(), { application: known(application), reason })),
+  }),
+  route({
+    method: 'POST', url: '/api/copies/decide', who: ['make-granted-copy'], summary: { zh: '本所複製存檔之提出', en: 'ask for an archive copy by the office\'s own decision (R21); it counts when an approver keeps it' }, body: closed({ scope: ScopeSchema, reason: text(400) }), status: 201, answer: CopySchema,
+    handler: ({ parts, acting, body }) => copyOf(parts.copies.preserveByDecision(acting(), body)),
+  }),
+  route({
+    method: 'POST', url: '/api/copies/:copy/keep', who: ['witness-copy'], summary: { zh: '複製存檔：第二人核可存入', en: 'put it into the archive as its second person; an own decision wants an approver' }, params: ByCopy, answer: CopySchema, handler: async ({ parts, acting, params }) => copyOf(await parts.copies.keep(acting(), params.copy)),
+  }),
+  route({
+    method: 'POST', url: '/api/copies/:copy/publish', who: ['make-granted-copy', 'witness-copy'], guard: true, summary: { zh: '交付後補行發布至目的地', en: 'give a released copy its name at a destination that was gone' }, params: ByCopy, answer: CopySchema,
+    handler: async ({ parts, session, params }) => copyOf(await published(parts, params.copy, session().actor)),
+  }),
+  route({
+    method: 'GET', url: '/api/copies/:copy/package', who: ['make-granted-copy'], summary: { zh: '取出已交付之證據包（ZIP，記入稽核）', en: 'fetch a released copy that stays here, as a ZIP; whole or in part, and on record' }, params: ByCopy, answer: ['application/zip'],
+    headers: { 'accept-ranges': { zh: '可自中斷處續傳', en: 'a broken download goes on where it was, by Range and If-Range' }, 'etag': { zh: '封裝之 manifest.json 雜湊值', en: 'SHA-256 of the package\'s manifest.json' } },
+    handler: ({ parts, acting, params }) => packageDownload(parts, acting(), params.copy),
+  }),
 ]
+
+/** The desk asks nobody's right for it, so the entry is written here. Throws CopyRefusedError, CopyTargetError. */
+async function published({ copies, audit }: ConsoleParts, copyId: string, actor: AuditActor): Promise<CopyJob> {
+  const job = copies.get(copyId)
+  if (job === null) throw notHere()
+  const entry = { action: 'copy.published', actor, object: copyId, application: job.application } as const
+  try {
+    if (job.state !== 'released') throw new CopyRefusedError('這份複製尚未交付。', 'this copy is not released')
+    await copies.publishAgain(copyId)
+  } catch (error) {
+    if (error instanceof CustosError) audit.append({ ...entry, result: error instanceof CopyRefusedError ? 'refused' : 'failed', detail: { code: error.code } })
+    throw error
+  }
+  audit.append({ ...entry, result: 'done', detail: { packageId: job.packageId } })
+  return copies.get(copyId) ?? job
+}
 
 const copyOf = ({ copyId, packageId, application, intent, target, state, doneBytes, totalBytes, error, asked, witness, manifestSha256, archiveItem, endedAt, isPublished }: CopyJob) => ({
   copy: copyId, packageId, application, intent, target: target.kind, state, doneBytes, totalBytes, error, askedBy: asked.name, askedAt: asked.at, witness: witness?.name ?? null, manifestSha256, archiveItem, endedAt, isPublished,

@@ -1,12 +1,15 @@
 import type { Route } from '../route.ts'
 import { accountRoutes } from './accounts.ts'
 import { applicationRoutes } from './applications.ts'
+import { archiveRoutes } from './archive.ts'
 import { attachmentRoutes } from './attachments.ts'
 import { auditRoutes } from './audit.ts'
 import { bookRoutes } from './book.ts'
 import { copyRoutes } from './copies.ts'
+import { destructionRoutes } from './destructions.ts'
 import { documentRoutes } from './document.ts'
 import { incidentRoutes } from './incidents.ts'
+import { paperRoutes } from './papers.ts'
 import { registerRoutes } from './register.ts'
 import { ruleRoutes } from './rules.ts'
 import { sessionRoutes } from './session.ts'
@@ -14,5 +17,5 @@ import { viewingRoutes } from './viewing.ts'
 
 /** Every route of the console, in the order of the document. A part that comes later adds its list here. */
 export const ROUTES: readonly Route[] = [
-  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...copyRoutes, ...documentRoutes(() => ROUTES),
+  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...copyRoutes, ...archiveRoutes, ...destructionRoutes, ...paperRoutes, ...documentRoutes(() => ROUTES),
 ]

@@ -9,7 +9,9 @@ export const ActsSchema = named('Acts', closed({ view: Type.Boolean(), copy: Typ
 export const ScopeLineSchema = named('ScopeLine', closed({ camera: CameraRef, from: Instant, to: Instant }, { description: 'one camera, half-open' }))
 export const ScopeSchema = Type.Array(ScopeLineSchema, { maxItems: 500 })
 export const PeriodSchema = named('Period', Type.Union([closed({ days: Type.Integer({ minimum: 1, maximum: 3660 }) }), closed({ weeks: Type.Integer({ minimum: 1, maximum: 520 }) }), closed({ months: Type.Integer({ minimum: 1, maximum: 120 }) }), closed({ years: Type.Integer({ minimum: 1, maximum: 10 }) })]))
-export const NumberSchema = Type.String({ pattern: '^[0-9]{1,3}-[^-\\s/]{1,20}-[0-9]{1,8}$', description: '115-調-0001' })
+/** Several stand apart by commas. */
+export const NUMBER_PATTERN = '[0-9]{1,3}-[^-\\s/,]{1,20}-[0-9]{1,8}'
+export const NumberSchema = Type.String({ pattern: `^${NUMBER_PATTERN}$`, description: '115-調-0001' })
 export const ContentSchema = named('Content', closed({
   form: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,39}$' }), applicantClass: oneOf(APPLICANT_CLASSES), fields: Fields,
   agents: Type.Array(closed({ fields: Fields, powerOfAttorney: orNull(text()), account: orNull(text(40)) }), { maxItems: 20 }), applicantAccount: orNull(text(40)), applicantUnit: orNull(text()), acts: ActsSchema, necessity: orNull(text(8000)), asked: ScopeSchema,

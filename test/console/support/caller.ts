@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import type { Test } from 'tap'
 import type { Role } from '../../../src/access/index.ts'
+import type { Archive } from '../../../src/archive/index.ts'
 import { openBook } from '../../../src/book/index.ts'
 import { ConsoleServer, type ConsoleParts, type ConsoleServerOptions } from '../../../src/console/index.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
@@ -26,8 +27,19 @@ export class Console {
   readonly server: ConsoleServer
   /** What screens and copies read from. */
   readonly shelf: Shelf
+  readonly archive: Archive
+  /** How far the archive's trusted time is ahead of the office's clock. */
+  readonly archiveTime: { aheadMs: number }
 
-  private constructor(front: FrontDesk, parts: ConsoleParts, server: ConsoleServer, log: string[], shelf: Shelf) { this.front = front; this.shelf = shelf; this.parts = parts; this.server = server; this.log = log }
+  private constructor(front: FrontDesk, parts: ConsoleParts, server: ConsoleServer, log: string[], { shelf, archive, archiveTime }: Pick<Console, 'shelf' | 'archive' | 'archiveTime'>) {
+    this.front = front
+    this.parts = parts
+    this.server = server
+    this.log = log
+    this.shelf = shelf
+    this.archive = archive
+    this.archiveTime = archiveTime
+  }
 
   static async open(t: Test, options: Partial<ConsoleServerOptions> = {}): Promise<Console> {
     const front = await FrontDesk.open(t)
@@ -35,7 +47,7 @@ export class Console {
     const book = openBook({
       db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: () => new OfficeCalendar(), grants: () => [],
     })
-    const { shelf: footageShelf, ...services } = servicesOf(t, front, book, RULES)
+    const { shelf: footageShelf, archiveTime, ...services } = await servicesOf(t, front, book, RULES)
     const parts: ConsoleParts = {
       ...services, site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
       cameras: () => [{ uuid: LOBBY, id: 'lobby', name: '大廳', location: '一樓' }, { uuid: DOOR, id: 'door', name: '大門', location: '一樓' }],
@@ -44,7 +56,7 @@ export class Console {
     destination.on('data', (chunk: Buffer) => { log.push(chunk.toString('utf8')) })
     const server = await ConsoleServer.open({ host: '127.0.0.1', port: 0, tls: 'off', stateDir: front.stateDir, parts, clock, log: createLogger({ destination }), rates: NO_RATES, ...options })
     t.teardown(async () => { await server[Symbol.asyncDispose]() })
-    return new Console(front, parts, server, log, footageShelf)
+    return new Console(front, parts, server, log, { shelf: footageShelf, archive: services.archive, archiveTime })
   }
 
   /** Nobody signed in. */

@@ -1,9 +1,10 @@
 import path from 'node:path'
 import type { Test } from 'tap'
+import { Archive, initArchive, realArchiveDisk } from '../../../src/archive/index.ts'
 import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
 import type { Book } from '../../../src/book/index.ts'
 import type { ConsoleParts } from '../../../src/console/index.ts'
-import { cameraId } from '../../../src/domain/index.ts'
+import { cameraId, epochMs } from '../../../src/domain/index.ts'
 import { CopyDesk, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
 import { PaperPress } from '../../../src/paper/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
@@ -17,8 +18,8 @@ import { DOOR, LOBBY, type FrontDesk } from '../../requests/support/front-desk.t
 const NAMES = new Map([[LOBBY, { id: cameraId('lobby'), name: '大廳' }], [DOOR, { id: cameraId('door'), name: '大門' }]])
 const OFFICE = '臺北市信義區戶政事務所'
 
-/** Screens, copies and papers of the test's office, for real, over a shelf that the test may put footage on. No archive. What a screen waits for is real time; its rights and grants go by the office's clock. */
-export function servicesOf(t: Test, front: FrontDesk, book: Book, rules: RuleSet): Pick<ConsoleParts, 'viewing' | 'copies' | 'archive' | 'press'> & { readonly shelf: Shelf } {
+/** Screens, copies, archive and papers of the test's office, for real, over a shelf that the test may put footage on. What a screen waits for is real time; its rights and grants go by the office's clock, and the archive's trusted time may run ahead of it. */
+export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: RuleSet): Promise<Pick<ConsoleParts, 'viewing' | 'copies' | 'press'> & { readonly archive: Archive, readonly shelf: Shelf, readonly archiveTime: { aheadMs: number } }> {
   const { db, audit, access, clock } = front.office, { stateDir, desk } = front
   const shelf = new Shelf(), press = new PaperPress()
   const cameraName = (camera: typeof LOBBY): string => NAMES.get(camera)?.name ?? camera
@@ -27,15 +28,20 @@ export function servicesOf(t: Test, front: FrontDesk, book: Book, rules: RuleSet
     footage: { segmentsOf: (camera, stream, range) => shelf.segments(camera, stream, range), openReader: segment => shelf.open(segment) },
     lane: () => { throw new SegmentGoneError('nothing is recorded here') }, cameras: () => [...NAMES].map(([uuid, { id, name }]) => ({ uuid, id, name, streams: [] })),
   })
+  const dir = path.join(stateDir, 'archive-volume'), archiveTime = { aheadMs: 0 }, trusted = () => epochMs(clock.wallNow() + archiveTime.aheadMs)
+  await initArchive(realArchiveDisk, dir, 'now')
+  const archive = await Archive.open({
+    db, audit, rights: access.sessions, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, trustedTime: { now: trusted, nowForArchive: trusted }, rule: () => ({ period: { years: 1 }, from: 'copied' }), dir, quotaBytes: 2 ** 30, stateDir, log: createLogger({ level: 'silent' }),
+  })
   const checkpoints = new CheckpointBook({ db, log: audit, clock })
   checkpoints.openKey(stateDir)
   const { key } = openSigningKey(stateDir, clock.wallNow())
   const copies = new CopyDesk({
     db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, shelf, gaps: gapFinder(db), checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: null,
     camera: uuid => { const known = NAMES.get(uuid); return known === undefined ? null : { ...known, location: null, maker: null, model: null, firmware: null } },
-    archive: { put: async () => ({ itemNo: 'A115-0001' }) }, papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
+    archive, papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
     isBusy: () => false, own: () => [stateDir], folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',
   })
   t.teardown(async () => { await viewing[Symbol.asyncDispose](); await press[Symbol.asyncDispose]() })
-  return { viewing, copies, archive: null, press, shelf }
+  return { viewing, copies, archive, press, shelf, archiveTime }
 }
