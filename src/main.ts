@@ -14,6 +14,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('custos').description('An on-premise network video recorder that an office can prove').exitOverride()
   program.command('run').description('the recorder; logs JSON lines to stdout').requiredOption('--config <file>', 'configuration file')
     .action(async (options: { config: string }) => { await done((await import('./cli/run.ts')).run({ configFile: options.config, err: process.stderr })) })
+  program.command('warm-up', { hidden: true }).description('compile what run needs, for the first start; the installer does it').action(async () => { await done((await import('./cli/warm-up.ts')).warmUp()) })
   program.command('check-config').description('all problems of a configuration at once').requiredOption('--config <file>', 'configuration file').option('--json', 'for programs')
     .action(async (options: { config: string, json?: true }) => {
       await done((await import('./cli/check-config.ts')).checkConfig({ configFile: options.config, json: options.json === true, out: text => out.write(text) }))

@@ -114,6 +114,11 @@ t.test('under a real systemd', async t => {
   await installRecorder(machine)
   await startCameras(machine)
 
+  await t.test('the installer leaves compiled code for the account that will run it, and nobody else reads it', async t => {
+    t.ok(Number((await machine.must('sh', '-c', 'find /var/cache/custos -type f -user custos | wc -l')).trim()) > 100)
+    t.equal((await machine.must('stat', '--format', '%a %U', '/var/cache/custos')).trim(), '700 custos')
+  })
+
   await t.test('a bad configuration fails at once and is not tried again', async t => {
     await machine.write('/etc/custos/custos.yaml', `${config('/etc/custos/secrets.yaml')}nonsense: 1\n`)
     t.not((await machine.run('systemctl', 'start', 'custos')).code, 0)
