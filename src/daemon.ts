@@ -15,6 +15,7 @@ import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { Storage } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
 
+export { loadHouse } from './daemon/later-house.ts'
 export interface DaemonOptions {
   readonly config: Config
   readonly clock: Clock

@@ -11,6 +11,9 @@ const MOST_MS = 10_000
 const SETTLED_MS = 5_000
 const NO_GLASS: HouseFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
 
+/** The code of it alone. */
+export const loadHouse = () => import('./house.ts')
+
 /**
  * Opens the house once every camera was heard of: loading its code takes a second of processor time, which after a crash belongs to the cameras [G4, G9].
  * Until then health knows nothing of it. One that cannot be opened leaves the recorder recording, and says so.
@@ -41,7 +44,7 @@ export class LaterHouse implements AsyncDisposable {
       await clock.wait(LOOK_EACH_MS, signal)
       if (signal.aborted) return
     }
-    const { openHouse } = await import('./house.ts')
+    const { openHouse } = await loadHouse()
     if (signal.aborted) return
     this.#house = await openHouse(this.#options)
     await clock.wait(SETTLED_MS, signal)
