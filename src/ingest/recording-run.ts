@@ -8,7 +8,7 @@ import { SlotBudgetError } from '../retention/index.ts'
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
 import { classifyStderr, silenceAtEnd, soundNeedsTranscode } from './classify-stderr.ts'
 import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
-import { takeBuffer } from './buffer-pool.ts'
+import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import { RunFootage } from './run-footage.ts'
 
@@ -61,7 +61,7 @@ class RecordingRun {
   readonly #options: RunOptions
   readonly #kill = new AbortController()
   readonly #queue = new FragmentQueue<Arrival>(MAX_QUEUED_BYTES)
-  readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES, allocate: takeBuffer })
+  readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES, allocate: bytes => fragmentBuffers.take(bytes) })
   readonly #footage: RunFootage
   #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null

@@ -2,7 +2,7 @@ import type { EpochMs, MonoMs, RunEndReason, RunId } from '../domain/index.ts'
 import { mergeParameterSets, parameterSetsInSample, type Fragment, type InitSegment, type ParameterSets, type TrackFragment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { StreamLane } from '../storage/index.ts'
-import { giveBackBuffer } from './buffer-pool.ts'
+import { fragmentBuffers } from './buffer-pool.ts'
 import { holeTicks, repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
 import { RunClock, type ClockTrouble } from './run-clock.ts'
 
@@ -149,7 +149,7 @@ export class RunFootage {
     const bytes = fragment.endAt - fragment.moofAt
     const timed = { fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs: cameraClockOffsetMs() }
     await lane.append(timed)
-    if (!lane.showLive(timed)) giveBackBuffer(fragment.buffer)
+    if (!lane.showLive(timed)) fragmentBuffers.giveBack(fragment.buffer)
     this.#endMs = startMs + durationMs
     this.recordedMs += durationMs
     onFragment({ at: mono, frameEndAt: clock.wallOf(this.#endMs), bytes, frames: video?.samples.length ?? 0, durationMs })
