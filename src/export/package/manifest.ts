@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../audit/index.ts'
 import type { AuditValue } from '../../domain/index.ts'
+import type { TIMESTAMP_TEXTS } from './time-stamp.ts'
 
 /** The one spelling of the format; another number means another reader. */
 export const PACKAGE_FORMAT = 'custos-evidence/1'
@@ -40,6 +41,8 @@ export type ManifestTime = {
   readonly comparison: { readonly by: string, readonly at: string, readonly reference: string, readonly differenceMs: number, readonly note: string } | null
   /** RFC 3161: whether a token lies beside the manifest. It may be added later; the manifest says how it stood when it was signed. */
   readonly timestampAuthority: 'token-follows' | 'not-obtained'
+  /** Why none was obtained; null when one follows. */
+  readonly timestampWhyNot: keyof typeof TIMESTAMP_TEXTS | null
 }
 
 /** One use of a slot. `merkleRoot` is RFC 6962 over the SHA-256 of its records; `isSealed` false: it was still being written, and the root is over what stood in it then. */
