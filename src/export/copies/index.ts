@@ -1,5 +1,6 @@
 export { CopyDesk } from './copy-desk.ts'
-export type { HandOver, Released } from './copy-desk.ts'
+export type { HandOver } from './hand-over.ts'
+export type { Released } from './releasing.ts'
 export { CopyQueueFullError, CopyRefusedError } from './errors.ts'
 export { COPY_STATES, STATE_NAMES } from './job.ts'
 export type { CopyIntent, CopyJob, CopyState, CopyTarget } from './job.ts'

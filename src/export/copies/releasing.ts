@@ -1,0 +1,117 @@
+import { actorOf, isApprover, personKey, type Acting } from '../../access/index.ts'
+import { CustosError } from '../../domain/index.ts'
+import type { ApplicationNumber, Scope } from '../../requests/index.ts'
+import { PackageUnsoundError } from '../package/errors.ts'
+import type { Verdict } from '../package/verify.ts'
+import { allowedScope } from './allowance.ts'
+import { knownCamera } from './case-facts.ts'
+import { fail, perform, personOf, required, stagingOf, toldError, type CopyCore } from './core.ts'
+import { CopyRefusedError } from './errors.ts'
+import { checkedHandOver, type HandOver } from './hand-over.ts'
+import type { CopyJob } from './job.ts'
+import { archiveMaster, requireSound, sealCopy } from './sealing.ts'
+import { deliver, publish, withdraw, type Delivery } from './targets.ts'
+
+export interface Released { readonly job: CopyJob, readonly bookLine: number, readonly verdict: Verdict }
+
+/** The order of `CopyDesk.release`. */
+export async function releaseCopy(core: CopyCore, witness: Acting, copyId: string, handOver: HandOver): Promise<Released> {
+  const { job, words } = witnessed(core, witness, copyId, 'release', () => checkedHandOver(handOver))
+  const staging = stagingOf(core, job), delivery = await deliveryOf(core, job, { folder: staging.folder, words })
+  try {
+    const sealed = await sealCopy(core, job, { staging, witness, words }), { verdict, manifestSha256 } = sealed
+    if (delivery !== null) requireSound((await deliver(delivery)).verdict)
+    const scope = allowedScope(core, job)
+    const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope, witness, sealed })
+    const bookLine = enter(core, job, { witness, words, scope, manifestSha256, itemNo, verdict })
+    await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError)) throw error }) // it is released: its name follows when the destination is back
+    return { job: required(core, copyId), bookLine, verdict }
+  } catch (error) {
+    if (delivery !== null && required(core, copyId).state === 'releasing') await withdraw(delivery)
+    backToReady(core, copyId, error)
+    throw error
+  }
+}
+
+/** The order of `CopyDesk.keep`. */
+export async function keepCopy(core: CopyCore, witness: Acting, copyId: string): Promise<CopyJob> {
+  const { jobs, options: { audit, clock } } = core
+  const { job } = witnessed(core, witness, copyId, 'keep', () => null)
+  const staging = stagingOf(core, job)
+  try {
+    const sealed = await sealCopy(core, job, { staging, witness, words: null }), { manifestSha256 } = sealed
+    const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope: allowedScope(core, job), witness, sealed })
+    audit.transaction(() => {
+      audit.append({ action: 'copy.kept', actor: actorOf(witness), object: copyId, application: job.application, result: 'done', detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo } })
+      if (!jobs.move(required(core, copyId), 'kept', { endedAt: clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being kept moved on')
+    })
+    await staging.clear()
+    return required(core, copyId)
+  } catch (error) {
+    backToReady(core, copyId, error)
+    throw error
+  }
+}
+
+/** Gives what was released its name at the destination. Throws CopyTargetError while that is gone. */
+export async function publishCopy(core: CopyCore, job: CopyJob): Promise<void> {
+  if (job.state !== 'released' || job.isPublished) return
+  if (job.target.kind !== 'here') {
+    await publish({ target: job.target, packageId: job.packageId, copyId: job.copyId })
+    await stagingOf(core, job).clear()
+  }
+  core.jobs.published(job.copyId)
+}
+
+/** The right is asked before anything that was said is looked at: who has none learns nothing, and is on record. */
+function witnessed<Words extends HandOver | null>(core: CopyCore, witness: Acting, copyId: string, how: 'release' | 'keep', said: () => Words): { readonly job: CopyJob, readonly words: Words } {
+  return perform(core, witness, 'witness-copy', { action: 'copy.witnessed', object: copyId, application: core.jobs.get(copyId)?.application ?? null }, write => {
+    const job = required(core, copyId)
+    if ((job.intent === 'release') !== (how === 'release')) throw new CopyRefusedError('這份複製不是要交付的。', 'this copy is not meant for that')
+    if (job.state !== 'ready') throw new CopyRefusedError('這份複製尚未完成或已結束。', 'this copy is not ready')
+    if (personKey(witness) === job.asked.person) throw new CopyRefusedError('製作人不得兼見證人，須由另一人辦理。', 'who made it cannot witness it')
+    if (job.intent === 'decision' && (witness.kind !== 'account' || !isApprover(witness.role))) throw new CopyRefusedError('複製存檔須由核章主管決定。', 'the office\'s own decision is an approver\'s')
+    const words = said()
+    if (words?.password != null && job.target.kind !== 'zip') throw new CopyRefusedError('只有 ZIP 可以設定密碼。', 'only a ZIP takes a password')
+    allowedScope(core, job)
+    write({ packageId: job.packageId, how })
+    if (!core.jobs.move(job, 'releasing', { witness: personOf(witness) })) throw new CopyRefusedError('狀態已變更，請重新整理。', 'it moved on meanwhile')
+    return { job: required(core, copyId), words }
+  })
+}
+
+/** Null for what stays here. */
+async function deliveryOf(core: CopyCore, job: CopyJob, { folder, words: { password } }: { readonly folder: string, readonly words: HandOver }): Promise<Delivery | null> {
+  const { key } = await core.options.certificate().catch((error: unknown) => { backToReady(core, job.copyId, error); throw error })
+  const { target, copyId, packageId } = job
+  return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal, own: core.options.own() }
+}
+
+/** Act, entry and book line together [G10]. The grant is asked once more, at this instant. */
+function enter(core: CopyCore, job: CopyJob, { witness, words, scope, manifestSha256, itemNo, verdict }: { readonly witness: Acting, readonly words: HandOver, readonly scope: Scope, readonly manifestSha256: string, readonly itemNo: string, readonly verdict: Verdict }): number {
+  const { audit, book, grants, clock, camera: known } = core.options
+  return audit.transaction(() => {
+    allowedScope(core, job)
+    const found = grants.record(job.application as ApplicationNumber)
+    if (found === null) throw new CopyRefusedError('沒有這件申請案。', 'there is no such case')
+    const { seq } = audit.append({
+      action: 'copy.released', actor: actorOf(witness), object: job.copyId, application: job.application, result: 'done',
+      detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo, exporter: job.asked.name, bytes: verdict.checked.bytes, target: job.target.kind, recipient: words.recipient.name, medium: words.medium },
+    })
+    const { fields } = found.application.content
+    const bookLine = book.enter({
+      auditSeq: seq, application: job.application, applicant: fields['applicant'] ?? fields['agency'] ?? words.recipient.name, unit: fields['agency'] ?? '', matter: fields['purpose'] ?? job.reason, basis: fields['legal-basis'] ?? job.reason,
+      uses: { accompanied: false, copied: true, forInquiry: words.forInquiry, other: words.other }, persons: [{ name: words.recipient.name, part: 'receiver' }],
+      ranges: scope.map(({ camera, from, to }) => ({ camera, cameraName: knownCamera(camera, known).name, from, to })),
+    })
+    if (!core.jobs.move(required(core, job.copyId), 'released', { endedAt: clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being released moved on')
+    return bookLine
+  })
+}
+
+function backToReady(core: CopyCore, copyId: string, error: unknown): void {
+  const job = required(core, copyId)
+  if (job.state !== 'releasing') return
+  if (error instanceof PackageUnsoundError) fail(core, job, error)
+  else core.jobs.move(job, 'ready', { error: toldError(error) })
+}
