@@ -59,7 +59,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const copies = new CopyDesk({
     db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage) }, gaps: gapFinder(db),
     camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: null, maker: null, model: null, firmware: null } },
-    checkpoints: auditKeeper.checkpoints, get timestamp() { return timestampHook(config()) }, archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
+    checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
       const { key } = auditKeeper.checkpoints
       if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', '本機的簽章金鑰無法使用。/ the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })
@@ -83,7 +83,6 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   return parts.move()
 }
 
-/** As the configuration in force has it: asked at each sealing. */
 function timestampHook({ package: { timestamp } }: Config): TimestampHook | null {
   if (timestamp === null) return null
   const { command, ca } = timestamp

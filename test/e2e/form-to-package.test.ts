@@ -127,7 +127,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     const released = await lin.post<{ copy: Copy, bookLine: number }>(`/api/copies/${copy}/release`, recipient)
     t.match(released, { copy: { state: 'released', archiveItem: /./ } })
     t.equal((await lin.ask('POST', `/api/copies/${copy}/release`, recipient)).status, 409, 'once')
-    t.same(await readdir(handed), [released.copy.packageId])
+    t.same((await readdir(handed)).sort(), [released.copy.packageId, `${released.copy.packageId}.隨附文件`])
     packageDir = path.join(handed, released.copy.packageId)
 
     const publicKey = createPublicKey(await readFile(path.join(recorder.folder, 'state/keys/audit-key.pub.pem')))
@@ -140,6 +140,10 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     t.equal(bash.code, 0, bash.errors)
     t.same(bash.output.toString().trim().split('\n').sort(), ['1 OK', '3 OK', 'Verified OK', 'Verified OK', fingerprint, fingerprint].sort(), 'coreutils and openssl alone')
 
+    const sheets = await Promise.all(['封面', '保管移轉紀錄及收據'].map(async name => (await run('pdftotext', ['-raw', path.join(`${packageDir}.隨附文件`, `${name}.pdf`), '-'])).output.toString().replace(/\s/gu, '')))
+    const manifestSha256 = createHash('sha256').update(await readFile(path.join(packageDir, 'manifest.json'))).digest('hex')
+    for (const sheet of sheets) for (const what of [released.copy.packageId, manifestSha256, fingerprint, '趙警員', '服務證']) t.ok(sheet.includes(what), `on the printed sheet: ${what}`)
+    t.match(sheets[1], `第${released.bookLine}行`, 'the line of the book is the one that was written')
     t.match(await auditor.get(`/api/book/lines/${released.bookLine}`), { line: { application, act: 'copy', object: copy, persons: [{ name: '趙警員', part: 'applicant' }, { name: '趙警員', part: 'receiver' }], uses: { copied: true } } }, 'R41')
     const listed = await recorder.command(['archive', 'list', '--json', '--config', recorder.configFile])
     const items = listed.output.toString().trim().split('\n').map(line => JSON.parse(line) as { itemNo: string, state: string, application: string, expiresAt: number })

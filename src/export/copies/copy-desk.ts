@@ -42,6 +42,12 @@ export class CopyDesk {
     return job?.state === 'released' && job.target.kind === 'here' ? stagingOf(this.#core, job).folder : null
   }
 
+  /** Folder of the printed sheets that go with it. */
+  sheetsOf(copyId: string): string | null {
+    const job = this.get(copyId)
+    return job?.state === 'released' && job.target.kind === 'here' ? stagingOf(this.#core, job).sheets : null
+  }
+
   /** By who may make one, at any point before the release. What was written goes. */
   cancel(acting: Acting, copyId: string, reason: string): Promise<CopyJob> { return this.#queue.cancel(acting, copyId, reason) }
 

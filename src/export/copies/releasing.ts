@@ -4,26 +4,31 @@ import type { ApplicationNumber, Scope } from '../../requests/index.ts'
 import { PackageUnsoundError } from '../package/errors.ts'
 import type { Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
-import { knownCamera } from './case-facts.ts'
+import { bookUseOf } from './book-line.ts'
+import type { Case } from './case-facts.ts'
 import { fail, perform, personOf, required, stagingOf, toldError, type CopyCore } from './core.ts'
 import { CopyRefusedError } from './errors.ts'
 import { checkedHandOver, type HandOver } from './hand-over.ts'
 import type { CopyJob } from './job.ts'
 import { archiveMaster, requireSound, sealCopy } from './sealing.ts'
+import { placeSheets } from './sheets.ts'
+import type { Staging } from './staging.ts'
 import { deliver, publish, withdraw, type Delivery } from './targets.ts'
 
 export interface Released { readonly job: CopyJob, readonly bookLine: number, readonly verdict: Verdict }
+
+const MOST_TRIES = 5 // viewings open a few times an hour, a sheet takes a second
 
 /** The order of `CopyDesk.release`. */
 export async function releaseCopy(core: CopyCore, witness: Acting, copyId: string, handOver: HandOver): Promise<Released> {
   const { job, words } = witnessed(core, witness, copyId, 'release', () => checkedHandOver(handOver))
   const staging = stagingOf(core, job), delivery = await deliveryOf(core, job, { folder: staging.folder, words })
   try {
-    const sealed = await sealCopy(core, job, { staging, witness, words }), { verdict, manifestSha256 } = sealed
+    const sealed = await sealCopy(core, job, { staging, witness, words }), { verdict, manifestSha256, timestamp } = sealed
     if (delivery !== null) requireSound((await deliver(delivery)).verdict)
     const scope = allowedScope(core, job)
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope, witness, sealed })
-    const bookLine = enter(core, job, { witness, words, scope, manifestSha256, itemNo, verdict })
+    const bookLine = await enterWithSheets(core, job, { staging, delivery, witness, words, scope, manifestSha256, itemNo, verdict, timestamp })
     await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError)) throw error }) // it is released: its name follows when the destination is back
     return { job: required(core, copyId), bookLine, verdict }
   } catch (error) {
@@ -39,10 +44,10 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
   const { job } = witnessed(core, witness, copyId, 'keep', () => null)
   const staging = stagingOf(core, job)
   try {
-    const sealed = await sealCopy(core, job, { staging, witness, words: null }), { manifestSha256 } = sealed
+    const sealed = await sealCopy(core, job, { staging, witness, words: null }), { manifestSha256, timestamp } = sealed
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope: allowedScope(core, job), witness, sealed })
     audit.transaction(() => {
-      audit.append({ action: 'copy.kept', actor: actorOf(witness), object: copyId, application: job.application, result: 'done', detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo } })
+      audit.append({ action: 'copy.kept', actor: actorOf(witness), object: copyId, application: job.application, result: 'done', detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo, timestamp } })
       if (!jobs.move(required(core, copyId), 'kept', { endedAt: clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being kept moved on')
     })
     await staging.clear()
@@ -87,26 +92,39 @@ async function deliveryOf(core: CopyCore, job: CopyJob, { folder, words: { passw
   return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal, own: core.options.own() }
 }
 
-/** Act, entry and book line together [G10]. The grant is asked once more, at this instant. */
-function enter(core: CopyCore, job: CopyJob, { witness, words, scope, manifestSha256, itemNo, verdict }: { readonly witness: Acting, readonly words: HandOver, readonly scope: Scope, readonly manifestSha256: string, readonly itemNo: string, readonly verdict: Verdict }): number {
+/** The sheets say the line's number, so they are made for the next one; when another use took that meanwhile, they are made again. The line's number. */
+async function enterWithSheets(core: CopyCore, job: CopyJob, { staging, delivery, ...entering }: Entering & { readonly staging: Staging, readonly delivery: Delivery | null }): Promise<number> {
+  const { book, grants, papers } = core.options, { words, manifestSha256, itemNo } = entering
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const bookLine = book.last() + 1, { ruleSet } = theCase(grants.record(job.application as ApplicationNumber))
+    await placeSheets(papers, { staging, delivery, ruleSet, words, manifestSha256, archiveItem: itemNo, bookLine })
+    if (enter(core, job, { ...entering, bookLine })) return bookLine
+  }
+  throw new CopyRefusedError('紀錄簿同時有其他登錄，請再試一次。', 'other uses are entered in the log book all the time; try again')
+}
+
+interface Entering { readonly witness: Acting, readonly words: HandOver, readonly scope: Scope, readonly manifestSha256: string, readonly itemNo: string, readonly verdict: Verdict, readonly timestamp: string }
+
+/** Act, entry and book line together [G10], or false and nothing when the line would have another number. The grant is asked once more, at this instant. */
+function enter(core: CopyCore, job: CopyJob, { witness, words, scope, manifestSha256, itemNo, verdict, timestamp, bookLine }: Entering & { readonly bookLine: number }): boolean {
   const { audit, book, grants, clock, camera: known } = core.options
   return audit.transaction(() => {
+    if (book.last() + 1 !== bookLine) return false
     allowedScope(core, job)
-    const found = grants.record(job.application as ApplicationNumber)
-    if (found === null) throw new CopyRefusedError('沒有這件申請案。', 'there is no such case')
+    const { application } = theCase(grants.record(job.application as ApplicationNumber))
     const { seq } = audit.append({
       action: 'copy.released', actor: actorOf(witness), object: job.copyId, application: job.application, result: 'done',
-      detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo, exporter: job.asked.name, bytes: verdict.checked.bytes, target: job.target.kind, recipient: words.recipient.name, medium: words.medium },
+      detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo, exporter: job.asked.name, bytes: verdict.checked.bytes, target: job.target.kind, recipient: words.recipient.name, medium: words.medium, timestamp },
     })
-    const { fields } = found.application.content
-    const bookLine = book.enter({
-      auditSeq: seq, application: job.application, applicant: fields['applicant'] ?? fields['agency'] ?? words.recipient.name, unit: fields['agency'] ?? '', matter: fields['purpose'] ?? job.reason, basis: fields['legal-basis'] ?? job.reason,
-      uses: { accompanied: false, copied: true, forInquiry: words.forInquiry, other: words.other }, persons: [{ name: words.recipient.name, part: 'receiver' }],
-      ranges: scope.map(({ camera, from, to }) => ({ camera, cameraName: knownCamera(camera, known).name, from, to })),
-    })
+    if (book.enter({ ...bookUseOf(job, application, { words, scope, known }), auditSeq: seq }) !== bookLine) throw new TypeError('the book line has another number than its sheet')
     if (!core.jobs.move(required(core, job.copyId), 'released', { endedAt: clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being released moved on')
-    return bookLine
+    return true
   })
+}
+
+function theCase(found: Case | null): Case {
+  if (found === null) throw new CopyRefusedError('沒有這件申請案。', 'there is no such case')
+  return found
 }
 
 function backToReady(core: CopyCore, copyId: string, error: unknown): void {

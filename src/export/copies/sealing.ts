@@ -17,7 +17,7 @@ import type { MasterFacts } from './ports.ts'
 import type { Draft, Staging } from './staging.ts'
 
 /** A package as it was sealed for one hand-over. */
-export interface Sealing { readonly verdict: Verdict, readonly manifestSha256: string, readonly draft: Draft, readonly handedTo: string }
+export interface Sealing { readonly verdict: Verdict, readonly manifestSha256: string, readonly draft: Draft, readonly handedTo: string, /** Of its time stamp, for the log: `obtained`, or why there is none. */ readonly timestamp: string }
 
 const STAMPED_BY = { zh: '錄影機於收到畫面時所記，以媒體時間修正抖動', en: 'the recorder when the picture arrived, with the jitter taken out by media time' }
 
@@ -29,13 +29,13 @@ export function requireSound(verdict: Verdict): Verdict {
 
 /** Seals in the name of the witness and verifies all of it from the disk. Once the archive may hold the Master, only that very hand-over goes on, with what was sealed for it: Master and copy stay one (E17). */
 export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness, words }: { readonly staging: Staging, readonly witness: Acting, readonly words: HandOver | null }): Promise<Sealing> {
-  const { clock, office, timezone, version, checkpoints, audit, db, papers, timestamp, grants, camera, time } = core.options
+  const { clock, office, timezone, version, checkpoints, audit, db, papers, grants, camera, time } = core.options
   const draft = await staging.draft(), certificate = await core.options.certificate()
   const handedTo = handOverDigest(personKey(witness), words)
   const check = async () => requireSound(await verifyPackage(staging.folder, { fingerprint: certificate.key.fingerprint }))
   if (job.handedTo !== null && job.manifestSha256 !== null) {
     if (job.handedTo !== handedTo) throw new CopyRefusedError('這份複製已依先前的見證人及交付資料存檔；請由同一人以相同資料交付，或取消後重新製作。', 'its Master was archived for another hand-over: the same witness hands it over with the same words, or it is cancelled and made anew')
-    return { verdict: await check(), manifestSha256: job.manifestSha256, draft, handedTo }
+    return { verdict: await check(), manifestSha256: job.manifestSha256, draft, handedTo, timestamp: 'sealed before' }
   }
   const found = job.intent === 'decision' ? null : grants.record(job.application as ApplicationNumber)
   const scope = allowedScope(core, job), now = clock.wallNow(), who = personOf(witness)
@@ -46,8 +46,8 @@ export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness,
     videos: draft.videos, gaps: draft.gaps, custody: custodyOf(job, found, custodySteps(job, now, who.name, words)), evidence: auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
   }
   const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts })
-  const { manifestSha256 } = await sealPackage(staging.folder, { ...facts, forms }, { certificate, timestamp, signal: new AbortController().signal })
-  return { verdict: await check(), manifestSha256, draft, handedTo }
+  const { manifestSha256, timestamp } = await sealPackage(staging.folder, { ...facts, forms }, { certificate, timestamp: core.options.timestamp(), signal: new AbortController().signal })
+  return { verdict: await check(), manifestSha256, draft, handedTo, timestamp: timestamp === 'obtained' ? timestamp : [timestamp.why, timestamp.words].filter(text => text !== '').join(': ') }
 }
 
 /** The number of its Master. Tied to its hand-over before the archive is asked, so that a crash leaves no second Master; untied only when the archive said that it did not take it. */

@@ -1,7 +1,8 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
-import { syncFolder } from './targets.ts'
+import type { FormFile } from '../package/seal-package.ts'
+import { sheetsName, syncFolder } from './targets.ts'
 
 /** What reading gave, as it is kept between the stages. */
 export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'] }
@@ -12,10 +13,13 @@ export class Staging {
   readonly #home: string
   /** Of the package itself. */
   readonly folder: string
+  /** Of the sheets that lie beside it. */
+  readonly sheets: string
   constructor(root: string, copyId: string, packageId: string) {
     this.#root = root
     this.#home = path.join(root, copyId)
     this.folder = path.join(this.#home, packageId)
+    this.sheets = path.join(this.#home, sheetsName(packageId))
   }
 
   async clear(): Promise<void> { await rm(this.#home, { recursive: true, force: true }) }
@@ -34,6 +38,17 @@ export class Staging {
       await handle.sync()
     } finally { await handle.close() }
     await syncFolder(this.folder)
+    await syncFolder(this.#home)
+  }
+
+  async keepSheets(sheets: readonly FormFile[]): Promise<void> {
+    await rm(this.sheets, { recursive: true, force: true })
+    await mkdir(this.sheets, { mode: 0o700 })
+    for (const { name, bytes } of sheets) {
+      const handle = await open(path.join(this.sheets, name), 'wx', 0o600)
+      try { await handle.writeFile(bytes); await handle.sync() } finally { await handle.close() }
+    }
+    await syncFolder(this.sheets)
     await syncFolder(this.#home)
   }
 

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { constants, createReadStream } from 'node:fs'
-import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { asTargetError, CopyTargetError } from '../package/errors.ts'
+import { openSource } from '../package/package-source.ts'
 import { verifyPackage, type Verdict } from '../package/verify.ts'
 import { zipPackage } from '../package/zip-package.ts'
 import type { CopyTarget } from './job.ts'
@@ -18,6 +19,12 @@ export interface Delivered { readonly verdict: Verdict }
 const finalOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): string => path.join(target.path, target.kind === 'zip' ? `${packageId}.zip` : packageId)
 /** Beside its final name, so that publishing is one rename; hidden, so that nobody takes it for the copy. */
 const partOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): string => path.join(target.path, `.custos-${copyId}.part`)
+
+/** Of the folder with the printed sheets, beside the package: they need its hash, so they cannot be in it. */
+export const sheetsName = (packageId: string): string => `${packageId}.隨附文件`
+const sheetsPartOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): string => path.join(target.path, `.custos-${copyId}.sheets.part`)
+/** As a folder, or as a ZIP where the package is encrypted for carriage: names of people stand on them. */
+const sheetsFinalsOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): readonly [string, string] => { const folder = path.join(target.path, sheetsName(packageId)); return [folder, `${folder}.zip`] }
 
 /** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
 export async function deliver(delivery: Delivery): Promise<Delivered> {
@@ -37,21 +44,47 @@ export async function deliver(delivery: Delivery): Promise<Delivered> {
   }
 }
 
-/** Gives it its name, after the release stands in the books. Again changes nothing. */
+/** The printed sheets beside it, as `deliver` does: whole and read back, without a name. `folder` holds nothing but them. Throws CopyTargetError; nothing of them is left then. */
+export async function deliverSheets({ target, copyId, password, signal }: Delivery, folder: string): Promise<void> {
+  const part = sheetsPartOf({ target, copyId })
+  try {
+    await rm(part, { recursive: true, force: true })
+    if (password !== null) await zipPackage(folder, part, { password, signal, onBytes: () => undefined })
+    else await copyTree(folder, part, signal)
+    await syncFolder(target.path)
+    await forget(part)
+    await using source = await openSource(part, password)
+    for (const name of await readdir(folder)) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of source.read(name)) chunks.push(chunk)
+      if (!Buffer.concat(chunks).equals(await readFile(path.join(folder, name)))) throw new CopyTargetError('other')
+    }
+  } catch (error) {
+    await rm(part, { recursive: true, force: true }).catch(() => undefined)
+    throw asTargetError(error)
+  }
+}
+
+/** Gives both their names, after the release stands in the books: the package last, so that whoever finds it finds its sheets. Again changes nothing. */
 export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 'copyId'>): Promise<void> {
   try {
-    const part = partOf(delivery)
-    if (await lstat(part).catch(() => null) !== null) {
-      await requireFree(delivery)
-      await rename(part, finalOf(delivery))
-    } else await lstat(finalOf(delivery))
+    const sheets = sheetsPartOf(delivery), [asFolder, asZip] = sheetsFinalsOf(delivery)
+    await name(sheets, (await lstat(sheets).catch(() => null) ?? await lstat(asFolder).catch(() => lstat(asZip))).isDirectory() ? asFolder : asZip)
+    await syncFolder(delivery.target.path)
+    await name(partOf(delivery), finalOf(delivery))
     await syncFolder(delivery.target.path)
   } catch (error) { throw asTargetError(error) }
 }
 
+async function name(part: string, final: string): Promise<void> {
+  if (await lstat(part).catch(() => null) === null) { await lstat(final); return }
+  if (await lstat(final).catch(() => null) !== null) throw new CopyTargetError('exists')
+  await rename(part, final)
+}
+
 /** Takes away what is not released. A destination that is gone has nothing to take away. */
 export async function withdraw(delivery: Pick<Delivery, 'target' | 'copyId'>): Promise<void> {
-  await rm(partOf(delivery), { recursive: true, force: true }).catch(() => undefined)
+  for (const part of [partOf(delivery), sheetsPartOf(delivery)]) await rm(part, { recursive: true, force: true }).catch(() => undefined)
 }
 
 /** Whether `place` is one of `folders` or lies in one. Both as they are written; links are the caller's to follow. */
@@ -66,7 +99,7 @@ async function requireForeign({ target, own }: Pick<Delivery, 'target' | 'own'>)
 
 async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {
   if (!(await stat(delivery.target.path)).isDirectory()) throw new CopyTargetError('gone')
-  if (await lstat(finalOf(delivery)).catch(() => null) !== null) throw new CopyTargetError('exists')
+  for (const final of [finalOf(delivery), ...sheetsFinalsOf(delivery)]) if (await lstat(final).catch(() => null) !== null) throw new CopyTargetError('exists')
 }
 
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {

@@ -27,7 +27,7 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
   t.match(JSON.parse(readFileSync(path.join(target, job.packageId, 'manifest.json'), 'utf8')), { time: { cameraOffsets: [{ cameraId: 'lobby', minMs: 40, maxMs: 40 }] } }, 'the camera\'s clock as it was asked while recording (E5)')
   t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })
-  t.same(readdirSync(target), [job.packageId])
+  t.same(readdirSync(target).sort(), [job.packageId, `${job.packageId}.隨附文件`])
   t.equal(office.stored.length, 1)
   await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'once')
 })
@@ -87,6 +87,6 @@ t.test('killed around the archiving: the Master stays one, and goes out with the
     const sealed = next.get(job.copyId)
     t.match(sealed, { state: 'ready', manifestSha256: /^[0-9a-f]{64}$/ })
     t.match(await next.release(chief, job.copyId, HAND_OVER), { job: { state: 'released', isPublished: true, manifestSha256: sealed!.manifestSha256 }, bookLine: 1 }, 'what the archive may hold is what goes out')
-    t.same([readdirSync(target), office.book.last()], [[job.packageId], 1])
+    t.same([readdirSync(target).sort(), office.book.last()], [[job.packageId, `${job.packageId}.隨附文件`], 1])
   }
 })

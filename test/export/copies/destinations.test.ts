@@ -1,20 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { CHIEF, CUSTODIAN } from '../../requests/support/front-desk.ts'
-import { CopyOffice, LINE } from './support.ts'
+import { CopyOffice, LINE, medium } from './support.ts'
 
 const HAND_OVER = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: false, other: null, medium: null, password: null }
 const never = new AbortController().signal
-
-/** A medium of so many bytes, as root mounts one. */
-function medium(t: Test, folder: string, sizeBytes: number): string {
-  mkdirSync(folder)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', folder])
-  t.teardown(() => { execFileSync('umount', [folder]) })
-  return folder
-}
 
 t.test('a medium that is full or read-only: told by its code, nothing half on it, nothing in the book; the copy stays ready and goes out once there is room', async t => {
   const office = await CopyOffice.open(t)
@@ -30,7 +22,7 @@ t.test('a medium that is full or read-only: told by its code, nothing half on it
     t.match(office.desk.get(copyId), { state: 'ready', error: { code: 'CUSTOS_COPY_TARGET' } })
     execFileSync('mount', ['-o', 'remount,rw', folder])
     t.match(await office.desk.release(chief, copyId, HAND_OVER), { job: { state: 'released', isPublished: true }, bookLine: lines + 1 })
-    t.same(readdirSync(folder), [kind === 'zip' ? `${packageId}.zip` : packageId])
+    t.same(readdirSync(folder).sort(), [kind === 'zip' ? `${packageId}.zip` : packageId, `${packageId}.隨附文件`].sort())
   }
 })
 
