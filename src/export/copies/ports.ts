@@ -1,6 +1,6 @@
 import type { Acting, Act } from '../../access/index.ts'
 import type { AuditLog, CheckpointBook } from '../../audit/index.ts'
-import type { LogBook } from '../../book/index.ts'
+import type { BookUse, LogBook } from '../../book/index.ts'
 import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -42,7 +42,7 @@ export interface SheetFacts {
 /** What is printed. Names end in `.pdf`. */
 export interface Papers {
   /** Forms that go into the package (E10). */
-  forms(of: { readonly application: Application | null, readonly ruleSet: RuleSet | null, readonly facts: Omit<SealFacts, 'forms'> }): Promise<readonly FormFile[]>
+  forms(of: { readonly application: Application | null, readonly ruleSet: RuleSet | null, readonly facts: Omit<SealFacts, 'forms'>, /** What the release will be in the log book; null for what is handed to nobody. */ readonly use: Omit<BookUse, 'auditSeq'> | null }): Promise<readonly FormFile[]>
   /** Sheets that need the hash of the manifest, and so lie beside the package (E9, E14). */
   sheets(of: SheetFacts): Promise<readonly FormFile[]>
 }

@@ -8,6 +8,7 @@ import { PackageUnsoundError } from '../package/errors.ts'
 import { sealPackage } from '../package/seal-package.ts'
 import { verifyPackage, type Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
+import { bookUseOf } from './book-line.ts'
 import { custodyOf, knownCamera, manifestCase } from './case-facts.ts'
 import { personOf, required, type CopyCore } from './core.ts'
 import { CopyRefusedError } from './errors.ts'
@@ -45,7 +46,7 @@ export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness,
     recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version }, time: { ...time(), stampedBy: STAMPED_BY, utcOffset: '+08:00', atExport: isoOf(now), cameraOffsets: draft.cameraOffsets },
     videos: draft.videos, gaps: draft.gaps, custody: custodyOf(job, found, custodySteps(job, now, who.name, words)), evidence: auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
   }
-  const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts })
+  const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts, use: found === null || words === null ? null : bookUseOf(job, found.application, { words, scope, known: camera }) })
   const { manifestSha256, timestamp } = await sealPackage(staging.folder, { ...facts, forms }, { certificate, timestamp: core.options.timestamp(), signal: new AbortController().signal })
   return { verdict: await check(), manifestSha256, draft, handedTo, timestamp: timestamp === 'obtained' ? timestamp : [timestamp.why, timestamp.words].filter(text => text !== '').join(': ') }
 }

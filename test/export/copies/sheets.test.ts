@@ -48,6 +48,10 @@ t.test('cover and custody sheet lie beside the package, say what is sealed in it
   for (const said of ['臺北市政府警察局信義分局', '刑事訴訟法第230條', '偵辦竊盜案', '大廳（lobby）', '（管理人員）', '（課長）', '115年11月20日09時00分00秒', '2026-11-20T01:00:00.000Z', '管理人員（簽章）', '領取人（簽章）及日期']) t.ok(cover.includes(said), said)
   for (const said of ['申請', '核准', '擷取', '封裝完成', '寫入媒體', '移交', `第${bookLine}行`, 'A115-0001', '茲收到', 'USB隨身碟', '移交人（簽章）', '見證人（簽章）']) t.ok(custody.includes(said), said)
   t.notMatch(`${custody}${cover}`, /[A-Z][12]\d{8}|undefined|null/u, 'no ID number, no hole')
+  t.same(readdirSync(path.join(folder, 'forms')).sort(), ['附件2.pdf', '附件5.pdf'])
+  const line = flatOf(readFileSync(path.join(folder, 'forms/附件5.pdf'))), { line: written } = office.book.get(bookLine)!
+  for (const said of ['影音應用紀錄簿', written.applicant, written.unit, written.matter, number, '大廳115年11月20日09時00分00秒', '☑複製', '☑提供檢調', '□陪同閱覽', '本行於交付時登錄']) t.ok(line.includes(said), `附件5: ${said}`)
+  t.notMatch(line, /null|undefined|𡍼/u, 'and nobody else than the line names')
   t.same(execFileSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: folder, encoding: 'utf8' }), '')
   t.match(await verifyPackage(folder, { fingerprint }), { isIntact: true, origin: 'confirmed', faults: [] })
 })
