@@ -5,7 +5,7 @@ import { CopyQueueFullError, CopyRefusedError } from './errors.ts'
 import type { CopyJob, CopyState } from './job.ts'
 import type { CopyDeskOptions } from './ports.ts'
 import { Staging } from './staging.ts'
-import type { jobTable } from './tables/jobs.ts'
+import type { JobChange, jobTable } from './tables/jobs.ts'
 
 /** What the parts of the desk share. */
 export interface CopyCore { readonly options: CopyDeskOptions, readonly jobs: ReturnType<typeof jobTable> }
@@ -21,8 +21,8 @@ export function required({ jobs }: CopyCore, copyId: string): CopyJob {
 export const stagingOf = ({ options: { folder } }: CopyCore, { copyId, packageId }: CopyJob): Staging => new Staging(folder, copyId, packageId)
 
 /** On to the next state. Throws CopyRefusedError for a copy that somebody else moved. */
-export function advance({ jobs }: CopyCore, job: CopyJob, state: CopyState, totalBytes: number | null = job.totalBytes): void {
-  if (!jobs.move(job, state, { totalBytes })) throw new CopyRefusedError('狀態已變更。', 'it moved on meanwhile')
+export function advance({ jobs }: CopyCore, job: CopyJob, state: CopyState, change: Pick<JobChange, 'totalBytes' | 'error'> = {}): void {
+  if (!jobs.move(job, state, change)) throw new CopyRefusedError('狀態已變更。', 'it moved on meanwhile')
 }
 
 /** Ends a copy for good, with its entry. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../audit/index.ts'
 import type { AuditValue, EpochMs } from '../../domain/index.ts'
+import { playbackText, type ManifestPlayback } from '../package/play-video.ts'
 import type { CustodyStep } from '../package/seal-package.ts'
 import { PASSWORD_LEAST_CHARS } from '../package/zip-package.ts'
 import { plain } from './core.ts'
@@ -31,10 +32,10 @@ export function checkedHandOver({ recipient, forInquiry, other, medium, password
 export const handOverDigest = (witness: string, words: HandOver | null): string =>
   createHash('sha256').update(canonicalJson({ witness, words: words === null ? null : { ...words, password: null } } as unknown as AuditValue)).digest('hex')
 
-export function custodySteps(job: CopyJob, now: EpochMs, witness: string, words: HandOver | null): CustodyStep[] {
+export function custodySteps(job: CopyJob, { now, witness, words, playback }: { readonly now: EpochMs, readonly witness: string, readonly words: HandOver | null, readonly playback: readonly ManifestPlayback[] }): CustodyStep[] {
   const acquired: CustodyStep[] = [
     { at: job.asked.at, step: 'acquired', by: job.asked.name, words: `製作 ${job.packageId}` },
-    { at: now, step: 'closed', by: witness, words: '封存、簽章並全部讀回驗證' },
+    { at: now, step: 'closed', by: witness, words: `封存、簽章並全部讀回驗證；${playbackText(playback).zh}` },
   ]
   if (words === null) return [...acquired, { at: now, step: 'kept', by: witness, words: '複製存檔，留存本所' }]
   const { recipient, medium } = words

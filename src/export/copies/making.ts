@@ -5,6 +5,7 @@ import { PRE_ROLL_MOST_MS, type ApplicationNumber } from '../../requests/index.t
 import { PackageUnsoundError } from '../package/errors.ts'
 import { gapsOf } from '../package/gaps.ts'
 import type { ManifestGap, ManifestVideo } from '../package/manifest.ts'
+import { playbackText, playVideos } from '../package/play-video.ts'
 import { takeVideos } from '../package/take-videos.ts'
 import { VideoCheck } from '../package/verify-video.ts'
 import { allowedScope, fenceOf } from './allowance.ts'
@@ -25,10 +26,12 @@ export async function makeCopy(core: CopyCore, queued: CopyJob, signal: AbortSig
   await staging.begin()
   const draft = await read(core, required(core, copyId), staging.folder, signal)
   if (draft.videos.length === 0) throw new CopyRefusedError('核准的時段內沒有影像可供複製。', 'no footage stands in what was granted')
-  await staging.keep(draft)
-  advance(core, required(core, copyId), 'packing', draft.videos.reduce((sum, { bytes }) => sum + bytes, 0))
+  advance(core, required(core, copyId), 'packing', { totalBytes: draft.videos.reduce((sum, { bytes }) => sum + bytes, 0) })
   await readBack(core, copyId, { folder: staging.folder, videos: draft.videos, signal })
-  advance(core, required(core, copyId), 'ready')
+  const playback = await playVideos(draft.videos, { folder: staging.folder, clock: core.options.clock, pace: () => pace(core, signal), signal })
+  await staging.keep({ ...draft, playback })
+  const { zh, en, isAllWell } = playbackText(playback)
+  advance(core, required(core, copyId), 'ready', { error: isAllWell ? null : { code: 'CUSTOS_COPY_UNPLAYABLE', text: `${zh}。/ ${en}` } }) // the witness decides: it is what was recorded
 }
 
 /** Recording goes first [G9]. */
@@ -36,7 +39,7 @@ async function pace({ options: { isBusy, clock } }: CopyCore, signal: AbortSigna
   while (isBusy() && !signal.aborted) await clock.wait(BUSY_WAIT_MS, signal)
 }
 
-async function read(core: CopyCore, job: CopyJob, folder: string, signal: AbortSignal): Promise<Draft> {
+async function read(core: CopyCore, job: CopyJob, folder: string, signal: AbortSignal): Promise<Omit<Draft, 'playback'>> {
   const { shelf, grants, camera: known, office, gaps: noted } = core.options
   const isPreRollAllowed = job.intent === 'release' && grants.open(job.application as ApplicationNumber)?.isPreRollAllowed === true
   const videos: ManifestVideo[] = [], gaps: ManifestGap[] = [], cameraOffsets: Draft['cameraOffsets'][number][] = []

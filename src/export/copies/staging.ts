@@ -1,11 +1,12 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
+import type { ManifestPlayback } from '../package/play-video.ts'
 import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
 import type { FormFile } from '../package/seal-package.ts'
 import { sheetsName, syncFolder } from './targets.ts'
 
 /** What reading gave, as it is kept between the stages. */
-export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'] }
+export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'], readonly playback: readonly ManifestPlayback[] }
 
 /** The folder of one copy below the desk's own: nobody else looks in, and a stage that is begun again begins with it empty. */
 export class Staging {
@@ -53,5 +54,5 @@ export class Staging {
   }
 
   /** The verifier looks at every record of it again, so a draft that was changed does not come far. */
-  async draft(): Promise<Draft> { return { cameraOffsets: [], ...JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Omit<Draft, 'cameraOffsets'> } }
+  async draft(): Promise<Draft> { return { cameraOffsets: [], playback: [], ...JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Omit<Draft, 'cameraOffsets' | 'playback'> } }
 }

@@ -11,6 +11,8 @@ export type {
   Manifest, ManifestApplication, ManifestApproval, ManifestFile, ManifestGap, ManifestKey, ManifestPerson, ManifestRecord, ManifestRecorder, ManifestScope, ManifestSegment, ManifestTime, ManifestVideo,
 } from './manifest.ts'
 export { readManifest } from './manifest-shape.ts'
+export { groupsToPlay, playbackText, playVideos } from './play-video.ts'
+export type { ManifestPlayback } from './play-video.ts'
 export { sealPackage, syncTree } from './seal-package.ts'
 export type { CustodyStep, FormFile, Sealed, SealFacts, SealTools } from './seal-package.ts'
 export { takeVideos } from './take-videos.ts'

@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../audit/index.ts'
 import type { AuditValue } from '../../domain/index.ts'
+import type { ManifestPlayback } from './play-video.ts'
 import type { TIMESTAMP_TEXTS } from './time-stamp.ts'
 
 /** The one spelling of the format; another number means another reader. */
@@ -120,6 +121,8 @@ export type Manifest = {
   readonly masks: readonly string[]
   readonly videos: readonly ManifestVideo[]
   readonly gaps: readonly ManifestGap[]
+  /** What decoding the pictures came to when they were read back. They are as they were recorded, whatever it says. */
+  readonly playback: readonly ManifestPlayback[]
   readonly files: readonly ManifestFile[]
 }
 

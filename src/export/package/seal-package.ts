@@ -14,7 +14,7 @@ export interface CustodyStep { readonly at: EpochMs, readonly step: 'requested' 
 /** A printed form that goes along, from the part that makes paper. */
 export interface FormFile { readonly name: string, readonly bytes: Buffer }
 
-export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'intent' | 'application' | 'exporter' | 'witness' | 'recorder'> {
+export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'intent' | 'application' | 'exporter' | 'witness' | 'recorder' | 'playback'> {
   readonly office: string
   readonly createdAt: EpochMs
   readonly time: Omit<Manifest['time'], 'timestampAuthority' | 'timestampWhyNot'>
@@ -72,10 +72,10 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
   await add('player/player.html', await readFile(PLAYER))
   for (const form of forms) await add(`forms/${form.name}`, form.bytes)
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
-  const { packageId, timezone, intent, application, exporter, witness, recorder, gaps, time } = rest
+  const { packageId, timezone, intent, application, exporter, witness, recorder, gaps, playback, time } = rest
   const manifest: Manifest = {
     format: PACKAGE_FORMAT, packageId, createdAt, createdOn: rocText(facts.createdAt, timezone).split('（')[0] ?? '', timezone, intent, application, exporter, witness, recorder, key: keyFacts,
-    time: { ...time, timestampAuthority: 'why' in stamp ? 'not-obtained' : 'token-follows', timestampWhyNot: 'why' in stamp ? stamp.why : null }, redaction: 'none', masks: [], videos, gaps, files,
+    time: { ...time, timestampAuthority: 'why' in stamp ? 'not-obtained' : 'token-follows', timestampWhyNot: 'why' in stamp ? stamp.why : null }, redaction: 'none', masks: [], videos, gaps, playback, files,
   }
   const text = Buffer.from(manifestText(manifest))
   await write(folder, 'manifest.json', text)

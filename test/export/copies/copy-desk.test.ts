@@ -3,7 +3,8 @@ import path from 'node:path'
 import t from 'tap'
 import { CopyDesk, verifyPackage } from '../../../src/export/index.ts'
 import { CHIEF, CUSTODIAN, DIRECTOR, done, INSIDE, OUTSIDE, party, staff } from '../../requests/support/front-desk.ts'
-import { CopyOffice, LINE } from './support.ts'
+import { spoiltPictures } from '../../support/fragments.ts'
+import { CopyOffice, FOOTAGE, LINE } from './support.ts'
 
 const HAND_OVER = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: true, other: null, medium: null, password: null }
 const never = new AbortController().signal
@@ -30,6 +31,20 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   t.same(readdirSync(target).sort(), [job.packageId, `${job.packageId}.隨附文件`])
   t.equal(office.stored.length, 1)
   await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'once')
+})
+
+t.test('pictures that do not decode are found before the release and said so; they are what was recorded, and the witness decides', async t => {
+  for (const [footage, result, words] of [[FOOTAGE, 'decoded', '1 檔均可播放'], [spoiltPictures(FOOTAGE, [0, 1]), 'undecodable', '1 檔有畫面無法解碼']] as const) {
+    const office = await CopyOffice.open(t, footage), { number } = await office.approved()
+    const job = office.desk.ask(await office.front.as(...CUSTODIAN), { application: number, target: { kind: 'here' } })
+    await office.desk.runNext(never)
+    t.match(office.desk.get(job.copyId), { state: 'ready', error: result === 'decoded' ? null : { code: 'CUSTOS_COPY_UNPLAYABLE', text: new RegExp(words) } })
+    const { verdict } = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
+    t.match(verdict, { isIntact: true, origin: 'confirmed' })
+    const folder = office.desk.folderOf(job.copyId)!
+    t.match(JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')), { playback: [{ extent: 'whole', pictures: 51, result }] })
+    for (const file of ['custody.json', 'README_請先閱讀.html']) t.match(readFileSync(path.join(folder, file), 'utf8'), words, file)
+  }
 })
 
 t.test('who may not witness is refused before what they say is looked at, and is on record', async t => {

@@ -15,7 +15,7 @@ import { at, inARow, LOBBY, Shelf } from '../package/support.ts'
 
 export const LINE: ScopeLine = { camera: LOBBY, from: at(0), to: at(3_400) }
 const press = new PaperPress()
-const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 })
+export const FOOTAGE = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 })
 
 /** A medium of so many bytes, as root mounts one. */
 export function medium(t: Test, folder: string, sizeBytes: number): string {
@@ -54,7 +54,7 @@ export class CopyOffice {
     }
     this.desk = new CopyDesk(this.options)
   }
-  static async open(t: Test): Promise<CopyOffice> {
+  static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> {
     const office = new CopyOffice(await FrontDesk.open(t), path.join(t.testdir(), 'office'))
     await office.shelf.add(footage, inARow(footage, footage.count))
     return office
