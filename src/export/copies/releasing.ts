@@ -5,10 +5,11 @@ import { PackageUnsoundError } from '../package/errors.ts'
 import type { Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
 import { knownCamera } from './case-facts.ts'
-import { fail, perform, personOf, required, stagingOf, toldError, type CopyCore } from './core.ts'
+import { isUnwritten, perform, personOf, required, settle, stagingOf, type CopyCore } from './core.ts'
 import { CopyRefusedError } from './errors.ts'
 import { checkedHandOver, type HandOver } from './hand-over.ts'
 import type { CopyJob } from './job.ts'
+import { sweepParts } from './leftovers.ts'
 import { archiveMaster, requireSound, sealCopy } from './sealing.ts'
 import { deliver, publish, withdraw, type Delivery } from './targets.ts'
 
@@ -17,20 +18,31 @@ export interface Released { readonly job: CopyJob, readonly bookLine: number, re
 /** The order of `CopyDesk.release`. */
 export async function releaseCopy(core: CopyCore, witness: Acting, copyId: string, handOver: HandOver): Promise<Released> {
   const { job, words } = witnessed(core, witness, copyId, 'release', () => checkedHandOver(handOver))
-  const staging = stagingOf(core, job), delivery = await deliveryOf(core, job, { folder: staging.folder, words })
+  const staging = stagingOf(core, job)
+  let delivery: Delivery | null = null, bookLine: number | null = null
+  core.underWay.add(copyId)
   try {
     const sealed = await sealCopy(core, job, { staging, witness, words }), { verdict, manifestSha256 } = sealed
-    if (delivery !== null) requireSound((await deliver(delivery)).verdict)
+    delivery = await deliveryOf(core, job, { folder: staging.folder, words })
+    if (delivery !== null) await offer(core, delivery)
     const scope = allowedScope(core, job)
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope, witness, sealed })
-    const bookLine = enter(core, job, { witness, words, scope, manifestSha256, itemNo, verdict })
-    await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError)) throw error }) // it is released: its name follows when the destination is back
+    bookLine = enter(core, job, { witness, words, scope, manifestSha256, itemNo, verdict })
+    await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError || isUnwritten(error))) throw error }) // it is released: its name follows when the destination is back
     return { job: required(core, copyId), bookLine, verdict }
   } catch (error) {
-    if (delivery !== null && required(core, copyId).state === 'releasing') await withdraw(delivery)
+    if (delivery !== null && bookLine === null) await withdraw(delivery)
     backToReady(core, copyId, error)
     throw error
+  } finally {
+    core.underWay.delete(copyId)
   }
+}
+
+/** Stands there, hidden and proved, or not at all. */
+async function offer(core: CopyCore, delivery: Delivery): Promise<void> {
+  await sweepParts(core, delivery.target.path)
+  requireSound((await core.inTurn(delivery.copyId, () => deliver(delivery))).verdict)
 }
 
 /** The order of `CopyDesk.keep`. */
@@ -38,6 +50,7 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
   const { jobs, options: { audit, clock } } = core
   const { job } = witnessed(core, witness, copyId, 'keep', () => null)
   const staging = stagingOf(core, job)
+  core.underWay.add(copyId)
   try {
     const sealed = await sealCopy(core, job, { staging, witness, words: null }), { manifestSha256 } = sealed
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope: allowedScope(core, job), witness, sealed })
@@ -45,22 +58,23 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
       audit.append({ action: 'copy.kept', actor: actorOf(witness), object: copyId, application: job.application, result: 'done', detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo } })
       if (!jobs.move(required(core, copyId), 'kept', { endedAt: clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being kept moved on')
     })
-    await staging.clear()
+    await staging.clear().catch(() => undefined) // it is kept: what is left here goes at the next start
     return required(core, copyId)
   } catch (error) {
     backToReady(core, copyId, error)
     throw error
+  } finally {
+    core.underWay.delete(copyId)
   }
 }
 
 /** Gives what was released its name at the destination. Throws CopyTargetError while that is gone. */
 export async function publishCopy(core: CopyCore, job: CopyJob): Promise<void> {
   if (job.state !== 'released' || job.isPublished) return
-  if (job.target.kind !== 'here') {
-    await publish({ target: job.target, packageId: job.packageId, copyId: job.copyId })
-    await stagingOf(core, job).clear()
-  }
-  core.jobs.published(job.copyId)
+  const { target, packageId, copyId } = job
+  if (target.kind !== 'here') await core.inTurn(copyId, () => publish({ target, packageId, copyId }))
+  core.jobs.published(copyId)
+  if (target.kind !== 'here') await stagingOf(core, job).clear().catch(() => undefined) // goes at the next start
 }
 
 /** The right is asked before anything that was said is looked at: who has none learns nothing, and is on record. */
@@ -82,8 +96,7 @@ function witnessed<Words extends HandOver | null>(core: CopyCore, witness: Actin
 
 /** Null for what stays here. */
 async function deliveryOf(core: CopyCore, job: CopyJob, { folder, words: { password } }: { readonly folder: string, readonly words: HandOver }): Promise<Delivery | null> {
-  const { key } = await core.options.certificate().catch((error: unknown) => { backToReady(core, job.copyId, error); throw error })
-  const { target, copyId, packageId } = job
+  const { target, copyId, packageId } = job, { key } = await core.options.certificate()
   return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal, own: core.options.own() }
 }
 
@@ -109,9 +122,7 @@ function enter(core: CopyCore, job: CopyJob, { witness, words, scope, manifestSh
   })
 }
 
+/** The queue settles it later where it cannot be written down now; who released hears of the first error. */
 function backToReady(core: CopyCore, copyId: string, error: unknown): void {
-  const job = required(core, copyId)
-  if (job.state !== 'releasing') return
-  if (error instanceof PackageUnsoundError) fail(core, job, error)
-  else core.jobs.move(job, 'ready', { error: toldError(error) })
+  try { settle(core, copyId, { error, isAgain: !(error instanceof PackageUnsoundError) }) } catch (unsettled) { if (!isUnwritten(unsettled)) throw unsettled }
 }

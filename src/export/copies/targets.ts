@@ -25,12 +25,16 @@ export async function deliver(delivery: Delivery): Promise<Delivered> {
   await requireForeign(delivery).catch((error: unknown) => { throw asTargetError(error) }) // before anything is touched there
   try {
     await requireFree(delivery)
+    const device = await deviceOf(delivery)
     await rm(part, { recursive: true, force: true })
     if (delivery.target.kind === 'zip') await zipPackage(delivery.folder, part, { password: delivery.password, signal: delivery.signal, onBytes: () => undefined })
     else await copyTree(delivery.folder, part, delivery.signal)
     await syncFolder(delivery.target.path)
     await forget(part)
-    return { verdict: await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal }) }
+    const verdict = await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal })
+    if ((await stat(delivery.target.path)).dev !== device) throw new CopyTargetError('gone')
+    if (!verdict.isIntact) await requireReadable(part) // a medium that does not answer makes no copy unsound
+    return { verdict }
   } catch (error) {
     await withdraw(delivery)
     throw asTargetError(error)
@@ -62,6 +66,19 @@ async function requireForeign({ target, own }: Pick<Delivery, 'target' | 'own'>)
   const real = await realpath(target.path)
   const folders = await Promise.all(own.map(folder => realpath(folder).catch(() => folder)))
   if (liesWithin(real, folders)) throw new CopyTargetError('own')
+}
+
+/** The file system of the destination. A medium is another than the machine's own: where none is mounted, its empty folder is no place for footage. */
+async function deviceOf({ target, folder }: Pick<Delivery, 'target' | 'folder'>): Promise<number> {
+  const [there, ...own] = await Promise.all([target.path, '/', folder].map(async place => (await stat(place)).dev)) as [number, ...number[]]
+  if (target.kind === 'medium' && own.includes(there)) throw new CopyTargetError('gone')
+  return there
+}
+
+/** Throws what the file system says of it. */
+async function requireReadable(place: string): Promise<void> {
+  if ((await lstat(place)).isDirectory()) { for (const name of await readdir(place)) await requireReadable(path.join(place, name)) }
+  else for await (const _ of createReadStream(place, { highWaterMark: CHUNK_BYTES })) { /* only whether it comes */ }
 }
 
 async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {

@@ -3,14 +3,12 @@ import path from 'node:path'
 import t from 'tap'
 import { CopyDesk, verifyPackage } from '../../../src/export/index.ts'
 import { CHIEF, CUSTODIAN, DIRECTOR, done, INSIDE, OUTSIDE, party, staff } from '../../requests/support/front-desk.ts'
-import { CopyOffice, LINE } from './support.ts'
+import { medium } from './media.ts'
+import { CopyOffice, HAND_OVER, LINE, never } from './support.ts'
 
-const HAND_OVER = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: true, other: null, medium: null, password: null }
-const never = new AbortController().signal
 
 t.test('from the grant to the release: made, read back, witnessed by another, archived, entered in the book, and only then at its place', async t => {
-  const office = await CopyOffice.open(t), target = path.join(office.root, 'usb')
-  mkdirSync(target)
+  const office = await CopyOffice.open(t), target = medium(t, path.join(office.root, 'usb'))
   const { number } = await office.approved()
   const custodian = await office.front.as(...CUSTODIAN)
   const job = office.desk.ask(custodian, { application: number, target: { kind: 'medium', path: target } })
