@@ -5,9 +5,11 @@ import { required, stagingOf, type CopyCore } from './core.ts'
 import type { HandOver } from './hand-over.ts'
 import type { CopyJob, CopyTarget } from './job.ts'
 import type { CopyDeskOptions } from './ports.ts'
+import { sweepParts } from './leftovers.ts'
 import { CopyQueue } from './queue.ts'
 import { keepCopy, publishCopy, releaseCopy, type Released } from './releasing.ts'
 import { jobTable } from './tables/jobs.ts'
+import { turns } from './turns.ts'
 
 /** Makes copies of what was granted, one at a time and behind recording, and lets them go only with a second person (design note 0014). */
 export class CopyDesk {
@@ -15,7 +17,7 @@ export class CopyDesk {
   readonly #queue: CopyQueue
 
   constructor(options: CopyDeskOptions) {
-    this.#core = { options, jobs: jobTable(options.db) }
+    this.#core = { options, jobs: jobTable(options.db), inTurn: turns(), underWay: new Set(), owed: new Map() }
     this.#queue = new CopyQueue(this.#core)
   }
 
@@ -51,7 +53,7 @@ export class CopyDesk {
   /** By who may make one, at any point before the release. What was written goes. */
   cancel(acting: Acting, copyId: string, reason: string): Promise<CopyJob> { return this.#queue.cancel(acting, copyId, reason) }
 
-  /** After a start: what was under way begins anew from its stage, what was released gets its name. */
+  /** After a start: what was under way begins anew from its stage, what was released gets its name, what a crash left goes. */
   resume(): Promise<void> { return this.#queue.resume() }
 
   /** Works until `signal` aborts. One copy at a time; a failure ends the copy, not the desk. */
@@ -64,11 +66,18 @@ export class CopyDesk {
    * The second person releases what is ready: it is sealed in their name, verified whole, written to its destination and verified there, its Master archived; then act, entry and book line are one transaction, and only then it gets its name at the destination.
    * Throws CopyRefusedError (also for who asked for it), PackageUnsoundError, CopyTargetError, what right, fence, archive and book throw; it stays ready then, unless it was unsound.
    */
-  release(witness: Acting, copyId: string, handOver: HandOver): Promise<Released> { return releaseCopy(this.#core, witness, copyId, handOver) }
+  release(witness: Acting, copyId: string, handOver: HandOver): Promise<Released> { return this.#andSettled(releaseCopy(this.#core, witness, copyId, handOver)) }
 
   /** An approver keeps what was made by the office's own decision, a second person what was granted to be kept: into the archive, to nobody's hands. */
-  keep(witness: Acting, copyId: string): Promise<CopyJob> { return keepCopy(this.#core, witness, copyId) }
+  keep(witness: Acting, copyId: string): Promise<CopyJob> { return this.#andSettled(keepCopy(this.#core, witness, copyId)) }
+
+  /** An end that could not be written down is the queue's to write. */
+  #andSettled<Result>(work: Promise<Result>): Promise<Result> { return work.finally(() => { this.#queue.wake() }) }
 
   /** For a destination that was gone just after the release. Throws CopyTargetError. */
-  async publishAgain(copyId: string): Promise<void> { await publishCopy(this.#core, required(this.#core, copyId)) }
+  async publishAgain(copyId: string): Promise<void> {
+    const job = required(this.#core, copyId)
+    await publishCopy(this.#core, job)
+    if (job.target.kind !== 'here') await sweepParts(this.#core, job.target.path)
+  }
 }

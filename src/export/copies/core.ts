@@ -1,5 +1,7 @@
 import { actorOf, FactorNeededError, personKey, RightMissingError, ROLE_NAMES, type Act, type Acting } from '../../access/index.ts'
+import { AuditUnavailableError } from '../../audit/index.ts'
 import { CustosError, streamName, SYSTEM, type AuditValue } from '../../domain/index.ts'
+import { isCatalogueFault } from '../../platform/catalogue.ts'
 import { parseApplicationNumber, wordsFault } from '../../requests/index.ts'
 import { CopyQueueFullError, CopyRefusedError } from './errors.ts'
 import type { CopyJob, CopyState } from './job.ts'
@@ -8,7 +10,18 @@ import { Staging } from './staging.ts'
 import type { JobChange, jobTable } from './tables/jobs.ts'
 
 /** What the parts of the desk share. */
-export interface CopyCore { readonly options: CopyDeskOptions, readonly jobs: ReturnType<typeof jobTable> }
+export interface CopyCore {
+  readonly options: CopyDeskOptions
+  readonly jobs: ReturnType<typeof jobTable>
+  /** One at a time for each copy: whatever touches it at its destination. */
+  readonly inTurn: <Result>(copyId: string, work: () => Promise<Result>) => Promise<Result>
+  /** Copies that this very desk makes or lets go just now: what a start finds in such a state without one of these was cut off. */
+  readonly underWay: Set<string>
+  /** What could not be written down yet, by copy [G10]. */
+  readonly owed: Map<string, Stop>
+}
+/** Why a copy did not go on, and whether its stage may begin again. */
+export interface Stop { readonly error: unknown, readonly isAgain: boolean }
 
 export const MAIN = streamName('main')
 
@@ -25,8 +38,23 @@ export function advance({ jobs }: CopyCore, job: CopyJob, state: CopyState, chan
   if (!jobs.move(job, state, change)) throw new CopyRefusedError('狀態已變更。', 'it moved on meanwhile')
 }
 
+/** Neither log nor catalogue takes a row now: nothing is wrong with the copy. */
+export const isUnwritten = (error: unknown): boolean => error instanceof AuditUnavailableError || isCatalogueFault(error)
+
+/** A copy that did not go on: back to the beginning of its stage, or to its end. Owed to it until it is written down. Throws what kept it from that. */
+export function settle(core: CopyCore, copyId: string, stop: Stop): void {
+  core.owed.set(copyId, stop)
+  const job = required(core, copyId)
+  if (job.state === 'reading' || job.state === 'packing' || job.state === 'releasing') {
+    if (!stop.isAgain) fail(core, job, stop.error)
+    else if (job.state === 'releasing') core.jobs.move(job, 'ready', { error: toldError(stop.error) })
+    else core.jobs.move(job, 'queued')
+  }
+  core.owed.delete(copyId)
+}
+
 /** Ends a copy for good, with its entry. */
-export function fail({ jobs, options: { audit, clock } }: CopyCore, job: CopyJob, error: unknown): void {
+function fail({ jobs, options: { audit, clock } }: CopyCore, job: CopyJob, error: unknown): void {
   const told = toldError(error)
   audit.transaction(() => {
     audit.append({ action: 'copy.failed', actor: SYSTEM, object: job.copyId, application: job.application, result: 'failed', detail: { code: told.code } })
@@ -34,7 +62,7 @@ export function fail({ jobs, options: { audit, clock } }: CopyCore, job: CopyJob
   })
 }
 
-export const toldError = (error: unknown): { readonly code: string, readonly text: string } =>
+const toldError = (error: unknown): { readonly code: string, readonly text: string } =>
   error instanceof CustosError ? { code: error.code, text: error.message.slice(0, 500) } : { code: 'CUSTOS_COPY_BROKEN', text: (error instanceof Error ? error.message : String(error)).slice(0, 500) }
 
 /** As a person stands on the papers of a copy. */

@@ -6,10 +6,11 @@ import type { Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
 import { bookUseOf } from './book-line.ts'
 import type { Case } from './case-facts.ts'
-import { fail, perform, personOf, required, stagingOf, toldError, type CopyCore } from './core.ts'
+import { isUnwritten, perform, personOf, required, settle, stagingOf, type CopyCore } from './core.ts'
 import { CopyRefusedError } from './errors.ts'
 import { checkedHandOver, type HandOver } from './hand-over.ts'
 import type { CopyJob } from './job.ts'
+import { sweepParts } from './leftovers.ts'
 import { archiveMaster, requireSound, sealCopy } from './sealing.ts'
 import { placeSheets } from './sheets.ts'
 import type { Staging } from './staging.ts'
@@ -22,20 +23,31 @@ const MOST_TRIES = 5 // viewings open a few times an hour, a sheet takes a secon
 /** The order of `CopyDesk.release`. */
 export async function releaseCopy(core: CopyCore, witness: Acting, copyId: string, handOver: HandOver): Promise<Released> {
   const { job, words } = witnessed(core, witness, copyId, 'release', () => checkedHandOver(handOver))
-  const staging = stagingOf(core, job), delivery = await deliveryOf(core, job, { folder: staging.folder, words })
+  const staging = stagingOf(core, job)
+  let delivery: Delivery | null = null, bookLine: number | null = null
+  core.underWay.add(copyId)
   try {
     const sealed = await sealCopy(core, job, { staging, witness, words }), { verdict, manifestSha256, timestamp } = sealed
-    if (delivery !== null) requireSound((await deliver(delivery)).verdict)
+    delivery = await deliveryOf(core, job, { folder: staging.folder, words })
+    if (delivery !== null) await offer(core, delivery)
     const scope = allowedScope(core, job)
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope, witness, sealed })
-    const bookLine = await enterWithSheets(core, job, { staging, delivery, witness, words, scope, manifestSha256, itemNo, verdict, timestamp })
-    await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError)) throw error }) // it is released: its name follows when the destination is back
+    bookLine = await enterWithSheets(core, job, { staging, delivery, witness, words, scope, manifestSha256, itemNo, verdict, timestamp })
+    await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError || isUnwritten(error))) throw error }) // it is released: its name follows when the destination is back
     return { job: required(core, copyId), bookLine, verdict }
   } catch (error) {
-    if (delivery !== null && required(core, copyId).state === 'releasing') await withdraw(delivery)
+    if (delivery !== null && bookLine === null) await withdraw(delivery)
     backToReady(core, copyId, error)
     throw error
+  } finally {
+    core.underWay.delete(copyId)
   }
+}
+
+/** Stands there, hidden and proved, or not at all. */
+async function offer(core: CopyCore, delivery: Delivery): Promise<void> {
+  await sweepParts(core, delivery.target.path)
+  requireSound((await core.inTurn(delivery.copyId, () => deliver(delivery))).verdict)
 }
 
 /** The order of `CopyDesk.keep`. */
@@ -43,6 +55,7 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
   const { jobs, options: { audit, clock } } = core
   const { job } = witnessed(core, witness, copyId, 'keep', () => null)
   const staging = stagingOf(core, job)
+  core.underWay.add(copyId)
   try {
     const sealed = await sealCopy(core, job, { staging, witness, words: null }), { manifestSha256, timestamp } = sealed
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope: allowedScope(core, job), witness, sealed })
@@ -50,22 +63,23 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
       audit.append({ action: 'copy.kept', actor: actorOf(witness), object: copyId, application: job.application, result: 'done', detail: { packageId: job.packageId, manifest: manifestSha256, item: itemNo, timestamp } })
       if (!jobs.move(required(core, copyId), 'kept', { endedAt: clock.wallNow(), manifestSha256, archiveItem: itemNo })) throw new TypeError('a copy that is being kept moved on')
     })
-    await staging.clear()
+    await staging.clear().catch(() => undefined) // it is kept: what is left here goes at the next start
     return required(core, copyId)
   } catch (error) {
     backToReady(core, copyId, error)
     throw error
+  } finally {
+    core.underWay.delete(copyId)
   }
 }
 
 /** Gives what was released its name at the destination. Throws CopyTargetError while that is gone. */
 export async function publishCopy(core: CopyCore, job: CopyJob): Promise<void> {
   if (job.state !== 'released' || job.isPublished) return
-  if (job.target.kind !== 'here') {
-    await publish({ target: job.target, packageId: job.packageId, copyId: job.copyId })
-    await stagingOf(core, job).clear()
-  }
-  core.jobs.published(job.copyId)
+  const { target, packageId, copyId } = job
+  if (target.kind !== 'here') await core.inTurn(copyId, () => publish({ target, packageId, copyId }))
+  core.jobs.published(copyId)
+  if (target.kind !== 'here') await stagingOf(core, job).clear().catch(() => undefined) // goes at the next start
 }
 
 /** The right is asked before anything that was said is looked at: who has none learns nothing, and is on record. */
@@ -87,17 +101,16 @@ function witnessed<Words extends HandOver | null>(core: CopyCore, witness: Actin
 
 /** Null for what stays here. */
 async function deliveryOf(core: CopyCore, job: CopyJob, { folder, words: { password } }: { readonly folder: string, readonly words: HandOver }): Promise<Delivery | null> {
-  const { key } = await core.options.certificate().catch((error: unknown) => { backToReady(core, job.copyId, error); throw error })
-  const { target, copyId, packageId } = job
+  const { target, copyId, packageId } = job, { key } = await core.options.certificate()
   return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal, own: core.options.own() }
 }
 
 /** The sheets say the line's number, so they are made for the next one; when another use took that meanwhile, they are made again. The line's number. */
 async function enterWithSheets(core: CopyCore, job: CopyJob, { staging, delivery, ...entering }: Entering & { readonly staging: Staging, readonly delivery: Delivery | null }): Promise<number> {
-  const { book, grants, papers } = core.options, { words, manifestSha256, itemNo } = entering
+  const { book, grants } = core.options, { words, manifestSha256, itemNo } = entering
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const bookLine = book.last() + 1, { ruleSet } = theCase(grants.record(job.application as ApplicationNumber))
-    await placeSheets(papers, { staging, delivery, ruleSet, words, manifestSha256, archiveItem: itemNo, bookLine })
+    await placeSheets(core, { staging, delivery, ruleSet, words, manifestSha256, archiveItem: itemNo, bookLine })
     if (enter(core, job, { ...entering, bookLine })) return bookLine
   }
   throw new CopyRefusedError('紀錄簿同時有其他登錄，請再試一次。', 'other uses are entered in the log book all the time; try again')
@@ -127,9 +140,7 @@ function theCase(found: Case | null): Case {
   return found
 }
 
+/** The queue settles it later where it cannot be written down now; who released hears of the first error. */
 function backToReady(core: CopyCore, copyId: string, error: unknown): void {
-  const job = required(core, copyId)
-  if (job.state !== 'releasing') return
-  if (error instanceof PackageUnsoundError) fail(core, job, error)
-  else core.jobs.move(job, 'ready', { error: toldError(error) })
+  try { settle(core, copyId, { error, isAgain: !(error instanceof PackageUnsoundError) }) } catch (unsettled) { if (!isUnwritten(unsettled)) throw unsettled }
 }

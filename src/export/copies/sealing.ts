@@ -10,7 +10,7 @@ import { verifyPackage, type Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
 import { bookUseOf } from './book-line.ts'
 import { custodyOf, knownCamera, manifestCase } from './case-facts.ts'
-import { personOf, required, type CopyCore } from './core.ts'
+import { isUnwritten, personOf, required, type CopyCore } from './core.ts'
 import { CopyRefusedError } from './errors.ts'
 import { custodySteps, handOverDigest, type HandOver } from './hand-over.ts'
 import type { CopyJob } from './job.ts'
@@ -58,9 +58,13 @@ export async function archiveMaster(core: CopyCore, job: CopyJob, { folder, scop
   try {
     return (await archive.put(witness, { folder, facts: masterFacts(core, job, { scope, draft, witness }) })).itemNo
   } catch (error) {
-    if (error instanceof CustosError && job.handedTo === null) jobs.move(required(core, job.copyId), 'releasing', { handedTo: null, manifestSha256: null })
+    if (error instanceof CustosError && job.handedTo === null) untie(core, job.copyId)
     throw error
   }
+}
+
+function untie(core: CopyCore, copyId: string): void {
+  try { core.jobs.move(required(core, copyId), 'releasing', { handedTo: null, manifestSha256: null }) } catch (error) { if (!isUnwritten(error)) throw error } // stays tied, which is no harm
 }
 
 function masterFacts({ options: { grants, camera: known } }: CopyCore, job: CopyJob, { scope, draft: { videos }, witness }: { readonly scope: Scope, readonly draft: Draft, readonly witness: Acting }): MasterFacts {

@@ -32,12 +32,16 @@ export async function deliver(delivery: Delivery): Promise<Delivered> {
   await requireForeign(delivery).catch((error: unknown) => { throw asTargetError(error) }) // before anything is touched there
   try {
     await requireFree(delivery)
+    const device = await deviceOf(delivery)
     await rm(part, { recursive: true, force: true })
     if (delivery.target.kind === 'zip') await zipPackage(delivery.folder, part, { password: delivery.password, signal: delivery.signal, onBytes: () => undefined })
     else await copyTree(delivery.folder, part, delivery.signal)
     await syncFolder(delivery.target.path)
     await forget(part)
-    return { verdict: await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal }) }
+    const verdict = await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal })
+    if ((await stat(delivery.target.path)).dev !== device) throw new CopyTargetError('gone')
+    if (!verdict.isIntact) await requireReadable(part) // a medium that does not answer makes no copy unsound
+    return { verdict }
   } catch (error) {
     await withdraw(delivery)
     throw asTargetError(error)
@@ -45,33 +49,43 @@ export async function deliver(delivery: Delivery): Promise<Delivered> {
 }
 
 /** The printed sheets beside it, as `deliver` does: whole and read back, without a name. `folder` holds nothing but them. Throws CopyTargetError; nothing of them is left then. */
-export async function deliverSheets({ target, copyId, password, signal }: Delivery, folder: string): Promise<void> {
-  const part = sheetsPartOf({ target, copyId })
+export async function deliverSheets(delivery: Delivery, folder: string): Promise<void> {
+  const { target, password, signal } = delivery, part = sheetsPartOf(delivery)
   try {
+    await lstat(partOf(delivery)) // the medium that has the package, and not the empty folder below one that was pulled out
     await rm(part, { recursive: true, force: true })
     if (password !== null) await zipPackage(folder, part, { password, signal, onBytes: () => undefined })
     else await copyTree(folder, part, signal)
     await syncFolder(target.path)
     await forget(part)
-    await using source = await openSource(part, password)
-    for (const name of await readdir(folder)) {
-      const chunks: Uint8Array[] = []
-      for await (const chunk of source.read(name)) chunks.push(chunk)
-      if (!Buffer.concat(chunks).equals(await readFile(path.join(folder, name)))) throw new CopyTargetError('other')
-    }
+    if (!await readsBack(part, folder, password).catch(() => false)) { await requireReadable(part); throw new CopyTargetError('other') }
+    await lstat(partOf(delivery))
   } catch (error) {
     await rm(part, { recursive: true, force: true }).catch(() => undefined)
     throw asTargetError(error)
   }
 }
 
+async function readsBack(part: string, folder: string, password: string | null): Promise<boolean> {
+  await using source = await openSource(part, password)
+  for (const file of await readdir(folder)) {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of source.read(file)) chunks.push(chunk)
+    if (!Buffer.concat(chunks).equals(await readFile(path.join(folder, file)))) return false
+  }
+  return true
+}
+
 /** Gives both their names, after the release stands in the books: the package last, so that whoever finds it finds its sheets. Again changes nothing. */
 export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 'copyId'>): Promise<void> {
+  const isThere = async (place: string): Promise<boolean> => await lstat(place).catch(() => null) !== null
+  const part = partOf(delivery), sheets = sheetsPartOf(delivery), [asFolder, asZip] = sheetsFinalsOf(delivery)
   try {
-    const sheets = sheetsPartOf(delivery), [asFolder, asZip] = sheetsFinalsOf(delivery)
-    await name(sheets, (await lstat(sheets).catch(() => null) ?? await lstat(asFolder).catch(() => lstat(asZip))).isDirectory() ? asFolder : asZip)
+    if (await isThere(part) && await isThere(finalOf(delivery))) throw new CopyTargetError('exists') // before either gets its name
+    const named = await isThere(sheets) ? sheets : await isThere(asFolder) ? asFolder : asZip
+    await name(sheets, (await lstat(named)).isDirectory() ? asFolder : asZip)
     await syncFolder(delivery.target.path)
-    await name(partOf(delivery), finalOf(delivery))
+    await name(part, finalOf(delivery))
     await syncFolder(delivery.target.path)
   } catch (error) { throw asTargetError(error) }
 }
@@ -95,6 +109,19 @@ async function requireForeign({ target, own }: Pick<Delivery, 'target' | 'own'>)
   const real = await realpath(target.path)
   const folders = await Promise.all(own.map(folder => realpath(folder).catch(() => folder)))
   if (liesWithin(real, folders)) throw new CopyTargetError('own')
+}
+
+/** The file system of the destination. A medium is another than the machine's own: where none is mounted, its empty folder is no place for footage. */
+async function deviceOf({ target, folder }: Pick<Delivery, 'target' | 'folder'>): Promise<number> {
+  const [there, ...own] = await Promise.all([target.path, '/', folder].map(async place => (await stat(place)).dev)) as [number, ...number[]]
+  if (target.kind === 'medium' && own.includes(there)) throw new CopyTargetError('gone')
+  return there
+}
+
+/** Throws what the file system says of it. */
+async function requireReadable(place: string): Promise<void> {
+  if ((await lstat(place)).isDirectory()) { for (const name of await readdir(place)) await requireReadable(path.join(place, name)) }
+  else for await (const _ of createReadStream(place, { highWaterMark: CHUNK_BYTES })) { /* only whether it comes */ }
 }
 
 async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {

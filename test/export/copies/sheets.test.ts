@@ -3,23 +3,28 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import path from 'node:path'
 import t from 'tap'
 import { SYSTEM } from '../../../src/domain/index.ts'
-import { CopyDesk, verifyPackage, type CopyDeskOptions, type CopyTarget, type Papers } from '../../../src/export/index.ts'
+import { CopyDesk, printedForms, verifyPackage, type CopyDeskOptions, type CopyTarget, type Papers } from '../../../src/export/index.ts'
+import { PaperPress } from '../../../src/paper/index.ts'
 import { readPdf } from '../../paper/support/poppler.ts'
 import { CHIEF, CUSTODIAN, police } from '../../requests/support/front-desk.ts'
-import { CopyOffice, LINE, medium } from './support.ts'
+import { medium, Stick } from './media.ts'
+import { Steps, type Step } from './steps.ts'
+import { CopyOffice, LINE, namesOf, never } from './support.ts'
 
 const HAND_OVER = { recipient: { name: '𡍼𠮷喆', unit: '信義分局', idType: '服務證' }, forInquiry: true, other: null, medium: { type: 'USB 隨身碟', serial: '4C53', label: '信戶-1' }, password: null as string | null }
 const NAMES = ['保管移轉紀錄及收據.pdf', '封面.pdf'] as const, PASSWORD = '一二三四五六七八九十一二三'
-const never = new AbortController().signal
 
 const office = await CopyOffice.open(t)
+const press = new PaperPress()
+t.teardown(() => press[Symbol.asyncDispose]())
+const PRINTED = printedForms({ press, office: office.options.office, cameraName: () => '大廳' })
 const { number } = await office.approved(police({ asked: [LINE] }))
 const chief = await office.front.as(...CHIEF), custodian = await office.front.as(...CUSTODIAN)
 const fingerprint = (await office.options.certificate()).key.fingerprint
 const flatOf = (pdf: Buffer): string => readPdf(t, pdf).flat
 
 async function ready(target: CopyTarget, changes: Partial<CopyDeskOptions> = {}) {
-  const desk = new CopyDesk({ ...office.options, ...changes })
+  const desk = new CopyDesk({ ...office.options, papers: PRINTED, ...changes })
   const { copyId, packageId } = desk.ask(custodian, { application: number, target })
   await desk.runNext(never)
   return { desk, copyId, packageId }
@@ -38,7 +43,7 @@ function another(): number {
 }
 
 t.test('cover and custody sheet lie beside the package, say what is sealed in it and which line of the book it is, and leave it intact', async t => {
-  const target = folderAt('usb')
+  const target = medium(t, path.join(office.root, 'usb'))
   const { desk, copyId, packageId } = await ready({ kind: 'medium', path: target })
   const { bookLine, job } = await desk.release(chief, copyId, HAND_OVER)
   const folder = path.join(target, packageId), beside = `${folder}.隨附文件`
@@ -78,7 +83,7 @@ t.test('beside a ZIP they are a folder; what is encrypted for carriage has its s
 
 t.test('another use that takes the line meanwhile: the sheets are printed anew with the number that is written', async t => {
   const target = folderAt('meanwhile'), asked: number[] = []
-  const papers: Papers = { ...office.options.papers, sheets: async facts => { const made = await office.options.papers.sheets(facts); if (asked.push(facts.bookLine) === 1) another(); return made } }
+  const papers: Papers = { ...PRINTED, sheets: async facts => { const made = await PRINTED.sheets(facts); if (asked.push(facts.bookLine) === 1) another(); return made } }
   const { desk, copyId, packageId } = await ready({ kind: 'folder', path: target }, { papers })
   const { bookLine } = await desk.release(chief, copyId, HAND_OVER)
   t.same(asked, [bookLine - 1, bookLine])
@@ -89,7 +94,7 @@ t.test('another use that takes the line meanwhile: the sheets are printed anew w
 t.test('no sheets, no release: a press that fails, or something of their name at the destination', async t => {
   const target = folderAt('fails'), lines = office.book.last()
   let isBroken = true
-  const papers: Papers = { ...office.options.papers, sheets: async facts => { if (isBroken) throw new Error('no face'); return await office.options.papers.sheets(facts) } }
+  const papers: Papers = { ...PRINTED, sheets: async facts => { if (isBroken) throw new Error('no face'); return await PRINTED.sheets(facts) } }
   const { desk, copyId, packageId } = await ready({ kind: 'folder', path: target }, { papers })
   await t.rejects(desk.release(chief, copyId, HAND_OVER), /no face/)
   t.same([readdirSync(target), office.book.last(), desk.get(copyId)?.state], [[], lines, 'ready'], 'nothing half')
@@ -99,6 +104,25 @@ t.test('no sheets, no release: a press that fails, or something of their name at
   t.same([readdirSync(target), office.book.last()], [[`${packageId}.隨附文件.zip`], lines])
   renameSync(path.join(target, `${packageId}.隨附文件.zip`), path.join(target, 'elsewhere'))
   t.match(await desk.release(chief, copyId, HAND_OVER), { bookLine: lines + 1 })
+})
+
+const AWAY: readonly (readonly [string, (stick: Stick) => void, Step['what'], RegExp])[] = [
+  ['pulled out before the sheets are written', stick => { stick.pull() }, 'mkdir', /^gone$/], ['pulled out once they are written', stick => { stick.pull() }, 'sync', /^gone$/],
+  ['broken while they are written', stick => { stick.break() }, 'create', /^(gone|read-only)$/], ['write-protected', stick => { stick.remount('ro') }, 'create', /^read-only$/], // the kernel may mount a broken one read-only
+]
+for (const [what, happens, when, fault] of AWAY) t.test(`the package is there and the stick is ${what}: nothing is released, nothing half, no book line; the same hand-over goes out later`, async t => {
+  const mine = await CopyOffice.open(t), stick = new Stick(t, path.join(mine.root, 'media', 'stick'))
+  const { copyId, packageId } = await mine.made({ kind: 'medium', path: stick.folder })
+  let isDone = false
+  const steps = new Steps(step => { if (!isDone && step.what === when && step.file.includes('.sheets.part')) { isDone = true; happens(stick) } })
+  await t.rejects(mine.release(copyId, { steps }), { code: 'CUSTOS_COPY_TARGET', fault })
+  t.ok(isDone, 'it happened in the midst')
+  t.match([mine.desk.get(copyId), mine.book.last()], [{ state: 'ready' }, 0])
+  if (what.startsWith('pulled')) { t.same(readdirSync(stick.folder), [], 'nor in the empty folder below'); stick.plug() }
+  else if (what.startsWith('broken')) stick.replace()
+  else stick.remount('rw')
+  t.match(await mine.release(copyId), { job: { state: 'released', isPublished: true }, bookLine: 1 })
+  t.same(readdirSync(stick.folder).sort(), namesOf(packageId))
 })
 
 t.test('the destination goes away between books and names: both get theirs later, the package last, also when only one had it', async t => {
