@@ -2,15 +2,15 @@ import type { CameraUuid, EpochMs } from '../../domain/index.ts'
 import { scopeOf, type ApplicationNumber, type LeaveVerdict, type Scope } from '../../requests/index.ts'
 import { FenceError } from '../package/errors.ts'
 import type { CopyCore } from './core.ts'
-import { CopyRefusedError } from './errors.ts'
+import { AllowanceEndedError } from './errors.ts'
 import type { CopyJob } from './job.ts'
 
-/** What may be taken now, proved anew. Throws CopyRefusedError when it may not any more, FenceError when the fence is shut. */
+/** What may be taken now, proved anew. Throws AllowanceEndedError when it may not any more, FenceError when the fence is shut. */
 export function allowedScope(core: CopyCore, job: CopyJob): Scope {
   const { audit, grants } = core.options
   if (job.intent === 'decision') return scopeOf((JSON.parse(audit.get(job.asked.seq)?.detail ?? '{"lines":[]}') as { lines: Scope }).lines)
   const scope = job.intent === 'preserve' ? grants.toPreserve(job.application as ApplicationNumber) : grantedScope(core, job)
-  if (scope === null) throw new CopyRefusedError('核准已失效或撤銷。', 'what allowed this copy has ended')
+  if (scope === null) throw new AllowanceEndedError()
   return scope
 }
 

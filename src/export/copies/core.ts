@@ -3,6 +3,7 @@ import { AuditUnavailableError } from '../../audit/index.ts'
 import { CustosError, streamName, SYSTEM, type AuditValue } from '../../domain/index.ts'
 import { isCatalogueFault } from '../../platform/catalogue.ts'
 import { parseApplicationNumber, wordsFault } from '../../requests/index.ts'
+import { FenceError } from '../package/errors.ts'
 import { CopyQueueFullError, CopyRefusedError } from './errors.ts'
 import type { CopyJob, CopyState } from './job.ts'
 import type { CopyDeskOptions } from './ports.ts'
@@ -45,10 +46,10 @@ export const isUnwritten = (error: unknown): boolean => error instanceof AuditUn
 export function settle(core: CopyCore, copyId: string, stop: Stop): void {
   core.owed.set(copyId, stop)
   const job = required(core, copyId)
-  if (job.state === 'reading' || job.state === 'packing' || job.state === 'releasing') {
+  if (job.endedAt === null) {
     if (!stop.isAgain) fail(core, job, stop.error)
     else if (job.state === 'releasing') core.jobs.move(job, 'ready', { error: toldError(stop.error) })
-    else core.jobs.move(job, 'queued')
+    else if (job.state === 'reading' || job.state === 'packing') core.jobs.move(job, 'queued')
   }
   core.owed.delete(copyId)
 }
@@ -80,7 +81,7 @@ export function perform<Result>({ options: { audit, rights } }: CopyCore, acting
       return work((detail, application = event.application ?? undefined) => audit.append({ ...entry, application: application ?? null, result: 'done', detail }).seq)
     })
   } catch (error) {
-    if (error instanceof CopyRefusedError || error instanceof RightMissingError || error instanceof FactorNeededError || error instanceof CopyQueueFullError) {
+    if (error instanceof CopyRefusedError || error instanceof RightMissingError || error instanceof FactorNeededError || error instanceof CopyQueueFullError || error instanceof FenceError) {
       audit.append({ ...entry, application: entry.application !== null && parseApplicationNumber(entry.application) === null ? null : entry.application, result: 'refused', detail: { code: error.code } })
     }
     throw error

@@ -1,13 +1,13 @@
 import { actorOf, isApprover, personKey, type Acting } from '../../access/index.ts'
 import { CustosError } from '../../domain/index.ts'
 import type { ApplicationNumber, Scope } from '../../requests/index.ts'
-import { PackageUnsoundError } from '../package/errors.ts'
+import { FenceError, PackageUnsoundError } from '../package/errors.ts'
 import type { Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
 import { bookUseOf } from './book-line.ts'
 import type { Case } from './case-facts.ts'
 import { isUnwritten, perform, personOf, required, settle, stagingOf, type CopyCore } from './core.ts'
-import { CopyRefusedError } from './errors.ts'
+import { AllowanceEndedError, CopyRefusedError } from './errors.ts'
 import { checkedHandOver, type HandOver } from './hand-over.ts'
 import type { CopyJob } from './job.ts'
 import { sweepParts } from './leftovers.ts'
@@ -22,10 +22,9 @@ const MOST_TRIES = 5 // viewings open a few times an hour, a sheet takes a secon
 
 /** The order of `CopyDesk.release`. */
 export async function releaseCopy(core: CopyCore, witness: Acting, copyId: string, handOver: HandOver): Promise<Released> {
-  const { job, words } = witnessed(core, witness, copyId, 'release', () => checkedHandOver(handOver))
+  const { job, words } = await witnessed(core, witness, copyId, 'release', () => checkedHandOver(handOver))
   const staging = stagingOf(core, job)
   let delivery: Delivery | null = null, bookLine: number | null = null
-  core.underWay.add(copyId)
   try {
     const sealed = await sealCopy(core, job, { staging, witness, words }), { verdict, manifestSha256, timestamp } = sealed
     delivery = await deliveryOf(core, job, { folder: staging.folder, words })
@@ -37,7 +36,7 @@ export async function releaseCopy(core: CopyCore, witness: Acting, copyId: strin
     return { job: required(core, copyId), bookLine, verdict }
   } catch (error) {
     if (delivery !== null && bookLine === null) await withdraw(delivery)
-    backToReady(core, copyId, error)
+    await notReleased(core, copyId, error)
     throw error
   } finally {
     core.underWay.delete(copyId)
@@ -53,9 +52,8 @@ async function offer(core: CopyCore, delivery: Delivery): Promise<void> {
 /** The order of `CopyDesk.keep`. */
 export async function keepCopy(core: CopyCore, witness: Acting, copyId: string): Promise<CopyJob> {
   const { jobs, options: { audit, clock } } = core
-  const { job } = witnessed(core, witness, copyId, 'keep', () => null)
+  const { job } = await witnessed(core, witness, copyId, 'keep', () => null)
   const staging = stagingOf(core, job)
-  core.underWay.add(copyId)
   try {
     const sealed = await sealCopy(core, job, { staging, witness, words: null }), { manifestSha256, timestamp } = sealed
     const itemNo = await archiveMaster(core, job, { folder: staging.folder, scope: allowedScope(core, job), witness, sealed })
@@ -66,7 +64,7 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
     await staging.clear().catch(() => undefined) // it is kept: what is left here goes at the next start
     return required(core, copyId)
   } catch (error) {
-    backToReady(core, copyId, error)
+    await notReleased(core, copyId, error)
     throw error
   } finally {
     core.underWay.delete(copyId)
@@ -82,8 +80,20 @@ export async function publishCopy(core: CopyCore, job: CopyJob): Promise<void> {
   if (target.kind !== 'here') await stagingOf(core, job).clear().catch(() => undefined) // goes at the next start
 }
 
+/** From here until its end the copy is under way. One whose allowance has ended ends here. */
+async function witnessed<Words extends HandOver | null>(core: CopyCore, witness: Acting, copyId: string, how: 'release' | 'keep', said: () => Words): Promise<{ readonly job: CopyJob, readonly words: Words }> {
+  try {
+    const begun = begin(core, witness, copyId, how, said)
+    core.underWay.add(copyId)
+    return begun
+  } catch (error) {
+    if (hasEnded(error)) await notReleased(core, copyId, error)
+    throw error
+  }
+}
+
 /** The right is asked before anything that was said is looked at: who has none learns nothing, and is on record. */
-function witnessed<Words extends HandOver | null>(core: CopyCore, witness: Acting, copyId: string, how: 'release' | 'keep', said: () => Words): { readonly job: CopyJob, readonly words: Words } {
+function begin<Words extends HandOver | null>(core: CopyCore, witness: Acting, copyId: string, how: 'release' | 'keep', said: () => Words): { readonly job: CopyJob, readonly words: Words } {
   return perform(core, witness, 'witness-copy', { action: 'copy.witnessed', object: copyId, application: core.jobs.get(copyId)?.application ?? null }, write => {
     const job = required(core, copyId)
     if ((job.intent === 'release') !== (how === 'release')) throw new CopyRefusedError('這份複製不是要交付的。', 'this copy is not meant for that')
@@ -140,7 +150,14 @@ function theCase(found: Case | null): Case {
   return found
 }
 
-/** The queue settles it later where it cannot be written down now; who released hears of the first error. */
-function backToReady(core: CopyCore, copyId: string, error: unknown): void {
-  try { settle(core, copyId, { error, isAgain: !(error instanceof PackageUnsoundError) }) } catch (unsettled) { if (!isUnwritten(unsettled)) throw unsettled }
+/** For good: a statement may still be signed, and a clock set right. */
+const hasEnded = (error: unknown): boolean => error instanceof AllowanceEndedError || (error instanceof FenceError && error.why !== 'no-statement' && error.why !== 'not-yet')
+
+/** Ready as before, or at its end. The queue settles it later where it cannot be written down now; who released hears of the first error. */
+async function notReleased(core: CopyCore, copyId: string, error: unknown): Promise<void> {
+  try {
+    settle(core, copyId, { error, isAgain: !(error instanceof PackageUnsoundError || hasEnded(error)) })
+    const job = required(core, copyId)
+    if (job.state === 'failed') await stagingOf(core, job).clear().catch(() => undefined) // goes at the next start
+  } catch (unsettled) { if (!isUnwritten(unsettled)) throw unsettled }
 }

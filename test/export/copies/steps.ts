@@ -6,8 +6,8 @@ import Database from 'better-sqlite3'
 
 /** One call that changes disk or catalogue: `rename /…/package`, `commit`. */
 export interface Step { readonly what: string, readonly file: string }
-const CALLS = ['mkdir', 'rename', 'rm', 'writeFile'] as const
-const HANDLE_CALLS = ['write', 'writeFile', 'sync', 'truncate'] as const
+const CALLS = ['mkdir', 'mkdtemp', 'rename', 'rm', 'rmdir', 'unlink', 'writeFile'] as const
+const HANDLE_CALLS = ['write', 'writev', 'writeFile', 'appendFile', 'sync', 'datasync', 'truncate'] as const
 
 /**
  * Everything that one piece of work does to disk and catalogue, call by call, whichever part of the program makes it. `onStep` is told before each, and of files that are opened to be read (step -1), and may kill: then nothing more of that work is done, as by a process that is gone,

@@ -1,14 +1,17 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import pino from 'pino'
 import type { Test } from 'tap'
+import { Archive, initArchive, realArchiveDisk } from '../../../src/archive/index.ts'
 import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
 import { LogBook } from '../../../src/book/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
 import { CopyDesk, RecorderCertificate, type CopyDeskOptions, type CopyJob, type CopyTarget, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
 import { gapFinder } from '../../../src/storage/index.ts'
+import { TrustedTime } from '../../../src/trusted-time/index.ts'
 import { realFootage } from '../../support/fragments.ts'
-import { CHIEF, CUSTODIAN, done, FrontDesk, OUTSIDE, police } from '../../requests/support/front-desk.ts'
+import { CHIEF, CUSTODIAN, done, FrontDesk, OUTSIDE, party, police } from '../../requests/support/front-desk.ts'
 import { at, inARow, LOBBY, Shelf } from '../package/support.ts'
 import { Steps } from './steps.ts'
 
@@ -33,6 +36,7 @@ export class CopyOffice {
   readonly book: LogBook
   archiveFault: Error | null = null
   readonly options: CopyDeskOptions
+  #trustedTime: TrustedTime | null = null
 
   private constructor(front: FrontDesk, root: string) {
     this.front = front
@@ -54,8 +58,22 @@ export class CopyOffice {
   }
   static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> {
     const office = new CopyOffice(await FrontDesk.open(t), path.join(t.testdir(), 'office'))
-    await office.shelf.add(footage, inARow(footage, footage.count))
+    await Promise.all([office.shelf.add(footage, inARow(footage, footage.count)), office.options.certificate()]) // written before a short test is over
     return office
+  }
+  /** As a new process over what disk and catalogue hold: archive and desk opened anew. The archive is the real one. */
+  async afresh(quotaBytes = 2 ** 30): Promise<{ readonly desk: CopyDesk, readonly archive: Archive }> {
+    const { db, audit, clock, access } = this.front.office, dir = path.join(this.root, 'archive'), stateDir = path.join(this.root, 'state'), log = pino({ level: 'silent' })
+    if (this.#trustedTime === null) {
+      await initArchive(realArchiveDisk, dir, '2026-11-22T08:00:00.000Z')
+      this.#trustedTime = await TrustedTime.open({ db, audit, clock, countsDays: true, newestFootageAt: () => null, log, hostClock: { bootId: 'boot-1', askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0.1 }) } })
+      this.#trustedTime.tick()
+    }
+    const archive = await Archive.open({
+      db, audit, rights: access.sessions, trustedTime: this.#trustedTime, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, rule: () => ({ period: { years: 1 }, from: 'copied' }), dir, quotaBytes, stateDir, log,
+    })
+    await archive.sweep()
+    return { desk: new CopyDesk({ ...this.options, archive }), archive }
   }
   /** Asked for by the custodian under a grant of its own, and made. */
   async made(target: CopyTarget, desk = this.desk): Promise<CopyJob> {
@@ -86,6 +104,8 @@ export class CopyOffice {
     else db.exec(`CREATE TEMP TRIGGER refused BEFORE INSERT ON audit_entry WHEN new.action = '${action}' BEGIN SELECT RAISE(ABORT, 'cut off'); END`)
     return () => { if (action === null) db.pragma('query_only = OFF'); else db.exec('DROP TRIGGER refused') }
   }
+  /** 申請保存, signed by all. */
+  async preserved(): Promise<Application> { return done(await this.front.signAll(done(await this.front.receive(party({ acts: { view: true, copy: false, preserve: true }, asked: [LINE] }))).application, OUTSIDE)).application }
   /** Received, signed by all, statement signed. */
   async approved(content: Content = police({ asked: [LINE] })): Promise<Application> {
     const received = done(await this.front.receive(content)).application
