@@ -18,9 +18,12 @@ export interface ConfigChange {
   readonly changed: readonly CameraChange[]
   /** Sections that a running daemon cannot take over. */
   readonly needsRestart: readonly ConfigSection[]
+  /** Sections other than cameras that take effect at once, for they are read at each use. */
+  readonly takenOver: readonly ConfigSection[]
 }
 
 const SECTIONS: readonly ConfigSection[] = ['site', 'state', 'listen', 'console', 'volumes', 'archive', 'retention', 'inbox', 'office', 'witness', 'secrets']
+const LIVE_SECTIONS: readonly ConfigSection[] = ['package']
 
 function changeOf(before: CameraConfig, after: CameraConfig): CameraChange | null {
   const sources = ({ streams }: CameraConfig) => streams.map(({ name, source, lower }) => ({ name, source, lower }))
@@ -44,5 +47,6 @@ export function diffCameras(before: Config, after: Config): ConfigChange {
       return (earlier && changeOf(earlier, camera)) ?? []
     }),
     needsRestart: SECTIONS.filter(section => !isDeepStrictEqual(restartPart(before, section), restartPart(after, section))),
+    takenOver: LIVE_SECTIONS.filter(section => !isDeepStrictEqual(before[section], after[section])),
   }
 }

@@ -17,6 +17,13 @@ export interface WitnessConfig {
   readonly print: boolean
 }
 
+export interface TimestampConfig {
+  /** A program of the office and its arguments; those of request and answer follow. */
+  readonly command: readonly string[]
+  /** The authority's certificates; `pem` null when the file cannot be used, and no time stamp is asked for then. Null when none is named. */
+  readonly ca: { readonly file: string, readonly pem: string | null } | null
+}
+
 export interface OfficeConfig {
   /** 管理單位 as accounts spell their unit: its head signs last on 附件4. */
   readonly managingUnit: string
@@ -44,6 +51,8 @@ export interface Config {
   readonly office: OfficeConfig
   /** How checkpoints of the audit log leave the machine [G6]; null when they do not. */
   readonly witness: WitnessConfig | null
+  /** What goes into an evidence package by the office's own wish; taken over while running. */
+  readonly package: { readonly timestamp: TimestampConfig | null }
   /** The file that was read, after `credential:NAME` was looked up. */
   readonly secrets: { readonly file: string } | null
   readonly cameras: readonly CameraConfig[]

@@ -1,6 +1,6 @@
 export { loadConfig } from './load.ts'
 export type { LoadOptions } from './load.ts'
-export type { Config, ConfigResult, ConsoleTls, Endpoint, Insistence, OfficeConfig, VolumeConfig, WitnessConfig } from './config.ts'
+export type { Config, ConfigResult, ConsoleTls, Endpoint, Insistence, OfficeConfig, TimestampConfig, VolumeConfig, WitnessConfig } from './config.ts'
 export { formatProblems, countProblems, bothLanguages } from './problem-report.ts'
 export type { Problem, Severity } from './problem.ts'
 export { texts as configTexts } from './texts.ts'

@@ -11,6 +11,7 @@ import { readSecrets, secretsPlace, type CredentialBook } from './secrets.ts'
 import { checkShape, isMapping, type Draft } from './shape.ts'
 import { readTextFile, shellWord } from './text-file.ts'
 import { texts } from './texts.ts'
+import { readPackage } from './time-stamp.ts'
 import { isTimeZone, nearestTimeZone } from './time-zone.ts'
 import { readWitness } from './witness.ts'
 import { parseYaml } from './yaml-source.ts'
@@ -114,11 +115,12 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const places = readPlaces(draft, problems)
   const retention = readRetention(draft.retention, problems)
   const witness = readWitness(draft, problems)
+  const evidence = await readPackage(draft, { skip: options.secrets === 'skip' }, problems)
   const secrets = await lookUpSecrets(draft, file, options, problems)
   const cameras = readCameras(draft.cameras, secrets.book, problems)
 
   if (problems.hasErrors || secrets.problems.some(problem => problem.severity === 'error')) return failed(secrets.problems)
   if (!site || !endpoints || !places || !retention || !cameras) throw new TypeError('a section of the configuration is missing and no problem says why')
-  const config: Config = { file, site, ...places, ...endpoints, retention, witness, secrets: secrets.file === null ? null : { file: secrets.file }, cameras }
+  const config: Config = { file, site, ...places, ...endpoints, retention, witness, package: evidence, secrets: secrets.file === null ? null : { file: secrets.file }, cameras }
   return { ok: true, config: deepFreeze(config), warnings: [...problems.all(), ...secrets.problems] }
 }

@@ -110,6 +110,14 @@ export const ConfigSchema = Type.Object({
     })),
     print: Type.Optional(Type.Boolean({ expect: texts.trueOrFalse, example: 'true', default: false })),
   }, closed({ example: '{ syslog: true }' }))),
+  package: Type.Optional(Type.Object({
+    timestamp: Type.Optional(Type.Object({
+      command: Type.Array(Type.String({ expect: texts.timestampCommand, example: '/opt/custos/config/time-stamp-hook' }), {
+        minItems: 1, maxItems: LIMITS.commandWords, expect: texts.timestampCommand, example: '["/opt/custos/config/time-stamp-hook", "http://tsa.example.org/tsr"]',
+      }),
+      ca: Type.Optional(folder('/etc/custos/tsa-ca.pem')),
+    }, closed({ example: '{ command: ["/opt/custos/config/time-stamp-hook", "http://tsa.example.org/tsr"], ca: /etc/custos/tsa-ca.pem }' }))),
+  }, closed({ example: '{ timestamp: { command: ["/opt/custos/config/time-stamp-hook", "http://tsa.example.org/tsr"] } }' }))),
   secrets: Type.Optional(Type.Object({
     file: Type.String({ expect: texts.secretsFile, example: '/etc/custos/secrets.yaml' }),
   }, closed({ example: '{ file: /etc/custos/secrets.yaml }' }))),

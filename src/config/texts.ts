@@ -114,6 +114,12 @@ export const texts = {
   witnessPort: text('witness-port', 'port 只在指定 server 時有意義。', 'port means nothing without server.'),
   witnessNone: text('witness-none', '沒有指定任何方式（syslog、command 或 print）：查核點不會離開本機，紀錄被改寫時外人無從得知。', 'No way is given (syslog, command or print): checkpoints stay on this machine, and nobody outside could tell a rewritten log.'),
 
+  // evidence packages
+  timestampCommand: text('timestamp-command', '這裡必須是清單：第一項為程式的絕對路徑，其後為參數；請求檔與回覆檔的路徑會接在最後（不經過 shell，不可含控制字元或密碼）。', 'This must be a list: the absolute path of a program, then its arguments; the paths of request and answer are put after them (no shell is in between; no control characters, no passwords).'),
+  timestampAccount: text('timestamp-account', '網址不可含帳號密碼：同機使用者都看得到程式的參數。請讓程式自其設定檔讀取。', 'The URL must not hold an account: every user of the machine sees the arguments of a program. Let the program read it from a file of its own.'),
+  timestampCa: text('timestamp-ca', '檔案中沒有可用的憑證（PEM）；在此之前複製品不附時戳。', 'The file holds no certificate (PEM) that can be used; until it does, packages go without a time stamp.'),
+  timestampCaKey: text('timestamp-ca-key', '檔案中有私鑰；此檔會隨複製品交出，只能放憑證。在此之前複製品不附時戳。', 'The file holds a private key, and it would be handed out with every package: certificates only. Until then packages go without a time stamp.'),
+
   // cameras
   noCameras: text('no-cameras', '沒有任何鏡頭，不會錄影。', 'There is no camera, so nothing will be recorded.'),
   sourceBoth: text('source-both', '同一個串流不可同時指定 url 與 profile（ONVIF），請擇一。', 'One stream has both url and profile (ONVIF); keep one.'),

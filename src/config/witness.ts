@@ -1,7 +1,7 @@
+import { readCommand } from './command.ts'
 import type { Config, WitnessConfig } from './config.ts'
-import { DEFAULTS, LIMITS } from './defaults.ts'
+import { DEFAULTS } from './defaults.ts'
 import { checkedHost } from './endpoints.ts'
-import { absolutePath } from './places.ts'
 import type { ProblemList } from './problem.ts'
 import type { RawConfig } from './schema.ts'
 import type { Draft } from './shape.ts'
@@ -9,8 +9,8 @@ import { texts } from './texts.ts'
 
 type WitnessDraft = NonNullable<Draft<RawConfig>>['witness']
 type SyslogDraft = NonNullable<WitnessDraft>['syslog']
-type CommandDraft = NonNullable<WitnessDraft>['command']
-const CONTROL = /\p{Cc}|\p{Cs}/u
+
+const COMMAND = { steps: ['witness', 'command'], text: texts.witnessCommand, example: '/usr/local/bin/mail-checkpoint' } as const
 
 function readSyslog(draft: SyslogDraft, problems: ProblemList): WitnessConfig['syslog'] {
   if (draft === undefined || draft === null || draft === false) return null
@@ -20,22 +20,12 @@ function readSyslog(draft: SyslogDraft, problems: ProblemList): WitnessConfig['s
   return { tag: tag ?? DEFAULTS.syslogTag, server: host === null ? null : { host, port: port ?? DEFAULTS.syslogPort } }
 }
 
-function readCommand(draft: CommandDraft, problems: ProblemList): WitnessConfig['command'] {
-  if (draft === undefined || draft === null) return null
-  draft.forEach((word, index) => {
-    if (word === null) return // told by the shape
-    const isBad = index === 0 ? absolutePath(word) === null : CONTROL.test(word) || word.length > LIMITS.pathChars
-    if (isBad) problems.add({ steps: ['witness', 'command', index], text: texts.witnessCommand, example: '/usr/local/bin/mail-checkpoint' })
-  })
-  return draft.map(word => word ?? '')
-}
-
 /** Null when the section is left out or switches everything off. What is wrong is in `problems`. */
 export function readWitness(draft: { readonly witness?: WitnessDraft }, problems: ProblemList): Config['witness'] {
   const given = draft.witness
   if (given === undefined || given === null) return null
   const isNone = given.syslog !== null && !given.syslog && given.command === undefined && given.print !== null && !given.print
   if (isNone) problems.add({ severity: 'warning', steps: ['witness'], text: texts.witnessNone, example: '{ syslog: true }' })
-  const witness = { syslog: readSyslog(given.syslog, problems), command: readCommand(given.command, problems), print: given.print === true }
+  const witness = { syslog: readSyslog(given.syslog, problems), command: readCommand(given.command, COMMAND, problems), print: given.print === true }
   return isNone ? null : witness
 }

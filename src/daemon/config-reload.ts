@@ -59,14 +59,14 @@ export class ConfigReload {
     if (unfit !== null) { await this.#refuse(1, unfit); return }
     const wasRejected = this.rejected !== null
     this.rejected = null
-    const { added, removed, changed, needsRestart } = diffCameras(this.#current, next)
+    const { added, removed, changed, needsRestart, takenOver } = diffCameras(this.#current, next)
     if (needsRestart.length > 0) log.warn({ sections: needsRestart }, 'changed sections take effect at the next start')
     const facts = { added: added.map(camera => camera.id), removed, changed: changed.map(({ after }) => after.id) }
     this.#current = next
     // An editor's second event for the same text, or a change of what nobody depends on.
-    if (!wasRejected && [...added, ...removed, ...changed, ...needsRestart].length === 0) return
+    if (!wasRejected && [...added, ...removed, ...changed, ...needsRestart, ...takenOver].length === 0) return
     log.info(facts, 'configuration taken over')
-    await this.#note('config.changed', 'done', { ...facts, needsRestart })
+    await this.#note('config.changed', 'done', { ...facts, needsRestart, takenOver })
     await apply(next)
   }
 

@@ -6,7 +6,7 @@ import type { AuditKeeper, AuditLog } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
-import { CopyDesk, printedForms, RecorderCertificate, releasedApplications, type MasterArchive } from '../export/index.ts'
+import { CopyDesk, printedForms, RecorderCertificate, releasedApplications, type MasterArchive, type TimestampHook } from '../export/index.ts'
 import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -59,7 +59,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const copies = new CopyDesk({
     db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage) }, gaps: gapFinder(db),
     camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: null, maker: null, model: null, firmware: null } },
-    checkpoints: auditKeeper.checkpoints, timestamp: null, archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
+    checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
       const { key } = auditKeeper.checkpoints
       if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', '本機的簽章金鑰無法使用。/ the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })
@@ -81,6 +81,12 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   }
   try { parts.use(await openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) })) } catch (error) { log.error({ err: error }, 'the console cannot be opened; recording goes on') }
   return parts.move()
+}
+
+function timestampHook({ package: { timestamp } }: Config): TimestampHook | null {
+  if (timestamp === null) return null
+  const { command, ca } = timestamp
+  return { command, ca: ca === null ? null : ca.pem === null ? 'unusable' : { pem: ca.pem } }
 }
 
 const NO_ARCHIVE: MasterArchive = {

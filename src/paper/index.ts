@@ -12,7 +12,7 @@ export { announcementPaper, checkpointPaper, signagePaper } from './public-sheet
 export type { Announcement, CheckpointSheet, Signage } from './public-sheets.ts'
 export { applicationHash, refusalNoticeOf, requestPaperOf, staffEntryOf } from './from-application.ts'
 export type { ApplicationFacts } from './from-application.ts'
-export { bookPaperOf } from './from-book.ts'
+export { bookLineToComeOf, bookPaperOf } from './from-book.ts'
 export { blankPaper, FORM_NAMES, formNamed } from './form-names.ts'
 export type { FormName } from './form-names.ts'
 export { layOut } from './job.ts'

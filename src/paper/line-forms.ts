@@ -110,7 +110,8 @@ export function staffFormPaper(context: PaperContext, form: Form, paper: StaffPa
 
 /** A line of 附件5. */
 export interface BookPaperLine {
-  readonly line: number
+  /** Null while it is not entered. */
+  readonly line: number | null
   /** `115年11月26日` and `14時05分`. */
   readonly day: string
   readonly time: string
@@ -129,7 +130,7 @@ export interface BookPaperLine {
   readonly custodian: string
   readonly superior: string
 }
-export interface BookPaper extends PaperRecord { readonly page: number, readonly isFull: boolean, readonly lines: readonly BookPaperLine[] }
+export interface BookPaper extends PaperRecord { /** Null for a line that goes with a package and is entered by its release. */ readonly page: number | null, readonly isFull: boolean, readonly lines: readonly BookPaperLine[] }
 
 const BOOK_SIDE_MM = 14, BOOK_FOOTER_MM = 26, MATTER_MM = 4.2
 
@@ -143,7 +144,7 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
     each.y = 8
     each.title(isRest ? `${formTitle(context, form.title)}（續頁）` : formTitle(context, form.title), office)
     const { sizePt, padMm } = { sizePt: 9, padMm: 0 }
-    if (!isRest) each.put(...fitText(face, paper === null ? '第　　頁' : `第 ${paper.page} 頁${paper.isFull ? '' : '（本頁未滿）'}`, { x: each.side, y: 9, w: each.width, h: 6 }, { sizePt, padMm, align: 'right' }).marks)
+    if (!isRest) each.put(...fitText(face, paper === null ? '第　　頁' : paper.page === null ? '本行於交付時登錄，行次見保管移轉紀錄' : `第 ${paper.page} 頁${paper.isFull ? '' : '（本頁未滿）'}`, { x: each.side, y: 9, w: each.width, h: 6 }, { sizePt, padMm, align: 'right' }).marks)
   })
   const [custodian = '管理人員', superior = '主管'] = ['custodian', 'superior'].map(id => labelOf(form, id).replace(/^簽章：/, ''))
   const options = form.fields.find(field => field.kind === 'options')?.options ?? []
@@ -185,7 +186,7 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
   const placed = table(face, { x: sheets.side, y: sheets.y, columns, rows: [headMm, headMm, ...Array.from({ length: form.linesPerPage }, () => rowMm)], cells: [...head.map((cell): Cell => ({ ...cell, ...centred, padMm: 0.4, sizePt: 10 })), ...body.flat()] })
   sheets.put(...placed.marks)
   // Line numbers stand outside the table: the form of the rule has no column for them, and corrections name them.
-  paper?.lines.forEach(({ line }, index) => { sheets.put(...fitText(face, String(line), { x: 2, y: sheets.y + 2 * headMm + index * rowMm, w: BOOK_SIDE_MM - 2.5, h: rowMm }, { sizePt: 7, minPt: 4, padMm: 0.3, align: 'right', valign: 'middle' }).marks) })
+  paper?.lines.forEach(({ line }, index) => { sheets.put(...fitText(face, line === null ? '' : String(line), { x: 2, y: sheets.y + 2 * headMm + index * rowMm, w: BOOK_SIDE_MM - 2.5, h: rowMm }, { sizePt: 7, minPt: 4, padMm: 0.3, align: 'right', valign: 'middle' }).marks) })
   for (const { id, rest } of placed.left) { const [index, field] = id.split('/'); left.push({ where: `第${paper?.lines[Number(index)]?.line ?? ''}行\n${labelOf(form, field ?? '')}`, rest }) }
   isRest = true
   continuation(sheets, left)

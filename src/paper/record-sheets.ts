@@ -21,6 +21,12 @@ export interface CoverSheet extends PaperRecord {
   readonly keyFingerprint: string
   readonly createdOn: string
   readonly createdUtc: string
+  /** Who made it, who released it as the second person, who takes it away; with post or unit. */
+  readonly maker: string
+  readonly witness: string
+  readonly receiver: string
+  /** Kind, serial number, label; what it is handed over on. */
+  readonly medium: string
 }
 /** E9. */
 export interface CustodySheet extends PaperRecord {
@@ -30,6 +36,13 @@ export interface CustodySheet extends PaperRecord {
   readonly medium: { readonly type: string, readonly serial: string, readonly label: string } | null
   readonly receiver: { readonly name: string, readonly unit: string, readonly idType: string } | null
   readonly totalSha256: string
+  readonly keyFingerprint: string
+  /** Line of 附件5 that this hand-over is. */
+  readonly bookLine: number
+  /** Number of the Master that stays here. */
+  readonly archiveItem: string
+  readonly files: number
+  readonly bytes: number
 }
 /** R24: keeps no image. */
 export interface DestructionRecord extends PaperRecord {
@@ -59,6 +72,12 @@ const hashText = (hex: string): string => { const groups = grouped(hex).split(' 
 const bytesText = (bytes: number): string => `${bytes.toLocaleString('en-US')} 位元組`
 const keyColumns = (sheets: Sheets): readonly Column[] => [{ mm: KEY_MM, style: { align: 'center', valign: 'middle', minPt: 7 } }, { mm: sheets.width - KEY_MM, style: { valign: 'middle' } }]
 const facts = (sheets: Sheets, rows: readonly (readonly [string, string, number?])[]): void => { sheets.rows(keyColumns(sheets), rows.map(([key, value, minMm = 9]) => ({ cells: [key, value], minMm }))) }
+const LABEL_MM = 24
+/** Two keys and two values a row. */
+const pairs = (sheets: Sheets, rows: readonly (readonly [string, string, string, string])[]): void => {
+  const label = { mm: LABEL_MM, style: { align: 'center', valign: 'middle', minPt: 7, sizePt: 10 } } as const, value = { mm: sheets.width / 2 - LABEL_MM, style: { valign: 'middle', sizePt: 10 } } as const
+  sheets.rows([label, value, label, value], rows.map(cells => ({ cells, minMm: 9 })))
+}
 const headed = (context: PaperContext, title: string): Sheets => new Sheets(context.face, {}, (sheets, isFirst) => { sheets.title(`${context.office}${title}${isFirst ? '' : '（續頁）'}`, context.office); sheets.gap(2) })
 
 /** 封面. */
@@ -68,6 +87,7 @@ export function coverSheetPaper(context: PaperContext, cover: CoverSheet | null)
   facts(sheets, [
     ['案號', cover?.application ?? ''], ['封裝編號', cover?.systemNo ?? ''], ['申請機關', cover?.agency ?? ''], ['法令（公文）依據', cover?.legalBasis ?? '', 11], ['調閱目的', cover?.purpose ?? '', 13],
     ['封裝完成時間', cover === null ? BLANK_DATE : `${cover.createdOn}（臺北時間）\n${cover.createdUtc}（UTC）`, 11], ['檔案數量及大小', cover === null ? '' : `${cover.files.toLocaleString('en-US')} 個檔案，共 ${bytesText(cover.bytes)}`],
+    ['製作人', cover?.maker ?? ''], ['見證人', cover?.witness ?? ''], ['領取人', cover?.receiver ?? ''], ['交付媒體', cover?.medium ?? ''],
   ])
   sheets.gap(3)
   const wide = (sheets.width - 56) / 2
@@ -78,30 +98,39 @@ export function coverSheetPaper(context: PaperContext, cover: CoverSheet | null)
   sheets.gap(1.5)
   sheets.text('總雜湊值為 manifest.json 之雜湊值，該檔列有其餘各檔之雜湊值。請以本所另行公布之金鑰指紋核對，勿僅以隨附之金鑰核對；核對步驟見 VERIFY.txt。', { sizePt: 9 })
   sheets.gap(3)
-  sheets.boxes(['管理人員（簽章）', '領取人（簽章）', '領取日期'], { highMm: 24 })
+  sheets.boxes(['管理人員（簽章）', '見證人（簽章）', '領取人（簽章）及日期'], { highMm: 24 })
   return paperOf(context, sheets, { form: 'cover', title, record: cover })
 }
 
-const MOVES = 6
+/** Lines for moves by hand fill the page; where fewer have room, a page of their own. */
+const LEAST_MOVES = 3, MOVE_MM = 10, MOVES_HEAD_MM = 7
+/** The receipt and its boxes stand together. */
+const RECEIPT_MM = 42
 /** 保管移轉: what the system knows, then lines for moves that are written by hand. */
 export function custodySheetPaper(context: PaperContext, custody: CustodySheet | null): Paper {
-  const title = '錄影監視影像證據保管移轉紀錄'
+  const title = '錄影監視影像證據保管移轉紀錄及收據'
   const sheets = headed(context, title)
-  facts(sheets, [['案號', custody?.application ?? ''], ['封裝編號', custody?.systemNo ?? ''], ['總雜湊值 SHA-256', custody === null ? '' : hashText(custody.totalSha256), 11]])
+  pairs(sheets, [['案號', custody?.application ?? '', '封裝編號', custody?.systemNo ?? ''], ['附件5行次', custody === null ? '' : `第 ${custody.bookLine} 行`, '存檔編號', custody?.archiveItem ?? '']])
+  facts(sheets, [['總雜湊值 SHA-256', custody === null ? '' : hashText(custody.totalSha256), 11], ['金鑰指紋 SHA-256', custody === null ? '' : hashText(custody.keyFingerprint), 11]])
   sheets.gap(3)
   const stages = custody?.events ?? ['申請', '核准', '擷取', '封裝完成', '寫入媒體', '移交'].map(stage => ({ stage, on: '', who: '', what: '' }))
   sheets.rows([{ mm: 26, head: '階段', style: { align: 'center', valign: 'middle', minPt: 7 } }, { mm: 44, head: '日期時間', style: { align: 'center', valign: 'middle', sizePt: 9, minPt: 7 } }, { mm: 40, head: '經手人', style: { valign: 'middle', sizePt: 10 } }, { mm: sheets.width - 110, head: '說明', style: { valign: 'middle', sizePt: 10 } }],
     stages.map(each => ({ cells: [each.stage, each.on, each.who, each.what], minMm: 10 })))
   sheets.gap(3)
   const { medium, receiver } = custody ?? { medium: null, receiver: null }
-  const quarter = (sheets.width - 4 * 24) / 2
-  const label = { mm: 24, style: { align: 'center', valign: 'middle', minPt: 7, sizePt: 10 } } as const, value = { mm: quarter + 24, style: { valign: 'middle', sizePt: 10 } } as const
-  sheets.rows([label, value, label, value], [
-    { cells: ['媒體種類', medium?.type ?? '', '媒體序號', medium?.serial ?? ''], minMm: 9 }, { cells: ['媒體標籤', medium?.label ?? '', '領取人', receiver?.name ?? ''], minMm: 9 }, { cells: ['領取單位', receiver?.unit ?? '', '證件種類', receiver?.idType ?? ''], minMm: 9 },
-  ])
+  pairs(sheets, [['媒體種類', medium?.type ?? '', '媒體序號', medium?.serial ?? ''], ['媒體標籤', medium?.label ?? '', '領取人', receiver?.name ?? ''], ['領取單位', receiver?.unit ?? '', '證件種類', receiver?.idType ?? '']])
+  sheets.gap(3)
+  sheets.need(RECEIPT_MM)
+  sheets.text(`收據：茲收到上列封裝編號之錄影監視影像證據${custody === null ? '　　　個檔案' : ` ${custody.files.toLocaleString('en-US')} 個檔案，共 ${bytesText(custody.bytes)}`}，總雜湊值如上，經核對無誤。`, { sizePt: 11 })
+  sheets.gap(1.5)
   sheets.boxes(['移交人（簽章）', '見證人（簽章）', '領取人（簽章）及日期'], { highMm: 22 })
   sheets.gap(3)
-  sheets.rows([{ mm: 40, head: '日期時間' }, { mm: 44, head: '交出人（簽章）' }, { mm: 44, head: '收受人（簽章）' }, { mm: sheets.width - 128, head: '原因及媒體狀態' }], Array.from({ length: MOVES }, () => ({ cells: ['', '', '', ''], minMm: 10 })), { headMm: 7 })
+  const roomMm = sheets.bottom - sheets.y - MOVES_HEAD_MM - 6
+  if (roomMm < LEAST_MOVES * MOVE_MM) sheets.page()
+  sheets.text('其後之移轉（手寫）：', { sizePt: 9 })
+  sheets.gap(1)
+  const moves = Math.floor((sheets.bottom - sheets.y - MOVES_HEAD_MM - 0.1) / MOVE_MM)
+  sheets.rows([{ mm: 40, head: '日期時間' }, { mm: 44, head: '交出人（簽章）' }, { mm: 44, head: '收受人（簽章）' }, { mm: sheets.width - 128, head: '原因及媒體狀態' }], Array.from({ length: moves }, () => ({ cells: ['', '', '', ''], minMm: MOVE_MM })), { headMm: MOVES_HEAD_MM })
   return paperOf(context, sheets, { form: 'custody', title, record: custody })
 }
 

@@ -15,7 +15,7 @@ async function configOf(t: Test, cameras: string, sections: Parameters<typeof ya
 
 t.test('the same configuration read twice asks for nothing', async t => {
   const change = diffCameras(await configOf(t, `[ ${lobby}, ${door('')} ]`), await configOf(t, `[ ${door('')}, ${lobby} ]`))
-  t.same(change, { added: [], removed: [], changed: [], needsRestart: [] }, 'in whatever order')
+  t.same(change, { added: [], removed: [], changed: [], needsRestart: [], takenOver: [] }, 'in whatever order')
 })
 
 t.test('cameras come and go', async t => {
@@ -52,5 +52,7 @@ t.test('sections that need a restart are named', async t => {
   t.same(await needs({ listen: '{ port: 1 }', console: '{ tls: off }' }), ['listen', 'console'])
   t.same(await needs({ volumes: '[ { id: disk2, path: /srv/custos/disk1 } ]', archive: '{ dir: /a, quota: 1GiB }' }), ['volumes', 'archive'])
   t.same(await needs({ retention: '{ floor: 32d }', inbox: 'off' }), ['retention', 'inbox'])
+  const stamped = diffCameras(before, await configOf(t, `[ ${lobby} ]`, { package: '{ timestamp: { command: [/bin/hook] } }' }))
+  t.same([stamped.needsRestart, stamped.takenOver], [[], ['package']], 'read at each use')
   t.same(await needs({ retention: '{ insist: { by: 王主任, reason: 新磁碟已請購 } }' }), [], 'insisting counts at once')
 })

@@ -20,6 +20,7 @@ const SOUND = {
   retention: '',
   inbox: '',
   office: '',
+  package: '',
   secrets: '',
   cameras: `[ ${CAMERA} ]`,
 }

@@ -19,6 +19,7 @@ import { CLIPS } from '../support/cameras/make-clips.ts'
 import { frameCheck } from '../support/recorder/frame-check.ts'
 import { run } from '../support/recorder/real-media.ts'
 import { officeByApi } from '../support/recorder/office-people.ts'
+import { TimeStampAuthority } from '../support/time-stamp-authority.ts'
 import type { Person } from '../support/recorder/over-http.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
 
@@ -124,10 +125,13 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     t.match(made, { state: 'ready', error: null })
     t.same(await readdir(handed), [], 'nothing has left')
     for (const other of [kuan, who('hsu')]) t.equal((await other.ask('POST', `/api/copies/${copy}/release`, recipient)).status, 403, 'not by who made it, nor by a peer')
+    const authority = new TimeStampAuthority(path.join(recorder.folder, 'tsa'))
+    await writeFile(recorder.configFile, `${await readFile(recorder.configFile, 'utf8')}package: { timestamp: { command: [${authority.program('stamp')}], ca: ${path.join(recorder.folder, 'tsa/ca.pem')} } }\n`)
+    await until('the new configuration', () => recorder.audit().some(({ action, result, detail }) => action === 'config.changed' && result === 'done' && JSON.stringify(detail['takenOver']) === '["package"]'))
     const released = await lin.post<{ copy: Copy, bookLine: number }>(`/api/copies/${copy}/release`, recipient)
     t.match(released, { copy: { state: 'released', archiveItem: /./ } })
     t.equal((await lin.ask('POST', `/api/copies/${copy}/release`, recipient)).status, 409, 'once')
-    t.same(await readdir(handed), [released.copy.packageId])
+    t.same((await readdir(handed)).sort(), [released.copy.packageId, `${released.copy.packageId}.隨附文件`])
     packageDir = path.join(handed, released.copy.packageId)
 
     const publicKey = createPublicKey(await readFile(path.join(recorder.folder, 'state/keys/audit-key.pub.pem')))
@@ -138,8 +142,12 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     const script = (await readFile(path.join(packageDir, 'VERIFY.txt'), 'utf8')).split('\n').filter(line => line.startsWith('$ ')).map(line => line.slice(2)).join('\n')
     const bash = await run('bash', ['-euo', 'pipefail', '-c', `cd "$1" && eval "$2"`, 'verify', packageDir, script])
     t.equal(bash.code, 0, bash.errors)
-    t.same(bash.output.toString().trim().split('\n').sort(), ['1 OK', '3 OK', 'Verified OK', 'Verified OK', fingerprint, fingerprint].sort(), 'coreutils and openssl alone')
+    t.same(bash.output.toString().trim().split('\n').sort(), ['1 OK', '3 OK', 'Verified OK', 'Verified OK', 'Verification: OK', fingerprint, fingerprint].sort(), 'coreutils and openssl alone')
 
+    const sheets = await Promise.all(['封面', '保管移轉紀錄及收據'].map(async name => (await run('pdftotext', ['-raw', path.join(`${packageDir}.隨附文件`, `${name}.pdf`), '-'])).output.toString().replace(/\s/gu, '')))
+    const manifestSha256 = createHash('sha256').update(await readFile(path.join(packageDir, 'manifest.json'))).digest('hex')
+    for (const sheet of sheets) for (const what of [released.copy.packageId, manifestSha256, fingerprint, '趙警員', '服務證']) t.ok(sheet.includes(what), `on the printed sheet: ${what}`)
+    t.match(sheets[1], `第${released.bookLine}行`, 'the line of the book is the one that was written')
     t.match(await auditor.get(`/api/book/lines/${released.bookLine}`), { line: { application, act: 'copy', object: copy, persons: [{ name: '趙警員', part: 'applicant' }, { name: '趙警員', part: 'receiver' }], uses: { copied: true } } }, 'R41')
     const listed = await recorder.command(['archive', 'list', '--json', '--config', recorder.configFile])
     const items = listed.output.toString().trim().split('\n').map(line => JSON.parse(line) as { itemNo: string, state: string, application: string, expiresAt: number })

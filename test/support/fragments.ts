@@ -59,6 +59,17 @@ export function footageOf(mp4: Buffer): Footage {
   }
 }
 
+/** The same with pictures that no decoder makes anything of, in the fragments at `positions`: sizes, times and boxes are sound. */
+export function spoiltPictures(footage: Footage, positions: readonly number[]): Footage {
+  return {
+    ...footage, fragment(position) {
+      const fragment = footage.fragment(position)
+      if (positions.includes(position)) { const media = mediaBytesOf(fragment); for (let at = 64; at < media.length; at += 7) media[at]! ^= 0x5a }
+      return fragment
+    },
+  }
+}
+
 /** Bytes of the pictures and sounds alone, which no move of times changes. */
 export function mediaBytesOf({ buffer, moofAt, moofBytes, endAt }: Fragment): Buffer { return buffer.subarray(moofAt + moofBytes + 8, endAt) }
 

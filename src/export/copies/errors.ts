@@ -7,6 +7,11 @@ export class CopyRefusedError extends FatalError {
   }
 }
 
+/** What allowed this very copy is no more: it ends. */
+export class AllowanceEndedError extends CopyRefusedError {
+  constructor() { super('核准已失效或撤銷。', 'what allowed this copy has ended') }
+}
+
 /** More copies wait than the desk takes. */
 export class CopyQueueFullError extends RetryableError {
   constructor() {

@@ -1,6 +1,6 @@
 import type { Acting, Act } from '../../access/index.ts'
 import type { AuditLog, CheckpointBook } from '../../audit/index.ts'
-import type { LogBook } from '../../book/index.ts'
+import type { BookUse, LogBook } from '../../book/index.ts'
 import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -9,9 +9,10 @@ import type { RuleSet } from '../../rules/index.ts'
 import type { GapFinder } from '../../storage/index.ts'
 import type { RecorderCertificate } from '../package/certificate.ts'
 import type { Manifest } from '../package/manifest.ts'
-import type { FormFile, SealFacts } from '../package/seal-package.ts'
+import type { CustodyStep, FormFile, SealFacts } from '../package/seal-package.ts'
 import type { FootageShelf } from '../package/take-videos.ts'
 import type { TimestampHook } from '../package/time-stamp.ts'
+import type { HandOver } from './hand-over.ts'
 
 /** Where Masters and preserved copies are kept; the archive is one. Putting the same footage of the same application again gives the item it made. */
 export interface MasterArchive { put(acting: Acting, ask: { readonly folder: string, readonly facts: MasterFacts }): Promise<{ readonly itemNo: string }> }
@@ -26,8 +27,25 @@ export interface MasterFacts {
   readonly footageSha256: string
 }
 
-/** Printed forms that go along (E10). Names end in `.pdf`. */
-export interface Papers { forms(of: { readonly application: Application | null, readonly ruleSet: RuleSet | null, readonly facts: Omit<SealFacts, 'forms'> }): Promise<readonly FormFile[]> }
+/** What is handed to whom, as the sheets beside a package have it. Everything else on them is read from the package itself. */
+export interface SheetFacts {
+  readonly ruleSet: RuleSet
+  readonly manifest: Manifest
+  readonly manifestSha256: string
+  readonly custody: readonly CustodyStep[]
+  readonly recipient: HandOver['recipient']
+  readonly medium: HandOver['medium']
+  readonly archiveItem: string
+  readonly bookLine: number
+}
+
+/** What is printed. Names end in `.pdf`. */
+export interface Papers {
+  /** Forms that go into the package (E10). */
+  forms(of: { readonly application: Application | null, readonly ruleSet: RuleSet | null, readonly facts: Omit<SealFacts, 'forms'>, /** What the release will be in the log book; null for what is handed to nobody. */ readonly use: Omit<BookUse, 'auditSeq'> | null }): Promise<readonly FormFile[]>
+  /** Sheets that need the hash of the manifest, and so lie beside the package (E9, E14). */
+  sheets(of: SheetFacts): Promise<readonly FormFile[]>
+}
 
 /** What the register says of a camera; null where it says nothing. */
 export interface CameraFacts { readonly id: CameraId, readonly name: string, readonly location: string | null, readonly maker: string | null, readonly model: string | null, readonly firmware: string | null }
@@ -39,13 +57,14 @@ export interface CopyDeskOptions {
   /** `Access.sessions`. */
   readonly rights: { requireRight(acting: Acting, act: Act): void }
   readonly grants: Pick<GrantBook, 'open' | 'mayLeave' | 'record' | 'toPreserve'>
-  readonly book: Pick<LogBook, 'enter'>
+  readonly book: Pick<LogBook, 'enter' | 'last'>
   readonly shelf: FootageShelf
   readonly gaps: GapFinder
   readonly camera: (uuid: CameraUuid) => CameraFacts | null
   readonly checkpoints: CheckpointBook
   readonly certificate: () => Promise<RecorderCertificate>
-  readonly timestamp: TimestampHook | null
+  /** Asked at each sealing. */
+  readonly timestamp: () => TimestampHook | null
   readonly archive: MasterArchive
   readonly papers: Papers
   /** What is known of the clock while packing (E5). */

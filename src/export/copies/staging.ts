@@ -1,10 +1,12 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
+import type { ManifestPlayback } from '../package/play-video.ts'
 import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
-import { syncFolder } from './targets.ts'
+import type { FormFile } from '../package/seal-package.ts'
+import { sheetsName, syncFolder } from './targets.ts'
 
 /** What reading gave, as it is kept between the stages. */
-export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'] }
+export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'], readonly playback: readonly ManifestPlayback[] }
 
 /** The folder of one copy below the desk's own: nobody else looks in, and a stage that is begun again begins with it empty. */
 export class Staging {
@@ -12,10 +14,13 @@ export class Staging {
   readonly #home: string
   /** Of the package itself. */
   readonly folder: string
+  /** Of the sheets that lie beside it. */
+  readonly sheets: string
   constructor(root: string, copyId: string, packageId: string) {
     this.#root = root
     this.#home = path.join(root, copyId)
     this.folder = path.join(this.#home, packageId)
+    this.sheets = path.join(this.#home, sheetsName(packageId))
   }
 
   async clear(): Promise<void> { await rm(this.#home, { recursive: true, force: true }) }
@@ -37,6 +42,17 @@ export class Staging {
     await syncFolder(this.#home)
   }
 
+  async keepSheets(sheets: readonly FormFile[]): Promise<void> {
+    await rm(this.sheets, { recursive: true, force: true })
+    await mkdir(this.sheets, { mode: 0o700 })
+    for (const { name, bytes } of sheets) {
+      const handle = await open(path.join(this.sheets, name), 'wx', 0o600)
+      try { await handle.writeFile(bytes); await handle.sync() } finally { await handle.close() }
+    }
+    await syncFolder(this.sheets)
+    await syncFolder(this.#home)
+  }
+
   /** The verifier looks at every record of it again, so a draft that was changed does not come far. */
-  async draft(): Promise<Draft> { return { cameraOffsets: [], ...JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Omit<Draft, 'cameraOffsets'> } }
+  async draft(): Promise<Draft> { return { cameraOffsets: [], playback: [], ...JSON.parse(await readFile(path.join(this.#home, 'draft.json'), 'utf8')) as Omit<Draft, 'cameraOffsets' | 'playback'> } }
 }

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { constants, createReadStream } from 'node:fs'
-import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { asTargetError, CopyTargetError } from '../package/errors.ts'
+import { openSource } from '../package/package-source.ts'
 import { verifyPackage, type Verdict } from '../package/verify.ts'
 import { zipPackage } from '../package/zip-package.ts'
 import type { CopyTarget } from './job.ts'
@@ -19,39 +20,85 @@ const finalOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>):
 /** Beside its final name, so that publishing is one rename; hidden, so that nobody takes it for the copy. */
 const partOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): string => path.join(target.path, `.custos-${copyId}.part`)
 
+/** Of the folder with the printed sheets, beside the package: they need its hash, so they cannot be in it. */
+export const sheetsName = (packageId: string): string => `${packageId}.隨附文件`
+const sheetsPartOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): string => path.join(target.path, `.custos-${copyId}.sheets.part`)
+/** As a folder, or as a ZIP where the package is encrypted for carriage: names of people stand on them. */
+const sheetsFinalsOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): readonly [string, string] => { const folder = path.join(target.path, sheetsName(packageId)); return [folder, `${folder}.zip`] }
+
 /** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
 export async function deliver(delivery: Delivery): Promise<Delivered> {
   const part = partOf(delivery)
   await requireForeign(delivery).catch((error: unknown) => { throw asTargetError(error) }) // before anything is touched there
   try {
     await requireFree(delivery)
+    const device = await deviceOf(delivery)
     await rm(part, { recursive: true, force: true })
     if (delivery.target.kind === 'zip') await zipPackage(delivery.folder, part, { password: delivery.password, signal: delivery.signal, onBytes: () => undefined })
     else await copyTree(delivery.folder, part, delivery.signal)
     await syncFolder(delivery.target.path)
     await forget(part)
-    return { verdict: await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal }) }
+    const verdict = await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal })
+    if ((await stat(delivery.target.path)).dev !== device) throw new CopyTargetError('gone')
+    if (!verdict.isIntact) await requireReadable(part) // a medium that does not answer makes no copy unsound
+    return { verdict }
   } catch (error) {
     await withdraw(delivery)
     throw asTargetError(error)
   }
 }
 
-/** Gives it its name, after the release stands in the books. Again changes nothing. */
-export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 'copyId'>): Promise<void> {
+/** The printed sheets beside it, as `deliver` does: whole and read back, without a name. `folder` holds nothing but them. Throws CopyTargetError; nothing of them is left then. */
+export async function deliverSheets(delivery: Delivery, folder: string): Promise<void> {
+  const { target, password, signal } = delivery, part = sheetsPartOf(delivery)
   try {
-    const part = partOf(delivery)
-    if (await lstat(part).catch(() => null) !== null) {
-      await requireFree(delivery)
-      await rename(part, finalOf(delivery))
-    } else await lstat(finalOf(delivery))
+    await lstat(partOf(delivery)) // the medium that has the package, and not the empty folder below one that was pulled out
+    await rm(part, { recursive: true, force: true })
+    if (password !== null) await zipPackage(folder, part, { password, signal, onBytes: () => undefined })
+    else await copyTree(folder, part, signal)
+    await syncFolder(target.path)
+    await forget(part)
+    if (!await readsBack(part, folder, password).catch(() => false)) { await requireReadable(part); throw new CopyTargetError('other') }
+    await lstat(partOf(delivery))
+  } catch (error) {
+    await rm(part, { recursive: true, force: true }).catch(() => undefined)
+    throw asTargetError(error)
+  }
+}
+
+async function readsBack(part: string, folder: string, password: string | null): Promise<boolean> {
+  await using source = await openSource(part, password)
+  for (const file of await readdir(folder)) {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of source.read(file)) chunks.push(chunk)
+    if (!Buffer.concat(chunks).equals(await readFile(path.join(folder, file)))) return false
+  }
+  return true
+}
+
+/** Gives both their names, after the release stands in the books: the package last, so that whoever finds it finds its sheets. Again changes nothing. */
+export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 'copyId'>): Promise<void> {
+  const isThere = async (place: string): Promise<boolean> => await lstat(place).catch(() => null) !== null
+  const part = partOf(delivery), sheets = sheetsPartOf(delivery), [asFolder, asZip] = sheetsFinalsOf(delivery)
+  try {
+    if (await isThere(part) && await isThere(finalOf(delivery))) throw new CopyTargetError('exists') // before either gets its name
+    const named = await isThere(sheets) ? sheets : await isThere(asFolder) ? asFolder : asZip
+    await name(sheets, (await lstat(named)).isDirectory() ? asFolder : asZip)
+    await syncFolder(delivery.target.path)
+    await name(part, finalOf(delivery))
     await syncFolder(delivery.target.path)
   } catch (error) { throw asTargetError(error) }
 }
 
+async function name(part: string, final: string): Promise<void> {
+  if (await lstat(part).catch(() => null) === null) { await lstat(final); return }
+  if (await lstat(final).catch(() => null) !== null) throw new CopyTargetError('exists')
+  await rename(part, final)
+}
+
 /** Takes away what is not released. A destination that is gone has nothing to take away. */
 export async function withdraw(delivery: Pick<Delivery, 'target' | 'copyId'>): Promise<void> {
-  await rm(partOf(delivery), { recursive: true, force: true }).catch(() => undefined)
+  for (const part of [partOf(delivery), sheetsPartOf(delivery)]) await rm(part, { recursive: true, force: true }).catch(() => undefined)
 }
 
 /** Whether `place` is one of `folders` or lies in one. Both as they are written; links are the caller's to follow. */
@@ -64,9 +111,22 @@ async function requireForeign({ target, own }: Pick<Delivery, 'target' | 'own'>)
   if (liesWithin(real, folders)) throw new CopyTargetError('own')
 }
 
+/** The file system of the destination. A medium is another than the machine's own: where none is mounted, its empty folder is no place for footage. */
+async function deviceOf({ target, folder }: Pick<Delivery, 'target' | 'folder'>): Promise<number> {
+  const [there, ...own] = await Promise.all([target.path, '/', folder].map(async place => (await stat(place)).dev)) as [number, ...number[]]
+  if (target.kind === 'medium' && own.includes(there)) throw new CopyTargetError('gone')
+  return there
+}
+
+/** Throws what the file system says of it. */
+async function requireReadable(place: string): Promise<void> {
+  if ((await lstat(place)).isDirectory()) { for (const name of await readdir(place)) await requireReadable(path.join(place, name)) }
+  else for await (const _ of createReadStream(place, { highWaterMark: CHUNK_BYTES })) { /* only whether it comes */ }
+}
+
 async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {
   if (!(await stat(delivery.target.path)).isDirectory()) throw new CopyTargetError('gone')
-  if (await lstat(finalOf(delivery)).catch(() => null) !== null) throw new CopyTargetError('exists')
+  for (const final of [finalOf(delivery), ...sheetsFinalsOf(delivery)]) if (await lstat(final).catch(() => null) !== null) throw new CopyTargetError('exists')
 }
 
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ export const FAULT_TEXTS = {
   'wrong-key': { zh: '簽章金鑰不是指定的金鑰，不是該錄影機所製作', en: 'it is signed by another key than the one asked for' },
   'certificate-mismatch': { zh: '憑證、公鑰與清單所載的金鑰不一致', en: 'certificate, public key and the key named in the manifest differ' },
   'cms-invalid': { zh: 'CMS 簽章（manifest.p7s）不成立', en: 'the CMS signature (manifest.p7s) does not hold' },
+  'token-invalid': { zh: '時戳（manifest.tsr）不成立', en: 'the time stamp (manifest.tsr) does not hold' },
   'records-altered': { zh: '影像紀錄與錄影當時的雜湊或順序不符', en: 'video records do not hash to what was recorded, or are out of order' },
   'audit-altered': { zh: '稽核紀錄或其證明不符，已遭變更或截短', en: 'the audit entries or their proofs do not hold: altered or cut short' },
   'checkpoint-mismatch': { zh: '與另外保存的查核點不符，稽核紀錄已遭改寫或並非同一部錄影機', en: 'it does not fit the checkpoint that was kept elsewhere: the log was rewritten, or is another recorder\'s' },

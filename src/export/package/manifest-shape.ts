@@ -24,7 +24,7 @@ export function readManifest(text: string): Manifest | null {
     const value: unknown = JSON.parse(text)
     if (!isRecord(value) || value['format'] !== PACKAGE_FORMAT || !isText(value['packageId']) || !isInstant(value['createdAt'])) return null
     const { key, application } = value
-    if (!isRecord(key) || !isHash(key['fingerprint']) || !isRecord(application) || !isText(application['number'])) return null
+    if (!isRecord(key) || !isHash(key['fingerprint']) || !isRecord(value['time']) || !isRecord(application) || !isText(application['number'])) return null
     if (!isListOf(value['files'], isFile) || !isListOf(value['videos'], isVideo) || !isListOf(value['gaps'], isRecord)) return null
     const manifest = value as unknown as Manifest
     return manifestText(manifest) === text ? manifest : null

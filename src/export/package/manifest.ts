@@ -1,5 +1,7 @@
 import { canonicalJson } from '../../audit/index.ts'
 import type { AuditValue } from '../../domain/index.ts'
+import type { ManifestPlayback } from './play-video.ts'
+import type { TIMESTAMP_TEXTS } from './time-stamp.ts'
 
 /** The one spelling of the format; another number means another reader. */
 export const PACKAGE_FORMAT = 'custos-evidence/1'
@@ -40,6 +42,8 @@ export type ManifestTime = {
   readonly comparison: { readonly by: string, readonly at: string, readonly reference: string, readonly differenceMs: number, readonly note: string } | null
   /** RFC 3161: whether a token lies beside the manifest. It may be added later; the manifest says how it stood when it was signed. */
   readonly timestampAuthority: 'token-follows' | 'not-obtained'
+  /** Why none was obtained; null when one follows. */
+  readonly timestampWhyNot: keyof typeof TIMESTAMP_TEXTS | null
 }
 
 /** One use of a slot. `merkleRoot` is RFC 6962 over the SHA-256 of its records; `isSealed` false: it was still being written, and the root is over what stood in it then. */
@@ -117,6 +121,8 @@ export type Manifest = {
   readonly masks: readonly string[]
   readonly videos: readonly ManifestVideo[]
   readonly gaps: readonly ManifestGap[]
+  /** What decoding the pictures came to when they were read back. They are as they were recorded, whatever it says. */
+  readonly playback: readonly ManifestPlayback[]
   readonly files: readonly ManifestFile[]
 }
 

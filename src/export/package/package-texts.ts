@@ -1,19 +1,22 @@
 import { rocText } from '../../audit/index.ts'
 import { epochMs } from '../../domain/index.ts'
 import type { Manifest } from './manifest.ts'
+import { playbackText } from './play-video.ts'
+import { TIMESTAMP_TEXTS } from './time-stamp.ts'
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
 const shown = (iso: string, timezone: string): string => `${rocText(epochMs(Date.parse(iso)), timezone)} (${iso})`
 
-export interface TextFacts extends Pick<Manifest, 'packageId' | 'createdAt' | 'timezone' | 'application' | 'key' | 'recorder' | 'videos' | 'gaps'> {
+export interface TextFacts extends Pick<Manifest, 'packageId' | 'createdAt' | 'timezone' | 'application' | 'key' | 'recorder' | 'videos' | 'gaps' | 'playback'> {
   readonly office: string
-  readonly hasToken: boolean
+  /** `follows`, or why there is none. */
+  readonly token: 'follows' | keyof typeof TIMESTAMP_TEXTS
   readonly hasTsaCa: boolean
   readonly hasOutsideCheckpoint: boolean
 }
 
 /** Lines that begin with `$ ` are commands for bash in the package's folder: coreutils and openssl alone. The last line of each part says what they print. */
-export function verifyText({ packageId, office, key, hasToken, hasTsaCa, hasOutsideCheckpoint }: TextFacts): string {
+export function verifyText({ packageId, office, key, token, hasTsaCa, hasOutsideCheckpoint }: TextFacts): string {
   return `驗證方法 How to verify                                    ${packageId}
 ${office}
 
@@ -43,8 +46,9 @@ $ T=$(mktemp -d) && head -n 6 checkpoint.txt > "$T/body" && head -n 8 checkpoint
    It prints Verified OK. ${hasOutsideCheckpoint ? 'The second part of the file is the checkpoint that last left the recorder; compare it with the office\'s printed or deposited one.' : 'No checkpoint had left the recorder when this was made.'}
 
 5. 時戳 Time stamp (RFC 3161)
-${hasToken ? `$ openssl ts -verify -data manifest.json -in manifest.tsr -CAfile ${hasTsaCa ? 'tsa-ca.pem' : '/etc/ssl/certs/ca-certificates.crt'}
-   應印出 Verification: OK。 It prints Verification: OK.` : '   未取得。日後取得者，以 manifest.tsr 另行附上。 Not obtained. One that is obtained later is added as manifest.tsr.'}
+${token === 'follows' ? `$ openssl ts -verify -data manifest.json -in manifest.tsr -CAfile ${hasTsaCa ? 'tsa-ca.pem' : '/etc/ssl/certs/ca-certificates.crt'}
+   應印出 Verification: OK。 It prints Verification: OK.` : `   未取得：${TIMESTAMP_TEXTS[token].zh}。日後取得者，以 manifest.tsr 另行附上。
+   Not obtained: ${TIMESTAMP_TEXTS[token].en}. One that is obtained later is added as manifest.tsr.`}
 
 6. 全部檢查（含每一筆影像紀錄與稽核證明） All checks, each video record and audit proof included
    custos verify 資料夾 --fingerprint 指紋 --checkpoint 本所查核點檔
@@ -54,7 +58,8 @@ ${hasToken ? `$ openssl ts -verify -data manifest.json -in manifest.tsr -CAfile 
 
 /** `README_請先閱讀.html`: opens from disk, runs no script, asks no network. */
 export function readmeHtml(facts: TextFacts): string {
-  const { packageId, office, timezone, createdAt, application, key, videos, gaps, hasToken } = facts
+  const { packageId, office, timezone, createdAt, application, key, videos, gaps, playback, token } = facts
+  const played = playbackText(playback)
   const row = (cells: readonly string[]): string => `<tr>${cells.map(cell => `<td>${escaped(cell)}</td>`).join('')}</tr>`
   return `<!doctype html>
 <html lang="zh-Hant-TW"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>${escaped(packageId)} 請先閱讀</title>
@@ -65,11 +70,12 @@ export function readmeHtml(facts: TextFacts): string {
 <p>依核准之申請自錄影系統取出的原始影像，未轉檔、未遮蔽，並附清單、數位簽章、稽核證明與保管紀錄。影像含個人資料，僅供核准之目的使用。<br><small>Footage taken by an approved application, as it was recorded, with manifest, signature, audit proofs and custody record. It holds personal data and serves the approved purpose only.</small></p>
 <h2>如何播放 <small>How to play</small></h2>
 <p>以瀏覽器開啟 <code>player/player.html</code>，或以 VLC 3.0 以上版本開啟 <code>video</code> 內的 MP4。<br><small>Open player/player.html in a browser, or the MP4 files in VLC.</small></p>
+<p>製作時之${escaped(played.zh)}。<br><small>When it was made: ${escaped(played.en)}.</small></p>${playback.filter(({ result }) => result !== 'decoded').map(({ path, decoded, pictures }) => `<p><code>${escaped(path)}</code> ${decoded}/${pictures}</p>`).join('')}
 <table><tr><th>鏡頭 Camera</th><th>開始 From</th><th>結束 To</th><th>檔案 File</th></tr>${videos.map(video => row([video.cameraName, shown(video.firstFrameAt, timezone), shown(video.endAt, timezone), video.path])).join('')}</table>
 <h2>沒有影像的時段 <small>Spans without footage</small></h2>
 ${gaps.length === 0 ? '<p>無。 None.</p>' : `<table><tr><th>鏡頭 Camera</th><th>開始 From</th><th>結束 To</th><th>原因 Cause</th></tr>${gaps.map(gap => row([gap.cameraName, shown(gap.from, timezone), shown(gap.to, timezone), `${gap.cause.zh} ${gap.cause.en}`])).join('')}</table>`}
 <h2>如何驗證 <small>How to verify</small></h2>
-<p>依 <code>VERIFY.txt</code> 的步驟；只需 sha256sum 與 openssl。金鑰指紋（請與封面及本所公告核對）：<br><code>${escaped(key.fingerprint)}</code><br>RFC 3161 時戳：${hasToken ? '見 manifest.tsr' : '未取得'}</p>
+<p>依 <code>VERIFY.txt</code> 的步驟；只需 sha256sum 與 openssl。金鑰指紋（請與封面及本所公告核對）：<br><code>${escaped(key.fingerprint)}</code><br>RFC 3161 時戳：${token === 'follows' ? '見 manifest.tsr' : `未取得：${TIMESTAMP_TEXTS[token].zh}`}</p>
 <h2>有疑問 <small>Whom to ask</small></h2><p>請洽 ${escaped(office)} 錄影監視系統管理人員，並告知編號 ${escaped(packageId)}。</p>
 </body></html>
 `

@@ -7,17 +7,17 @@ import type { AuditEvidence } from './audit-evidence.ts'
 import type { RecorderCertificate } from './certificate.ts'
 import { manifestText, PACKAGE_FORMAT, type Manifest, type ManifestFile, type ManifestGap, type ManifestVideo } from './manifest.ts'
 import { readmeHtml, verifyText, type TextFacts } from './package-texts.ts'
-import { timestampOf, type TimestampHook } from './time-stamp.ts'
+import { timestampOf, type NoTimestamp, type TimestampHook } from './time-stamp.ts'
 
 /** One step of the chain of custody (E9). Later ones are added by hand, on paper. */
 export interface CustodyStep { readonly at: EpochMs, readonly step: 'requested' | 'approved' | 'acquired' | 'closed' | 'written' | 'handed-over' | 'kept', readonly by: string, readonly words: string }
 /** A printed form that goes along, from the part that makes paper. */
 export interface FormFile { readonly name: string, readonly bytes: Buffer }
 
-export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'intent' | 'application' | 'exporter' | 'witness' | 'recorder'> {
+export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'intent' | 'application' | 'exporter' | 'witness' | 'recorder' | 'playback'> {
   readonly office: string
   readonly createdAt: EpochMs
-  readonly time: Omit<Manifest['time'], 'timestampAuthority'>
+  readonly time: Omit<Manifest['time'], 'timestampAuthority' | 'timestampWhyNot'>
   readonly videos: readonly ManifestVideo[]
   readonly gaps: readonly ManifestGap[]
   readonly custody: readonly CustodyStep[]
@@ -25,7 +25,7 @@ export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'in
   readonly forms: readonly FormFile[]
 }
 export interface SealTools { readonly certificate: RecorderCertificate, readonly timestamp: TimestampHook | null, readonly signal: AbortSignal }
-export interface Sealed { readonly manifestSha256: string, readonly manifest: Manifest, readonly timestamp: 'obtained' | { readonly why: string } }
+export interface Sealed { readonly manifestSha256: string, readonly manifest: Manifest, readonly timestamp: 'obtained' | NoTimestamp }
 
 const PLAYER = path.join(import.meta.dirname, 'assets', 'player.html')
 
@@ -35,22 +35,23 @@ const PLAYER = path.join(import.meta.dirname, 'assets', 'player.html')
  */
 export async function sealPackage(folder: string, facts: SealFacts, { certificate, timestamp, signal }: SealTools): Promise<Sealed> {
   for (const name of ['manifest.json', 'manifest.sig', 'manifest.p7s', 'manifest.tsr', 'tsa-ca.pem', 'SHA256SUMS', 'custody.json', 'forms', 'audit', 'player']) await rm(path.join(folder, name), { recursive: true, force: true })
-  const first = await writeAndSign(folder, facts, certificate, timestamp)
-  if (timestamp === null) return { ...first, timestamp: { why: 'not configured' } }
-  const stamped = await timestampOf(path.join(folder, 'manifest.json'), timestamp, signal)
-  if ('why' in stamped) return { ...await writeAndSign(folder, facts, certificate, null), timestamp: { why: stamped.why } } // it said that a token follows, and none does
+  const unstamped = async (why: NoTimestamp): Promise<Sealed> => ({ ...await writeAndSign(folder, facts, certificate, why), timestamp: why })
+  if (timestamp === null || timestamp.ca === 'unusable') return await unstamped({ why: timestamp === null ? 'not-configured' : 'ca-unusable', words: '' })
+  const first = await writeAndSign(folder, facts, certificate, { caPem: timestamp.ca?.pem ?? null })
+  const stamped = await timestampOf(path.join(folder, 'manifest.json'), { ...timestamp, ca: timestamp.ca }, signal)
+  if ('why' in stamped) return await unstamped(stamped) // it said that a token follows, and none does
   await write(folder, 'manifest.tsr', stamped.token)
   await syncTree(folder)
   return { ...first, timestamp: 'obtained' }
 }
 
-async function writeAndSign(folder: string, facts: SealFacts, certificate: RecorderCertificate, timestamp: TimestampHook | null): Promise<Omit<Sealed, 'timestamp'>> {
+async function writeAndSign(folder: string, facts: SealFacts, certificate: RecorderCertificate, stamp: { readonly caPem: string | null } | NoTimestamp): Promise<Omit<Sealed, 'timestamp'>> {
   const { key, pem } = certificate
   const keyFacts = { algorithm: 'ECDSA P-256 SHA-256', fingerprint: key.fingerprint } as const
   const { evidence, forms, custody, office, videos, ...rest } = facts
-  const createdAt = isoOf(facts.createdAt)
+  const createdAt = isoOf(facts.createdAt), caPem = 'why' in stamp ? null : stamp.caPem
   const texts: TextFacts = {
-    ...facts, createdAt, key: keyFacts, hasToken: timestamp !== null, hasTsaCa: timestamp?.caPem != null, hasOutsideCheckpoint: evidence.proofsJson.includes('"consistency":{'),
+    ...facts, createdAt, key: keyFacts, token: 'why' in stamp ? stamp.why : 'follows', hasTsaCa: caPem !== null, hasOutsideCheckpoint: evidence.proofsJson.includes('"consistency":{'),
   }
   const files: ManifestFile[] = videos.map(({ path: name, bytes, sha256 }) => ({ path: name, bytes, sha256 }))
   const add = async (name: string, content: string | Buffer): Promise<void> => {
@@ -63,7 +64,7 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
   await add('pub.pem', key.publicPem)
   await add('recorder-cert.pem', pem)
   await rm(path.join(folder, 'tsa-ca.pem'), { force: true })
-  if (timestamp?.caPem != null) await add('tsa-ca.pem', timestamp.caPem)
+  if (caPem !== null) await add('tsa-ca.pem', caPem)
   await add('custody.json', `${canonicalJson({ format: 'custos-custody/1', packageId: facts.packageId, steps: custody.map(step => ({ ...step, at: isoOf(step.at) })) } as unknown as AuditValue)}\n`)
   await add('checkpoint.txt', evidence.checkpointTxt)
   await add('audit/entries.jsonl', evidence.entriesJsonl)
@@ -71,10 +72,10 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
   await add('player/player.html', await readFile(PLAYER))
   for (const form of forms) await add(`forms/${form.name}`, form.bytes)
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
-  const { packageId, timezone, intent, application, exporter, witness, recorder, gaps, time } = rest
+  const { packageId, timezone, intent, application, exporter, witness, recorder, gaps, playback, time } = rest
   const manifest: Manifest = {
     format: PACKAGE_FORMAT, packageId, createdAt, createdOn: rocText(facts.createdAt, timezone).split('（')[0] ?? '', timezone, intent, application, exporter, witness, recorder, key: keyFacts,
-    time: { ...time, timestampAuthority: timestamp === null ? 'not-obtained' : 'token-follows' }, redaction: 'none', masks: [], videos, gaps, files,
+    time: { ...time, timestampAuthority: 'why' in stamp ? 'not-obtained' : 'token-follows', timestampWhyNot: 'why' in stamp ? stamp.why : null }, redaction: 'none', masks: [], videos, gaps, playback, files,
   }
   const text = Buffer.from(manifestText(manifest))
   await write(folder, 'manifest.json', text)

@@ -1,14 +1,12 @@
-import { createHash, createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { createHash, verify, type KeyObject } from 'node:crypto'
 import { parseCheckpoints } from '../../audit/index.ts'
-import { runOpenssl } from '../../platform/openssl.ts'
 import { FAULT_TEXTS, type FaultCode, type PackageFault } from './faults.ts'
 import { OUTSIDE_MANIFEST, type Manifest } from './manifest.ts'
 import { MANIFEST_MOST_BYTES, readManifest } from './manifest-shape.ts'
 import { openSource, type PackageSource } from './package-source.ts'
+import { MOST_TOKEN_BYTES, TIMESTAMP_TEXTS, tokenFault } from './time-stamp.ts'
 import { checkAudit, compareCheckpoint } from './verify-audit.ts'
+import { certificateKey, cmsSigner, fingerprintOf, keyOf } from './verify-keys.ts'
 import { VideoCheck } from './verify-video.ts'
 
 export interface VerifyOptions {
@@ -80,13 +78,14 @@ class Verification {
     const manifest = readManifest(bytes.toString('utf8'))
     const pem = (await this.#small('pub.pem', SIGNATURE_MOST_BYTES))?.toString('utf8') ?? ''
     const key = keyOf(pem)
-    const fingerprint = key === null ? null : createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('hex')
+    const fingerprint = key === null ? null : fingerprintOf(key)
     await this.#signature(bytes, key)
     if (manifest === null) {
       this.#tell('manifest-altered', 'manifest.json', { zh: '內容不是標準格式', en: 'it is not in its canonical form' })
       return { ...nothing(...this.#faults), fingerprint }
     }
     await this.#keys(manifest, fingerprint, bytes)
+    await this.#token(manifest, bytes)
     await this.#files(manifest)
     await this.#sums(manifest, createHash('sha256').update(bytes).digest('hex'))
     const checkpoint = await this.#audit(manifest, pem, fingerprint)
@@ -127,14 +126,17 @@ class Verification {
     if (fingerprint === null || fingerprint !== manifest.key.fingerprint || ofCertificate !== fingerprint) this.#tell('certificate-mismatch', 'recorder-cert.pem')
     const cms = await this.#small('manifest.p7s', SIGNATURE_MOST_BYTES)
     if (cms === null) { this.#tell('file-missing', 'manifest.p7s'); return }
-    const scratch = await mkdtemp(path.join(tmpdir(), 'custos-verify-'))
-    try {
-      const file = (name: string) => path.join(scratch, name)
-      await Promise.all([writeFile(file('content'), bytes), writeFile(file('cms'), cms), writeFile(file('cert'), certificate)])
-      await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-signer', file('signer'), '-out', '/dev/null'])
-      // The signer must be the key of the package, whatever chain the CMS itself brings.
-      if (certificateKey(await readFile(file('signer'), 'utf8')) !== fingerprint) this.#tell('cms-invalid', 'manifest.p7s')
-    } catch { this.#tell('cms-invalid', 'manifest.p7s') } finally { await rm(scratch, { recursive: true, force: true }) }
+    if (fingerprint === null || await cmsSigner(bytes, cms, certificate) !== fingerprint) this.#tell('cms-invalid', 'manifest.p7s')
+  }
+
+  /** One that was added later counts as well. */
+  async #token(manifest: Manifest, bytes: Buffer): Promise<void> {
+    const isThere = this.#source.files.has('manifest.tsr')
+    if (!isThere) { if (manifest.time.timestampAuthority === 'token-follows') this.#tell('file-missing', 'manifest.tsr'); return }
+    const token = await this.#small('manifest.tsr', MOST_TOKEN_BYTES)
+    const ca = manifest.files.some(file => file.path === 'tsa-ca.pem') ? await this.#small('tsa-ca.pem', SIGNATURE_MOST_BYTES) : null
+    const fault = token === null ? { why: 'no-answer' as const, words: '' } : await tokenFault(token, bytes, ca?.toString('utf8') ?? null)
+    if (fault !== null) this.#tell('token-invalid', 'manifest.tsr', { zh: TIMESTAMP_TEXTS[fault.why].zh, en: [TIMESTAMP_TEXTS[fault.why].en, fault.words].filter(text => text !== '').join(': ') })
   }
 
   async #files(manifest: Manifest): Promise<void> {
@@ -203,15 +205,3 @@ class Verification {
     return answer
   }
 }
-
-function keyOf(pem: string): KeyObject | null {
-  try {
-    const key = createPublicKey(pem)
-    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : null
-  } catch { return null } // what is no key
-}
-
-function certificateKey(pem: string): string | null {
-  try { return createHash('sha256').update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })).digest('hex') } catch { return null }
-}
-

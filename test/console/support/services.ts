@@ -37,7 +37,7 @@ export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: R
   checkpoints.openKey(stateDir)
   const { key } = openSigningKey(stateDir, clock.wallNow())
   const copies = new CopyDesk({
-    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, shelf, gaps: gapFinder(db), checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: null,
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, shelf, gaps: gapFinder(db), checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: () => null,
     camera: uuid => { const known = NAMES.get(uuid); return known === undefined ? null : { ...known, location: null, maker: null, model: null, firmware: null } },
     archive, papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
     isBusy: () => false, own: () => [stateDir], folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',

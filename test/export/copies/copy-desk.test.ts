@@ -3,14 +3,12 @@ import path from 'node:path'
 import t from 'tap'
 import { CopyDesk, verifyPackage } from '../../../src/export/index.ts'
 import { CHIEF, CUSTODIAN, DIRECTOR, done, INSIDE, OUTSIDE, party, staff } from '../../requests/support/front-desk.ts'
-import { CopyOffice, LINE } from './support.ts'
-
-const HAND_OVER = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: true, other: null, medium: null, password: null }
-const never = new AbortController().signal
+import { spoiltPictures } from '../../support/fragments.ts'
+import { medium } from './media.ts'
+import { CopyOffice, FOOTAGE, HAND_OVER, LINE, namesOf, never } from './support.ts'
 
 t.test('from the grant to the release: made, read back, witnessed by another, archived, entered in the book, and only then at its place', async t => {
-  const office = await CopyOffice.open(t), target = path.join(office.root, 'usb')
-  mkdirSync(target)
+  const office = await CopyOffice.open(t), target = medium(t, path.join(office.root, 'usb'))
   const { number } = await office.approved()
   const custodian = await office.front.as(...CUSTODIAN)
   const job = office.desk.ask(custodian, { application: number, target: { kind: 'medium', path: target } })
@@ -27,9 +25,23 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
   t.match(JSON.parse(readFileSync(path.join(target, job.packageId, 'manifest.json'), 'utf8')), { time: { cameraOffsets: [{ cameraId: 'lobby', minMs: 40, maxMs: 40 }] } }, 'the camera\'s clock as it was asked while recording (E5)')
   t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })
-  t.same(readdirSync(target), [job.packageId])
+  t.same(readdirSync(target).sort(), namesOf(job.packageId))
   t.equal(office.stored.length, 1)
   await t.rejects(office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'once')
+})
+
+t.test('pictures that do not decode are found before the release and said so; they are what was recorded, and the witness decides', async t => {
+  for (const [footage, result, words] of [[FOOTAGE, 'decoded', '1 檔均可播放'], [spoiltPictures(FOOTAGE, [0, 1]), 'undecodable', '1 檔有畫面無法解碼']] as const) {
+    const office = await CopyOffice.open(t, footage), { number } = await office.approved()
+    const job = office.desk.ask(await office.front.as(...CUSTODIAN), { application: number, target: { kind: 'here' } })
+    await office.desk.runNext(never)
+    t.match(office.desk.get(job.copyId), { state: 'ready', error: result === 'decoded' ? null : { code: 'CUSTOS_COPY_UNPLAYABLE', text: new RegExp(words) } })
+    const { verdict } = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
+    t.match(verdict, { isIntact: true, origin: 'confirmed' })
+    const folder = office.desk.folderOf(job.copyId)!
+    t.match(JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')), { playback: [{ extent: 'whole', pictures: 51, result }] })
+    for (const file of ['custody.json', 'README_請先閱讀.html']) t.match(readFileSync(path.join(folder, file), 'utf8'), words, file)
+  }
 })
 
 t.test('who may not witness is refused before what they say is looked at, and is on record', async t => {
@@ -87,6 +99,6 @@ t.test('killed around the archiving: the Master stays one, and goes out with the
     const sealed = next.get(job.copyId)
     t.match(sealed, { state: 'ready', manifestSha256: /^[0-9a-f]{64}$/ })
     t.match(await next.release(chief, job.copyId, HAND_OVER), { job: { state: 'released', isPublished: true, manifestSha256: sealed!.manifestSha256 }, bookLine: 1 }, 'what the archive may hold is what goes out')
-    t.same([readdirSync(target), office.book.last()], [[job.packageId], 1])
+    t.same([readdirSync(target).sort(), office.book.last()], [namesOf(job.packageId), 1])
   }
 })

@@ -1,20 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
+import { CopyDesk, verifyPackage } from '../../../src/export/index.ts'
 import { CHIEF, CUSTODIAN } from '../../requests/support/front-desk.ts'
-import { CopyOffice, LINE } from './support.ts'
-
-const HAND_OVER = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: false, other: null, medium: null, password: null }
-const never = new AbortController().signal
-
-/** A medium of so many bytes, as root mounts one. */
-function medium(t: Test, folder: string, sizeBytes: number): string {
-  mkdirSync(folder)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', folder])
-  t.teardown(() => { execFileSync('umount', [folder]) })
-  return folder
-}
+import { medium } from './media.ts'
+import { CopyOffice, HAND_OVER, LINE, namesOf, never } from './support.ts'
 
 t.test('a medium that is full or read-only: told by its code, nothing half on it, nothing in the book; the copy stays ready and goes out once there is room', async t => {
   const office = await CopyOffice.open(t)
@@ -30,7 +21,7 @@ t.test('a medium that is full or read-only: told by its code, nothing half on it
     t.match(office.desk.get(copyId), { state: 'ready', error: { code: 'CUSTOS_COPY_TARGET' } })
     execFileSync('mount', ['-o', 'remount,rw', folder])
     t.match(await office.desk.release(chief, copyId, HAND_OVER), { job: { state: 'released', isPublished: true }, bookLine: lines + 1 })
-    t.same(readdirSync(folder), [kind === 'zip' ? `${packageId}.zip` : packageId])
+    t.same(readdirSync(folder).sort(), namesOf(packageId, kind))
   }
 })
 
@@ -60,18 +51,64 @@ t.test('the office\'s own decision stays in the archive: an approver keeps it, n
   t.same([office.book.last(), office.desk.folderOf(copyId), existsSync(path.join(office.root, 'copies', copyId))], [0, null, false])
 })
 
-t.test('cancelled while it waits or is ready: what was written goes, and it is not cancelled twice; the queue has an end', async t => {
-  const office = await CopyOffice.open(t), custodian = await office.front.as(...CUSTODIAN)
-  const { number } = await office.approved(), ask = () => office.desk.ask(custodian, { application: number, target: { kind: 'here' } })
-  for (const isReady of [false, true]) {
-    const { copyId } = ask()
-    if (isReady) await office.desk.runNext(never)
-    t.equal(existsSync(path.join(office.root, 'copies', copyId)), isReady)
-    t.match(await office.desk.cancel(custodian, copyId, '不再需要'), { state: 'cancelled' })
-    t.notOk(existsSync(path.join(office.root, 'copies', copyId)))
-    await t.rejects(office.desk.cancel(custodian, copyId, '不再需要'), { code: 'CUSTOS_COPY_REFUSED' })
+t.test('cancelled while it waits, is read, is read back or is ready: what was written goes, and it is not cancelled twice', async t => {
+  for (const when of ['queued', 'reading', 'packing', 'ready'] as const) {
+    const office = await CopyOffice.open(t), { number } = await office.approved(), custodian = await office.front.as(...CUSTODIAN)
+    let cancelling: Promise<unknown> | null = null
+    const desk: CopyDesk = new CopyDesk({
+      ...office.options, isBusy: () => { if (desk.get(copyId)?.state === when) cancelling ??= desk.cancel(custodian, copyId, '不再需要'); return false }, // asked before each piece that is read
+    })
+    const { copyId } = desk.ask(custodian, { application: number, target: { kind: 'here' } })
+    if (when !== 'queued') t.ok(await desk.runNext(never))
+    if (when === 'queued' || when === 'ready') cancelling = desk.cancel(custodian, copyId, '不再需要')
+    t.match(await cancelling, { state: 'cancelled' }, when)
+    t.match(desk.get(copyId), { state: 'cancelled', error: null })
+    t.same(office.staged(), [], `${when}: nothing is left`)
+    await t.rejects(desk.cancel(custodian, copyId, '不再需要'), { code: 'CUSTOS_COPY_REFUSED', message: /已結束/ })
+    t.notOk(await desk.runNext(never), 'nothing waits')
+    t.notOk(office.front.actions(number).includes('copy.failed failed'))
   }
-  t.notOk(await office.desk.runNext(never), 'nothing waits')
+})
+
+t.test('while it is being handed over it is not cancelled, and the words say so', async t => {
+  const office = await CopyOffice.open(t), { copyId } = await office.made({ kind: 'here' }), custodian = await office.front.as(...CUSTODIAN)
+  const refused: Promise<unknown>[] = []
+  const desk = new CopyDesk({ ...office.options, papers: { ...office.options.papers, forms: async () => { refused.push(t.rejects(desk.cancel(custodian, copyId, '不再需要'), { code: 'CUSTOS_COPY_REFUSED', message: /正在交付.*being released/ })); return [] } } })
+  t.match(await office.release(copyId, { desk }), { job: { state: 'released' } })
+  t.equal(refused.length, 1)
+  await Promise.all(refused)
+})
+
+t.test('one that stays here to be fetched: released as any, and told where it stands', async t => {
+  const office = await CopyOffice.open(t), { copyId, packageId } = await office.made({ kind: 'here' })
+  t.equal(office.desk.folderOf(copyId), null, 'not before its release')
+  t.match(await office.release(copyId), { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001' }, bookLine: 1 })
+  const folder = office.desk.folderOf(copyId)!
+  t.equal(path.basename(folder), packageId)
+  t.match(await verifyPackage(folder, { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  await office.desk.publishAgain(copyId)
+  await office.desk.resume()
+  t.equal(office.desk.folderOf(copyId), folder)
+  t.ok(existsSync(path.join(folder, 'manifest.json')), 'a start leaves it')
+})
+
+t.test('the queue has an end', async t => {
+  const office = await CopyOffice.open(t), custodian = await office.front.as(...CUSTODIAN), { number } = await office.approved(), ask = () => office.desk.ask(custodian, { application: number, target: { kind: 'here' } })
   for (let i = 0; i < 20; i++) ask()
   t.throws(ask, { code: 'CUSTOS_COPY_QUEUE_FULL' })
+})
+
+t.test('nothing that has its name at the destination is written over, and a place that is not there is told as gone', async t => {
+  const office = await CopyOffice.open(t)
+  for (const kind of ['folder', 'zip'] as const) {
+    const folder = path.join(office.root, kind), { copyId, packageId } = await office.made({ kind, path: folder })
+    await t.rejects(office.release(copyId), { code: 'CUSTOS_COPY_TARGET', fault: 'gone' })
+    mkdirSync(folder)
+    const theirs = path.join(folder, kind === 'zip' ? `${packageId}.zip` : packageId)
+    writeFileSync(theirs, 'of somebody else')
+    await t.rejects(office.release(copyId), { code: 'CUSTOS_COPY_TARGET', fault: 'exists' })
+    t.same([readdirSync(folder), readFileSync(theirs, 'utf8')], [[path.basename(theirs)], 'of somebody else'])
+    rmSync(theirs)
+    t.match(await office.release(copyId), { job: { state: 'released', isPublished: true } })
+  }
 })

@@ -146,7 +146,7 @@ export async function makePackage(recorder: Recorder, parent: string, taken: Tak
     exporter: { account: 'lin', name: '林承辦', role: '管理人員' }, witness: { account: 'chen', name: '陳課長', role: '課長' }, recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version: '0.0.0' },
     time: { stampedBy: { zh: '錄影機', en: 'the recorder' }, utcOffset: '+08:00', sync: null, recorderOffsetMs: null, uncertaintyMs: null, atExport: isoOf(recorder.clock.wallNow()), cameraOffsets: [], comparison: null },
     videos, gaps: gapsOf({ range, taken, noted: [], of: { cameraId: 'lobby', cameraName: '大廳', stream: 'main' } }),
-    custody: [{ at: at(0), step: 'requested', by: '趙警員', words: '申請' }], evidence: auditEvidence({ log, entries: entryTable(db), checkpoints, application: CASE }), forms: [{ name: '附件2.pdf', bytes: Buffer.from('%PDF-1.7 form 2\n') }],
+    playback: [], custody: [{ at: at(0), step: 'requested', by: '趙警員', words: '申請' }], evidence: auditEvidence({ log, entries: entryTable(db), checkpoints, application: CASE }), forms: [{ name: '附件2.pdf', bytes: Buffer.from('%PDF-1.7 form 2\n') }],
   }
   await sealPackage(folder, facts, { certificate: recorder.certificate, timestamp, signal: new AbortController().signal })
   return { folder, taken, facts }

@@ -17,9 +17,9 @@ export const bookLine = (line: number, changes: Partial<BookPaperLine> = {}): Bo
 const from = '115年11月25日14時00分00秒', to = '115年11月25日15時30分00秒'
 export const cover: CoverSheet = {
   ...record, application: '115-調-0001', agency: '臺北市政府警察局信義分局', legalBasis: '刑事訴訟法第230條', purpose: '偵辦竊盜案', cameras: [{ camera: '一樓大廳', from, to, fromUtc: '2026-11-25T06:00:00.000Z', toUtc: '2026-11-25T07:30:00.000Z' }],
-  files: 31, bytes: 1_234_567_890, totalSha256: '0f'.repeat(32), keyFingerprint: 'e4'.repeat(32), createdOn: '115年11月26日15時00分00秒', createdUtc: '2026-11-26T07:00:00.000Z',
+  files: 31, bytes: 1_234_567_890, totalSha256: '0f'.repeat(32), keyFingerprint: 'e4'.repeat(32), createdOn: '115年11月26日15時00分00秒', createdUtc: '2026-11-26T07:00:00.000Z', maker: '龔𡍼鑫（管理人員）', witness: '林承辦（承辦人）', receiver: '臺北市政府警察局信義分局　偵查佐陳喆煊', medium: 'USB　4C53　信戶-1',
 }
-export const custody: CustodySheet = { ...record, application: '115-調-0001', totalSha256: '0f'.repeat(32), medium: { type: 'USB', serial: '4C53', label: '信戶-1' }, receiver: { name: '陳喆煊', unit: '信義分局', idType: '服務證' }, events: [{ stage: '封裝完成', on: from, who: '王管理', what: '讀回核對相符' }] }
+export const custody: CustodySheet = { ...record, application: '115-調-0001', totalSha256: '0f'.repeat(32), keyFingerprint: 'e4'.repeat(32), bookLine: 31, archiveItem: 'A115-0007', files: 31, bytes: 1_234_567_890, medium: { type: 'USB', serial: '4C53', label: '信戶-1' }, receiver: { name: '陳喆煊', unit: '信義分局', idType: '服務證' }, events: [{ stage: '封裝完成', on: from, who: '王管理', what: '讀回核對相符' }] }
 export const destruction: DestructionRecord = {
   ...record, application: '114-調-0012', ranges: [{ camera: '一樓大廳', from, to }], bytes: 812_345_678, contentSha256: '77'.repeat(32), copiedOn: '114年11月20日', expiredOn: '115年11月20日', computation: '複製存檔之日起一年', destroyedOn: '115年11月21日00時03分12秒', method: '消除電子檔',
   keyId: 'k-12', executor: '系統自動執行', witness: '王管理', readBack: '檔案與金鑰均已不存在', auditPosition: '第48211筆',

@@ -33,6 +33,7 @@ export function jobTable(db: Db) {
   const ofApplication = db.prepare<[string], Row>('SELECT * FROM copy_job WHERE application = ? ORDER BY count')
   const newest = db.prepare<[number], Row>('SELECT * FROM copy_job ORDER BY asked_at DESC, rowid DESC LIMIT ?')
   const unpublished = db.prepare<[], Row>("SELECT * FROM copy_job WHERE state = 'released' AND is_published = 0")
+  const onceOffered = db.prepare<[], Row>("SELECT * FROM copy_job WHERE target_path IS NOT NULL AND witness_by IS NOT NULL AND state IN ('ready', 'failed', 'cancelled')")
   const lastCount = db.prepare<[string], number | null>('SELECT max(count) FROM copy_job WHERE application = ?').pluck()
   const decisions = db.prepare<[string], number>("SELECT count(DISTINCT application) FROM copy_job WHERE intent = 'decision' AND application LIKE ?").pluck()
   const progress = db.prepare<[number, string]>('UPDATE copy_job SET done_bytes = ? WHERE copy_id = ? AND ended_at IS NULL')
@@ -49,6 +50,8 @@ export function jobTable(db: Db) {
     ofApplication: (application: string): CopyJob[] => ofApplication.all(application).map(jobOf),
     newest: (limit: number): CopyJob[] => newest.all(limit).map(jobOf),
     unpublished: (): CopyJob[] => unpublished.all().map(jobOf),
+    /** A release of it was begun, and is neither under way nor done. */
+    onceOffered: (): CopyJob[] => onceOffered.all().map(jobOf),
     lastCount: (application: string): number => lastCount.get(application) ?? 0,
     decisions: (like: string): number => decisions.get(like) ?? 0,
     progress(copyId: string, bytes: number): void { progress.run(bytes, copyId) },
