@@ -56,8 +56,9 @@ export class CopyOffice {
     }
     this.desk = new CopyDesk(this.options)
   }
-  static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> {
-    const office = new CopyOffice(await FrontDesk.open(t), path.join(t.testdir(), 'office'))
+  static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> { return CopyOffice.at(await FrontDesk.open(t), path.join(t.testdir(), 'office'), footage) }
+  static async at(front: FrontDesk, root: string, footage = FOOTAGE): Promise<CopyOffice> {
+    const office = new CopyOffice(front, root)
     await Promise.all([office.shelf.add(footage, inARow(footage, footage.count)), office.options.certificate()]) // written before a short test is over
     return office
   }
@@ -65,7 +66,7 @@ export class CopyOffice {
   async afresh(quotaBytes = 2 ** 30): Promise<{ readonly desk: CopyDesk, readonly archive: Archive }> {
     const { db, audit, clock, access } = this.front.office, dir = path.join(this.root, 'archive'), stateDir = path.join(this.root, 'state'), log = pino({ level: 'silent' })
     if (this.#trustedTime === null) {
-      await initArchive(realArchiveDisk, dir, '2026-11-22T08:00:00.000Z')
+      if (!existsSync(dir)) await initArchive(realArchiveDisk, dir, '2026-11-22T08:00:00.000Z')
       this.#trustedTime = await TrustedTime.open({ db, audit, clock, countsDays: true, newestFootageAt: () => null, log, hostClock: { bootId: 'boot-1', askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0.1 }) } })
       this.#trustedTime.tick()
     }

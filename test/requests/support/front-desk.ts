@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import type { Test } from 'tap'
+import type { Db } from '../../../src/platform/catalogue.ts'
 import type { AccountId, Acting, Role } from '../../../src/access/index.ts'
 import { cameraUuid, epochMs, volumeId, volumeUuid, type CameraUuid, type EpochMs } from '../../../src/domain/index.ts'
 import { RequestDesk, type Acts, type Answer, type Application, type ApplicationNumber, type Content, type ScopeLine, type SentCommand } from '../../../src/requests/index.ts'
@@ -43,6 +43,8 @@ export const codeOf = (answer: Answer): string => answer.ok ? 'ok' : answer.refu
 
 export interface Saying { readonly decision?: 'agree' | 'return' | 'refuse', readonly reason?: string, readonly ground?: string, readonly scope?: readonly ScopeLine[], readonly acts?: Acts, readonly step?: number, readonly key?: string, readonly version?: number }
 
+interface Place { testdir(): string, teardown(work: () => unknown): void }
+
 /** The office at work: real accounts, sessions with factors, a real catalogue, holds and audit log. One volume, of memory. */
 export class FrontDesk {
   readonly office: Office
@@ -53,12 +55,12 @@ export class FrontDesk {
   calendar = new OfficeCalendar()
   #members = new Map<string, Member>()
 
-  private constructor(t: Test) {
-    this.office = new Office(t)
+  private constructor(t: Place, catalogue?: Db) {
+    this.office = new Office(t, catalogue === undefined ? {} : { db: catalogue })
     this.stateDir = t.testdir()
     const { db, audit, clock, access } = this.office
-    db.prepare('INSERT INTO camera (uuid, id, first_recorded_at) VALUES (?, ?, 1), (?, ?, 1)').run(LOBBY, 'lobby', DOOR, 'door')
-    db.prepare("INSERT INTO volume (uuid, id, slot_size_bytes, slot_count, first_seen_at) VALUES (?, 'disk1', 1048576, 100, 1)").run(VOLUME)
+    db.prepare('INSERT OR IGNORE INTO camera (uuid, id, first_recorded_at) VALUES (?, ?, 1), (?, ?, 1)').run(LOBBY, 'lobby', DOOR, 'door')
+    db.prepare("INSERT OR IGNORE INTO volume (uuid, id, slot_size_bytes, slot_count, first_seen_at) VALUES (?, 'disk1', 1048576, 100, 1)").run(VOLUME)
     const volume = { path: '/disk1', identity: { format: 1, id: volumeId('disk1'), uuid: volumeUuid(VOLUME), slotSizeBytes: 1 << 20, slotCount: 100, createdAt: '' } } as const
     this.holds = new HoldBook({ catalogue: { db, [Symbol.dispose]: () => undefined }, holds: holdTable(db), cameras: cameraTable(db), audit, fs: this.fs, clock, volumes: () => [volume] })
     this.desk = new RequestDesk({
@@ -67,8 +69,11 @@ export class FrontDesk {
     })
   }
 
-  static async open(t: Test): Promise<FrontDesk> {
-    const front = new FrontDesk(t)
+  /** The same office in another process: over a catalogue that has everybody in it. Who acts comes from there. */
+  static over(t: Place, catalogue: Db): FrontDesk { return new FrontDesk(t, catalogue) }
+
+  static async open(t: Place, catalogue?: Db): Promise<FrontDesk> {
+    const front = new FrontDesk(t, catalogue)
     await front.fs.makeFolder('/disk1')
     front.record(LOBBY, '2026-11-20T08:00:00', '2026-11-20T12:00:00')
     front.record(DOOR, '2026-11-20T08:00:00', '2026-11-20T12:00:00')
