@@ -88,6 +88,11 @@ t.test('spoilt in every way, the page names the same faults as the program', { t
     writeFileSync(path.join(folder, 'audit/entries.jsonl'), `${read(folder, 'audit/entries.jsonl').toString('utf8').trimEnd().split('\n').slice(0, -1).join('\n')}\n`)
     await resealed(folder, recorder)
   })
+  for (const edge of ['from', 'to'] as const) {
+    t.same(await compare(`the grant shorter by a moment ${edge === 'from' ? 'at its start' : 'at its end'}, signed by the recorder`, folder => resealed(folder, recorder, manifest => ({
+      ...manifest, application: { ...manifest.application, scope: manifest.application.scope.map(line => ({ ...line, [edge]: new Date(Date.parse(line[edge]) + (edge === 'from' ? 1 : -80)).toISOString() })) },
+    }))), ['outside-grant'])
+  }
   t.same(await compare('signed anew by the recorder', folder => resealed(folder, recorder)), [])
   await compare('another case than the entries are of', folder => resealed(folder, recorder, manifest => ({ ...manifest, application: { ...manifest.application, number: '115-調-0099' } })))
   await compare('a segment that no entry names', folder => resealed(folder, recorder, manifest => ({ ...manifest, videos: manifest.videos.map(video => ({ ...video, segments: video.segments.map(segment => ({ ...segment, auditSeq: 1 })) })) })))

@@ -241,10 +241,10 @@ class VerifyRun {
         cut += report.cut
         if (report.problem === null) continue
         isGood = false
-        const { record, zh, en } = report.problem
+        const { code, record, zh, en } = report.problem
         const at = record === null ? undefined : video.records[record]?.atMs
         const when = at === undefined ? '' : `，${new Date(at).toISOString()}`
-        this.#fault('records-altered', video.path, { zh: `${zh}${when}`, en: `${en}${when.replace('，', ', ')}` })
+        this.#fault(code, video.path, { zh: `${zh}${when}`, en: `${en}${when.replace('，', ', ')}` })
       } catch (error) { isGood = false; this.#unreadable(video.path, error) }
     }
     if (this.#manifest !== null) this.#check(isGood && checked > 0 ? true : isGood ? null : false, `影像紀錄與錄影當時的雜湊相符（${checked} 筆${cut === 0 ? '' : `，其中 ${cut} 筆於核准範圍邊緣剪裁，僅核對證明`}）`, `Video records hash to what was recorded (${checked}${cut === 0 ? '' : `; of ${cut} cut at a granted edge only the proofs were followed`})`)

@@ -25,7 +25,7 @@ export interface TakeOptions {
   readonly range: TimeRange
   /** How far before the range a key frame may lie; 0 where no pre-roll was granted. */
   readonly preRollMs: number
-  /** The fence [G5], asked for the first and the last picture of every record that goes out. */
+  /** The fence [G5], asked for the first and the last instant of every record that goes out. */
   readonly leave: (at: EpochMs) => LeaveVerdict
   /** Lets recording go first; awaited before each read. */
   readonly pace: () => Promise<void>
@@ -150,7 +150,7 @@ class Taking {
     const left = record.samples.flatMap((track, i) => track.filter((_, j) => record.kept[i]?.[j] === true))
     let isPreRoll = false
     if (left.length > 0) {
-      const instants = left.map(({ showAt }) => showAt)
+      const instants = left.flatMap(({ decodeAt, showAt }) => [decodeAt, showAt])
       for (const at of [Math.min(...instants), Math.max(...instants)]) {
         const verdict = this.#options.leave(epochMs(at))
         if (!verdict.ok) throw new FenceError(verdict.why)

@@ -9,7 +9,7 @@ import { OUTSIDE_MANIFEST, type Manifest } from './manifest.ts'
 import { MANIFEST_MOST_BYTES, readManifest } from './manifest-shape.ts'
 import { openSource, type PackageSource } from './package-source.ts'
 import { checkAudit, compareCheckpoint } from './verify-audit.ts'
-import { VideoCheck } from './verify-video.ts'
+import { grantedIn, VideoCheck } from './verify-video.ts'
 
 export interface VerifyOptions {
   /** Hex SHA-256 of the public key, from the cover sheet or the office's notice. */
@@ -151,7 +151,7 @@ class Verification {
       const found = this.#source.files.get(name)
       if (found === undefined) { this.#tell('file-missing', name); continue }
       const video = videos.get(name)
-      const check = video === undefined ? null : new VideoCheck(video)
+      const check = video === undefined ? null : new VideoCheck(video, grantedIn(video, manifest.application.scope))
       const digest = createHash('sha256'), keep: Uint8Array[] | null = check === null && found.bytes <= SMALL_MOST_BYTES ? [] : null
       let read = 0
       try {
@@ -170,6 +170,7 @@ class Verification {
       const isSame = read === bytes && (seen?.sha256 ?? digest.digest('hex')) === sha256
       if (!isSame) this.#tell('file-altered', name)
       if (seen !== undefined && seen.fault !== null) this.#tell('records-altered', name, { zh: '見英文說明', en: seen.fault })
+      if (seen !== undefined && seen.outside !== null) this.#tell('outside-grant', name, { zh: '見英文說明', en: seen.outside })
       this.#checked.files += 1
       this.#checked.bytes += read
       if (video !== undefined) { this.#checked.videos += 1; this.#checked.records += video.records.length }

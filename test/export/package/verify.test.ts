@@ -129,6 +129,8 @@ t.test('even with the recorder\'s own key: swapped records, altered manifests an
   t.same(codes(swapped), ['records-altered'])
   const claimed = await spoilt(folder => resealed(folder, recorder, manifest => video(manifest, one => ({ records: one.records.map((record, i) => i === 1 ? { ...record, sha256: 'e'.repeat(64) } : record) }))))
   t.same(codes(claimed), ['records-altered'])
+  const narrowed = await spoilt(folder => resealed(folder, recorder, manifest => ({ ...manifest, application: { ...manifest.application, scope: manifest.application.scope.map(line => ({ ...line, from: new Date(Date.parse(line.from) + 1).toISOString() })) } })))
+  t.same(codes(narrowed), ['outside-grant'], 'its first picture begins a millisecond before the grant')
   const twoVideos = await spoilt(async folder => {
     const [a, b] = manifestOf(folder).videos.map(one => path.join(folder, one.path))
     renameSync(a!, `${a!}.x`); renameSync(b!, a!); renameSync(`${a!}.x`, b!)
