@@ -80,7 +80,7 @@ function filled(form: FormName, options: PaperOptions, config: Config, shelf: Ru
       const data = bookPaperOf(bookOf(catalogue.db, config).page(page))
       return { job: { form, data }, ruleSet: current, printed: { action: 'book.printed', object: String(page), applications: [] } }
     }
-    case 'announcement': case 'signage': return { job: ofZones(form, options), ruleSet: current, printed: null }
+    case 'announcement': case 'signage': return { job: ofZones(form, options, config), ruleSet: current, printed: null }
     case 'checkpoint': {
       using catalogue = openCatalogueBeside(config.state.dir, 'read')
       const table = checkpointTable(catalogue.db)
@@ -112,9 +112,16 @@ function ofApplications(form: 'form-2' | 'form-3' | 'form-4' | 'refusal', option
   return { job: { form, data: { systemNo: numbers.length === 1 ? first.number : `${first.number} 等 ${numbers.length} 件`, sha256, at, entries: applications.map(each => staffEntryOf(each, facts)) } }, ruleSet, printed }
 }
 
+/** Places of the configured cameras, each with its number, where nobody names zones. */
+function placesOf({ cameras }: Config): readonly { readonly zone: string, readonly count: number }[] {
+  const without = cameras.filter(({ place }) => place === null).map(({ id }) => id)
+  if (without.length > 0) usage(`下列鏡頭在設定檔沒有 place，請補上，或以 --zone 指定區位：${without.slice(0, 10).join('、')}`, `these cameras have no place in the configuration; give it, or name zones by --zone: ${without.slice(0, 10).join(', ')}`)
+  return [...Map.groupBy(cameras, ({ place }) => place ?? '')].map(([zone, each]) => ({ zone, count: each.length }))
+}
+
 /** `--zone 一樓大廳=4`; a sign needs no number. */
-function ofZones(form: 'announcement' | 'signage', options: PaperOptions): PaperJob {
-  const zones = (options.zone ?? []).map(text => { const [, zone = text, count = '1'] = /^(.*?)(?:[=＝](\d{1,4}))?$/su.exec(text) ?? []; return { zone: words(zone, '--zone'), count: Number(count) } })
+function ofZones(form: 'announcement' | 'signage', options: PaperOptions, config: Config): PaperJob {
+  const zones = options.zone === undefined ? placesOf(config) : options.zone.map(text => { const [, zone = text, count = '1'] = /^(.*?)(?:[=＝](\d{1,4}))?$/su.exec(text) ?? []; return { zone: words(zone, '--zone'), count: Number(count) } })
   if (zones.length === 0 || zones.length > MOST_ZONES) usage('請以 --zone 指定區位，如 --zone 一樓大廳=4。', 'give --zone, such as --zone 一樓大廳=4')
   const day = dayOf(options.date ?? usage('請以 --date 指定公告日期，如 115-11-26。', 'give --date, such as 115-11-26'))
   const at = startOfOfficeDay(day), listPlace = words(options.listPlace ?? '', '--list-place')

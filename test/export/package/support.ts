@@ -32,6 +32,8 @@ const SLOT_BYTES = 4 << 20
 /** Slots in memory, each a real one, read as the recorder's are. */
 export class Shelf implements FootageShelf {
   readonly #slots: { readonly row: SegmentRow, readonly footage: SlotFootage, readonly bytes: () => Buffer }[] = []
+  /** What stood behind the camera: the last one that came before the instant. */
+  readonly devices: { readonly fromMs: number, readonly maker: string, readonly model: string, readonly firmware: string }[] = []
   /** Positions whose bytes are spoilt. */
   readonly rotten = new Set<string>()
   opened = 0
@@ -54,6 +56,7 @@ export class Shelf implements FootageShelf {
     this.#slots.push({ row, footage: content, bytes: () => fs.bytesOf('/slot') })
   }
 
+  device(_: CameraUuid, instant: EpochMs) { return this.devices.findLast(({ fromMs }) => at(fromMs) <= instant) ?? null }
   segments(camera: CameraUuid, stream: StreamName, { startAt, endAt }: TimeRange): SegmentRow[] {
     return this.#slots.map(({ row }) => row).filter(row => row.cameraUuid === camera && row.stream === stream && row.startAt < endAt && (row.endAt === null || row.endAt > startAt))
   }

@@ -220,6 +220,16 @@ t.test('what real B frames leave behind decodes without a word', async t => {
   }
 })
 
+t.test('each file names the device that stood there when it was recorded', async t => {
+  const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 }), shelf = new Shelf(), folder = t.testdir()
+  await shelf.add(footage, inARow(footage, 4))
+  await shelf.add(footage, inARow(footage, 4, { run: 2, fromMs: 7_000 }))
+  await shelf.add(footage, inARow(footage, 4, { run: 3, fromMs: 12_000 }))
+  shelf.devices.push({ fromMs: 6_900, maker: 'Bravo', model: 'B2', firmware: '7' }, { fromMs: 11_900, maker: 'Bravo', model: 'B2', firmware: '8' })
+  const { videos } = await take(shelf, folder, { range: span(0, 20_000) })
+  t.same(videos.map(({ maker, model, firmware }) => [maker, model, firmware]), [['ACME', 'X1', '1.2.3'], ['Bravo', 'B2', '7'], ['Bravo', 'B2', '8']])
+})
+
 t.test('manifest facts: records tile the file, cut ones say so, paths lead to the root', async t => {
   const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 })
   const shelf = new Shelf(), folder = t.testdir()
