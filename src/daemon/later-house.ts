@@ -1,5 +1,6 @@
 import type { StreamReport } from '../ingest/index.ts'
 import type { House, HouseFacts, HouseOptions } from './house.ts'
+import { unopenedArchive } from './house-facts.ts'
 
 export interface LaterHouseOptions extends HouseOptions { readonly streams: () => readonly Pick<StreamReport, 'state'>[] }
 
@@ -29,7 +30,7 @@ export class LaterHouse implements AsyncDisposable {
 
   facts(): HouseFacts {
     if (this.#house !== null) return this.#house.facts()
-    return { glass: NO_GLASS, archive: null, office: this.#isBroken ? CLOSED : null }
+    return { glass: NO_GLASS, archive: this.#isBroken ? unopenedArchive(this.#options.config().archive) : null, office: this.#isBroken ? CLOSED : null }
   }
 
   async #open(): Promise<void> {
