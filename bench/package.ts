@@ -42,7 +42,7 @@ try {
   const slots = Math.ceil(minutes * 60 * mbps * 1e6 / 8 / (SLOT_BYTES * 0.95)) + 2
   const volume = await initVolume(realFileSystem, { folder: path.join(folder, 'volume'), id: volumeId('bench'), sizeBytes: slots * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date() })
   const rows = await filled(volume)
-  const shelf: FootageShelf = { segments: () => rows, open: segment => SegmentReader.open(realFileSystem, volume, segment, null) }
+  const shelf: FootageShelf = { device: () => null, segments: () => rows, open: segment => SegmentReader.open(realFileSystem, volume, segment, null) }
   const range = { startAt: epochMs(START_MS), endAt: epochMs(START_MS + minutes * 60_000) }
   const ratios: number[] = []
   for (let pair = 0; pair < pairs; pair++) {

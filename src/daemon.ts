@@ -12,7 +12,7 @@ import { realFileSystem } from './platform/file-system.ts'
 import type { Logger } from './platform/logger.ts'
 import { openSchedule } from './platform/schedule.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
-import { Storage } from './storage/index.ts'
+import { DeviceBook, Storage } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
 
 export { loadHouse } from './daemon/later-house.ts'
@@ -40,7 +40,8 @@ export async function runDaemon({ config, clock, random, log }: DaemonOptions, s
   const watch = new AbortController() // begins only now: storage moves footage when trusted time is advanced
   const watching = trustedTime.run(watch.signal)
   parts.defer(async () => { watch.abort(); await watching })
-  const ingest = parts.use(new Ingest({ lane: (camera, stream) => storage.lane(camera, stream), clock, random, log }))
+  const devices = new DeviceBook({ catalogue, audit, clock, log })
+  const ingest = parts.use(new Ingest({ lane: (camera, stream) => storage.lane(camera, stream), onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log }))
   const ringLoad = new RingLoad(catalogue.db)
   const sacrifice = parts.use(new OrderOfSacrifice({
     catalogue, audit, floor, trustedNow: () => trustedTime.now(), ring: () => ringLoad.read(storage.volumeStatus()), streams: () => ingest.report(),

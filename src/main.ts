@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import type { AccountAct } from './cli/account.ts'
 import type { ArchiveAct } from './cli/archive.ts'
 import type { ArchiveHoldAct } from './cli/archive-hold.ts'
+import type { CamerasOptions } from './cli/cameras.ts'
 import type { InboxKeyAct } from './cli/inbox-key.ts'
 import type { PaperOptions } from './cli/paper.ts'
 import { CustosError } from './domain/index.ts'
@@ -49,6 +50,8 @@ async function main(argv: readonly string[]): Promise<number> {
     })
   program.command('overwrites').description('the overwrite record of a day, and why each slot was free to go').requiredOption('--config <file>', 'configuration file').requiredOption('--day <day>', 'local day, e.g. 2026-11-22').option('--json', 'one JSON object a line')
     .action(async (options: { config: string, day: string, json?: true }) => { await done((await import('./cli/overwrites.ts')).overwrites({ configFile: options.config, day: options.day, json: options.json === true, out })) })
+  program.command('cameras').description('the cameras with place and device, as far as the device tells').requiredOption('--config <file>', 'configuration file').option('--csv', 'for a spreadsheet').option('--json', 'one JSON object a line')
+    .action(async (options: CamerasOptions) => { await done((await import('./cli/cameras.ts')).cameras(options, out)) })
   const auditOf = (name: string, description: string) => new Command(name).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
   program.command('audit').description('the audit log')
     .addCommand(auditOf('verify', 'walk the whole log, beside a running recorder; exit 0 only if unbroken').option('--checkpoint <file...>', 'checkpoints kept elsewhere').option('--json', 'for programs')

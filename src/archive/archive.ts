@@ -45,10 +45,10 @@ export class Archive implements ArchivePort {
     this.#sweeper = new Sweeper(this.#core, this.acts, new Destroyer(this.#core, this.#vault, itemNo => this.#readers.has(itemNo)))
   }
 
-  /** Looks at volume and key file; a bad one is told by `view` and by each call that needs it, and looked at again at each. Changes nothing of what is archived: the first sweep does. */
+  /** Looks at volume and key file; what is wrong is told by `view` and by each call that needs them, and looked at again at each. Changes nothing of what is archived: the first sweep does. */
   static async open(options: ArchiveOptions): Promise<Archive> {
     const archive = new Archive(options)
-    await archive.#vault.open().catch((error: unknown) => { if (!(error instanceof ArchiveUnavailableError || error instanceof StorageError)) throw error })
+    await archive.#vault.open().catch(() => undefined) // `view` tells
     return archive
   }
 
@@ -171,6 +171,9 @@ export class Archive implements ArchivePort {
     await this.verify(due.itemNo)
     return due.itemNo
   }
+
+  /** As it was last seen. */
+  get isUsable(): boolean { return this.#vault.state === 'ok' }
 
   /** Adopts, looks, tells, destroys what is over its time; every few minutes and at start. Does nothing while the archive cannot be used: `view` says so. How many were destroyed. */
   async sweep(): Promise<number> {

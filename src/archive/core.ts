@@ -31,8 +31,8 @@ export interface ArchiveOptions {
   readonly dir: string
   readonly quotaBytes: number
   readonly stateDir: string
-  /** A second secret for the key file, from outside the disk. */
-  readonly credential?: Buffer | null
+  /** A second secret for the key file, from outside the disk; asked for at each look, for it may come late. */
+  readonly credential?: () => Buffer | null
   readonly disk?: ArchiveDisk
   readonly log: Logger
 }

@@ -6,7 +6,8 @@ import { ItemStore } from './item-store.ts'
 import { KeyRing } from './key-ring.ts'
 import { lookAtVolume, type VolumeState } from './volume.ts'
 
-export type VaultState = 'ok' | VolumeState | 'key-file'
+/** `failed`: the look itself failed, by the catalogue, the audit log or the credential. */
+export type VaultState = 'ok' | VolumeState | 'key-file' | 'failed'
 /** The volume's items and the keys to them, both there. */
 export interface OpenVault { readonly store: ItemStore, readonly keys: KeyRing }
 
@@ -26,8 +27,23 @@ export class Vault {
     this.store = new ItemStore(this.disk, core.options.dir)
   }
 
-  /** Throws ArchiveUnavailableError. A change of state is entered in the audit log. */
+  /** Throws ArchiveUnavailableError, and whatever a look may fail by. A change of state is entered in the audit log. */
   async open(): Promise<OpenVault> {
+    try { return await this.#look() } catch (error) {
+      if (!(error instanceof ArchiveUnavailableError)) this.#fail(error)
+      throw error
+    }
+  }
+
+  /** Not entered: what failed may be the audit log. */
+  #fail(error: unknown): void {
+    if (this.state === 'failed') return
+    this.state = 'failed'
+    this.detail = error instanceof Error ? error.message : String(error)
+    this.#core.options.log.error({ err: error }, 'the archive cannot be opened; it is tried again')
+  }
+
+  async #look(): Promise<OpenVault> {
     const { options: { dir, db }, items } = this.#core
     const look = await lookAtVolume(this.disk, dir, items.volume())
     if (look.kind === 'refused') return this.#refuse(look.state, look.detail)
@@ -49,9 +65,9 @@ export class Vault {
 
   /** As they are on disk now. Throws ArchiveUnavailableError. */
   async keys(): Promise<KeyRing> {
-    const { options: { stateDir, credential = null }, items } = this.#core
+    const { options: { stateDir, credential }, items } = this.#core
     const hasItems = items.used().items > 0 || (await this.store.list()).items.length > 0
-    return await KeyRing.open({ disk: this.disk, folder: path.join(stateDir, 'keys'), credential, hasItems })
+    return await KeyRing.open({ disk: this.disk, folder: path.join(stateDir, 'keys'), credential: credential?.() ?? null, hasItems })
   }
 
   #refuse(state: VolumeState, detail: string): never {

@@ -26,7 +26,7 @@ export async function archiveHold(act: ArchiveHoldAct, options: Options, out: Ou
   const access = openAccess({ db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => null })
   const store = await Archive.open({
     db, audit, rights: access.sessions, trustedTime: { now: () => null, nowForArchive: () => null }, time, rule: await archiveRules(() => systemClock.wallNow()),
-    dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: archiveCredential(process.env), log: createLogger({ level: 'warn' }),
+    dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: () => archiveCredential(process.env), log: createLogger({ level: 'warn' }),
   })
   if (act === 'list') {
     for (const item of store.list()) for (const hold of item.holds) out.write(options['json'] === true ? `${JSON.stringify({ itemNo: item.itemNo, ...hold })}\n` : lineOf(item, hold))

@@ -26,7 +26,7 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
   const store = await Archive.open({
     db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: { now: () => null, nowForArchive: () => null },
     time: act === 'list' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId), rule: await archiveRules(() => systemClock.wallNow()),
-    dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: archiveCredential(process.env), log: createLogger({ level: 'warn' }),
+    dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: () => archiveCredential(process.env), log: createLogger({ level: 'warn' }),
   })
   if (act === 'list') {
     for (const item of store.list()) out.write(options.json ? `${JSON.stringify(item)}\n` : lineOf(item))

@@ -73,7 +73,7 @@ function filled(form: FormName, options: PaperOptions, config: Config, shelf: Ru
       const page = Number(/^\d{1,7}$/.exec(options.bookPage ?? '')?.[0] ?? usage('請以 --book-page 指定頁次，或 --blank。', 'give --book-page N, or --blank'))
       return bookOrder(bookOf(catalogue.db, config).page(page), current)
     }
-    case 'announcement': case 'signage': return ofZones(form, options, current)
+    case 'announcement': case 'signage': return ofZones(form, options, current, config)
     case 'checkpoint': {
       using catalogue = openCatalogueBeside(config.state.dir, 'read')
       const table = checkpointTable(catalogue.db)
@@ -95,9 +95,16 @@ function ofApplications(form: CaseForm, options: PaperOptions, config: Config, s
   return caseOrder(form, applications as [Application, ...Application[]], { shelf, cameraName: cameraNames(catalogue.db, config) })
 }
 
+/** Places of the configured cameras, each with its number, where nobody names zones. */
+function placesOf({ cameras }: Config): readonly { readonly zone: string, readonly count: number }[] {
+  const without = cameras.filter(({ place }) => place === null).map(({ id }) => id)
+  if (without.length > 0) usage(`下列鏡頭在設定檔沒有 place，請補上，或以 --zone 指定區位：${without.slice(0, 10).join('、')}`, `these cameras have no place in the configuration; give it, or name zones by --zone: ${without.slice(0, 10).join(', ')}`)
+  return [...Map.groupBy(cameras, ({ place }) => place ?? '')].map(([zone, each]) => ({ zone, count: each.length }))
+}
+
 /** `--zone 一樓大廳=4`; a sign needs no number. */
-function ofZones(form: 'announcement' | 'signage', options: PaperOptions, current: RuleSet): PaperOrder {
-  const zones = (options.zone ?? []).map(text => { const [, zone = text, count = '1'] = /^(.*?)(?:[=＝](\d{1,4}))?$/su.exec(text) ?? []; return { zone, count: Number(count) } })
+function ofZones(form: 'announcement' | 'signage', options: PaperOptions, current: RuleSet, config: Config): PaperOrder {
+  const zones = options.zone === undefined ? placesOf(config) : options.zone.map(text => { const [, zone = text, count = '1'] = /^(.*?)(?:[=＝](\d{1,4}))?$/su.exec(text) ?? []; return { zone, count: Number(count) } })
   if (zones.length === 0) usage('請以 --zone 指定區位，如 --zone 一樓大廳=4。', 'give --zone, such as --zone 一樓大廳=4')
   const on = dayOf(options.date ?? usage('請以 --date 指定公告日期，如 115-11-26。', 'give --date, such as 115-11-26'))
   const edition = Number(/^\d{1,4}$/.exec(options.edition ?? '1')?.[0] ?? usage('--edition 須為版次。', '--edition is a whole number'))

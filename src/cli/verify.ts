@@ -49,12 +49,13 @@ function machineFingerprint(file: string): string | null {
 /** All but the line feed: nothing in a hostile package moves a terminal's cursor. */
 const CONTROL = /(?!\n)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
 
-function textOf({ isIntact, origin, packageId, fingerprint, faults, checkpoint, checked }: Verdict): string {
+function textOf({ isIntact, origin, packageId, fingerprint, faults, systemFiles, checkpoint, checked }: Verdict): string {
   const lines = [
     packageId === null ? null : `編號 package      ${packageId}`,
     fingerprint === null ? null : `金鑰指紋 key      ${fingerprint}`,
     `檢查 checked      ${checked.files} 個檔案 files, ${checked.bytes} bytes, ${checked.videos} 段影像 videos, ${checked.records} 筆影像紀錄 records, ${checked.entries} 筆稽核紀錄 audit entries`,
     ...faults.flatMap(({ code, where, zh, en }) => [`✗ ${code}  ${where}`, `    ${zh}`, `    ${en}`]),
+    ...systemFiles.map(where => `· 作業系統自行放置，不屬於複製品，不影響結果 put there by an operating system, no part of the package, no fault：${where}`),
     checkpoint === 'unrelated' ? '查核點涵蓋的筆數不在本複製品的證明之內，無法比對；請於錄影主機執行 custos audit verify。\n    The checkpoint covers a number of entries that this package proves nothing of; compare it on the recorder with custos audit verify.' : null,
     checkpoint === 'fits' ? '查核點相符 The checkpoint fits.' : null,
     !isIntact ? '結果：有問題，不可採信。 Result: faulty; do not rely on it.'

@@ -116,14 +116,15 @@ export function readCameras(drafts: Draft<RawConfig['cameras']> | undefined, boo
     if (camera === null) return null
     const steps = ['cameras', index] as const
     const { id, name } = camera
+    const place = camera.place === undefined ? DEFAULTS.place : camera.place ?? undefined
     if (id && seenIds.has(id)) problems.add({ steps: [...steps, 'id'], text: texts.idTwice, example: `${id.slice(0, 36)}-2` })
     if (id) seenIds.add(id)
     const credential = readCredential(camera, steps, book, problems)
     const streams = readStreams(camera, steps, problems)
     const audio = camera.audio === undefined ? DEFAULTS.audio : camera.audio
     const priority = camera.priority === undefined ? DEFAULTS.priority : camera.priority
-    if (!id || !name || credential === undefined || !streams || audio === null || priority === null) return null
-    return { id: cameraId(id), name, credential, audio, priority, streams }
+    if (!id || !name || place === undefined || credential === undefined || !streams || audio === null || priority === null) return null
+    return { id: cameraId(id), name, place, credential, audio, priority, streams }
   })
   const sound = cameras.filter(camera => camera !== null)
   return sound.length === cameras.length ? sound : null

@@ -6,7 +6,7 @@ import { sameCredential } from './credential.ts'
 export interface CameraChange {
   readonly before: CameraConfig
   readonly after: CameraConfig
-  /** False when only what people read or plan by differs (name, priority, declared bitrate): the recording may go on untouched. */
+  /** False when only what people read or plan by differs (name, place, priority, declared bitrate): the recording may go on untouched. */
   readonly reconnect: boolean
 }
 
@@ -27,9 +27,9 @@ const LIVE_SECTIONS: readonly ConfigSection[] = ['package']
 
 function changeOf(before: CameraConfig, after: CameraConfig): CameraChange | null {
   const sources = ({ streams }: CameraConfig) => streams.map(({ name, source, lower }) => ({ name, source, lower }))
-  const budgets = ({ name, priority, streams }: CameraConfig) => [name, priority, ...streams.map(stream => stream.declaredBps)]
+  const told = ({ name, place, priority, streams }: CameraConfig) => [name, place, priority, ...streams.map(stream => stream.declaredBps)]
   const reconnect = before.audio !== after.audio || !sameCredential(before.credential, after.credential) || !isDeepStrictEqual(sources(before), sources(after))
-  return reconnect || !isDeepStrictEqual(budgets(before), budgets(after)) ? { before, after, reconnect } : null
+  return reconnect || !isDeepStrictEqual(told(before), told(after)) ? { before, after, reconnect } : null
 }
 
 /** Insisting is an act of its own, taken over at once. */

@@ -15,6 +15,7 @@ export const DEFAULTS = {
   onvifPort: 80,
   onvifProfile: 'main',
   audio: false, // P8: sound only where a permit says so
+  place: null,
   priority: 5, // of 1 to 9
 } as const
 

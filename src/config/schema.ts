@@ -40,6 +40,7 @@ const Stream = Type.Object({
 const Camera = Type.Object({
   id: name('lobby'),
   name: label('大廳'),
+  place: Type.Optional(label('一樓服務臺')),
   credential: Type.Optional(name('lobby')),
   priority: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.lowestPriority, expect: texts.priority(LIMITS.lowestPriority), example: '3', default: DEFAULTS.priority })),
   audio: Type.Optional(Type.Boolean({ expect: texts.trueOrFalse, example: 'false', default: DEFAULTS.audio })),

@@ -11,7 +11,7 @@ import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { footageFinder, gapFinder, type Storage } from '../storage/index.ts'
+import { deviceFinder, footageFinder, gapFinder, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
 import type { Office } from './office.ts'
@@ -45,6 +45,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const { site, state } = config()
   const { desk, book: { log: book } } = office
   const named = (id: CameraId): string => config().cameras.find(camera => camera.id === id)?.name ?? id
+  const placeOf = (id: CameraId): string | null => config().cameras.find(camera => camera.id === id)?.place ?? null
   const footage = footageFinder(db)
   const idOf = (uuid: CameraUuid): CameraId | null => footage.camera(uuid)?.id ?? null
   const cameraName = (uuid: CameraUuid): string => { const id = idOf(uuid); return id === null ? uuid : named(id) }
@@ -57,8 +58,8 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
     }),
   }))
   const copies = new CopyDesk({
-    db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage) }, gaps: gapFinder(db),
-    camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: null, maker: null, model: null, firmware: null } },
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage), device: deviceFinder(db) }, gaps: gapFinder(db),
+    camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: placeOf(id) } },
     checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
       const { key } = auditKeeper.checkpoints
@@ -77,7 +78,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   parts.defer(async () => { stop.abort(); await copying })
   const console: ConsoleParts = {
     site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
-    cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: '' })),
+    cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '' })),
   }
   try { parts.use(await openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) })) } catch (error) { log.error({ err: error }, 'the console cannot be opened; recording goes on') }
   return parts.move()

@@ -1,5 +1,6 @@
 import type { Access } from '../access/index.ts'
-import type { Archive } from '../archive/index.ts'
+import type { Archive, ArchiveView } from '../archive/index.ts'
+import type { Config } from '../config/index.ts'
 import { epochMs } from '../domain/index.ts'
 import type { RecorderFacts } from '../health/index.ts'
 import { isCatalogueFault } from '../platform/catalogue.ts'
@@ -17,9 +18,15 @@ export const glassReader = ({ breakGlass }: Access): () => RecorderFacts['glass'
   }
 }
 
+/** Of an archive that is configured and could not be opened at all. */
+export const unopenedArchive = (configured: Config['archive']): ArchiveView | null => configured === null ? null : {
+  state: 'failed', detail: '', items: 0, bytes: 0, quotaBytes: configured.quotaBytes, freeBytes: null, isFull: false, fullInDays: null, next: [], expiring: { count: 0, soonestAt: null }, overdue: 0,
+  unsigned: { count: 0, since: null }, holdsToApprove: { count: 0, since: null }, lost: [], strays: 0,
+}
+
 /** Looked at every ten seconds, for it walks all items; as last seen while the catalogue cannot be read. */
-export const archiveReader = (archive: Archive | null): () => RecorderFacts['archive'] => {
-  let last: RecorderFacts['archive'] = null, dueMs = 0
+export const archiveReader = (archive: Archive | null, configured: Config['archive']): () => RecorderFacts['archive'] => {
+  let last = unopenedArchive(archive === null ? configured : null), dueMs = 0
   return () => {
     if (archive === null || process.uptime() * 1000 < dueMs) return last
     try { last = archive.view() } catch (error) { if (!isCatalogueFault(error)) throw error }

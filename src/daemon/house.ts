@@ -43,7 +43,7 @@ export async function openHouse({ config, catalogue, audit, auditKeeper, trusted
     db, audit, keys: new InboxKeys({ db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(inboxAt.dir), clock, log: log.child({ cap: 'inbox' }),
   })
   const archive = archiveAt === null ? null : await archiveRules(() => clock.wallNow()).then(rule => Archive.open({
-    db, audit, rights: access.sessions, trustedTime, time, rule, dir: archiveAt.dir, quotaBytes: archiveAt.quotaBytes, stateDir: state.dir, credential: archiveCredential(process.env), log,
+    db, audit, rights: access.sessions, trustedTime, time, rule, dir: archiveAt.dir, quotaBytes: archiveAt.quotaBytes, stateDir: state.dir, credential: () => archiveCredential(process.env), log,
   })).catch((error: unknown) => { log.error({ err: error }, 'the archive cannot be opened'); return null })
   try {
     parts.use(await openFrontOffice({ config, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }))
@@ -55,11 +55,12 @@ export async function openHouse({ config, catalogue, audit, auditKeeper, trusted
     { name: 'office', when: '*/5 * * * *', run: () => office.sweep() },
     { name: 'log book', when: '37 3 * * *', run: () => office.nightly(signal) },
     { name: 'archive', when: '*/5 * * * *', run: async () => { await archive?.sweep() } },
+    { name: 'archive looked at again', when: '* * * * *', run: async () => { if (archive?.isUsable === false) await archive.sweep() } },
     { name: 'archive read again', when: '41 2 * * *', run: async () => { await archive?.verifyNext() } },
   ]
   parts.use(openSchedule(jobs, { timezone: site.timezone, log }))
   void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
-  const glass = glassReader(access), archived = archiveReader(archive)
+  const glass = glassReader(access), archived = archiveReader(archive, archiveAt)
   const open = parts.move()
   return {
     facts: () => ({ glass: glass(), archive: archived(), office: { ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } } }),

@@ -1,6 +1,7 @@
 import type { StreamReport } from '../ingest/index.ts'
 import { giveBackMemory } from '../platform/give-back-memory.ts'
 import type { House, HouseFacts, HouseOptions } from './house.ts'
+import { unopenedArchive } from './house-facts.ts'
 
 export interface LaterHouseOptions extends HouseOptions { readonly streams: () => readonly Pick<StreamReport, 'state'>[] }
 
@@ -35,7 +36,7 @@ export class LaterHouse implements AsyncDisposable {
 
   facts(): HouseFacts {
     if (this.#house !== null) return this.#house.facts()
-    return { glass: NO_GLASS, archive: null, office: this.#isBroken ? CLOSED : null }
+    return { glass: NO_GLASS, archive: this.#isBroken ? unopenedArchive(this.#options.config().archive) : null, office: this.#isBroken ? CLOSED : null }
   }
 
   async #open(): Promise<void> {

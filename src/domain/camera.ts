@@ -21,6 +21,8 @@ export interface CameraConfig {
   readonly id: CameraId
   /** As people call it, any script. */
   readonly name: string
+  /** 設置區位 as the office makes it public (R2, R4); null when it said nothing. */
+  readonly place: string | null
   readonly credential: Credential | null
   /** Off by default (P8): the rule permits sound only camera by camera. */
   readonly audio: boolean

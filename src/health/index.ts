@@ -1,3 +1,4 @@
+export { tableLines } from './text-table.ts'
 export { HealthServer, MAX_CLIENTS, MAX_SOCKETS } from './server.ts'
 export type { HealthServerCounts, HealthServerOptions } from './server.ts'
 export type { ClockView, FloorView, InboxView, OfficeView, ProcessView, RecorderFacts, SlotCounts, StreamView, VolumeView } from './views.ts'

@@ -166,6 +166,8 @@ const OTHER = {
     '檢查資料夾（inbox.dir）的權限與磁碟空間', 'Look at the folder\'s rights (inbox.dir) and the disk\'s space'),
   'archive-missing': says('存檔區無法使用（{state}）', 'The archive cannot be used ({state})',
     '檢查存檔磁碟是否接妥；不要重新建立。既有存檔未刪除，新的複製暫不存入', 'Check that the archive\'s disk is attached; do not create it anew. Nothing was deleted, and nothing new is put in'),
+  'archive-failed': says('存檔區無法開啟', 'The archive cannot be opened',
+    '依紀錄檔所載原因處理（目錄、稽核紀錄、開機憑證）；每分鐘自動再試，錄影不受影響，新的複製暫不存入', 'See to the cause in the log (catalogue, audit log, credential); it is tried again every minute. Recording goes on, and nothing new is put in'),
   'archive-key-file': says('存檔區的金鑰檔遺失或無法使用', 'The key file of the archive is lost or cannot be used',
     '自保管處還原 state.dir/keys/archive-keys 與 archive-master；沒有它，存檔無法開啟', 'Restore state.dir/keys/archive-keys and archive-master from escrow; without them no archived copy opens'),
   'archive-item-lost': says('{count} 筆存檔遺失或被更動：{items}', '{count} archived copies are gone or were changed: {items}',

@@ -246,6 +246,7 @@ const ITEMS_NAMED = 5
 function archiveFindings(archive: RecorderFacts['archive'], timezone: string): Finding[] {
   if (archive === null) return []
   if (archive.state === 'key-file') return [finding('archive-key-file', CRITICAL, null)]
+  if (archive.state === 'failed') return [finding('archive-failed', CRITICAL, null)]
   if (archive.state !== 'ok') return [finding('archive-missing', CRITICAL, null, { state: archive.state })]
   const { lost, strays, overdue, unsigned, holdsToApprove, expiring, fullInDays } = archive
   const found: Finding[] = []

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { streamKeyText, type CameraConfig, type CameraId, type RecordingMode, type StreamConfig, type StreamName } from '../domain/index.ts'
+import { streamKeyText, type CameraConfig, type CameraId, type DeviceFacts, type MonoMs, type RecordingMode, type StreamConfig, type StreamName } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { StreamLane } from '../storage/index.ts'
@@ -7,9 +7,13 @@ import { StreamSupervisor, type StreamFacts } from './stream-supervisor.ts'
 
 /** First requests of a fleet are spread over this; starting the children takes longer anyway, and all must have asked within 2 s. */
 const START_SPREAD_MS = 200
+/** A camera that connects again and again is not asked each time what it is. */
+const ASK_DEVICE_MS = 60_000
 
 export interface IngestOptions {
   readonly lane: (camera: CameraId, stream: StreamName) => StreamLane
+  /** What a camera's device said it is: on each connection, at most once a minute, and with its clock. */
+  readonly onDevice: (camera: CameraId, device: DeviceFacts) => void
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
@@ -23,6 +27,8 @@ interface Running { readonly camera: CameraConfig, readonly stream: StreamConfig
 export class Ingest implements AsyncDisposable {
   readonly #options: IngestOptions
   readonly #running = new Map<string, Running>()
+  readonly #deviceAskedAt = new Map<CameraId, MonoMs>()
+  readonly #asking = new Set<Promise<void>>()
   #modes: ReadonlyMap<string, RecordingMode> = new Map()
   readonly #failed = Promise.withResolvers<never>()
 
@@ -56,7 +62,9 @@ export class Ingest implements AsyncDisposable {
   #start(key: string, camera: CameraConfig, stream: StreamConfig, delayMs: number): void {
     const { lane, clock, random, log } = this.#options
     const stop = new AbortController()
-    const supervisor = new StreamSupervisor({ camera, stream, lane: lane(camera.id, stream.name), mode: this.#modes.get(key) ?? 'full', clock, random, log })
+    const supervisor: StreamSupervisor = new StreamSupervisor({
+      camera, stream, lane: lane(camera.id, stream.name), mode: this.#modes.get(key) ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock, random, log,
+    })
     const done = supervisor.run(stop.signal, delayMs).catch((error: unknown) => {
       log.fatal({ err: error, cameraId: camera.id, stream: stream.name }, 'a supervisor broke')
       this.#failed.reject(error)
@@ -70,9 +78,20 @@ export class Ingest implements AsyncDisposable {
     for (const [key, { supervisor }] of this.#running) supervisor.setMode(this.#modes.get(key) ?? 'full')
   }
 
-  /** Samples the clocks of all cameras that can be asked; the offset is kept with the footage from then on. */
+  /** Samples the clocks of all cameras that can be asked, the offset is kept with the footage from then on; and asks them again what they are. */
   async sampleClocks(signal: AbortSignal): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ supervisor }) => supervisor.sampleClock(signal)))
+    for (const { camera, supervisor, stop } of this.#running.values()) this.#askDevice(camera.id, supervisor, AbortSignal.any([signal, stop.signal]))
+  }
+
+  /** In the background: recording waits for none of it [G9]. */
+  #askDevice(camera: CameraId, supervisor: StreamSupervisor, signal: AbortSignal): void {
+    const { clock, onDevice } = this.#options, now = clock.monoNow()
+    if (now - (this.#deviceAskedAt.get(camera) ?? -Infinity) < ASK_DEVICE_MS) return
+    this.#deviceAskedAt.set(camera, now)
+    const asking = supervisor.askDevice(signal).then(device => { if (device !== null && !signal.aborted) onDevice(camera, device) }).finally(() => { this.#asking.delete(asking) })
+    this.#asking.add(asking)
+    asking.catch((error: unknown) => { this.#options.log.error({ err: error, cameraId: camera }, 'what a device said could not be noted') })
   }
 
   report(): StreamReport[] {
@@ -82,6 +101,7 @@ export class Ingest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const running of this.#running.values()) running.stop.abort()
     await Promise.all([...this.#running.values()].map(running => running.done))
+    await Promise.allSettled(this.#asking)
   }
 }
 

@@ -1,11 +1,11 @@
-import { RECORDING_MODES, type CameraConfig, type EpochMs, type MonoMs, type RecordingMode, type RunEndReason, type StreamConfig, type StreamSource } from '../domain/index.ts'
+import { RECORDING_MODES, type CameraConfig, type DeviceFacts, type EpochMs, type MonoMs, type RecordingMode, type RunEndReason, type StreamConfig, type StreamSource } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
-import { findStream, measureClockOffset, OnvifError } from './onvif/index.ts'
+import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
 import { modeLane } from './mode-lane.ts'
 import { recordOnce, type RunEnd } from './recording-run.ts'
 import { StreamRate } from './stream-rate.ts'
@@ -47,6 +47,8 @@ export interface StreamSupervisorOptions {
   readonly lane: StreamLane
   /** As the order of sacrifice has it at the start. */
   readonly mode: RecordingMode
+  /** The first pictures of a run have come. */
+  readonly onRecording: () => void
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
@@ -189,6 +191,20 @@ export class StreamSupervisor {
     }
   }
 
+  /** What the device says it is; null where nothing can be asked, or nothing usable came back. Never throws. */
+  async askDevice(signal: AbortSignal): Promise<DeviceFacts | null> {
+    const { camera, clock } = this.#options
+    const source = this.#source()
+    if (source.kind !== 'onvif') return null
+    try {
+      const { manufacturer, model, firmwareVersion, serialNumber } = await readInformation({ host: source.host, port: source.port, credential: camera.credential, clock, signal })
+      return { maker: manufacturer || null, model: model || null, firmware: firmwareVersion || null, serial: serialNumber || null }
+    } catch (error) {
+      if (!signal.aborted) this.#log.debug({ err: error }, 'the device does not tell what it is')
+      return null
+    }
+  }
+
   #noteFragment(facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }): void {
     const { clock } = this.#options
     this.#rate.add(facts.at, facts.bytes, facts.frames, facts.durationMs)
@@ -196,6 +212,7 @@ export class StreamSupervisor {
     this.#tickAt = clock.monoNow()
     if (this.#state === 'recording') return
     this.#enter('recording')
+    this.#options.onRecording()
     if (this.#failures.count > 0) this.#log.info({ failures: this.#failures.count, outageSince: this.#failures.since }, 'recording again')
     else this.#log.info('recording')
     this.#failures = { count: 0, loggedAt: -Infinity, since: null }

@@ -1,6 +1,8 @@
 export { BOX_HEADER_BYTES, MalformedMediaError, boxesIn, findBox, makeBox, readBoxHeader, requireBox, requireBytes, UnsupportedMediaError, writeBoxHeader } from './box.ts'
 export type { BoxSpan } from './box.ts'
 export { parseInitSegment } from './init-segment.ts'
+export { instantOf } from './instants.ts'
+export type { MediaZero } from './instants.ts'
 export type { AudioTrack, InitSegment, Track, VideoCodec, VideoTrack } from './init-segment.ts'
 export { parseMovieFragment, patchDecodeTime, patchSequenceNumber } from './movie-fragment.ts'
 export type { Sample, TrackFragment } from './movie-fragment.ts'

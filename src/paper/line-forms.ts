@@ -30,13 +30,13 @@ const BLANK_DATE = '　 年　月　日'
 const chunked = <Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] => (items.length === 0 ? [[]] : Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size)))
 const labelOf = (form: Form, id: string): string => form.fields.find(field => field.id === id)?.label ?? id
 const centred = { align: 'center', valign: 'middle', minPt: 7, lead: 1.2 } as const
-interface LeftOver { readonly where: string, readonly rest: string }
+interface LeftOver { readonly where: string, readonly rest: string, readonly struck?: boolean }
 
 /** What had no room on its line, in full order on pages of its own. */
 function continuation(sheets: Sheets, left: readonly LeftOver[]): void {
   if (left.length === 0) return
   sheets.page()
-  sheets.rows([{ mm: 40, head: '接續', style: { align: 'center', minPt: 7, sizePt: 10 } }, { mm: sheets.width - 40, head: '內容', style: { sizePt: 10 } }], left.map(({ where, rest }) => ({ cells: [where, rest], minMm: 9 })))
+  sheets.rows([{ mm: 40, head: '接續', style: { align: 'center', minPt: 7, sizePt: 10 } }, { mm: sheets.width - 40, head: '內容', style: { sizePt: 10 } }], left.map(({ where, rest, struck = false }) => ({ cells: [where, rest], minMm: 9, struck })))
 }
 
 /** 附件1 查核表. */
@@ -57,21 +57,23 @@ export function checkFormPaper(context: PaperContext, form: Form, paper: CheckPa
     const body = Array.from({ length: form.linesPerPage }, (_, index): Cell[] => {
       const line = lines[index], row = index + 2
       return [
-        { row, column: 0, ...centred, sizePt: 10, text: line === undefined ? BLANK_DATE : `${line.on}${line.enteredLate === null ? '' : `\n補登 ${line.enteredLate}`}` },
+        { row, column: 0, id: `${page}/${index}/date`, ...centred, sizePt: 10, text: line === undefined ? BLANK_DATE : `${line.on}${line.enteredLate === null ? '' : `\n補登 ${line.enteredLate}`}` },
         { row, column: 1, ...centred, text: line?.isWorking === true ? '☑' : '□' }, { row, column: 2, ...centred, text: line?.isWorking === false ? '☑' : '□' },
-        { row, column: 3, id: `${page}/${index}`, text: line?.fault ?? '', sizePt: 10, minPt: 7, lead: 1.2, valign: 'middle' }, { row, column: 4, ...centred, text: line?.checker ?? '' }, { row, column: 5, ...centred, sizePt: 8, valign: 'bottom', text: line?.superior === undefined || line.superior === null ? '' : `${line.superior.name}\n${line.superior.on}` },
+        { row, column: 3, id: `${page}/${index}/fault`, text: line?.fault ?? '', sizePt: 10, minPt: 7, lead: 1.2, valign: 'middle' }, { row, column: 4, id: `${page}/${index}/checker`, ...centred, text: line?.checker ?? '' }, { row, column: 5, ...centred, sizePt: 8, valign: 'bottom', text: line?.superior === undefined || line.superior === null ? '' : `${line.superior.name}\n${line.superior.on}` },
       ]
     })
     const placed = table(face, { x: sheets.side, y: sheets.y, columns, rows: [headMm, headMm, ...Array.from({ length: form.linesPerPage }, () => rowMm)], cells: [...head.map(cell => ({ ...cell, ...centred })), ...body.flat()] })
     sheets.put(...placed.marks)
-    left.push(...placed.left.map(({ id, rest }) => ({ where: id.includes(`${page}/`) ? `${lines[Number(id.split('/')[1])]?.on ?? ''}\n${labelOf(form, 'fault')}` : '', rest })))
+    left.push(...placed.left.flatMap(({ id, rest }) => { const [, index, field] = id.split('/'); const line = lines[Number(index)]; return line === undefined || field === undefined ? [] : [{ where: `${line.on}\n${labelOf(form, field)}`, rest }] }))
   }
   isRest = true
   continuation(sheets, left)
   return paperOf(context, sheets, { form: form.id, title: formTitle(context, form.title), record: paper })
 }
 
-/** 附件4 內部人員調閱影音資料紀錄表: three stacked stamps beside each entry. */
+const STAFF_COLUMNS = ['date', 'applicant', 'purpose'] as const
+
+/** 附件4 內部人員調閱影音資料紀錄表: three stacked stamps beside each entry. Its number stands under the date: what goes on on a further page is found by it. */
 export function staffFormPaper(context: PaperContext, form: Form, paper: StaffPaper | null): Paper {
   if (form.use !== 'request' || form.chain === undefined) throw new PaperRefusedError(`${form.annex} 不是申請紀錄表。`, `${form.id} is no record of requests`)
   const { face, ruleSet, office } = context
@@ -82,12 +84,12 @@ export function staffFormPaper(context: PaperContext, form: Form, paper: StaffPa
   for (const [page, entries] of chunked(paper?.entries ?? [], form.linesPerPage).entries()) {
     if (page > 0) sheets.page()
     const stepMm = (sheets.bottom - sheets.y - headMm) / form.linesPerPage / posts.length
-    const head: Cell[] = ['date', 'applicant', 'purpose'].map((id, column) => ({ row: 0, column, text: labelOf(form, id), ...centred }))
+    const head: Cell[] = STAFF_COLUMNS.map((id, column) => ({ row: 0, column, text: labelOf(form, id), ...centred }))
     const body = Array.from({ length: form.linesPerPage }, (_, index): Cell[] => {
       const entry = entries[index], row = 1 + index * posts.length, rows = posts.length
-      const where = entry === undefined ? '' : [entry.purpose, ...entry.ranges, entry.number].join('\n')
+      const where = entry === undefined ? '' : [entry.purpose, ...entry.ranges].join('\n')
       return [
-        { row, rows, column: 0, ...centred, sizePt: 10, text: entry?.on ?? BLANK_DATE }, { row, rows, column: 1, ...centred, id: `${page}/${index}/1`, text: entry === undefined ? '' : entry.unit === '' ? entry.applicant : `${entry.applicant}\n${entry.unit}` },
+        { row, rows, column: 0, ...centred, id: `${page}/${index}/0`, sizePt: 10, text: entry === undefined ? BLANK_DATE : `${entry.on}\n${entry.number}` }, { row, rows, column: 1, ...centred, id: `${page}/${index}/1`, text: entry === undefined ? '' : entry.unit === '' ? entry.applicant : `${entry.applicant}\n${entry.unit}` },
         { row, rows, column: 2, id: `${page}/${index}/2`, text: where, sizePt: 10, minPt: 7, lead: 1.2, valign: 'middle' },
         ...posts.flatMap((post, step): Cell[] => {
           const signed = entry?.signatures[step]
@@ -101,7 +103,7 @@ export function staffFormPaper(context: PaperContext, form: Form, paper: StaffPa
       x: sheets.side, y: sheets.y, columns, rows: [headMm, ...Array.from({ length: form.linesPerPage * posts.length }, () => stepMm)], cells: [...head, { row: 0, column: 3, columns: 2, text: '核章', ...centred }, ...body.flat()],
     })
     sheets.put(...placed.marks)
-    left.push(...placed.left.flatMap(({ id, rest }) => { const [, index, column] = id.split('/'); const entry = entries[Number(index)]; return entry === undefined || column === undefined ? [] : [{ where: `${entry.number}\n${labelOf(form, column === '1' ? 'applicant' : 'purpose')}`, rest }] }))
+    left.push(...placed.left.flatMap(({ id, rest }) => { const [, index, column] = id.split('/'); const entry = entries[Number(index)]; return entry === undefined || column === undefined ? [] : [{ where: `${entry.number}\n${labelOf(form, STAFF_COLUMNS[Number(column)] ?? '')}`, rest }] }))
   }
   isRest = true
   continuation(sheets, left)
@@ -132,6 +134,8 @@ export interface BookPaperLine {
 }
 export interface BookPaper extends PaperRecord { /** Null for a line that goes with a package and is entered by its release. */ readonly page: number | null, readonly isFull: boolean, readonly lines: readonly BookPaperLine[] }
 
+/** As the fields stand on a line. */
+const BOOK_ORDER = { at: 0, applicant: 1, matter: 2, correction: 3, 'applied-as': 4 } as const
 const BOOK_SIDE_MM = 14, BOOK_FOOTER_MM = 26, MATTER_MM = 4.2
 
 /** One page of 附件5 影音應用紀錄簿, landscape: a corrected line stays and is struck through (R43), the page says its hash (R49). */
@@ -153,14 +157,18 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
   const head: Cell[] = [
     ...['at', 'applicant', 'matter', 'applied-as'].map((id, column): Cell => ({ row: 0, column, rows: 2, text: labelOf(form, id) })), { row: 0, column: 4, columns: 2, text: '簽章' }, { row: 1, column: 4, text: custodian }, { row: 1, column: 5, text: superior },
   ]
-  const left: LeftOver[] = []
+  const left: (LeftOver & { readonly order: number })[] = []
+  const keep = (index: number, field: keyof typeof BOOK_ORDER, rest: string): void => {
+    const line = paper?.lines[index]
+    if (rest === '' || line === undefined) return
+    left.push({ where: `${line.line === null ? '' : `第${line.line}行\n`}${field === 'correction' ? '更正' : labelOf(form, field)}`, rest, struck: line.struckBy !== null && field !== 'correction', order: index * 10 + BOOK_ORDER[field] })
+  }
   const body = Array.from({ length: form.linesPerPage }, (_, index): Cell[] => {
     const line = paper?.lines[index], row = index + 2, struck = line !== undefined && line.struckBy !== null
-    const note = line === undefined ? '' : [line.corrects === null ? '' : `更正第${line.corrects.line}行：${line.corrects.reason}`, line.struckBy === null ? '' : `已由第${line.struckBy}行更正`].filter(text => text !== '').join('；')
+    const note = line === undefined ? '' : [line.struckBy === null ? '' : `已由第${line.struckBy}行更正`, line.corrects === null ? '' : `更正第${line.corrects.line}行：${line.corrects.reason}`].filter(text => text !== '').join('；')
     const small = { sizePt: 9, minPt: 6, lead: 1.12, padMm: 0.7, valign: 'middle' } as const
     const ticks = options.map((option, at) => `${line?.uses[at] === true ? '☑' : '□'}${option}`)
     const uses = [ticks.slice(0, 2).join('　'), `${ticks.slice(2).join('　')}${line === undefined || line.other === '' ? '' : `：${line.other}`}`].join('\n')
-    const keep = (where: string, rest: string): void => { if (rest !== '') left.push({ where: `第${line?.line ?? ''}行\n${where}`, rest }) }
     const matter = (box: Box): readonly Mark[] => {
       if (line === undefined) return []
       const noteMm = note === '' ? 0 : 3.2
@@ -173,11 +181,11 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
       const whole = fitText(face, text, room, style)
       const more = whole.rest === '' && under.rest === '' ? [] : fitText(face, '（接續頁）', { x: box.x, y: room.y + room.h - 2.6, w: box.w, h: 2.6 }, { sizePt: 5.5, lead: 1.1, padMm: 0.2, align: 'right' }).marks
       const main = more.length === 0 ? whole : fitText(face, text, { ...room, h: room.h - 2.6 }, { ...style, sizePt: whole.sizePt, minPt: whole.sizePt })
-      keep(labelOf(form, 'matter'), main.rest); keep('更正', under.rest)
+      keep(index, 'matter', main.rest); keep(index, 'correction', under.rest)
       return [...(isShort ? first.marks : []), ...main.marks, ...under.marks, ...more]
     }
     return [
-      { row, column: 0, ...small, align: 'center', struck, text: line === undefined ? `${BLANK_DATE}\n　 時　 分` : `${line.day}\n${line.time}` },
+      { row, column: 0, id: `${index}/at`, ...small, align: 'center', struck, text: line === undefined ? `${BLANK_DATE}\n　 時　 分` : `${line.day}\n${line.time}` },
       { row, column: 1, id: `${index}/applicant`, ...small, struck, text: line === undefined ? '' : line.unit === '' ? line.applicant : `${line.applicant}\n${line.unit}` },
       { row, column: 2, draw: matter }, { row, column: 3, id: `${index}/applied-as`, ...small, struck, text: uses },
       { row, column: 4, ...small, sizePt: 7.5, minPt: 5, align: 'center', text: line?.custodian ?? '' }, { row, column: 5, ...small, sizePt: 7.5, minPt: 5, align: 'center', text: line?.superior ?? '' },
@@ -187,8 +195,8 @@ export function bookFormPaper(context: PaperContext, form: Form, paper: BookPape
   sheets.put(...placed.marks)
   // Line numbers stand outside the table: the form of the rule has no column for them, and corrections name them.
   paper?.lines.forEach(({ line }, index) => { sheets.put(...fitText(face, line === null ? '' : String(line), { x: 2, y: sheets.y + 2 * headMm + index * rowMm, w: BOOK_SIDE_MM - 2.5, h: rowMm }, { sizePt: 7, minPt: 4, padMm: 0.3, align: 'right', valign: 'middle' }).marks) })
-  for (const { id, rest } of placed.left) { const [index, field] = id.split('/'); left.push({ where: `第${paper?.lines[Number(index)]?.line ?? ''}行\n${labelOf(form, field ?? '')}`, rest }) }
+  for (const { id, rest } of placed.left) { const [index, field = ''] = id.split('/'); if (Object.hasOwn(BOOK_ORDER, field)) keep(Number(index), field as keyof typeof BOOK_ORDER, rest) }
   isRest = true
-  continuation(sheets, left)
+  continuation(sheets, left.toSorted((a, b) => a.order - b.order))
   return paperOf(context, sheets, { form: form.id, title: formTitle(context, form.title), record: paper })
 }

@@ -23,15 +23,16 @@ export function announcementPaper(context: PaperContext, announcement: Announcem
   sheets.text('公告事項：本所為維護場所安全，設置錄影監視系統，其設置區位及數量如下：', { sizePt: 12, lead: 1.5 })
   sheets.gap(4)
   const zones = announcement?.zones ?? []
+  const boxMm = 24, boxHeadMm = 7, placeMm = announcement !== null && announcement.listPlace !== '' ? 10 : 0
   const total = zones.reduce((sum, each) => sum + each.count, 0)
   const middle = { align: 'center', valign: 'middle', sizePt: 12 } as const
   sheets.rows([{ mm: 24, head: '編號', style: middle }, { mm: sheets.width - 60, head: '設置區位', style: { valign: 'middle', sizePt: 12 } }, { mm: 36, head: '數量（支）', style: middle }], [
     ...(announcement === null ? Array.from({ length: 10 }, () => ({ cells: ['', '', ''], minMm: 11 })) : zones.map((each, index) => ({ cells: [String(index + 1), each.zone, String(each.count)], minMm: 11 }))),
     { cells: ['合計', '', announcement === null ? '' : String(total)], minMm: 11 },
-  ], { headMm: 10 })
+  ], { headMm: 10, keepMm: 6 + placeMm + boxHeadMm + boxMm })
   sheets.gap(6)
-  if (announcement !== null && announcement.listPlace !== '') { sheets.text(`申請調閱及相關規定：${announcement.listPlace}`, { sizePt: 11 }); sheets.gap(4) }
-  sheets.boxes(['管理人員', '主任'], { highMm: 24 })
+  if (placeMm > 0 && announcement !== null) { sheets.text(`申請調閱及相關規定：${announcement.listPlace}`, { sizePt: 11 }); sheets.gap(4) }
+  sheets.boxes(['管理人員', '主任'], { highMm: boxMm, headMm: boxHeadMm })
   return paperOf(context, sheets, { form: 'announcement', title, record: announcement })
 }
 

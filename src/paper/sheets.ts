@@ -8,9 +8,11 @@ export const TOP_MM = 13
 /** Room of the footer, from the lower edge. */
 export const FOOTER_MM = 27
 const TITLE_PT = 16, TITLE_MIN_PT = 11
+/** Boxes that came to stand on a page of their own would be signed for nothing in sight. */
+export const SIGNED_FOR = '以下簽章及於本文件'
 
 export interface Column { readonly mm: number, readonly head?: string, readonly style?: TextStyle }
-export interface Row { readonly cells: readonly (string | ((box: Box) => readonly Mark[]))[], readonly minMm: number }
+export interface Row { readonly cells: readonly (string | ((box: Box) => readonly Mark[]))[], readonly minMm: number, /** All but the first cell. */ readonly struck?: boolean }
 
 /** Pages that fill from above; what has no room goes on on the next one. For one document; not shared. */
 export class Sheets {
@@ -21,6 +23,8 @@ export class Sheets {
   readonly bottom: number
   readonly pages: Mark[][] = []
   y = 0
+  /** The page at hand has rows of a table on it. */
+  #hasRows = false
   readonly #onPage: (sheets: Sheets, isFirst: boolean) => void
 
   /** `onPage` draws the head of each page. */
@@ -35,6 +39,7 @@ export class Sheets {
 
   page(): void {
     this.pages.push([])
+    this.#hasRows = false
     this.y = TOP_MM
     this.#onPage(this, this.pages.length === 1)
   }
@@ -67,8 +72,8 @@ export class Sheets {
     }
   }
 
-  /** Rows as high as their text; the head again on each page, and a text longer than a page in parts. */
-  rows(columns: readonly Column[], rows: readonly Row[], { headMm = 8 }: { readonly headMm?: number } = {}): void {
+  /** Rows as high as their text; the head again on each page, and a text longer than a page in parts. The last row stays on the page where `keepMm` of room for what follows is left. */
+  rows(columns: readonly Column[], rows: readonly Row[], { headMm = 8, keepMm = 0 }: { readonly headMm?: number, readonly keepMm?: number } = {}): void {
     const widths = columns.map(column => column.mm)
     const hasHead = columns.some(column => column.head !== undefined)
     const head = (): void => {
@@ -82,10 +87,10 @@ export class Sheets {
       let cells = row.cells, isRest = false
       for (;;) {
         const high = Math.max(row.minMm, ...cells.map((cell, index) => (typeof cell === 'string' ? neededMm(this.face, cell, widths[index]!, columns[index]!.style) : 0)))
-        if (this.y + Math.min(high, Math.max(row.minMm, 40)) > this.bottom) { this.#edge(); this.page(); head() }
+        if (this.y + Math.min(high, Math.max(row.minMm, 40)) + (row === rows.at(-1) && !isRest ? keepMm : 0) > this.bottom) { this.#edge(); this.page(); head() }
         const room = Math.min(high, this.bottom - this.y)
         const { left } = this.#table(widths, [room], cells.map((cell, index): Cell => ({
-          row: 0, column: index, id: String(index), ...columns[index]!.style, ...(typeof cell === 'string' ? { text: cell } : { draw: isRest ? () => [] : cell }),
+          row: 0, column: index, id: String(index), ...columns[index]!.style, ...(row.struck === true && index > 0 ? { struck: true } : {}), ...(typeof cell === 'string' ? { text: cell } : { draw: isRest ? () => [] : cell }),
         })), true)
         if (left.length === 0) break
         const before = cells
@@ -104,13 +109,15 @@ export class Sheets {
   #table(columns: readonly number[], rows: readonly number[], cells: readonly Cell[], isPart = false) {
     const placed = table(this.face, { x: this.side, y: this.y, columns, rows, cells, isPart })
     this.put(...placed.marks)
+    this.#hasRows = true
     this.y = placed.bottom
     return placed
   }
 
-  /** Boxes in a row for pen and stamp, each with its name above; `inside` is printed small at the lower edge. */
+  /** Boxes in a row for pen and stamp, each with its name above; `inside` is printed small at the lower edge. On a page without anything to sign for, it says what is signed. */
   boxes(names: readonly string[], { highMm = 25, headMm = 7, inside = [] }: { readonly highMm?: number, readonly headMm?: number, readonly inside?: readonly string[] } = {}): void {
     this.need(highMm + headMm)
+    if (this.pages.length > 1 && !this.#hasRows) { this.text(`${SIGNED_FOR}第 1 頁至第 ${this.pages.length} 頁之全部內容，系統編號及紀錄雜湊見頁尾。`, { sizePt: 10 }); this.gap(3) }
     const widths = names.map(() => this.width / names.length)
     this.#table(widths, [headMm, highMm], names.flatMap((name, column): Cell[] => [
       { row: 0, column, text: name, align: 'center', valign: 'middle', minPt: 7 }, { row: 1, column, text: inside[column] ?? '', sizePt: 8, minPt: 5.5, lead: 1.15, valign: 'bottom', align: 'center', padMm: 0.8 },

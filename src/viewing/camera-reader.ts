@@ -98,7 +98,7 @@ export class CameraReader implements AsyncDisposable {
     }
   }
 
-  /** Begins with the last key frame at or before the instant, if it may leave, else with the first after. */
+  /** Begins with the last key frame at or before the instant, if it may leave, else with the first after. Where the clock was set back and the instant was recorded twice: of the first time. */
   async #enter(range: TimeRange): Promise<void> {
     const { shelf, camera, stream, isPreRollAllowed } = this.#options
     const fence = this.#fenceIn(range)
@@ -108,13 +108,14 @@ export class CameraReader implements AsyncDisposable {
     const lowest = epochMs(Math.max(this.#at - PRE_ROLL_MOST_MS, this.#lowest))
     const segments = [...shelf.segmentsOf(camera, stream, { startAt: lowest, endAt: range.endAt })].filter(segment => segment.cameraUuid === camera)
     let start: Place | null = null
-    for (const segment of segments) {
+    search: for (const segment of segments) {
       if (segment.startAt > this.#at) break
       const footage = await this.#open(segment)
       if (footage === null) continue
       for (const [position, entry] of footage.entries.entries()) {
-        if (entry.startAt > this.#at) break
+        if (entry.startAt > this.#at) break search
         if (entry.startsWithKey && entry.startAt >= lowest && fence(entry.startAt) !== 'outside') start = { segment, position }
+        if (entry.startAt + entry.durationMs > this.#at) break search
       }
     }
     const first = start === null ? 0 : segments.indexOf(start.segment)

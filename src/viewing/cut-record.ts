@@ -1,12 +1,12 @@
-import { epochMs, type EpochMs } from '../domain/index.ts'
-import { parseMovieFragment, type InitSegment, type Sample, type TrackFragment } from '../media/index.ts'
+import type { EpochMs } from '../domain/index.ts'
+import { instantOf, parseMovieFragment, type InitSegment, type Sample, type TrackFragment } from '../media/index.ts'
 
 /** Whether the picture of this instant may leave, and as what. */
 export type FrameFence = (at: EpochMs) => 'inside' | 'pre-roll' | 'outside'
 
 /** Frames of a record that leave together: one after another, the first of a chain a key frame. */
 export interface Cut {
-  /** Of the first frame, and the end of the last; whole milliseconds, rounded down. */
+  /** Of the first frame, and the end of the last. */
   readonly startAt: EpochMs
   readonly endAt: EpochMs
   /** Of the last frame: it may be shown for longer than it lies inside. */
@@ -44,9 +44,9 @@ export function cutRecord({ media, init, startAt, goesOn }: RecordToCut, fence: 
   const { video } = init
   const pictures = tracks.find(track => track.trackId === video.trackId)
   if (pictures === undefined) return { cuts: [], isOpenEnd: goesOn } // sound while the camera sent no picture: nothing to show it with
-  const firstTicks = Number(pictures.decodeTimeTicks)
-  const wallOf = (ticks: number): EpochMs => epochMs(Math.floor(startAt + (ticks - firstTicks) * 1000 / video.timescale))
-  let ticks = firstTicks
+  const zero = { startAt, ticks: pictures.decodeTimeTicks, timescale: video.timescale }
+  const wallOf = (ticks: number, timescale = video.timescale): EpochMs => instantOf(zero, BigInt(ticks), timescale)
+  let ticks = Number(pictures.decodeTimeTicks)
   const frames = pictures.samples.map((sample): Frame => {
     const decoded = fence(wallOf(ticks)), shown = sample.compositionOffsetTicks === 0 ? decoded : fence(wallOf(ticks + sample.compositionOffsetTicks))
     const standing = decoded === 'outside' || shown === 'outside' ? 'outside' : decoded === 'pre-roll' || shown === 'pre-roll' ? 'pre-roll' : 'inside'
@@ -75,7 +75,7 @@ export function cutRecord({ media, init, startAt, goesOn }: RecordToCut, fence: 
       const timed = track.samples.map(sample => { const own = { sample, at }; at += sample.durationTicks; return own })
       const chosenSound = timed.filter(own => {
         const when = videoTicks(own.at)
-        return (first === frames[0] && !beginsChain ? true : when >= first.ticks) && (isLast ? true : when < last.endTicks) && fence(wallOf(when)) !== 'outside'
+        return (first === frames[0] && !beginsChain ? true : when >= first.ticks) && (isLast ? true : when < last.endTicks) && fence(wallOf(own.at, timescale)) !== 'outside'
       })
       const [begin] = chosenSound
       return begin === undefined ? [] : [{ track, timescale, samples: chosenSound.map(own => own.sample), decodeTimeTicks: begin.at }]

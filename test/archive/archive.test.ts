@@ -205,15 +205,15 @@ t.test('the key file is lost, damaged or of another master: nothing is made anew
 })
 
 t.test('with a credential from outside the disk the key file opens with it only', async t => {
-  const rig = await ArchiveRig.open(t, each => { each.more = { credential: Buffer.from('from systemd') } })
+  const rig = await ArchiveRig.open(t, each => { each.more = { credential: () => Buffer.from('from systemd') } })
   const itemNo = await rig.put()
   rig.more = {}
   await rig.start()
   t.equal(rig.archive.view().state, 'key-file')
-  rig.more = { credential: Buffer.from('another') }
+  rig.more = { credential: () => Buffer.from('another') }
   await rig.start()
   t.equal(rig.archive.view().state, 'key-file')
-  rig.more = { credential: Buffer.from('from systemd') }
+  rig.more = { credential: () => Buffer.from('from systemd') }
   await rig.start()
   t.equal(await rig.archive.verify(itemNo), null)
 })
@@ -228,4 +228,33 @@ t.test('what the log cannot take has not been put in [G10]', async t => {
   await rig.archive.sweep()
   t.equal(rig.archive.list().length, 1)
   t.same(readdirSync(path.join(rig.dir, 'items')), ['A115-0001'])
+})
+
+t.test('an archive that cannot be opened for another cause says so, and is used as soon as it can', async t => {
+  const disk = new FaultyDisk(realArchiveDisk)
+  const causes: readonly (readonly [string, (rig: ArchiveRig) => () => void])[] = [
+    ['the credential cannot be read', rig => {
+      let isBroken = true
+      rig.more = { credential: () => { if (isBroken) throw Object.assign(new Error('EACCES'), { code: 'EACCES' }); return null } }
+      return () => { isBroken = false }
+    }],
+    ['the free space is not told', rig => { rig.disk = disk; disk.break(3, 'not-applied'); return () => undefined }],
+    ['the audit log cannot be written', rig => {
+      const { audit } = rig, append = audit.append.bind(audit)
+      audit.append = () => { throw new Error('no room') }
+      return () => { audit.append = append }
+    }],
+  ]
+  for (const [what, spoil] of causes) {
+    const rig = await ArchiveRig.open({ testdir: () => t.testdir(), teardown: work => { t.teardown(work) } })
+    const itemNo = what === 'the audit log cannot be written' ? null : await rig.put()
+    const heal = spoil(rig)
+    if (itemNo === null) rig.db.exec('DELETE FROM archive_volume') // a volume that is taken into use has an entry
+    await rig.start()
+    t.match([rig.archive.view().state, rig.archive.isUsable], ['failed', false], what)
+    heal()
+    await rig.archive.sweep()
+    t.match([rig.archive.view().state, rig.archive.isUsable], ['ok', true], `${what}: tried again, without a new start`)
+    if (itemNo !== null) t.equal(await rig.archive.verify(itemNo), null)
+  }
 })

@@ -14,7 +14,7 @@ const SLOT_BYTES = 64 * 2 ** 20
 const log = pino({ level: 'silent' })
 
 const camera = (id: string, priority: number, declaredBps: number | null = null): CameraConfig => ({
-  id: cameraId(id), name: id, credential: null, audio: false, priority,
+  id: cameraId(id), name: id, place: null, credential: null, audio: false, priority,
   streams: [{ name: streamName('main'), source: { kind: 'url', url: `rtsp://10.0.0.1/${id}` }, declaredBps, lower: { kind: 'url', url: `rtsp://10.0.0.1/${id}-sub` } }],
 })
 

@@ -35,6 +35,7 @@ t.test('every change of a camera is seen, and a mere name does not disturb the r
   t.same(await after(`[ ${door('').replace('大門', '正門')} ]`), [['door', 'door', false]])
   t.same(await after(`[ ${door(', audio: true')} ]`), [['door', 'door', true]])
   t.same(await after(`[ ${door(', priority: 2')} ]`), [['door', 'door', false]])
+  t.same(await after(`[ ${door(', place: 二樓櫃臺')} ]`), [['door', 'door', false]])
   t.same(await after(`[ ${door(', streams: { main: { bitrate: 4Mbit/s } }')} ]`), [['door', 'door', false]], 'a budget changes what is planned, not what is recorded')
   t.same(await after(`[ ${door(', streams: { main: { lower: { profile: sub } } }')} ]`), [['door', 'door', true]])
   t.same(await after(`[ ${door('').replace('10.0.0.12', '10.0.0.13')} ]`), [['door', 'door', true]])

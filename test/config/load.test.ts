@@ -18,8 +18,9 @@ t.test('defaults stand where keys are left out', async t => {
     inbox: { dir: '/var/lib/custos/inbox' },
     office: { managingUnit: '資訊室', ruleSets: null, calendar: '/var/lib/custos/calendar' },
     witness: null,
+    package: { timestamp: null },
     secrets: null,
-    cameras: [{ id: 'lobby', name: '大廳', credential: null, audio: false, priority: 5, streams: [{ name: 'main', source: { kind: 'url', url: 'rtsp://10.0.0.11/s' }, declaredBps: null, lower: null }] }],
+    cameras: [{ id: 'lobby', name: '大廳', place: null, credential: null, audio: false, priority: 5, streams: [{ name: 'main', source: { kind: 'url', url: 'rtsp://10.0.0.11/s' }, declaredBps: null, lower: null }] }],
   })
 })
 
@@ -29,7 +30,7 @@ t.test('everything given is taken', async t => {
     console: '{ host: 0.0.0.0, port: 2, tls: { cert: /a/b/../c.pem, key: /k.pem } }',
     volumes: '[ { id: a, path: /v/a/ }, { id: b, path: /v//b } ]', archive: '{ dir: /srv/archive, quota: 3 TiB }',
     retention: '{ floor: 60d, insist: { by: 王主任, reason: 新磁碟已請購 } }', inbox: 'off', secrets: '{ file: secrets.yaml }',
-    cameras: '[ { id: c, name: C, credential: door, audio: true, priority: 1, onvif: { host: cam.lan }, streams: { sub: { bitrate: 800kbit/s }, tele: { profile: main, bitrate: 4.5 Mbit/s, lower: { profile: sub } }, web: { url: "rtsps://[::1]:322/x", lower: { url: "rtsp://h/y" } } } } ]',
+    cameras: '[ { id: c, name: C, place: 一樓服務臺, credential: door, audio: true, priority: 1, onvif: { host: cam.lan }, streams: { sub: { bitrate: 800kbit/s }, tele: { profile: main, bitrate: 4.5 Mbit/s, lower: { profile: sub } }, web: { url: "rtsps://[::1]:322/x", lower: { url: "rtsp://h/y" } } } } ]',
   }), { secrets0600: 'door: { username: viewer, password: "p:w" }' })
   t.match(config, {
     site: { name: '1', timezone: 'Europe/Vienna' }, listen: { host: '::1', port: 1 }, console: { host: '0.0.0.0', port: 2, tls: { cert: '/a/c.pem', key: '/k.pem' } },
@@ -41,6 +42,7 @@ t.test('everything given is taken', async t => {
   ])
   t.equal(config?.cameras[0]?.credential?.password, 'p:w')
   t.equal(config?.cameras[0]?.priority, 1)
+  t.equal(config?.cameras[0]?.place, '一樓服務臺')
   t.same(config?.cameras[0]?.streams.map(({ declaredBps, lower }) => [declaredBps, lower]), [
     [800_000, null], [4_500_000, { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub' }], [null, { kind: 'url', url: 'rtsp://h/y' }],
   ])

@@ -64,6 +64,7 @@ const REFUSALS: readonly Refusal[] = [
   ['a camera id twice', yamlOf({ cameras: `\n  - ${CAMERA}\n  - ${CAMERA}` }), 'cameras[1].id', 6, /already taken/],
   ['an id in capitals', camera('onvif: { host: h }').replace('id: door', 'id: Door'), 'cameras[1].id', 6, /a-z/],
   ['yes for audio', camera('audio: yes, onvif: { host: h }'), 'cameras[1].audio', 6, /true or false/],
+  ['a place that turns the reading direction', camera('place: "一樓\u202e", onvif: { host: h }'), 'cameras[1].place', 6, /characters/],
   ['priority 0', camera('priority: 0, onvif: { host: h }'), 'cameras[1].priority', 6, /1 \(most important\) to 9/],
   ['priority 10', camera('priority: 10, onvif: { host: h }'), 'cameras[1].priority', 6, /1 \(most important\) to 9/],
   ['a priority in words', camera('priority: high, onvif: { host: h }'), 'cameras[1].priority', 6, /whole number/],

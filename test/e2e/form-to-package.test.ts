@@ -24,6 +24,7 @@ import type { Person } from '../support/recorder/over-http.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
 
 const CAMERAS = { lobby: CLIPS.h264Small, door: CLIPS.h265Small } as const
+const PLACES = { lobby: '一樓服務臺', door: '側門' } as const
 const COLLEAGUES = [
   { id: 'lin', role: 'clerk' }, { id: 'chen', role: 'chief' }, { id: 'wang', role: 'secretary' }, { id: 'kuan', role: 'custodian' }, { id: 'hsu', role: 'custodian' }, { id: 'audit', role: 'auditor' }, { id: 'lee', role: 'staff' },
 ]
@@ -54,7 +55,7 @@ async function watched(base: string, who: Person, screen: string, cameras: numbe
 }
 
 interface Copy { readonly copy: string, readonly packageId: string, readonly state: string, readonly error: object | null, readonly archiveItem: string | null }
-interface Video { readonly path: string, readonly cameraUuid: string, readonly firstFrameAt: string }
+interface Video { readonly path: string, readonly cameraUuid: string, readonly firstFrameAt: string, readonly location: string | null, readonly maker: string | null }
 
 /** Pictures of a file in the order of their bytes: size, key frame, and the instant, given that of the first. */
 async function framesOf(file: string, zeroMs: number): Promise<readonly { readonly size: number, readonly isKey: boolean, readonly at: number }[]> {
@@ -66,7 +67,7 @@ async function framesOf(file: string, zeroMs: number): Promise<readonly { readon
 
 t.test('from paper form to what each form opens, by the API alone, beside a recording that nothing touches', { timeout: 180_000 }, async t => {
   await using server = await CameraServer.start({ mounts: Object.entries(CAMERAS).map(([id, clip]) => ({ path: `/${id}`, clip })) })
-  await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: Object.keys(CAMERAS).map(id => ({ id, url: server.url(`/${id}`) })), sizeMiB: 200 })
+  await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: Object.keys(CAMERAS).map(id => ({ id, place: PLACES[id as keyof typeof CAMERAS], url: server.url(`/${id}`) })), sizeMiB: 200 })
   const port = recorder.consolePort, base = `http://127.0.0.1:${port}`
   await writeFile(recorder.configFile, `${await readFile(recorder.configFile, 'utf8')}\narchive: { dir: ${path.join(recorder.folder, 'archive')}, quota: 64MiB }\n`)
   const made = await recorder.command(['archive', 'init', '--config', recorder.configFile])
@@ -201,10 +202,11 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
 
   await t.test('frame by frame: the package holds what was recorded in the grant, from its first key frame on, and nothing else', async t => {
     const { videos } = JSON.parse(await readFile(path.join(packageDir, 'manifest.json'), 'utf8')) as { videos: readonly Video[] }
-    for (const [id] of Object.entries(CAMERAS)) {
+    for (const id of Object.keys(CAMERAS) as (keyof typeof CAMERAS)[]) {
       const uuid = rows.find(row => row.camera === id)!.cameraUuid, { from, to } = asked.find(each => each.camera === uuid)!
       const mine = videos.filter(video => video.cameraUuid === uuid)
       t.equal(mine.length, 1)
+      t.match(mine[0], { location: PLACES[id], maker: null }, 'E4: its place; a camera by its address alone does not tell what it is')
       const whole = path.join(recorder.folder, (await readdir(recorder.folder)).find(name => name.startsWith(id) && name.endsWith('.mp4'))!)
       const { from: wholeFrom } = JSON.parse(await readFile(`${whole}.manifest.json`, 'utf8')) as { from: string }
       const recorded = (await framesOf(whole, Date.parse(wholeFrom))).filter(({ at }) => at >= from && at < to)

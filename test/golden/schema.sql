@@ -545,6 +545,18 @@ CREATE TABLE camera (
   retired_at        INTEGER                     -- left the configuration; the id may come back as another camera
 ) STRICT;
 
+CREATE TABLE camera_device (
+  camera_uuid   TEXT NOT NULL REFERENCES camera (uuid),
+  first_seen_at INTEGER NOT NULL,              -- start of the connection it was first heard on: from then on it stood there
+  last_seen_at  INTEGER NOT NULL,              -- when it last answered
+  maker         TEXT CHECK (length(maker) BETWEEN 1 AND 200),
+  model         TEXT CHECK (length(model) BETWEEN 1 AND 200),
+  firmware      TEXT CHECK (length(firmware) BETWEEN 1 AND 200),
+  serial        TEXT CHECK (length(serial) BETWEEN 1 AND 200),
+  PRIMARY KEY (camera_uuid, first_seen_at),
+  CHECK (last_seen_at >= first_seen_at)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE catalogue_start (
   start_no          INTEGER PRIMARY KEY AUTOINCREMENT,
   start_id          TEXT NOT NULL UNIQUE CHECK (length(start_id) = 32), -- random

@@ -58,6 +58,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['the inbox rejected a file and cannot be written', facts({ office: office({ inbox: { state: 'failed', waiting: 0, rejected: 1, rejectedAt: at('2026-11-22T07:50:00.000Z') } }) }), 0,
     ['degraded', 'week degraded inbox-failed -', 'week degraded inbox-rejected -']],
   ['the archive is not there', facts({ archive: archive({ state: 'not-mounted' }) }), 0, ['critical', 'tonight critical archive-missing -']],
+  ['the archive cannot be opened', facts({ archive: archive({ state: 'failed' }) }), 0, ['critical', 'tonight critical archive-failed -']],
   ['its key file is gone', facts({ archive: archive({ state: 'key-file' }) }), 0, ['critical', 'tonight critical archive-key-file -']],
   ['the archive is full, and more', facts({ archive: archive({ isFull: true, fullInDays: 0, strays: 1, overdue: 2, lost: [{ itemNo: 'A115-0001' as never, since: at('2026-11-22T07:00:00.000Z'), what: 'x' }] }) }), 0,
     ['critical', 'tonight degraded archive-full -', 'tonight critical archive-item-lost -', 'week degraded archive-overdue -', 'week degraded archive-stray -']],

@@ -25,7 +25,7 @@ async function putIn(recorder: RealRecorder, dir: string): Promise<string> {
   return (await store.put(atMachine({ kind: 'machine-user', name: '林承辦', role: null, source: 'login root' }), { folder: source, facts: facts() })).itemNo
 }
 
-t.test('the recorder with an archive: without its volume it records and says so; once made it is well; what is deleted from outside is told at the next sweep', { timeout: 120_000 }, async t => {
+t.test('the recorder with an archive: without its volume it records and says so; once made it is well; what is deleted from outside is told at the next sweep', { timeout: 240_000 }, async t => {
   await using server = await CameraServer.start({ mounts: [{ path: '/lobby', clip: CLIPS.h264Small }] })
   await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: [{ id: 'lobby', url: server.url('/lobby') }] })
   const dir = path.join(recorder.folder, 'archive')
@@ -36,10 +36,10 @@ t.test('the recorder with an archive: without its volume it records and says so;
   await recorder.untilRecordedFor('lobby', 2000)
   const missing = await recorder.until('the missing archive shows', ({ reasons }) => reasons.some(({ code }) => code === 'archive-missing'))
   t.match(missing.reasons.find(({ code }) => code === 'archive-missing'), { level: 'critical' })
-  t.equal(await recorder.stop(), 0)
-
   await mkdir(dir)
   t.equal((await recorder.command(['archive', 'init', '--config', recorder.configFile])).code, 0)
+  t.same(archiveCodes(await recorder.until('it is in use within a minute, without a new start', health => archiveCodes(health).length === 0, 90_000)), [])
+  t.equal(await recorder.stop(), 0)
   const item = await putIn(recorder, dir)
   await recorder.start()
   await recorder.untilRecording(['lobby'])

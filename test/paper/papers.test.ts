@@ -2,7 +2,7 @@ import t from 'tap'
 import { layOut, PaperPress, printPaper, Typeface, FORM_NAMES, formNamed, type FormName, type PaperJob } from '../../src/paper/index.ts'
 import { shippedRules } from '../rules/support.ts'
 import { flat, readPdf } from './support/poppler.ts'
-import { bookLine, jobs, record, request } from './support/samples.ts'
+import { bookLine, destruction, entry, jobs, record, request } from './support/samples.ts'
 
 const face = await Typeface.open()
 const ruleSet = await shippedRules()
@@ -90,6 +90,53 @@ t.test('ten thousand characters of reason, control characters and marks of direc
   t.ok(printed.pages > 2)
   t.same(printed.missing, ['U+202E', 'U+0007'])
   t.equal((readPdf(t, printed.pdf).flat.match(/說/g) ?? []).length, 2500, 'every one of them')
+})
+
+/** Texts of a page's marks, line by line. */
+const textsOf = (paper: ReturnType<typeof layOut>, page: number) => paper.pages[page]!.marks.flatMap(mark => mark.kind === 'text' ? [{ text: mark.pieces.map(piece => piece.text).join(''), struck: mark.struck === true }] : [])
+
+t.test('附件4: each entry keeps its number and applicant on its own line, and further pages name the number, under a head of their own', async t => {
+  const entries = Array.from({ length: 7 }, (_, i) => entry({ number: `115-調-00${10 + i}`, applicant: `人員${'甲乙丙丁戊己庚'[i]}`, ...(i === 1 || i === 6 ? { purpose: '查明民眾陳情之經過，'.repeat(60), ranges: Array.from({ length: 40 }, (_, k) => `一樓大廳第${k}支`) } : {}) }))
+  const paper = layOut(context, { form: 'form-4', data: { ...record, entries } })
+  t.equal(paper.pages.length, 4)
+  for (const [page, mine] of [[0, entries.slice(0, 5)], [1, entries.slice(5)]] as const) for (const { number, applicant } of mine) for (const text of [number, applicant]) t.equal(textsOf(paper, page).filter(each => each.text === text).length, 1, `${text} on page ${page + 1}`)
+  for (const page of [2, 3]) t.ok(['接續', '內容'].every(head => textsOf(paper, page).some(each => each.text === head)), `page ${page + 1} has its head`)
+  t.same([...new Set([2, 3].flatMap(page => textsOf(paper, page)).map(each => each.text).filter(text => text.startsWith('115-調-001')))], ['115-調-0011', '115-調-0016'])
+  const { flat: text } = readPdf(t, (await printPaper(face, paper)).pdf)
+  for (let k = 0; k < 40; k++) t.equal(text.split(`一樓大廳第${k}支`).length, 3, `camera ${k} of both, once each`)
+  for (let page = 1; page <= 4; page++) t.ok(text.includes(`第${page}頁／共4頁`))
+})
+
+t.test('附件5: further pages go on line by line and field by field; what was struck is struck there too, and its correction is named on the line itself', t => {
+  const full = { matter: '偵辦竊盜案，'.repeat(20), detail: '一樓大廳；'.repeat(200), unit: '信義分局偵查隊'.repeat(12), uses: [true, true, true, true], other: '其他情形，'.repeat(20), corrects: { line: 28, reason: '誤植姓名，'.repeat(20) } }
+  const paper = layOut(context, { form: 'form-5', data: { ...record, page: 3, isFull: true, lines: Array.from({ length: 14 }, (_, i) => bookLine(29 + i, i === 3 ? { ...full, struckBy: 35 } : i === 9 ? full : {})) } })
+  t.ok(textsOf(paper, 0).some(each => each.text.startsWith('已由第35行更正') && !each.struck), 'on the line')
+  const further = paper.pages.slice(1).flatMap((_, i) => textsOf(paper, i + 1))
+  const named = further.flatMap(({ text }, i) => /^第\d+行$/.test(text) ? [`${text}${further[i + 1]?.text}`] : [])
+  t.same(named.filter((name, i) => name !== named[i - 1]), [32, 38].flatMap(line => ['申請人', '案由', '更正', '應用情形'].map(field => `第${line}行${field}`)))
+  const of = (part: string) => further.filter(each => each.text.includes(part))
+  const detail = of('一樓大廳；')
+  t.ok(detail.some(each => each.struck) && detail.some(each => !each.struck), 'of the line that was corrected, and of the other')
+  t.ok(of('誤植姓名').every(each => !each.struck), 'the correction itself stands')
+  t.end()
+})
+
+t.test('boxes for stamps never stand on a page that shows nothing: the last row comes along, or the page says what is signed for', t => {
+  const zones = (count: number): PaperJob => ({ form: 'announcement', data: { ...record, announcedOn: '115年11月26日', version: 2, listPlace: '本所一樓公布欄', zones: Array.from({ length: count }, (_, i) => ({ zone: `區位${i + 1}`, count: 1 })) } })
+  for (let count = 1; count < 45; count++) {
+    const paper = layOut(context, zones(count)), last = textsOf(paper, paper.pages.length - 1).map(each => each.text)
+    if (!['合計', '管理人員', '主任', '申請調閱及相關規定：本所一樓公布欄'].every(text => last.includes(text))) t.fail(`${count} places: ${last.join(' ')}`)
+  }
+  const ranges = (count: number): PaperJob => ({ form: 'destruction', data: { ...destruction, ranges: Array.from({ length: count }, () => destruction.ranges[0]!) } })
+  let alone = 0
+  for (let count = 1; count < 40; count++) {
+    const paper = layOut(context, ranges(count)), last = textsOf(paper, paper.pages.length - 1).map(each => each.text)
+    const saysWhat = last.some(text => text.startsWith(`以下簽章及於本文件第 1 頁至第 ${paper.pages.length} 頁`)), hasRows = last.includes('稽核紀錄位置')
+    if (!last.includes('執行人') || saysWhat === hasRows) t.fail(`${count} ranges: ${last.join(' ')}`)
+    if (saysWhat) alone++
+  }
+  t.ok(alone > 0, 'some do stand alone, and say so')
+  t.end()
 })
 
 t.test('names of forms, Chinese and English', async t => {

@@ -6,7 +6,7 @@ const SLOT = 64 * 2 ** 20
 const config = (declared: readonly (number | null)[], insist: FitConfig['retention']['insist'] = null): FitConfig & { file: string } => ({
   file: '/etc/custos/custos.yaml', site: { name: '信義', timezone: 'Asia/Taipei' }, retention: { floor: { kind: 'calendar-days', days: 31 }, insist },
   cameras: declared.map((declaredBps, index) => ({
-    id: cameraId(`c${index}`), name: `鏡頭 ${index}`, credential: null, audio: false, priority: 5, streams: [{ name: streamName('main'), source: { kind: 'url', url: 'rtsp://h/' }, declaredBps, lower: null }],
+    id: cameraId(`c${index}`), name: `鏡頭 ${index}`, place: null, credential: null, audio: false, priority: 5, streams: [{ name: streamName('main'), source: { kind: 'url', url: 'rtsp://h/' }, declaredBps, lower: null }],
   })),
 })
 const disk = (tb: number | null, id = 'disk1'): VolumeFact => ({ id: volumeId(id), size: tb === null ? null : { slotSizeBytes: SLOT, slots: Math.floor(tb * 1e12 / SLOT) } })

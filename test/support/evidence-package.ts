@@ -112,7 +112,7 @@ export async function makeEvidencePackage(folder: string, cameras: readonly Pack
   const person = { account: 'wang', name: '王小明', role: '管理人員' }
   const manifest = Buffer.from(canonicalJson({
     format: 'custos-evidence/1', packageId: '115-0001-1', createdAt: '2026-11-23T02:00:00.000Z', createdOn: '民國115年11月23日', timezone: 'Asia/Taipei',
-    application: { number: '115-0001', form: 'attachment-2', formTitle: '調閱／複製申請書', legalBasis: '刑事訴訟法第 133 條', agency: '臺灣臺北地方檢察署', purpose: '偵查', preRollAllowed: false, scope: [], approvals: [], ruleSet: 'test' },
+    application: { number: '115-0001', form: 'attachment-2', formTitle: '調閱／複製申請書', legalBasis: '刑事訴訟法第 133 條', agency: '臺灣臺北地方檢察署', purpose: '偵查', preRollAllowed: false, scope: cameras.map(({ id, name, parts }) => ({ cameraId: id, cameraUuid: '1'.repeat(32), cameraName: name, from: isoOf(parts[0]!.startAt), to: isoOf(epochMs(parts.at(-1)!.startAt + 86_400_000)) })), approvals: [], ruleSet: 'test' },
     exporter: person, witness: { ...person, account: 'li', name: '李大華' }, recorder: { make: 'Custos', model: 'test', serial: 'T1', version: '0.1.0' },
     key: { algorithm: 'ECDSA P-256 SHA-256', fingerprint }, time: {}, redaction: 'none', masks: [], videos, gaps,
     files: [...files].map(([name, bytes]) => ({ path: name, bytes: bytes.length, sha256: sha256(bytes) })).sort((a, b) => a.path < b.path ? -1 : 1),

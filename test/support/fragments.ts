@@ -103,9 +103,9 @@ function trak(trackId: number, timescale: number, handler: 'vide' | 'soun', entr
 }
 
 /** A minimal init segment; another width makes another `moov`. */
-export function builtInit({ width = 64, height = 48, sound = false } = {}): InitSegment {
+export function builtInit({ width = 64, height = 48, sound = false, timescale = BUILT_TIMESCALE } = {}): InitSegment {
   const ftyp = makeBox('ftyp', Buffer.from('isom'), u32(512), Buffer.from('isomiso5'))
-  const tracks = [trak(VIDEO_TRACK, BUILT_TIMESCALE, 'vide', sampleEntry(width, height))]
+  const tracks = [trak(VIDEO_TRACK, timescale, 'vide', sampleEntry(width, height))]
   if (sound) tracks.push(trak(SOUND_TRACK, BUILT_SOUND_TIMESCALE, 'soun', makeBox('mp4a', Buffer.alloc(28))))
   return parseInitSegment(ftyp, makeBox('moov', makeBox('mvhd', Buffer.alloc(100)), ...tracks))
 }
@@ -146,6 +146,15 @@ export function builtFragment({ init, name, dataBytes = 3000, frames = 5, durati
 }
 
 export interface TimedOptions { readonly runId?: number, readonly startAt: number, readonly cameraClockOffsetMs?: number | null }
+
+/** Pictures with times of their own, in ticks of the init segment's video track; each picture's bytes are its words. */
+export function fragmentOf(init: InitSegment, { decodeTicks, isKey, pictures }: { readonly decodeTicks: number, readonly isKey: boolean, readonly pictures: readonly { readonly words: string, readonly durationTicks: number, readonly offsetTicks: number }[] }): Fragment {
+  const data = pictures.map(({ words }) => Buffer.from(words))
+  const moofOf = (moofBytes: number): Buffer => makeBox('moof', makeBox('mfhd', u32(0, 1)), traf(VIDEO_TRACK, BigInt(decodeTicks), Buffer.concat([
+    u32(0x01000f01, pictures.length, moofBytes + 8), ...pictures.map(({ durationTicks, offsetTicks }, i) => u32(durationTicks, data[i]!.length, isKey && i === 0 ? 0x02000000 : 0x01010000, offsetTicks)),
+  ])))
+  return footageOf(Buffer.concat([init.ftyp, init.moov, moofOf(moofOf(0).length), makeBox('mdat', ...data)])).fragment(0)
+}
 
 /** A fragment with times as a run would give them: its own, counted from the run's first frame. */
 export function timedFragment(init: InitSegment, fragment: Fragment, options: TimedOptions): TimedFragment {

@@ -75,6 +75,9 @@ t.test('spoilt in every way, the page names the same faults as the program', { t
   const { videos } = JSON.parse(read(sound, 'manifest.json').toString('utf8')) as Manifest, [one = '', two = ''] = videos.map(({ path: name }) => name)
   const [first, second] = videos[0]!.records
   t.same(await compare('a file added', folder => { writeFileSync(path.join(folder, 'video', 'other.mp4'), 'x') }), ['file-extra'])
+  const put = (folder: string, name: string): void => { mkdirSync(path.dirname(path.join(folder, name)), { recursive: true }); writeFileSync(path.join(folder, name), 'x') }
+  t.same(await compare('what operating systems put there', folder => { for (const name of ['.DS_Store', 'video/Thumbs.db', 'forms/Desktop.ini', 'System Volume Information/WPSettings.dat', `${one.replace(/[^/]*$/, '')}._x.mp4`]) put(folder, name) }), [])
+  t.same(await compare('what only looks like it', folder => { for (const name of ['x.DS_Store', 'System Volume Informations/x']) put(folder, name) }), ['file-extra'])
   t.same(await compare('a video renamed', folder => { renameSync(path.join(folder, one), path.join(folder, 'video', 'new.mp4')) }), ['file-extra', 'file-missing'])
   await compare('the manifest renamed', folder => { renameSync(path.join(folder, 'manifest.json'), path.join(folder, 'manifest.json.x')) })
   await compare('two videos swapped', folder => { renameSync(path.join(folder, one), path.join(folder, 't')); renameSync(path.join(folder, two), path.join(folder, one)); renameSync(path.join(folder, 't'), path.join(folder, two)) })
@@ -88,6 +91,11 @@ t.test('spoilt in every way, the page names the same faults as the program', { t
     writeFileSync(path.join(folder, 'audit/entries.jsonl'), `${read(folder, 'audit/entries.jsonl').toString('utf8').trimEnd().split('\n').slice(0, -1).join('\n')}\n`)
     await resealed(folder, recorder)
   })
+  for (const edge of ['from', 'to'] as const) {
+    t.same(await compare(`the grant shorter by a moment ${edge === 'from' ? 'at its start' : 'at its end'}, signed by the recorder`, folder => resealed(folder, recorder, manifest => ({
+      ...manifest, application: { ...manifest.application, scope: manifest.application.scope.map(line => ({ ...line, [edge]: new Date(Date.parse(line[edge]) + (edge === 'from' ? 1 : -80)).toISOString() })) },
+    }))), ['outside-grant'])
+  }
   t.same(await compare('signed anew by the recorder', folder => resealed(folder, recorder)), [])
   await compare('another case than the entries are of', folder => resealed(folder, recorder, manifest => ({ ...manifest, application: { ...manifest.application, number: '115-調-0099' } })))
   await compare('a segment that no entry names', folder => resealed(folder, recorder, manifest => ({ ...manifest, videos: manifest.videos.map(video => ({ ...video, segments: video.segments.map(segment => ({ ...segment, auditSeq: 1 })) })) })))

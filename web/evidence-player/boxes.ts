@@ -109,7 +109,7 @@ function aacProfile(bytes: Uint8Array, esds: Box): string {
 }
 
 /** One frame: ticks of the picture track as in the file. */
-export interface FrameTicks { readonly pts: number, readonly duration: number, readonly isKey: boolean, readonly bytes: number }
+export interface FrameTicks { readonly dts: number, readonly pts: number, readonly duration: number, readonly isKey: boolean, readonly bytes: number }
 
 /** One track's part of a `moof`; `decodeTimeAt` counts from the start of the bytes that were read. */
 export interface TrackPart { readonly trackId: number, readonly decodeTime: number, readonly decodeTimeAt: number, readonly frames: readonly FrameTicks[], readonly durationTicks: number }
@@ -152,7 +152,7 @@ function parseTraf(bytes: Uint8Array, traf: Box): TrackPart {
     const size = (flags & 0x200) !== 0 ? run() : defaults.size
     const sampleFlags = (flags & 0x400) !== 0 ? run() : i === 0 && firstFlags !== null ? firstFlags : defaults.flags
     const shift = (flags & 0x800) !== 0 ? run() | 0 : 0
-    frames.push({ pts: dts + shift, duration, isKey: (sampleFlags & NON_SYNC) === 0, bytes: size })
+    frames.push({ dts, pts: dts + shift, duration, isKey: (sampleFlags & NON_SYNC) === 0, bytes: size })
     dts += duration
   }
   return { trackId, decodeTime, decodeTimeAt: tfdt.bodyAt + 4, frames, durationTicks: dts - decodeTime }

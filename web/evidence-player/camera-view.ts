@@ -1,7 +1,8 @@
 import { both, el } from './element.ts'
 import { spanAt, type CameraFootage } from './footage.ts'
+import type { Frame } from './frame-table.ts'
 import { snapshotText } from './snapshot-text.ts'
-import { PlaybackError, StreamFeeder, type Frame } from './stream-feeder.ts'
+import { PlaybackError, StreamFeeder } from './stream-feeder.ts'
 import { rocDate, taipeiTime, utcText } from './time-text.ts'
 
 /** One camera's picture with its time, and what stands in its place where there is none. */

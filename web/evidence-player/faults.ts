@@ -1,6 +1,6 @@
 /** What can be wrong with a package; the same words as `custos verify`. */
 export type FaultCode = 'file-missing' | 'file-extra' | 'file-altered' | 'sums-altered' | 'manifest-altered' | 'wrong-key' | 'certificate-mismatch' | 'cms-invalid'
-  | 'records-altered' | 'audit-altered' | 'checkpoint-mismatch' | 'unreadable'
+  | 'records-altered' | 'outside-grant' | 'audit-altered' | 'checkpoint-mismatch' | 'unreadable'
 
 export interface Fault {
   readonly code: FaultCode
@@ -20,6 +20,7 @@ const TEXT: Readonly<Record<FaultCode, readonly [string, string]>> = {
   'certificate-mismatch': ['憑證、公鑰與 manifest.json 記載的金鑰不是同一把', 'The certificate, the public key and the key named in manifest.json are not one and the same'],
   'cms-invalid': ['manifest.p7s（CMS 簽章）不成立', 'manifest.p7s (the CMS signature) does not hold'],
   'records-altered': ['影像紀錄與錄影當時的雜湊不符，或順序不對', 'Records of the video do not hash to what was recorded, or stand in another order'],
+  'outside-grant': ['影像含有核准時段以外的畫面或聲音', 'A video holds pictures or sound from outside what was granted'],
   'audit-altered': ['稽核紀錄與其證明不符，已遭更動', 'Audit entries do not agree with their proofs: they were altered'],
   'checkpoint-mismatch': ['稽核紀錄的簽章檢查點不成立，或與證明不符', 'The signed checkpoint of the audit log does not hold, or the proofs lead elsewhere'],
   unreadable: ['檔案無法解讀', 'The file cannot be read'],

@@ -41,6 +41,8 @@ export interface ManifestVideo {
   readonly sha256: string
   readonly firstFrameMs: number
   readonly endMs: number
+  /** What may be in it: the granted ranges of its camera, and the pre-roll it lists. Half-open. */
+  readonly granted: readonly { readonly fromMs: number, readonly toMs: number }[]
   readonly segments: readonly ManifestSegment[]
   readonly records: readonly ManifestRecord[]
 }
@@ -112,9 +114,13 @@ export function parseManifest(bytes: Bytes): Manifest {
   const top = fields(value, 'the manifest')
   if (top.format !== 'custos-evidence/1') throw new ManifestError(`format ${JSON.stringify(top.format ?? null).slice(0, 60)}; this page reads custos-evidence/1`)
   const application = fields(top.application, 'application'), recorder = fields(top.recorder ?? {}, 'recorder'), key = fields(top.key, 'key')
+  const scope = list(application.scope, 'application.scope').map((each, i) => {
+    const line = fields(each, `application.scope[${i}]`)
+    return { camera: text(line.cameraUuid, `application.scope[${i}].cameraUuid`), ...span(line, `application.scope[${i}]`) }
+  })
   let records = 0
   const videos = list(top.videos, 'videos').map((each, i) => {
-    const video = parseVideo(fields(each, `videos[${i}]`), `videos[${i}]`)
+    const video = parseVideo(fields(each, `videos[${i}]`), `videos[${i}]`, scope)
     records += video.records.length
     if (records > MAX_RECORDS) throw new ManifestError(`more than ${MAX_RECORDS} records`)
     return video
@@ -148,7 +154,10 @@ function parseGap(gap: Fields, where: string): ManifestGap {
   }
 }
 
-function parseVideo(video: Fields, where: string): ManifestVideo {
+type Span = ManifestVideo['granted'][number]
+const span = (line: Fields, where: string): Span => ({ fromMs: instant(line.from, `${where}.from`), toMs: instant(line.to, `${where}.to`) })
+
+function parseVideo(video: Fields, where: string, scope: readonly (Span & { readonly camera: string })[]): ManifestVideo {
   const segments = list(video.segments, `${where}.segments`).map((each, i) => {
     const segment = fields(each, `${where}.segments[${i}]`)
     return { merkleRoot: hash(segment.merkleRoot, `${where}.segments[${i}].merkleRoot`), leaves: whole(segment.leaves, `${where}.segments[${i}].leaves`), auditSeq: segment.auditSeq == null ? null : whole(segment.auditSeq, `${where}.segments[${i}].auditSeq`) }
@@ -156,6 +165,7 @@ function parseVideo(video: Fields, where: string): ManifestVideo {
   return {
     path: path(video.path, `${where}.path`), cameraId: text(video.cameraId, `${where}.cameraId`), cameraName: shown(video.cameraName), location: shown(video.location), stream: shown(video.stream), codec: shown(video.codec),
     sha256: hash(video.sha256, `${where}.sha256`), firstFrameMs: instant(video.firstFrameAt, `${where}.firstFrameAt`), endMs: instant(video.endAt, `${where}.endAt`), segments,
+    granted: [...scope.filter(({ camera }) => camera === video.cameraUuid), ...video.preRoll == null ? [] : [span(fields(video.preRoll, `${where}.preRoll`), `${where}.preRoll`)]],
     records: list(video.records, `${where}.records`, MAX_RECORDS).map((each, i) => {
       const at = `${where}.records[${i}]`, record = fields(each, at)
       const segment = whole(record.segment, `${at}.segment`)

@@ -4,7 +4,7 @@ import type { ManifestRecord, ManifestVideo } from './manifest.ts'
 import { leafHash, rootByInclusion } from './merkle.ts'
 import { sha256Of } from './sha256.ts'
 
-export interface RecordProblem { /** Position in the video's list; null where it is the file as a whole. */ readonly record: number | null, readonly zh: string, readonly en: string }
+export interface RecordProblem { readonly code: 'records-altered' | 'outside-grant', /** Position in the video's list; null where it is the file as a whole. */ readonly record: number | null, readonly zh: string, readonly en: string }
 export interface RecordReport { readonly checked: number, /** Cut at a granted edge: only their proofs were followed. */ readonly cut: number, readonly problem: RecordProblem | null }
 
 /** SHA-256 of whole bytes; the browser's own where there is one, for it is several times as fast. */
@@ -15,13 +15,13 @@ export const ownDigest: Digest = async bytes => sha256Of(bytes)
  * Hashes each record of a video as it was recorded and follows its proof to the segment's Merkle root. Stops at the first that does not fit.
  * A copy's times were moved to its own start; `recordedBytes` undoes that, and only that.
  */
-export async function checkRecords(blob: BlobLike, video: Pick<ManifestVideo, 'records' | 'segments'>, digest: Digest = ownDigest, onBytes: (bytes: number) => void = () => {}): Promise<RecordReport> {
-  const { records, segments } = video
+export async function checkRecords(blob: BlobLike, video: Pick<ManifestVideo, 'records' | 'segments' | 'granted'>, digest: Digest = ownDigest, onBytes: (bytes: number) => void = () => {}): Promise<RecordReport> {
+  const { records, segments, granted } = video
   let init: InitSegment
-  try { init = await readInit(blob) } catch { return { checked: 0, cut: 0, problem: { record: null, zh: '檔案開頭無法解讀', en: 'its beginning cannot be read' } } }
+  try { init = await readInit(blob) } catch { return { checked: 0, cut: 0, problem: { code: 'records-altered', record: null, zh: '檔案開頭無法解讀', en: 'its beginning cannot be read' } } }
   let checked = 0, cut = 0, end = 0, before: ManifestRecord | null = null
   for (const [i, record] of records.entries()) {
-    const problem = (zh: string, en: string): RecordReport => ({ checked, cut, problem: { record: i, zh: `第 ${i + 1} 筆${zh}`, en: `record ${i + 1} ${en}` } })
+    const problem = (zh: string, en: string, code: RecordProblem['code'] = 'records-altered'): RecordReport => ({ checked, cut, problem: { code, record: i, zh: `第 ${i + 1} 筆${zh}`, en: `record ${i + 1} ${en}` } })
     if ((i > 0 && record.offset !== end) || record.offset + record.bytes > blob.size) return problem('的位置不對', 'stands where it cannot')
     if (before !== null && record.atMs < before.atMs - STEP_BACK_MS) return problem('的時間早於前一筆', 'is older than the one before it')
     if (before !== null && (record.segment < before.segment || (before.segment === record.segment && record.sequence <= before.sequence))) return problem('的次序與錄影時不同', 'is not the one that was recorded next')
@@ -33,6 +33,7 @@ export async function checkRecords(blob: BlobLike, video: Pick<ManifestVideo, 'r
     const segment = segments[record.segment]!
     const root = rootByInclusion(leafHash(hash), record.sequence, segment.leaves, record.proof.map(step => bytesOfHex(step)!))
     if (root === null || !equalBytes(root, bytesOfHex(segment.merkleRoot)!)) return problem('的證明與該段錄影的雜湊樹不符', 'has a proof that does not lead to its segment\'s root')
+    if (!isGranted(recorded, init, record.atMs, granted)) return problem('含有核准時段以外的畫面或聲音', 'holds pictures or sound from outside what was granted', 'outside-grant')
     checked += 1
     end = record.offset + record.bytes
     before = record
@@ -42,6 +43,18 @@ export async function checkRecords(blob: BlobLike, video: Pick<ManifestVideo, 'r
 }
 
 const STEP_BACK_MS = 20 // a slewed clock
+
+/** Each picture and sound by the whole millisecond it begins in, as the recorder's fence was asked. `bytes` is a record as it was recorded. */
+function isGranted(bytes: Bytes, { video, tracks: known }: InitSegment, atMs: number, granted: ManifestVideo['granted']): boolean {
+  const boxes = boxesIn(bytes, 0, bytes.length), { tracks } = parseMoof(bytes, boxes.find(box => box.type === 'moof')!), prft = parsePrft(bytes, boxes.find(box => box.type === 'prft')!)!
+  return tracks.every(({ trackId, frames }) => {
+    const own = BigInt(known.find(track => track.trackId === trackId)!.timescale), pictures = BigInt(video.timescale)
+    return frames.flatMap(({ dts, pts }) => dts === pts ? [dts] : [dts, pts]).every(ticks => {
+      const shift = (BigInt(ticks) * pictures - BigInt(prft.mediaTicks) * own) * 1000n, scale = own * pictures
+      return granted.some(({ fromMs, toMs }) => BigInt(fromMs - atMs) * scale <= shift && shift < BigInt(toMs - atMs) * scale)
+    })
+  })
+}
 
 /**
  * The bytes of a record as they stood in the recorder's slot: each track's `tfdt` goes back by what the pictures' own says against `prft`,

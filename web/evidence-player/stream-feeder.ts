@@ -1,9 +1,7 @@
 import { boxesIn, MediaError, parseMoof, silence } from './boxes.ts'
 import { joinBytes, readSlice, type Bytes } from './bytes.ts'
 import { InitCache, keyBefore, recordAt, type CameraFootage, type FootageFile } from './footage.ts'
-
-/** One frame on the player's own timeline: seconds since the common origin, and the wall time it was recorded. */
-export interface Frame { readonly record: number, readonly index: number, readonly atS: number, readonly durationS: number, readonly wallMs: number, readonly key: boolean }
+import { frameTable, type Frame } from './frame-table.ts'
 
 /** Why a stream cannot be shown. */
 export class PlaybackError extends Error {
@@ -152,13 +150,7 @@ export class StreamFeeder {
       if (position === file.firstRecord) this.#offsets.set(record.file, (record.atMs - this.#originMs) / 1000 - pictures.decodeTime / video.timescale)
       else await this.#mediaOf(file.firstRecord)
     }
-    const offset = this.#offsets.get(record.file)!
-    const sorted = pictures.frames.toSorted((a, b) => a.pts - b.pts)
-    const firstPts = sorted[0]!.pts
-    this.#frames.set(position, sorted.map((frame, index) => ({
-      record: position, index, key: frame.isKey, atS: frame.pts / video.timescale + offset, durationS: Math.max(frame.duration, 1) / video.timescale,
-      wallMs: record.atMs + (frame.pts - firstPts) * 1000 / video.timescale,
-    })))
+    this.#frames.set(position, frameTable(pictures, video.timescale, record, position, this.#offsets.get(record.file)!))
     if (this.#frames.size > KEPT_RECORDS) for (const old of this.#frames.keys()) if (old < this.#from || old > this.#to + 1) { this.#frames.delete(old); if (this.#frames.size <= KEPT_RECORDS / 2) break }
     if (this.isWithoutSound) silence(bytes, moof, video)
     return joinBytes(boxes.filter(box => box.type === 'moof' || box.type === 'mdat').map(box => bytes.subarray(box.at, box.endAt)))
@@ -199,7 +191,7 @@ export class StreamFeeder {
     if (records.length === 0) return null
     const position = recordAt(records, wallMs)
     const frames = await this.#framesOf(position)
-    return frames.findLast(frame => frame.wallMs <= wallMs + 0.5) ?? frames[0] ?? null
+    return frames.findLast(frame => frame.wallMs <= wallMs) ?? frames[0] ?? null
   }
 
   /** The next frame, or with -1 the one before; null at the end. With `key`, the next key frame. */

@@ -32,8 +32,8 @@ export interface VerifyReport {
 export const MANIFEST = 'manifest.json', SUMS = 'SHA256SUMS'
 /** Made after the lists, so that no list names them; a time stamp may come later as a second file (E8). */
 const SIGNATURE_FILES = new Set(['manifest.sig', 'manifest.p7s', 'manifest.tsr'])
-/** What file managers leave in a folder by themselves. Told, but no fault. */
-const SYSTEM_FILE = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$/
+/** What an operating system puts into any folder by itself, by path. Told, but no fault; the same rule as `custos verify`. */
+export const SYSTEM_FILE = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]+|System Volume Information(\/.*)?)$/i
 const MAX_SMALL_BYTES = 64 << 20
 const MAX_KEY_BYTES = 1 << 20
 const MAX_FILES = 100_000
@@ -179,7 +179,9 @@ class VerifyRun {
 
   async #hashFiles(): Promise<void> {
     if (this.#files.size > MAX_FILES) { this.#fault('unreadable', null, { zh: `超過 ${MAX_FILES} 個檔案`, en: `more than ${MAX_FILES} files` }); return }
+    const listed = new Set(this.#manifest?.files.map(file => file.path))
     for (const [path, blob] of this.#files) {
+      if (SYSTEM_FILE.test(path) && !listed.has(path)) continue // may be closed to whoever reads the medium
       try { this.#hashes.set(path, await this.#tools.hash(blob, this.#onBytes(path))) } catch (error) { this.#unreadable(path, error) }
     }
   }
@@ -206,7 +208,7 @@ class VerifyRun {
     for (const [path, blob] of this.#files) {
       const sha256 = this.#hashes.get(path) ?? ''
       const wanted = listed.get(path)
-      const state = SIGNATURE_FILES.has(path) ? 'signature' : SYSTEM_FILE.test(path) ? 'system' : extras.includes(path) ? 'extra' : wanted !== undefined && wanted !== sha256 ? 'altered'
+      const state = SIGNATURE_FILES.has(path) ? 'signature' : SYSTEM_FILE.test(path) && !listed.has(path) ? 'system' : extras.includes(path) ? 'extra' : wanted !== undefined && wanted !== sha256 ? 'altered'
         : path === MANIFEST && !this.#signatureHolds && this.#signatureChecked ? 'altered' : 'good'
       if (state === 'altered' && path !== MANIFEST) { this.#fault('file-altered', path); isAllThere = false }
       this.#lines.push({ path, bytes: blob.size, sha256, state })
@@ -241,10 +243,10 @@ class VerifyRun {
         cut += report.cut
         if (report.problem === null) continue
         isGood = false
-        const { record, zh, en } = report.problem
+        const { code, record, zh, en } = report.problem
         const at = record === null ? undefined : video.records[record]?.atMs
         const when = at === undefined ? '' : `，${new Date(at).toISOString()}`
-        this.#fault('records-altered', video.path, { zh: `${zh}${when}`, en: `${en}${when.replace('，', ', ')}` })
+        this.#fault(code, video.path, { zh: `${zh}${when}`, en: `${en}${when.replace('，', ', ')}` })
       } catch (error) { isGood = false; this.#unreadable(video.path, error) }
     }
     if (this.#manifest !== null) this.#check(isGood && checked > 0 ? true : isGood ? null : false, `影像紀錄與錄影當時的雜湊相符（${checked} 筆${cut === 0 ? '' : `，其中 ${cut} 筆於核准範圍邊緣剪裁，僅核對證明`}）`, `Video records hash to what was recorded (${checked}${cut === 0 ? '' : `; of ${cut} cut at a granted edge only the proofs were followed`})`)

@@ -5,7 +5,7 @@ import { Sha256 } from './sha256.ts'
 
 export type Job =
   | { readonly id: number, readonly kind: 'hash', readonly blob: BlobLike }
-  | { readonly id: number, readonly kind: 'records', readonly blob: BlobLike, readonly video: Pick<ManifestVideo, 'records' | 'segments'> }
+  | { readonly id: number, readonly kind: 'records', readonly blob: BlobLike, readonly video: Pick<ManifestVideo, 'records' | 'segments' | 'granted'> }
 export type Answer =
   | { readonly id: number, readonly kind: 'progress', readonly bytes: number }
   | { readonly id: number, readonly kind: 'hashed', readonly hex: string }

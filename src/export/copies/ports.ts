@@ -48,7 +48,7 @@ export interface Papers {
 }
 
 /** What the register says of a camera; null where it says nothing. */
-export interface CameraFacts { readonly id: CameraId, readonly name: string, readonly location: string | null, readonly maker: string | null, readonly model: string | null, readonly firmware: string | null }
+export interface CameraFacts { readonly id: CameraId, readonly name: string, readonly location: string | null }
 
 export interface CopyDeskOptions {
   readonly db: Db

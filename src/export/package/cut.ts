@@ -1,21 +1,22 @@
-import { boxesIn, findBox, makeBox, MalformedMediaError, parseMovieFragment, requireBox, type InitSegment, type Sample, type TrackFragment } from '../../media/index.ts'
+import type { EpochMs } from '../../domain/index.ts'
+import { boxesIn, findBox, instantOf, makeBox, MalformedMediaError, parseMovieFragment, requireBox, type InitSegment, type Sample, type TrackFragment } from '../../media/index.ts'
 import { RECORD_HEAD_BYTES, type IndexEntry } from '../../storage/index.ts'
 
-/** A sample of a record with the span of instants it stands for. Milliseconds since 1970, rounded as frame times are. */
-export interface TimedSample { readonly trackId: number, readonly isVideo: boolean, readonly sample: Sample, readonly decodeAt: number, readonly showAt: number, readonly endAt: number }
+/** A sample of a record with the span of instants it stands for. */
+export interface TimedSample { readonly trackId: number, readonly isVideo: boolean, readonly sample: Sample, readonly decodeAt: EpochMs, readonly showAt: EpochMs, readonly endAt: EpochMs }
 
 /** Every sample of a record by its instant. `prft` ties the pictures' media time to the wall; sound shares the media time. Throws MalformedMediaError. */
 export function samplesOf(record: Buffer, init: InitSegment, entry: Pick<IndexEntry, 'startAt' | 'decodeTimeTicks'>): readonly (readonly TimedSample[])[] {
   const media = record.subarray(RECORD_HEAD_BYTES)
-  const originMs = Number(entry.decodeTimeTicks) * 1000 / init.video.timescale
+  const zero = { startAt: entry.startAt, ticks: entry.decodeTimeTicks, timescale: init.video.timescale }
   return parseMovieFragment(media, media.length).map(track => {
     const timescale = timescaleOf(init, track)
     const isVideo = track.trackId === init.video.trackId
-    let ticks = Number(track.decodeTimeTicks)
+    let ticks = track.decodeTimeTicks
     return track.samples.map(sample => {
-      const at = (shift: number) => Math.round(entry.startAt + (ticks + shift) * 1000 / timescale - originMs)
+      const at = (shift: number) => instantOf(zero, ticks + BigInt(shift), timescale)
       const timed = { trackId: track.trackId, isVideo, sample, decodeAt: at(0), showAt: at(sample.compositionOffsetTicks), endAt: at(Math.max(0, sample.compositionOffsetTicks) + sample.durationTicks) }
-      ticks += sample.durationTicks
+      ticks += BigInt(sample.durationTicks)
       return timed
     })
   })

@@ -10,6 +10,7 @@ export const FAULT_TEXTS = {
   'cms-invalid': { zh: 'CMS 簽章（manifest.p7s）不成立', en: 'the CMS signature (manifest.p7s) does not hold' },
   'token-invalid': { zh: '時戳（manifest.tsr）不成立', en: 'the time stamp (manifest.tsr) does not hold' },
   'records-altered': { zh: '影像紀錄與錄影當時的雜湊或順序不符', en: 'video records do not hash to what was recorded, or are out of order' },
+  'outside-grant': { zh: '影像含有核准時段以外的畫面或聲音', en: 'a video holds pictures or sound from outside what was granted' },
   'audit-altered': { zh: '稽核紀錄或其證明不符，已遭變更或截短', en: 'the audit entries or their proofs do not hold: altered or cut short' },
   'checkpoint-mismatch': { zh: '與另外保存的查核點不符，稽核紀錄已遭改寫或並非同一部錄影機', en: 'it does not fit the checkpoint that was kept elsewhere: the log was rewritten, or is another recorder\'s' },
   'unreadable': { zh: '無法讀取或不是證據複製品', en: 'it cannot be read, or is no evidence package' },

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { FileEntry } from '@zip.js/zip.js'
+import { SYSTEM_FOLDER } from './system-file.ts'
 
 export interface SourceFile { readonly path: string, readonly bytes: number }
 /** What cannot be looked at as a file of a package, with the place. */
@@ -46,6 +47,7 @@ async function openFolder(root: string): Promise<PackageSource> {
       const name = folder === '' ? found.name : `${folder}/${found.name}`
       if (files.size + problems.length >= MOST_FILES) { problems.push({ path: name, ...PROBLEMS.many }); return }
       if (!isPlainName(name)) problems.push({ path: name, ...PROBLEMS.name })
+      else if (found.isDirectory() && found.name.toLowerCase() === SYSTEM_FOLDER.toLowerCase()) files.set(name, { path: name, bytes: 0 })
       else if (found.isDirectory()) await walk(name, depth + 1)
       else if (found.isFile()) files.set(name, { path: name, bytes: (await lstat(path.join(root, name))).size })
       else problems.push({ path: name, ...PROBLEMS.link })

@@ -56,6 +56,13 @@ ${token === 'follows' ? `$ openssl ts -verify -data manifest.json -in manifest.t
 `
 }
 
+const NOT_TOLD = '未登錄 not on record'
+/** A camera that is fetched by its address alone tells nothing of itself. */
+const deviceText = ({ maker, model, firmware }: Manifest['videos'][number]): string => {
+  const told = [maker, model, firmware === null ? null : `韌體 firmware ${firmware}`].filter(text => text !== null)
+  return told.length === 0 ? '攝影機未告知 not told by the camera' : told.join(' ')
+}
+
 /** `README_請先閱讀.html`: opens from disk, runs no script, asks no network. */
 export function readmeHtml(facts: TextFacts): string {
   const { packageId, office, timezone, createdAt, application, key, videos, gaps, playback, token } = facts
@@ -71,7 +78,7 @@ export function readmeHtml(facts: TextFacts): string {
 <h2>如何播放 <small>How to play</small></h2>
 <p>以瀏覽器開啟 <code>player/player.html</code>，或以 VLC 3.0 以上版本開啟 <code>video</code> 內的 MP4。<br><small>Open player/player.html in a browser, or the MP4 files in VLC.</small></p>
 <p>製作時之${escaped(played.zh)}。<br><small>When it was made: ${escaped(played.en)}.</small></p>${playback.filter(({ result }) => result !== 'decoded').map(({ path, decoded, pictures }) => `<p><code>${escaped(path)}</code> ${decoded}/${pictures}</p>`).join('')}
-<table><tr><th>鏡頭 Camera</th><th>開始 From</th><th>結束 To</th><th>檔案 File</th></tr>${videos.map(video => row([video.cameraName, shown(video.firstFrameAt, timezone), shown(video.endAt, timezone), video.path])).join('')}</table>
+<table><tr><th>鏡頭 Camera</th><th>區位 Place</th><th>設備 Device</th><th>開始 From</th><th>結束 To</th><th>檔案 File</th></tr>${videos.map(video => row([video.cameraName, video.location ?? NOT_TOLD, deviceText(video), shown(video.firstFrameAt, timezone), shown(video.endAt, timezone), video.path])).join('')}</table>
 <h2>沒有影像的時段 <small>Spans without footage</small></h2>
 ${gaps.length === 0 ? '<p>無。 None.</p>' : `<table><tr><th>鏡頭 Camera</th><th>開始 From</th><th>結束 To</th><th>原因 Cause</th></tr>${gaps.map(gap => row([gap.cameraName, shown(gap.from, timezone), shown(gap.to, timezone), `${gap.cause.zh} ${gap.cause.en}`])).join('')}</table>`}
 <h2>如何驗證 <small>How to verify</small></h2>

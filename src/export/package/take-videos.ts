@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { epochMs, isoOf, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
+import { epochMs, isoOf, type CameraUuid, type DeviceFacts, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
 import type { LeaveVerdict } from '../../requests/index.ts'
 import { cameraClockOffsetOf, SegmentGoneError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
 import { MalformedMediaError } from '../../media/index.ts'
@@ -12,6 +12,8 @@ import { VideoFile, type KeptRecord, type VideoSubject } from './video-file.ts'
 
 /** Where footage is read: the recorder's storage, or a test's. Segments oldest first; readers are the caller's to dispose of. */
 export interface FootageShelf {
+  /** What stood behind the camera at an instant, as far as it is known; null where it never told. */
+  device(camera: CameraUuid, at: EpochMs): Pick<DeviceFacts, 'maker' | 'model' | 'firmware'> | null
   segments(camera: CameraUuid, stream: StreamName, range: TimeRange): readonly SegmentRow[]
   open(segment: SegmentRow): Promise<Pick<SegmentReader, 'footage' | 'read'> & AsyncDisposable>
 }
@@ -25,7 +27,7 @@ export interface TakeOptions {
   readonly range: TimeRange
   /** How far before the range a key frame may lie; 0 where no pre-roll was granted. */
   readonly preRollMs: number
-  /** The fence [G5], asked for the first and the last picture of every record that goes out. */
+  /** The fence [G5], asked for the first and the last instant of every record that goes out. */
   readonly leave: (at: EpochMs) => LeaveVerdict
   /** Lets recording go first; awaited before each read. */
   readonly pace: () => Promise<void>
@@ -130,7 +132,7 @@ class Taking {
     const whole: KeptRecord = { ...read, kept: keptIn(read.samples, from, range.endAt) }
     if (this.#file === null) {
       if (whole.kept[whole.samples.findIndex(track => track[0]?.isVideo === true)]?.[0] !== true) return // without its key frame nothing decodes
-      this.#file = await VideoFile.create(this.#options.folder, this.#options.subject, whole)
+      this.#file = await this.#create(whole)
     }
     await this.#put(whole)
   }
@@ -140,8 +142,15 @@ class Taking {
     if (first === undefined) return
     const records = this.#preRoll
     this.#preRoll = []
-    this.#file = await VideoFile.create(this.#options.folder, this.#options.subject, first)
+    this.#file = await this.#create(first)
     for (const record of records) await this.#put(record)
+  }
+
+  /** A file is of one run, and so of one device. */
+  async #create(first: KeptRecord): Promise<VideoFile> {
+    const { folder, subject, shelf, camera } = this.#options
+    const { maker, model, firmware } = shelf.device(camera, first.entry.startAt) ?? subject
+    return await VideoFile.create(folder, { ...subject, maker, model, firmware }, first)
   }
 
   async #put(record: KeptRecord): Promise<void> {
@@ -150,7 +159,7 @@ class Taking {
     const left = record.samples.flatMap((track, i) => track.filter((_, j) => record.kept[i]?.[j] === true))
     let isPreRoll = false
     if (left.length > 0) {
-      const instants = left.map(({ showAt }) => showAt)
+      const instants = left.flatMap(({ decodeAt, showAt }) => [decodeAt, showAt])
       for (const at of [Math.min(...instants), Math.max(...instants)]) {
         const verdict = this.#options.leave(epochMs(at))
         if (!verdict.ok) throw new FenceError(verdict.why)

@@ -4,10 +4,11 @@ import { FAULT_TEXTS, type FaultCode, type PackageFault } from './faults.ts'
 import { OUTSIDE_MANIFEST, type Manifest } from './manifest.ts'
 import { MANIFEST_MOST_BYTES, readManifest } from './manifest-shape.ts'
 import { openSource, type PackageSource } from './package-source.ts'
+import { SYSTEM_FILE } from './system-file.ts'
 import { MOST_TOKEN_BYTES, TIMESTAMP_TEXTS, tokenFault } from './time-stamp.ts'
 import { checkAudit, compareCheckpoint } from './verify-audit.ts'
 import { certificateKey, cmsSigner, fingerprintOf, keyOf } from './verify-keys.ts'
-import { VideoCheck } from './verify-video.ts'
+import { grantedIn, VideoCheck } from './verify-video.ts'
 
 export interface VerifyOptions {
   /** Hex SHA-256 of the public key, from the cover sheet or the office's notice. */
@@ -27,6 +28,8 @@ export interface Verdict {
   readonly packageId: string | null
   readonly fingerprint: string | null
   readonly faults: readonly PackageFault[]
+  /** Paths of what an operating system put there. Told, and no fault. */
+  readonly systemFiles: readonly string[]
   /** `unrelated`: the one that was kept neither fits nor contradicts, for it covers a number of entries that the package proves nothing of. */
   readonly checkpoint: 'none' | 'fits' | 'mismatch' | 'unrelated'
   readonly checked: { readonly files: number, readonly bytes: number, readonly videos: number, readonly records: number, readonly entries: number }
@@ -50,12 +53,13 @@ const problem = (code: FaultCode, where: string, more?: { readonly zh: string, r
   code, where, zh: `${FAULT_TEXTS[code].zh}${more === undefined ? '' : `：${more.zh}`}`, en: `${FAULT_TEXTS[code].en}${more === undefined ? '' : `: ${more.en}`}`,
 })
 const nothing = (...faults: readonly PackageFault[]): Verdict =>
-  ({ isIntact: false, origin: 'not-confirmed', packageId: null, fingerprint: null, faults, checkpoint: 'none', checked: { files: 0, bytes: 0, videos: 0, records: 0, entries: 0 } })
+  ({ isIntact: false, origin: 'not-confirmed', packageId: null, fingerprint: null, faults, systemFiles: [], checkpoint: 'none', checked: { files: 0, bytes: 0, videos: 0, records: 0, entries: 0 } })
 
 class Verification {
   readonly #source: PackageSource
   readonly #options: VerifyOptions
   readonly #faults: PackageFault[] = []
+  readonly #systemFiles: string[] = []
   readonly #checked = { files: 0, bytes: 0, videos: 0, records: 0, entries: 0 }
   /** Small files as they were hashed, so that nothing is read twice. */
   readonly #kept = new Map<string, Buffer>()
@@ -93,7 +97,7 @@ class Verification {
     if (wanted !== null && wanted !== fingerprint) this.#tell('wrong-key', 'pub.pem', { zh: `套件金鑰 ${fingerprint ?? '無'}`, en: `the package's is ${fingerprint ?? 'none'}` })
     const isConfirmed = fingerprint !== null && checkpoint !== 'unrelated' && (wanted === null ? this.#options.machineFingerprint === fingerprint : wanted === fingerprint)
     const isIntact = this.#faults.length === 0
-    return { isIntact, origin: isIntact && isConfirmed ? 'confirmed' : 'not-confirmed', packageId: manifest.packageId, fingerprint, faults: this.#faults, checkpoint, checked: this.#checked }
+    return { isIntact, origin: isIntact && isConfirmed ? 'confirmed' : 'not-confirmed', packageId: manifest.packageId, fingerprint, faults: this.#faults, systemFiles: this.#systemFiles, checkpoint, checked: this.#checked }
   }
 
   /** A whole small file; null when it is missing, too large or cannot be read. */
@@ -143,7 +147,11 @@ class Verification {
     const listed = new Map(manifest.files.map(file => [file.path, file]))
     if (listed.size !== manifest.files.length) this.#tell('manifest-altered', 'manifest.json', { zh: '檔案重複列出', en: 'a file is listed twice' })
     const videos = new Map(manifest.videos.map(video => [video.path, video]))
-    for (const name of this.#source.files.keys()) if (!listed.has(name) && !OUTSIDE_MANIFEST.includes(name)) this.#tell('file-extra', name)
+    for (const name of this.#source.files.keys()) {
+      if (listed.has(name) || OUTSIDE_MANIFEST.includes(name)) continue
+      if (!SYSTEM_FILE.test(name)) this.#tell('file-extra', name)
+      else if (this.#systemFiles.length < MOST_FAULTS) this.#systemFiles.push(name)
+    }
     for (const video of manifest.videos) {
       const file = listed.get(video.path)
       if (file === undefined || file.sha256 !== video.sha256 || file.bytes !== video.bytes) this.#tell('records-altered', video.path, { zh: '影像未列入檔案清單', en: 'it is not among the files as it is among the videos' })
@@ -153,7 +161,7 @@ class Verification {
       const found = this.#source.files.get(name)
       if (found === undefined) { this.#tell('file-missing', name); continue }
       const video = videos.get(name)
-      const check = video === undefined ? null : new VideoCheck(video)
+      const check = video === undefined ? null : new VideoCheck(video, grantedIn(video, manifest.application.scope))
       const digest = createHash('sha256'), keep: Uint8Array[] | null = check === null && found.bytes <= SMALL_MOST_BYTES ? [] : null
       let read = 0
       try {
@@ -172,6 +180,7 @@ class Verification {
       const isSame = read === bytes && (seen?.sha256 ?? digest.digest('hex')) === sha256
       if (!isSame) this.#tell('file-altered', name)
       if (seen !== undefined && seen.fault !== null) this.#tell('records-altered', name, { zh: '見英文說明', en: seen.fault })
+      if (seen !== undefined && seen.outside !== null) this.#tell('outside-grant', name, { zh: '見英文說明', en: seen.outside })
       this.#checked.files += 1
       this.#checked.bytes += read
       if (video !== undefined) { this.#checked.videos += 1; this.#checked.records += video.records.length }

@@ -43,7 +43,8 @@ export class VideoFile {
   #endAt: EpochMs
   #keysLookedAt = 0
   #isSigned = false
-  #preRollTo: EpochMs | null = null
+  /** Of what was granted as pre-roll: sound may begin a moment before the first picture. */
+  #preRoll: { readonly from: EpochMs, readonly to: EpochMs } | null = null
   #pending: Promise<unknown> = Promise.resolve()
 
   private constructor(subject: VideoSubject, file: FileHandle, name: string, first: KeptRecord) {
@@ -56,11 +57,12 @@ export class VideoFile {
     this.#timeline = new ClipTimeline(first.entry.startAt)
   }
 
-  /** Makes `video/CAMERA_START.mp4` below `folder`; the folder is there. Throws EEXIST when two runs begin in one millisecond. */
+  /** Makes `video/CAMERA_START.mp4` below `folder`; the folder is there. After the clock was set back a second run may begin in the same millisecond: `CAMERA_START-2.mp4`. */
   static async create(folder: string, subject: VideoSubject, first: KeptRecord): Promise<VideoFile> {
     const stamp = isoOf(first.entry.startAt).replace(/[-:.]/g, '')
-    const name = `video/${subject.cameraId}${subject.stream === 'main' ? '' : `-${subject.stream}`}_${stamp}.mp4`
-    const video = new VideoFile(subject, await open(path.join(folder, name), 'wx', 0o600), name, first)
+    const stem = `video/${subject.cameraId}${subject.stream === 'main' ? '' : `-${subject.stream}`}_${stamp}`
+    const { file, name } = await createFree(folder, stem)
+    const video = new VideoFile(subject, file, name, first)
     const { init } = first.footage
     await video.#put(init.ftyp)
     await video.#put(exportedMoov(init, {
@@ -84,12 +86,12 @@ export class VideoFile {
     const endAt = Math.max(...(pictures.length > 0 ? pictures : left).map(sample => sample.endAt))
     const { tree, index } = this.#segmentOf(footage)
     this.#records.push({
-      segment: index, sequence: position, offset: this.#bytes, bytes: written.length, at: isoOf(entry.startAt), durationMs: Math.max(0, Math.round(endAt - entry.startAt)), frames: pictures.length,
+      segment: index, sequence: position, offset: this.#bytes, bytes: written.length, at: isoOf(entry.startAt), durationMs: Math.max(0, endAt - entry.startAt), frames: pictures.length,
       key: entry.startsWithKey, cut: isCut, sha256: entry.sha256.toString('hex'), proof: tree.path(position).map(hash => hash.toString('hex')),
     })
     this.#frames += pictures.length
     this.#endAt = epochMs(Math.max(this.#endAt, endAt))
-    if (isPreRoll) this.#preRollTo = epochMs(endAt)
+    if (isPreRoll) this.#preRoll = { from: this.#preRoll?.from ?? epochMs(Math.min(entry.startAt, ...left.map(sample => sample.decodeAt))), to: epochMs(endAt) }
     await this.#put(written)
     return true
   }
@@ -123,7 +125,7 @@ export class VideoFile {
       ...subject, path: this.path, codec: codecName(this.#init), widthPx: this.#init.video.widthPx, heightPx: this.#init.video.heightPx,
       fps: (this.#frames * 1000 / durationMs).toFixed(3), bitrateBps: Math.round(this.#bytes * 8000 / durationMs), firstFrameAt: isoOf(this.#startAt), endAt: isoOf(this.#endAt),
       frames: this.#frames, bytes: this.#bytes, sha256: this.#digest.digest('hex'),
-      preRoll: this.#preRollTo === null ? null : { from: isoOf(this.#startAt), to: isoOf(epochMs(Math.min(grantFrom, this.#endAt))) }, mediaSigning: this.#isSigned ? 'present-unverified' : 'none',
+      preRoll: this.#preRoll === null ? null : { from: isoOf(this.#preRoll.from), to: isoOf(epochMs(Math.min(grantFrom, this.#endAt))) }, mediaSigning: this.#isSigned ? 'present-unverified' : 'none',
       segments: this.#segments.map(({ footage: { header, sealed }, tree }): ManifestSegment => ({
         volume: header.volumeUuid, slot: header.slot, generation: header.generation, merkleRoot: tree.root().toString('hex'), leaves: tree.size, isSealed: sealed !== null, auditSeq: null,
       })),
@@ -135,5 +137,14 @@ export class VideoFile {
   async abandon(): Promise<void> {
     await this.#pending.catch(() => undefined)
     await this.#file.close().catch(() => undefined)
+  }
+}
+
+async function createFree(folder: string, stem: string): Promise<{ readonly file: FileHandle, readonly name: string }> {
+  for (let count = 1; ; count++) {
+    const name = `${stem}${count === 1 ? '' : `-${count}`}.mp4`
+    try { return { file: await open(path.join(folder, name), 'wx', 0o600), name } } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
   }
 }

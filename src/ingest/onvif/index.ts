@@ -1,4 +1,4 @@
-export { findStream, inspectDevice, measureClockOffset } from './onvif-device.ts'
+export { findStream, inspectDevice, measureClockOffset, readInformation } from './onvif-device.ts'
 export type { DeviceInformation, DeviceReport, FoundStream } from './onvif-device.ts'
 export { DEFAULT_TIMEOUT_MS } from './onvif-session.ts'
 export type { OnvifTarget } from './onvif-session.ts'

@@ -1,6 +1,6 @@
 import type { ClockOffset } from './clock-offset.ts'
 import { chooseProfile, type MediaProfile, type ProfileChoice } from './media-profile.ts'
-import { withOnvifSession, type OnvifTarget } from './onvif-session.ts'
+import { withOnvifSession, type OnvifSession, type OnvifTarget } from './onvif-session.ts'
 import { readStreamUri, type StreamUri } from './stream-uri.ts'
 import { textAt } from './xml-element.ts'
 
@@ -40,14 +40,24 @@ export async function findStream(target: OnvifTarget, choice: ProfileChoice): Pr
 export async function inspectDevice(target: OnvifTarget): Promise<DeviceReport> {
   return await withOnvifSession(target, async session => {
     const clockOffset = await session.readClock()
-    const response = await session.information()
-    const fact = (name: string): string => session.deviceText.forFact(textAt(response, name) ?? '')
-    const information = {
-      manufacturer: fact('Manufacturer'), model: fact('Model'), firmwareVersion: fact('FirmwareVersion'), serialNumber: fact('SerialNumber'),
-    }
+    const information = await informationOf(session)
     const { profiles } = await session.listProfiles()
     return { information, profiles, clockOffset }
   })
+}
+
+/** What the device says it is. Throws OnvifError, or the signal's reason. */
+export async function readInformation(target: OnvifTarget): Promise<DeviceInformation> {
+  return await withOnvifSession(target, async session => {
+    await session.readClock()
+    return await informationOf(session)
+  })
+}
+
+async function informationOf(session: OnvifSession): Promise<DeviceInformation> {
+  const response = await session.information()
+  const fact = (name: string): string => session.deviceText.forFact(textAt(response, name) ?? '')
+  return { manufacturer: fact('Manufacturer'), model: fact('Model'), firmwareVersion: fact('FirmwareVersion'), serialNumber: fact('SerialNumber') }
 }
 
 /** One request, for the regular sampling of the camera's clock. Null when the device tells no UTC time. Throws OnvifError, or the signal's reason. */

@@ -50,7 +50,7 @@ export class CopyOffice {
     this.book = new LogBook({ db, audit, rights: access.sessions, time: clock })
     this.options = {
       db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, shelf: this.shelf, gaps: gapFinder(db), checkpoints, certificate: () => certificate, timestamp: () => null,
-      camera: uuid => uuid === LOBBY ? { id: cameraId('lobby'), name: '大廳', location: '一樓', maker: null, model: null, firmware: null } : null,
+      camera: uuid => uuid === LOBBY ? { id: cameraId('lobby'), name: '大廳', location: '一樓' } : null,
       archive: { put: async (_, ask) => { if (this.archiveFault !== null) throw this.archiveFault; this.stored.push(ask); return { itemNo: 'A115-0001' } } },
       papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), isBusy: () => false, own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
     }

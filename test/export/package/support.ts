@@ -32,6 +32,8 @@ const SLOT_BYTES = 4 << 20
 /** Slots in memory, each a real one, read as the recorder's are. */
 export class Shelf implements FootageShelf {
   readonly #slots: { readonly row: SegmentRow, readonly footage: SlotFootage, readonly bytes: () => Buffer }[] = []
+  /** What stood behind the camera: the last one that came before the instant. */
+  readonly devices: { readonly fromMs: number, readonly maker: string, readonly model: string, readonly firmware: string }[] = []
   /** Positions whose bytes are spoilt. */
   readonly rotten = new Set<string>()
   opened = 0
@@ -54,6 +56,7 @@ export class Shelf implements FootageShelf {
     this.#slots.push({ row, footage: content, bytes: () => fs.bytesOf('/slot') })
   }
 
+  device(_: CameraUuid, instant: EpochMs) { return this.devices.findLast(({ fromMs }) => at(fromMs) <= instant) ?? null }
   segments(camera: CameraUuid, stream: StreamName, { startAt, endAt }: TimeRange): SegmentRow[] {
     return this.#slots.map(({ row }) => row).filter(row => row.cameraUuid === camera && row.stream === stream && row.startAt < endAt && (row.endAt === null || row.endAt > startAt))
   }
@@ -141,7 +144,7 @@ export async function makePackage(recorder: Recorder, parent: string, taken: Tak
     packageId: packageIdOf(CASE, 1), timezone: 'Asia/Taipei', intent: 'release', office: '信義區戶政事務所', createdAt: recorder.clock.wallNow(),
     application: {
       number: CASE, form: 'form-2', formTitle: '附件2', legalBasis: '刑事訴訟法第230條', agency: '臺北市政府警察局信義分局', purpose: '偵辦竊盜案', preRollAllowed: false,
-      scope: [{ cameraId: 'lobby', cameraUuid: LOBBY, cameraName: '大廳', from: isoOf(range.startAt), to: isoOf(range.endAt) }], approvals: [{ post: '主任', name: '張主任', at: isoOf(at(1)), decision: 'agree' }], ruleSet: 'xinyi-113-09-30@1',
+      scope: [['lobby', LOBBY, '大廳'], ['door', DOOR, '大門']].map(([cameraId = '', cameraUuid = '', cameraName = '']) => ({ cameraId, cameraUuid, cameraName, from: isoOf(range.startAt), to: isoOf(range.endAt) })), approvals: [{ post: '主任', name: '張主任', at: isoOf(at(1)), decision: 'agree' }], ruleSet: 'xinyi-113-09-30@1',
     },
     exporter: { account: 'lin', name: '林承辦', role: '管理人員' }, witness: { account: 'chen', name: '陳課長', role: '課長' }, recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version: '0.0.0' },
     time: { stampedBy: { zh: '錄影機', en: 'the recorder' }, utcOffset: '+08:00', sync: null, recorderOffsetMs: null, uncertaintyMs: null, atExport: isoOf(recorder.clock.wallNow()), cameraOffsets: [], comparison: null },

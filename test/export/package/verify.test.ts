@@ -4,6 +4,8 @@ import path from 'node:path'
 import t, { type Test } from 'tap'
 import { manifestText, verifyPackage, type Manifest, type VerifyOptions, type Verdict } from '../../../src/export/index.ts'
 import { noteText, signedTextOf } from '../../../src/audit/index.ts'
+import { SYSTEM_FILE } from '../../../src/export/package/system-file.ts'
+import { SYSTEM_FILE as PAGE_SYSTEM_FILE } from '../../../web/evidence-player/verify.ts'
 import { realFootage } from '../../support/fragments.ts'
 import { CASE, execute, inARow, makePackage, Recorder, Shelf, span, take, type Made } from './support.ts'
 
@@ -105,6 +107,25 @@ t.test('a file dropped, added or renamed is found and named', async t => {
   }
 })
 
+const SYSTEM_FILES = ['.DS_Store', 'video/Thumbs.db', 'forms/Desktop.ini', 'System Volume Information/WPSettings.dat', 'video/._lobby.mp4', '._.DS_Store']
+t.test('what an operating system puts on a medium by itself is told and no fault; what only looks like it is', async t => {
+  t.equal(String(SYSTEM_FILE), String(PAGE_SYSTEM_FILE), 'the page goes by the same rule')
+  const put = (folder: string, name: string): void => { mkdirSync(path.dirname(path.join(folder, name)), { recursive: true }); writeFileSync(path.join(folder, name), 'x') }
+  const verdict = await spoilt(folder => {
+    for (const name of SYSTEM_FILES) put(folder, name)
+    symlinkSync('/etc/passwd', path.join(folder, 'System Volume Information', 'link'))
+  })
+  t.match(verdict, { isIntact: true, faults: [] })
+  t.same([...verdict.systemFiles].sort(), SYSTEM_FILES.map(name => name.startsWith('System') ? 'System Volume Information' : name).sort())
+  for (const name of ['.DS_Store.exe', 'x.DS_Store', 'Thumbs.db/run.exe', 'video/desktop.ini.mp4', 'System Volume Informations/x', '.hidden', '._', 'autorun.inf']) t.same(codes(await spoilt(folder => { put(folder, name) })), ['file-extra'], name)
+  const listed = await spoilt(async folder => {
+    put(folder, '.DS_Store')
+    await resealed(folder, recorder, manifest => ({ ...manifest, files: [...manifest.files, { path: '.DS_Store', bytes: 1, sha256: '0'.repeat(64) }] }))
+    appendFileSync(path.join(folder, '.DS_Store'), 'y')
+  })
+  t.same(codes(listed), ['file-altered'], 'one that the manifest lists is a file like any other')
+})
+
 /** What a forger with a key of their own does: everything signed anew and summed anew. */
 async function resealed(folder: string, forger: Recorder, change: (manifest: Manifest) => Manifest): Promise<void> {
   const manifest = change(manifestOf(folder))
@@ -129,6 +150,8 @@ t.test('even with the recorder\'s own key: swapped records, altered manifests an
   t.same(codes(swapped), ['records-altered'])
   const claimed = await spoilt(folder => resealed(folder, recorder, manifest => video(manifest, one => ({ records: one.records.map((record, i) => i === 1 ? { ...record, sha256: 'e'.repeat(64) } : record) }))))
   t.same(codes(claimed), ['records-altered'])
+  const narrowed = await spoilt(folder => resealed(folder, recorder, manifest => ({ ...manifest, application: { ...manifest.application, scope: manifest.application.scope.map(line => ({ ...line, from: new Date(Date.parse(line.from) + 1).toISOString() })) } })))
+  t.same(codes(narrowed), ['outside-grant'], 'its first picture begins a millisecond before the grant')
   const twoVideos = await spoilt(async folder => {
     const [a, b] = manifestOf(folder).videos.map(one => path.join(folder, one.path))
     renameSync(a!, `${a!}.x`); renameSync(b!, a!); renameSync(`${a!}.x`, b!)

@@ -8,6 +8,7 @@ import { parseMovieFragment } from '../../../src/media/index.ts'
 import { RECORD_HEAD_BYTES } from '../../../src/storage/index.ts'
 import { realFootage, builtFragment, builtInit, footageOf, timedFragment, type Footage } from '../../support/fragments.ts'
 import { cutRecord, keptIn, samplesOf } from '../../../src/export/package/cut.ts'
+import { VideoCheck } from '../../../src/export/package/verify-video.ts'
 import { at, DOOR, execute, inARow, openFence, Shelf, span, take } from './support.ts'
 
 interface Packet { readonly pts_time: string, readonly flags: string, readonly data_hash: string, readonly codec_type: string }
@@ -88,6 +89,12 @@ t.test('pre-roll leaves only where it was granted, and is listed', async t => {
   t.equal(taken.videos.length, 1)
   t.same(taken.videos[0]!.preRoll, { from: new Date(at(1000)).toISOString(), to: new Date(at(1700)).toISOString() })
   t.equal(await checkFrames(t, folder, taken, shelf, at(1000), range.endAt), 30)
+  const withSound = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4, sound: true }), heard = new Shelf(), place = path.join(t.testdir(), 'd')
+  await heard.add(withSound, inARow(withSound, withSound.count))
+  const { videos: [video] } = await take(heard, place, { range, preRollMs: 15_000 })
+  const check = new VideoCheck(video!, [range, { startAt: epochMs(Date.parse(video!.preRoll!.from)), endAt: range.startAt }])
+  check.take(readFileSync(path.join(place, video!.path)))
+  t.match(check.end(), { fault: null, outside: null }, 'the list of what went before holds its sound too')
   await t.rejects(take(shelf, path.join(t.testdir(), 'c'), { range, preRollMs: 15_000, leave: openFence(range) }), { code: 'CUSTOS_COPY_FENCED', why: 'outside-range' }, 'the fence has the last word')
 })
 
@@ -177,7 +184,7 @@ t.test('cutting keeps a prefix in decode order, loses no byte of what stays, and
 })
 
 t.test('pictures decoded inside and shown outside go, with all that is decoded after them', async t => {
-  const sample = (decodeAt: number, showAt: number, isVideo = true) => ({ trackId: 1, isVideo, sample: { durationTicks: 1, sizeBytes: 1, isKey: false, compositionOffsetTicks: 0, dataAt: 0 }, decodeAt, showAt, endAt: showAt + 40 })
+  const sample = (decodeAt: number, showAt: number, isVideo = true) => ({ trackId: 1, isVideo, sample: { durationTicks: 1, sizeBytes: 1, isKey: false, compositionOffsetTicks: 0, dataAt: 0 }, decodeAt: epochMs(decodeAt), showAt: epochMs(showAt), endAt: epochMs(showAt + 40) })
   t.same(keptIn([[sample(0, 40), sample(40, 160), sample(80, 80), sample(120, 120)]], 0, 150), [[true, false, false, false]], 'a forward reference is shown too late: what refers to it goes along')
   t.same(keptIn([[sample(1000, 1080), sample(1040, 990), sample(1080, 1120)]], 1000, 2000), [[true, false, true]], 'a leading picture of an open group is shown before the range')
   t.same(keptIn([[sample(-10, -10, false), sample(10, 10, false), sample(30, 30, false)]], 0, 30), [[false, true, false]])
@@ -211,6 +218,16 @@ t.test('what real B frames leave behind decodes without a word', async t => {
       ticks += BigInt(each.durationTicks)
     }
   }
+})
+
+t.test('each file names the device that stood there when it was recorded', async t => {
+  const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 }), shelf = new Shelf(), folder = t.testdir()
+  await shelf.add(footage, inARow(footage, 4))
+  await shelf.add(footage, inARow(footage, 4, { run: 2, fromMs: 7_000 }))
+  await shelf.add(footage, inARow(footage, 4, { run: 3, fromMs: 12_000 }))
+  shelf.devices.push({ fromMs: 6_900, maker: 'Bravo', model: 'B2', firmware: '7' }, { fromMs: 11_900, maker: 'Bravo', model: 'B2', firmware: '8' })
+  const { videos } = await take(shelf, folder, { range: span(0, 20_000) })
+  t.same(videos.map(({ maker, model, firmware }) => [maker, model, firmware]), [['ACME', 'X1', '1.2.3'], ['Bravo', 'B2', '7'], ['Bravo', 'B2', '8']])
 })
 
 t.test('manifest facts: records tile the file, cut ones say so, paths lead to the root', async t => {

@@ -18,6 +18,7 @@ export interface CameraSpec {
   readonly id: string
   readonly url?: string
   readonly onvif?: { readonly host: string, readonly port: number }
+  readonly place?: string
   readonly credential?: { readonly username: string, readonly password: string }
   readonly audio?: boolean
 }
@@ -93,8 +94,8 @@ export class RealRecorder implements AsyncDisposable {
     await writeFile(this.configFile, stringify({
       site: { name: 'Test office' }, state: { dir: path.join(this.folder, 'state') }, listen: { port: this.port }, console: { port: this.consolePort, tls: 'off' },
       volumes: [{ id: 'disk1', path: this.volumeDir }], inbox: 'off', secrets: { file: this.secretsFile },
-      cameras: cameras.map(({ id, url, onvif, credential, audio = false }) => ({
-        id, name: `Camera ${id}`, audio, ...(credential === undefined ? {} : { credential: id }),
+      cameras: cameras.map(({ id, url, onvif, credential, place, audio = false }) => ({
+        id, name: `Camera ${id}`, audio, ...(place === undefined ? {} : { place }), ...(credential === undefined ? {} : { credential: id }),
         ...(url === undefined ? {} : { streams: { main: { url } } }), ...(onvif === undefined ? {} : { onvif }),
       })),
     }))
@@ -199,6 +200,11 @@ export class RealRecorder implements AsyncDisposable {
 
   runs(camera?: string): RunRow[] {
     return this.#rows<RunRow>(`SELECT camera.id AS camera, run_id AS runId, start_at AS startAt, end_at AS endAt, end_reason AS endReason, width_px AS widthPx, codec FROM run JOIN camera ON camera.uuid = run.camera_uuid ORDER BY run_id`).filter(row => camera === undefined || row.camera === camera)
+  }
+
+  /** What the devices said they are, in order. */
+  devices(): { readonly camera: string, readonly firstSeenAt: number, readonly lastSeenAt: number, readonly maker: string | null, readonly model: string | null, readonly firmware: string | null, readonly serial: string | null }[] {
+    return this.#rows('SELECT camera.id AS camera, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt, maker, model, firmware, serial FROM camera_device JOIN camera ON camera.uuid = camera_uuid ORDER BY first_seen_at')
   }
 
   /** Every audit entry, in order. */
