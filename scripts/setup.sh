@@ -72,9 +72,9 @@ setup() {
   flock -s 9
 }
 
-# Asked for by name: the hour with it in force was not clean on a camera whose network breaks (docs/reliability.md).
+# CUSTOS_READ_AHEAD=0 leaves it out, and one that is there goes.
 build_read_ahead() {
-  [[ ${CUSTOS_READ_AHEAD:-} == 1 ]] || return 0
+  if [[ ${CUSTOS_READ_AHEAD:-} == 0 ]]; then rm -f .cache/recv-ahead.so; return 0; fi
   local made=.cache/recv-ahead.so source=libexec/recv-ahead.c
   [[ $made -nt $source ]] || libexec/build-recv-ahead "$PWD/$made" 2>.cache/setup-cc.log || say 'libexec/recv-ahead.c was not built (see .cache/setup-cc.log); recording takes more processor time'
 }

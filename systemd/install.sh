@@ -10,8 +10,8 @@ if [ "$here" != "$home" ]; then
   rm -rf "$home.new"
   mkdir -p "$home.new"
   for part in bin libexec src web migrations config docs systemd node_modules package.json; do cp -R "$here/$part" "$home.new/"; done
-  # Reading ahead saves processor time, and is asked for by name: see docs/reliability.md.
-  if [ "${CUSTOS_READ_AHEAD:-}" = 1 ]; then
+  # Reading ahead saves a third of ffmpeg's processor time (docs/reliability.md); CUSTOS_READ_AHEAD=0 leaves it out.
+  if [ "${CUSTOS_READ_AHEAD:-}" != 0 ]; then
     mkdir -p "$home.new/.cache"
     "$home.new/libexec/build-recv-ahead" "$home.new/.cache/recv-ahead.so" 2>/dev/null || echo '未建置 recv-ahead：錄影較耗處理器，其餘不變 / recv-ahead was not built: recording takes more processor time, and works' >&2
   fi
