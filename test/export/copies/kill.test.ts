@@ -95,6 +95,7 @@ for (const [stage, kind, isKept, which] of CASES) {
   t.test(`killed in ${stage}, ${isKept ? 'to be kept' : kind}: before and after every step the next start brings one copy, one Master and one book line about`, async t => {
     const office = await CopyOffice.open(t), out = path.join(office.root, 'out')
     mkdirSync(out)
+    process.env['TMPDIR'] = office.root // what is killed leaves its scratch
     const next = async (): Promise<Asked> => ({ number: (await (isKept ? office.preserved() : office.approved())).number, target: kind === 'here' ? { kind } : { kind, path: out }, isKept })
     await live(t, office, await next(), { stage, index: null, what: 'the first' })
     const seen = await live(t, office, await next(), { stage, index: null, what: 'not killed' })

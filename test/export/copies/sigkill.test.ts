@@ -39,7 +39,7 @@ for (const [when, work, at] of KILLS) t.test(`a process killed by the kernel ${w
   const acting = await office.front.as(...CHIEF) as unknown as { readonly sessionHash: Buffer }
   const order: Order = { catalogue, root, scratch: path.join(folder, 'scratch'), passedMs: office.front.office.clock.wallNow() - Date.parse(START), acting: { ...acting, sessionHash: acting.sessionHash.toString('hex') }, copyId: asked.copyId, work, at }
   const { promise, resolve } = Promise.withResolvers<{ readonly signal: string | null, readonly said: string }>()
-  execFile(process.execPath, [path.join(import.meta.dirname, 'killed.ts'), JSON.stringify(order)], (error, _, said) => { resolve({ signal: error?.signal ?? null, said }) })
+  execFile(process.execPath, [path.join(import.meta.dirname, 'killed.ts'), JSON.stringify(order)], { env: { ...process.env, TMPDIR: order.scratch } }, (error, _, said) => { resolve({ signal: error?.signal ?? null, said }) })
   const { signal, said } = await promise
   t.equal(signal, 'SIGKILL', said)
 
