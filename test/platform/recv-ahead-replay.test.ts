@@ -59,6 +59,16 @@ async function overheard(): Promise<Conversation> {
   return { answers: answers.map(parts => Buffer.concat(parts)) }
 }
 
+/** Bytes of this connection lie in one of the kernel's two queues. */
+function isUnderWay({ localPort, remotePort }: net.Socket): boolean {
+  const hex = (port: number | undefined) => (port ?? 0).toString(16).toUpperCase().padStart(4, '0')
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').some(line => {
+    const [, local = '', remote = '', , queues = ''] = line.trim().split(/\s+/)
+    const ports = [local, remote].map(address => address.split(':')[1])
+    return ports.includes(hex(localPort)) && ports.includes(hex(remotePort)) && queues !== '00000000:00000000'
+  })
+}
+
 /** Says it again in other pieces and at another pace, and breaks off where `random` says: the same for the same seed, whoever listens. */
 function camera({ answers }: Conversation, seed: number): (socket: net.Socket) => void {
   return socket => {
@@ -80,7 +90,10 @@ function camera({ answers }: Conversation, seed: number): (socket: net.Socket) =
         if (random() < 0.05) await sleep(random() * 4)
       }
       if (how < 0.5) socket.end()
-      else setTimeout(() => { socket.resetAndDestroy() }, 200) // after all of it was taken: what a reset finds unread, it may throw away
+      else {
+        while (isUnderWay(socket)) await sleep(20) // a reset throws away what has not been taken
+        socket.resetAndDestroy()
+      }
     }
   }
 }

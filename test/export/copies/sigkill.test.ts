@@ -11,7 +11,7 @@ import { CopyOffice, never } from './support.ts'
 
 t.setTimeout(900_000) // a process each, on a busy machine
 const KILLS: readonly (readonly [string, Order['work'], Order['at']])[] = [
-  ['while it reads', 'make', { what: 'appendFile', file: '/copies/', nth: 1 }],
+  ['while it reads', 'make', { what: 'appendFile', file: '/video/', nth: 1 }],
   ['once it has read', 'make', { what: 'sync', file: 'draft.json', nth: 0 }],
   ['when it has read back', 'make', { what: 'commit', file: 'UPDATE copy_job SET state', nth: 2 }],
   ['while it seals', 'release', { what: 'writeFile', file: 'manifest.json', nth: 0 }],
@@ -20,7 +20,7 @@ const KILLS: readonly (readonly [string, Order['work'], Order['at']])[] = [
   ['while the archive writes the Master', 'release', { what: 'write', file: 'payload', nth: 1 }],
   ['when the Master has its name and no row', 'release', { what: 'commit', file: 'COMMIT', nth: 2 }],
   ['when the Master is there and the release is not', 'release', { what: 'commit', file: 'COMMIT', nth: 3 }],
-  ['between the release and its name', 'release', { what: 'rename', file: 'custos-', nth: 0 }],
+  ['between the release and its name', 'release', { what: 'rename', file: '/.custos-', nth: 0 }],
   ['between its name and the note of it', 'release', { what: 'commit', file: 'is_published', nth: 0 }],
   ['when the Master is there and it is not kept', 'keep', { what: 'commit', file: 'COMMIT', nth: 3 }],
 ]
@@ -39,7 +39,7 @@ for (const [when, work, at] of KILLS) t.test(`a process killed by the kernel ${w
   const acting = await office.front.as(...CHIEF) as unknown as { readonly sessionHash: Buffer }
   const order: Order = { catalogue, root, scratch: path.join(folder, 'scratch'), passedMs: office.front.office.clock.wallNow() - Date.parse(START), acting: { ...acting, sessionHash: acting.sessionHash.toString('hex') }, copyId: asked.copyId, work, at }
   const { promise, resolve } = Promise.withResolvers<{ readonly signal: string | null, readonly said: string }>()
-  execFile(process.execPath, [path.join(import.meta.dirname, 'killed.ts'), JSON.stringify(order)], (error, _, said) => { resolve({ signal: error?.signal ?? null, said }) })
+  execFile(process.execPath, [path.join(import.meta.dirname, 'killed.ts'), JSON.stringify(order)], { env: { ...process.env, TMPDIR: order.scratch } }, (error, _, said) => { resolve({ signal: error?.signal ?? null, said }) })
   const { signal, said } = await promise
   t.equal(signal, 'SIGKILL', said)
 
