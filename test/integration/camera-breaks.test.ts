@@ -47,3 +47,30 @@ t.test('streams that break off come back by themselves, what came before is kept
     else t.ok(recorder.runs(id).length >= 2, `${id}: one frame is missing at most though its first run ended`)
   }
 })
+
+t.test('pictures that a camera leaves out inside a run are a gap each, to the picture, and the run goes on [G7]', { timeout: 90_000 }, async t => {
+  await using at = await site(t, { skipping: CLIPS.h264Small })
+  const { server, recorder } = at, mount = '/skipping', { gopFrames, fps } = CLIPS.h264Small
+  await recorder.start()
+  await recorder.untilRecording()
+  await recorder.untilRecordedFor('skipping', 3000)
+  for (let times = 0; times < 3; times++) {
+    const now = (await server.status())[mount]!.frame
+    const late = (Math.floor(now / gopFrames) + 2) * gopFrames + 7 // it goes on at the next key frame: eight pictures at most are left out
+    await server.reached(mount, late)
+    await server.control({ do: 'stall', mount })
+    await server.reached(mount, late + 3)
+    await server.control({ do: 'resume', mount })
+    await server.reached(mount, late + 2 * gopFrames)
+  }
+  await recorder.untilRecordedFor('skipping', 1500)
+  await checkWitnesses(t, at)
+  t.equal(recorder.runs('skipping').length, 1)
+  const { missing, faults } = await frameCheck(await recorder.rescue('skipping', 'skipping.mp4'), [CLIPS.h264Small], '--any-gap')
+  t.same(faults, [])
+  t.equal(missing.length, 3)
+  const stands = missing.map(([from, to]) => Math.round((to - from + 2) * 1000 / fps))
+  const told = recorder.gaps('skipping').filter(({ cause }) => cause === 'no-frames').map(({ startAt, endAt }) => endAt! - startAt)
+  t.equal(told.length, stands.length, `${told.join(', ')} of ${stands.join(', ')}`)
+  told.forEach((ms, i) => t.ok(Math.abs(ms - stands[i]!) <= 2, `${ms} ms told, the picture before stood ${stands[i]!} ms`))
+})
