@@ -28,10 +28,12 @@ export class FrameLedger {
   unnumbered = 0
 
   readonly #harmless: ReadonlySet<string>
+  readonly #more: readonly string[]
 
   /** `resends`: the network breaks, and after each reconnect the camera begins with the group of pictures that it was in: the same frames come twice. */
   constructor(clip: string, { resends = false } = {}) {
     this.#clip = clip
+    this.#more = resends ? ['--reconnects'] : []
     this.#harmless = new Set(['wrongSize', 'withoutCounter', ...(resends ? ['doubled'] : [])])
   }
 
@@ -49,7 +51,7 @@ export class FrameLedger {
     return this.#enter(file, label, text)
   }
 
-  #ask(file: string): string[] { return [CHECKER, '--clip', this.#clip, '--any-gap', '--list', `${file}.csv`, file] }
+  #ask(file: string): string[] { return [CHECKER, '--clip', this.#clip, '--any-gap', ...this.#more, '--list', `${file}.csv`, file] }
 
   #enter(file: string, label: string, text: string): FoundFrame[] {
     const csv = `${file}.csv`

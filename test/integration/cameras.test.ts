@@ -411,3 +411,20 @@ class Client {
     return bytes
   }
 }
+
+/** Worst time error of thirty frames, those from `at` on `shiftMs` late, a key frame each fifteen, with the one before `at` torn or not. */
+const TIMES = `
+import importlib.util, sys, types
+spec = importlib.util.spec_from_file_location('checker', sys.argv[1]); checker = importlib.util.module_from_spec(spec); spec.loader.exec_module(checker)
+at, shift_ms, torn = int(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == 'torn'
+frames = [types.SimpleNamespace(counter=n, seconds=n / 15 + (shift_ms / 1000 if n >= at else 0), key=n % 15 == 0, file=0) for n in range(30)]
+print(round(checker.check_times(frames, 15, False, False, {at - 1} if torn else set())[0], 3))
+`
+void t.test('the judge lets another connection have its own clock where the network tore a frame, by a tenth of a second, and nowhere else', async t => {
+  const worst = async (at: number, shiftMs: number, torn: boolean) => Number((await run('/usr/bin/python3', ['-c', TIMES, CHECK_FRAMES, String(at), String(shiftMs), torn ? 'torn' : 'whole'])).output)
+  t.equal(await worst(15, 3, true), 0)
+  t.equal(await worst(15, -90, true), 0)
+  t.equal(await worst(15, 3, false), 3, 'without a torn frame it is one connection')
+  t.equal(await worst(17, 3, true), 3, 'a connection begins with a key frame')
+  t.equal(await worst(15, 150, true), 150, 'and never that far off')
+})

@@ -22,6 +22,7 @@ SEI_BYTES = 2 + len(SEI_UUID) + 16
 SEI_READ_BYTES = 4 + SEI_BYTES * 3 // 2
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf", b"edts"}
 LISTED = 50
+RECONNECT_MS = 100  # what two connections' clocks may differ by: each is set by its own first arrivals
 # Days of samples fit; a damaged file must fail here and not starve the machine.
 MEMORY_LIMIT_BYTES = 2 * 1024**3
 
@@ -361,8 +362,10 @@ def check_order(samples):
     return seen, doubled, reordered
 
 
-def check_times(samples, fps, by_step, per_file):
-    """Worst distance in ms between presentation times and counters, within spans of unbroken counters."""
+def check_times(samples, fps, by_step, per_file, cut):
+    """Worst distance in ms between presentation times and counters, within spans of unbroken counters.
+    Frames in `cut` were torn by a network that broke: the key frame after one may be of the next connection, which has a
+    clock of its own. It may be off by RECONNECT_MS, and the span begins anew there."""
     worst, worst_at = 0.0, None
     anchor = last = None
     for sample in samples:
@@ -370,6 +373,9 @@ def check_times(samples, fps, by_step, per_file):
             last = None
             continue
         broken = last is None or sample.counter != last.counter + 1 or (per_file and sample.file != last.file)
+        if not broken and last.counter in cut and sample.key:
+            step = abs((sample.seconds - last.seconds) - 1 / fps) * 1000
+            broken = step <= RECONNECT_MS
         if broken:
             anchor = sample
         elif by_step:
@@ -388,7 +394,8 @@ def judge(samples, sources, options, clips):
     unlisted = [] if options.any_gap else [hole for hole in missing if not is_listed(hole, options.gap)]
     wrong_size = [s.counter for s in known if not s.whole or not fits_clip(s, clips, options.content)]
     wrong_key = [s.counter for s in known if s.key != s.key_nal]
-    worst, worst_at = check_times(samples, options.fps, options.times == "step", options.per_file_time)
+    cut = set(wrong_size) if options.reconnects else set()
+    worst, worst_at = check_times(samples, options.fps, options.times == "step", options.per_file_time, cut)
     faults = {
         "noFrames": not known,
         "unlistedGap": bool(unlisted),
@@ -438,6 +445,7 @@ def parse_arguments():
     parser.add_argument("--tolerance-ms", type=float, default=2)
     parser.add_argument("--times", choices=("span", "step"), default="span", help="compare with the span's first frame or the one before")
     parser.add_argument("--per-file-time", action="store_true", help="each file's times start anew")
+    parser.add_argument("--reconnects", action="store_true", help="behind a torn frame another connection may go on, on its own clock")
     parser.add_argument("--content", action="store_true", help="compare the checksum of the slices too (reads every byte)")
     parser.add_argument("--list", metavar="CSV", help="also write one line a sample")
     options = parser.parse_args()
