@@ -1,5 +1,4 @@
 import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { badRequest, type ConsoleRefusal, type FieldProblem } from './errors.ts'
 
@@ -8,13 +7,12 @@ const MOST_PROBLEMS = 20
 /** `/asked/2/from` as people write it: `asked[2].from`. */
 const whereOf = (pointer: string): string => pointer.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~').slice(0, 60)).reduce((path, part) => /^\d+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`, '')
 
-/** Checks values of one schema; the schema is compiled once. */
+/** Checks values of one schema. Not compiled: code made of ninety routes' schemas takes more memory than these few requests a minute are worth. */
 export function checkOf(schema: TSchema): { readonly fits: (value: unknown) => boolean, readonly problems: (value: unknown) => readonly FieldProblem[] } {
-  const compiled = Compile(schema)
   return {
-    fits: value => compiled.Check(value),
+    fits: value => Value.Check(schema, value),
     problems: value => {
-      const found = compiled.Errors(value)
+      const found = Value.Errors(schema, value)
       const seen = new Map<string, FieldProblem>()
       for (const { instancePath, message, keyword, params } of found) {
         if (keyword === 'boolean') continue // its own line says which key was one too many
