@@ -143,3 +143,14 @@ t.test('whoever breaks off leaves nothing behind, and a few at once are all ther
   t.equal(bytes, Number(again.headers['content-length']), 'and the next one gets all of it')
   t.notOk(console.log.some(line => /"level":(50|60)/.test(line)), 'a line that broke is no fault')
 })
+
+t.test('who waits for a copy looks at how far it is without typing a code again, and floods no log; taking it away wants one', async t => {
+  const { front, custodian, counter, ready, release, place, entries } = await released(t)
+  await release()
+  const clerk = await counter.as(CLERK)
+  front.office.pass(6 * 60_000)
+  for (const who of [custodian, clerk]) for (const url of ['/api/copies', `/api/copies/${ready.copy}`]) t.match(await who.get(url), { status: 200 }, url)
+  t.same(entries('console.refused'), [])
+  t.match(await custodian.get(place), { status: 403, body: { code: 'CUSTOS_FACTOR_NEEDED' } })
+  t.match(await (await counter.as(['lee', 'staff'])).get('/api/copies'), { status: 403, body: { code: 'CUSTOS_RIGHT_MISSING' } })
+})
