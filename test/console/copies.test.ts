@@ -45,7 +45,7 @@ t.test('申請保存: approved, made, put into the archive by a second person; t
   t.match(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/keep`), { status: 409, body: { zh: /尚未完成/ } })
   t.match(await made(copy), { state: 'ready' })
   t.match(await (await counter.as(CLERK)).post(`/api/copies/${copy.copy}/keep`), { status: 409, body: { zh: /另一人/ } }, 'lin in another role is lin')
-  t.match(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/release`, RECIPIENT), { status: 409 }, 'R30: a party gets none')
+  t.match(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/release`, RECIPIENT), { status: 409, body: { zh: /只存檔，不交付/ } }, 'R30: a party gets none')
   const stored = good<Copy>(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/keep`))
   t.match(stored, { state: 'kept', archiveItem: /^A115-/ })
   t.match(console.archive.ofApplication(kept.number), [{ itemNo: stored.archiveItem, kind: 'preserved', reason: '當事人申請保存' }])
@@ -57,7 +57,10 @@ t.test('申請保存: approved, made, put into the archive by a second person; t
 t.test('複製存檔 by the office\'s own decision: asked by a custodian, kept by an approver and nobody less (R21)', async t => {
   const { console, counter, made } = await office(t)
   const custodian = await counter.as(CUSTODIAN), ask = { scope: [LINE], reason: '繼續保存之必要：大廳推擠' }
-  t.match(await custodian.post('/api/copies/decide', { ...ask, scope: [] }), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED' } })
+  for (const [scope, zh] of [
+    [[], /沒有時段/], [[{ ...LINE, to: LINE.from }], /晚於開始/], [[LINE, { ...LINE, from: LINE.to, to: LINE.from }], /晚於開始/], [[{ ...LINE, to: LINE.to + 10 * 365 * 86_400_000 }], /尚未過去/],
+    [[{ ...LINE, from: LINE.from - 401 * 86_400_000 }], /過長/], [Array.from({ length: 201 }, (_, i) => ({ ...LINE, from: LINE.from + 10 * i, to: LINE.from + 10 * i + 5 })), /200 段/],
+  ] as const) t.match(await custodian.post('/api/copies/decide', { ...ask, scope }), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh } })
   t.match(await custodian.post('/api/copies/decide', { ...ask, reason: ' ' }), { status: 409 })
   t.match(await custodian.post('/api/copies/decide', { ...ask, scope: [{ ...LINE, camera: 'e'.repeat(32) }] }), { status: 409 })
   t.match(await (await counter.as(CLERK)).post('/api/copies/decide', ask), { status: 403, body: { code: 'CUSTOS_RIGHT_MISSING' } })
