@@ -39,10 +39,18 @@ export class SignInBusyError extends RetryableError {
   }
 }
 
+/** By the reason that is on record; any other is said without one. */
+const OVER: Readonly<Record<string, { readonly zh: string, readonly en: string }>> = {
+  'idle': { zh: '閒置過久', en: 'it was not used for too long' }, 'too-long': { zh: '已達最長時間', en: 'it lasted as long as one may' }, 'signed-out': { zh: '已登出', en: 'it was signed out' }, 'account-closed': { zh: '帳號已停用', en: 'the account is closed' },
+  'roles-changed': { zh: '職務已變更', en: 'the roles were changed' }, 'password-changed': { zh: '密碼已變更', en: 'the password was changed' }, 'too-many-sessions': { zh: '同一帳號登入過多', en: 'the account was signed in too often' }, 'factor-failures': { zh: '驗證碼錯誤過多', en: 'too many codes were wrong' },
+}
+
 export class SessionEndedError extends FatalError {
   readonly why: string
+  /** `none` where there was no session at all. */
   constructor(why: string) {
-    super('CUSTOS_SESSION_ENDED', `登入已結束（${why}）。/ the session is over (${why})`, { remedy: '請重新登入。/ Sign in again.' })
+    const over = OVER[why]
+    super('CUSTOS_SESSION_ENDED', why === 'none' ? '尚未登入。/ nobody is signed in' : `登入已結束${over === undefined ? '' : `：${over.zh}`}。/ the session is over${over === undefined ? '' : `: ${over.en}`}`, { remedy: '請重新登入。/ Sign in again.' })
     this.why = why
   }
 }

@@ -10,11 +10,15 @@ export class ArchiveFullError extends RetryableError {
   }
 }
 
-/** The archive's volume or key file cannot be used. */
+const STATES: Readonly<Record<string, string>> = {
+  'missing': '資料夾不存在', 'not-mounted': '資料夾是空的，磁碟可能沒有掛載', 'foreign': '不是本系統的存檔區', 'damaged': '識別檔或資料夾損壞', 'read-only': '磁碟為唯讀', 'key-file': '金鑰檔遺失、損壞或不相符', 'none': '沒有設定，或無法開啟',
+}
+
+/** The archive's volume or key file cannot be used. `detail` is for the operator, in English. */
 export class ArchiveUnavailableError extends RetryableError {
   readonly state: string
   constructor(state: string, detail: string, cause?: unknown) {
-    super('CUSTOS_ARCHIVE_UNAVAILABLE', `存檔區無法使用：${detail} / the archive cannot be used: ${detail}`, {
+    super('CUSTOS_ARCHIVE_UNAVAILABLE', `存檔區無法使用：${STATES[state] ?? STATES['none']!}。 / the archive cannot be used: ${detail}`, {
       remedy: '請接上原來的存檔磁碟或還原金鑰檔；全新的存檔區以 custos archive init 建立一次。/ Attach the archive\'s own disk or restore its key file; a new archive is made once with `custos archive init`.', ...(cause === undefined ? {} : { cause }),
     })
     this.state = state

@@ -72,16 +72,16 @@ export class KeyRing {
   /** Throws ArchiveUnavailableError when it is lost, damaged or not to be opened. Writes nothing. */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const { disk, folder, credential, hasItems } = options
-    const unusable = (zh: string, cause?: unknown): never => { throw new ArchiveUnavailableError('key-file', `金鑰檔 archive-keys ${zh}`, cause) }
+    const unusable = (what: string, cause?: unknown): never => { throw new ArchiveUnavailableError('key-file', `the key file archive-keys ${what}`, cause) }
     try {
-      if (await disk.sizeOf(path.join(folder, KEYS_FILE), 'keys look') === null) return hasItems ? unusable('遺失，而存檔仍在 (the key file is gone, and there are items)') : new KeyRing(options, EMPTY, null)
+      if (await disk.sizeOf(path.join(folder, KEYS_FILE), 'keys look') === null) return hasItems ? unusable('is gone, and there are items') : new KeyRing(options, EMPTY, null)
       const head = headOf((await disk.readAll(path.join(folder, KEYS_FILE), MAX_FILE_BYTES, 'keys read')).toString('utf8'))
-      if (head === null) return unusable('損壞 (is damaged)')
-      if (head.credential && credential === null) return unusable('需要開機憑證 (needs the credential it was made with)')
+      if (head === null) return unusable('is damaged')
+      if (head.credential && credential === null) return unusable('needs the credential it was made with')
       const master = await disk.readAll(path.join(folder, MASTER_PREFIX + head.master), 1024, 'master read')
-      if (master.length !== KEY_BYTES) return unusable('之主金鑰長度不符 (its master key has another length)')
-      try { return new KeyRing(options, opened(head, master, credential), { id: head.master, key: master }) } catch (error) { return unusable('與主金鑰或開機憑證不相符 (does not go with its master key or credential)', error) }
-    } catch (error) { return error instanceof StorageError ? unusable(`無法讀取 (cannot be read: ${error.fault})`, error) : Promise.reject(error as Error) }
+      if (master.length !== KEY_BYTES) return unusable('has a master key of another length')
+      try { return new KeyRing(options, opened(head, master, credential), { id: head.master, key: master }) } catch (error) { return unusable('does not go with its master key or credential', error) }
+    } catch (error) { return error instanceof StorageError ? unusable(`cannot be read: ${error.fault}`, error) : Promise.reject(error as Error) }
   }
 
   keyOf(itemNo: ItemNo): ItemKey | null { return this.#content.keys.get(itemNo) ?? null }

@@ -91,7 +91,7 @@ t.test('a volume that is missing, empty, foreign or damaged is refused, never ma
   const itemNo = await rig.put()
   const away = path.join(rig.folder, 'away')
   const refusedAs = async (state: string) => {
-    await t.rejects(rig.put({ footageSha256: 'd'.repeat(64) }), { code: 'CUSTOS_ARCHIVE_UNAVAILABLE', state })
+    await t.rejects(rig.put({ footageSha256: 'd'.repeat(64) }), { code: 'CUSTOS_ARCHIVE_UNAVAILABLE', state, message: /^存檔區無法使用：\P{ASCII}+ \/ the archive cannot be used: [ -~]+$/u })
     t.equal(await rig.archive.sweep(), 0)
     t.equal(rig.archive.view().state, state)
     t.equal(rig.archive.get(itemNo)?.lost, null, 'a volume that is not there is no item lost')

@@ -144,6 +144,6 @@ t.test('without an archive each of these is refused in words', async t => {
   const { cookie } = await console.as(...CUSTODIAN)
   for (const url of ['/api/archive/volume', '/api/archive/items', '/api/archive/items/A115-0001', '/api/destructions', '/api/destructions/A115-0001']) {
     const said = await server.app.inject({ method: 'GET', url, headers: { host: 'localhost:8443', cookie: cookie ?? '' } })
-    t.match({ status: said.statusCode, body: said.json<object>() }, { status: 409, body: { code: 'CUSTOS_ARCHIVE_UNAVAILABLE', zh: /存檔區無法使用/, en: /none is configured/ } }, url)
+    t.match({ status: said.statusCode, body: said.json<object>() }, { status: 409, body: { code: 'CUSTOS_ARCHIVE_UNAVAILABLE', zh: /^存檔區無法使用：沒有設定，或無法開啟。$/, en: /none is configured/ } }, url)
   }
 })

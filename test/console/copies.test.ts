@@ -45,7 +45,7 @@ t.test('申請保存: approved, made, put into the archive by a second person; t
   t.match(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/keep`), { status: 409, body: { zh: /尚未完成/ } })
   t.match(await made(copy), { state: 'ready' })
   t.match(await (await counter.as(CLERK)).post(`/api/copies/${copy.copy}/keep`), { status: 409, body: { zh: /另一人/ } }, 'lin in another role is lin')
-  t.match(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/release`, RECIPIENT), { status: 409 }, 'R30: a party gets none')
+  t.match(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/release`, RECIPIENT), { status: 409, body: { zh: /只存檔，不交付/ } }, 'R30: a party gets none')
   const stored = good<Copy>(await (await counter.as(CHIEF)).post(`/api/copies/${copy.copy}/keep`))
   t.match(stored, { state: 'kept', archiveItem: /^A115-/ })
   t.match(console.archive.ofApplication(kept.number), [{ itemNo: stored.archiveItem, kind: 'preserved', reason: '當事人申請保存' }])
@@ -57,7 +57,10 @@ t.test('申請保存: approved, made, put into the archive by a second person; t
 t.test('複製存檔 by the office\'s own decision: asked by a custodian, kept by an approver and nobody less (R21)', async t => {
   const { console, counter, made } = await office(t)
   const custodian = await counter.as(CUSTODIAN), ask = { scope: [LINE], reason: '繼續保存之必要：大廳推擠' }
-  t.match(await custodian.post('/api/copies/decide', { ...ask, scope: [] }), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED' } })
+  for (const [scope, zh] of [
+    [[], /沒有時段/], [[{ ...LINE, to: LINE.from }], /晚於開始/], [[LINE, { ...LINE, from: LINE.to, to: LINE.from }], /晚於開始/], [[{ ...LINE, to: LINE.to + 10 * 365 * 86_400_000 }], /尚未過去/],
+    [[{ ...LINE, from: LINE.from - 401 * 86_400_000 }], /過長/], [Array.from({ length: 201 }, (_, i) => ({ ...LINE, from: LINE.from + 10 * i, to: LINE.from + 10 * i + 5 })), /200 段/],
+  ] as const) t.match(await custodian.post('/api/copies/decide', { ...ask, scope }), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh } })
   t.match(await custodian.post('/api/copies/decide', { ...ask, reason: ' ' }), { status: 409 })
   t.match(await custodian.post('/api/copies/decide', { ...ask, scope: [{ ...LINE, camera: 'e'.repeat(32) }] }), { status: 409 })
   t.match(await (await counter.as(CLERK)).post('/api/copies/decide', ask), { status: 403, body: { code: 'CUSTOS_RIGHT_MISSING' } })
@@ -142,4 +145,15 @@ t.test('whoever breaks off leaves nothing behind, and a few at once are all ther
   for await (const chunk of again) bytes += (chunk as Buffer).length
   t.equal(bytes, Number(again.headers['content-length']), 'and the next one gets all of it')
   t.notOk(console.log.some(line => /"level":(50|60)/.test(line)), 'a line that broke is no fault')
+})
+
+t.test('who waits for a copy looks at how far it is without typing a code again, and floods no log; taking it away wants one', async t => {
+  const { front, custodian, counter, ready, release, place, entries } = await released(t)
+  await release()
+  const clerk = await counter.as(CLERK)
+  front.office.pass(6 * 60_000)
+  for (const who of [custodian, clerk]) for (const url of ['/api/copies', `/api/copies/${ready.copy}`]) t.match(await who.get(url), { status: 200 }, url)
+  t.same(entries('console.refused'), [])
+  t.match(await custodian.get(place), { status: 403, body: { code: 'CUSTOS_FACTOR_NEEDED' } })
+  t.match(await (await counter.as(['lee', 'staff'])).get('/api/copies'), { status: 403, body: { code: 'CUSTOS_RIGHT_MISSING' } })
 })

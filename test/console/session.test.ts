@@ -8,7 +8,7 @@ interface Session { readonly role: string | null, readonly csrfToken: string, re
 t.test('a person signs in by steps: code, role, acts, and out', async t => {
   const console = await Console.open(t)
   const stranger = console.stranger(), lin = console.front.member('lin')
-  t.match(await stranger.get('/api/session'), { status: 401, body: { code: 'CUSTOS_SESSION_ENDED', zh: /重新登入|登入已結束/, en: /session is over/, requestId: /^[0-9a-f-]{36}$/ } })
+  t.match(await stranger.get('/api/session'), { status: 401, body: { code: 'CUSTOS_SESSION_ENDED', zh: /^尚未登入。$/, en: /^nobody is signed in$/, requestId: /^[0-9a-f-]{36}$/ } })
   t.match(await stranger.post('/api/session', { name: 'lin', password: lin.password }), { status: 200, body: { kind: 'code-needed' }, cookie: null })
   t.match(await stranger.post('/api/session', { name: 'lin', password: 'wrong' }), { status: 401, body: { code: 'CUSTOS_SIGN_IN_REFUSED' } })
   const caller = await console.as('lin', null)
@@ -83,6 +83,7 @@ t.test('idle for ten minutes ends a session, a screen that asks for itself does 
   }
   t.same([...new Set(await watch(15, '/api/cameras'))], [200], 'work keeps it open')
   t.same(await watch(12, '/api/session'), [...Array.from({ length: 9 }, () => 200), 401, 401, 401], 'looking at the session does not')
+  t.match(await caller.get('/api/session'), { status: 401, body: { zh: '登入已結束：閒置過久。', en: 'the session is over: it was not used for too long' } })
   t.same(office.entries('session.ended').map(({ object, detail }) => [object, detail]).at(-1), ['lin', '{"reason":"idle"}'])
   const sources = office.db.prepare<[], string>("SELECT DISTINCT actor_source FROM audit_entry WHERE action IN ('session.role-taken', 'session.ended') AND object = 'lin' ORDER BY seq DESC LIMIT 1").pluck().get()
   t.equal(sources, '127.0.0.1')

@@ -41,7 +41,8 @@ export function askDecided(core: CopyCore, acting: Acting, { scope, reason }: { 
   const { clock, camera: known } = core.options
   return ask(core, acting, { application: null, intent: 'decision', target: { kind: 'here' } }, () => {
     const lines = scopeOf(scope), now = clock.wallNow()
-    if (lines.length === 0 || lines.length > CASE_LIMITS.scopeLines || lines.some(({ from, to }) => to > now || to - from > CASE_LIMITS.rangeMs)) throw new CopyRefusedError('時段不正確。', 'the ranges are not right')
+    const wrong = scopeFault(scope, now)
+    if (wrong !== null) throw wrong
     for (const { camera } of lines) knownCamera(camera, known)
     const year = rocYear(officeDay(now))
     return { number: applicationNumber({ rocYear: year, word: '存', serial: core.jobs.decisions(`${year}-存-%`) + 1 }), scope: lines, reason: plain(reason, '繼續保存之必要') }
@@ -60,6 +61,14 @@ function ask(core: CopyCore, acting: Acting, { application, intent, target }: { 
     jobs.insert({ copyId, packageId, application: number, count, intent, target, reason, asked: { ...personOf(acting), at, seq } })
     return required(core, copyId)
   })
+}
+
+function scopeFault(scope: Scope, now: number): CopyRefusedError | null {
+  if (scope.length === 0) return new CopyRefusedError('沒有時段。', 'no range is named')
+  if (scope.some(({ from, to }) => to <= from)) return new CopyRefusedError('時段的結束須晚於開始。', 'a range ends after it begins')
+  if (scope.some(({ to }) => to > now)) return new CopyRefusedError('時段尚未過去，只能複製已錄的影像。', 'a range is not over yet: only what was recorded can be copied')
+  if (scope.some(({ from, to }) => to - from > CASE_LIMITS.rangeMs)) return new CopyRefusedError('單一時段過長，請檢查年份。', 'a range is too long; check the year')
+  return scopeOf(scope).length > CASE_LIMITS.scopeLines ? new CopyRefusedError(`時段過多，至多 ${CASE_LIMITS.scopeLines} 段。`, `there are more than ${CASE_LIMITS.scopeLines} ranges`) : null
 }
 
 function requirePlace(target: CopyTarget, own: readonly string[]): void {

@@ -96,7 +96,7 @@ async function witnessed<Words extends HandOver | null>(core: CopyCore, witness:
 function begin<Words extends HandOver | null>(core: CopyCore, witness: Acting, copyId: string, how: 'release' | 'keep', said: () => Words): { readonly job: CopyJob, readonly words: Words } {
   return perform(core, witness, 'witness-copy', { action: 'copy.witnessed', object: copyId, application: core.jobs.get(copyId)?.application ?? null }, write => {
     const job = required(core, copyId)
-    if ((job.intent === 'release') !== (how === 'release')) throw new CopyRefusedError('這份複製不是要交付的。', 'this copy is not meant for that')
+    if ((job.intent === 'release') !== (how === 'release')) throw how === 'release' ? new CopyRefusedError('這份複製只存檔，不交付。', 'this copy is for the archive and is handed to nobody') : new CopyRefusedError('這份複製是要交付的，交付時一併存檔。', 'this copy is to be handed over; its Master is archived with that')
     if (job.state !== 'ready') throw new CopyRefusedError('這份複製尚未完成或已結束。', 'this copy is not ready')
     if (personKey(witness) === job.asked.person) throw new CopyRefusedError('製作人不得兼見證人，須由另一人辦理。', 'who made it cannot witness it')
     if (job.intent === 'decision' && (witness.kind !== 'account' || !isApprover(witness.role))) throw new CopyRefusedError('複製存檔須由核章主管決定。', 'the office\'s own decision is an approver\'s')

@@ -13,7 +13,7 @@ export class FenceError extends FatalError {
 
 export type TargetFault = 'full' | 'read-only' | 'gone' | 'exists' | 'denied' | 'own' | 'other'
 const TARGET_TEXTS: Readonly<Record<TargetFault, { readonly zh: string, readonly en: string }>> = {
-  'full': { zh: '目的地空間不足', en: 'there is no room left' }, 'read-only': { zh: '目的地為唯讀', en: 'it is read-only' }, 'gone': { zh: '目的地已移除或無法讀寫', en: 'it is gone, or does not answer' },
+  'full': { zh: '目的地空間不足', en: 'there is no room left' }, 'read-only': { zh: '目的地為唯讀', en: 'it is read-only' }, 'gone': { zh: '目的地不存在、沒有掛載媒體、已移除或無法讀寫', en: 'there is no such folder, or no medium in it, or it was pulled out or does not answer' },
   'exists': { zh: '目的地已有同名項目', en: 'something of that name is there already' }, 'denied': { zh: '沒有寫入目的地的權限', en: 'the recorder may not write there' }, 'own': { zh: '目的地在錄影系統自己的資料夾內', en: 'it lies in a folder of the recorder itself' }, 'other': { zh: '目的地寫入失敗', en: 'writing failed' },
 }
 

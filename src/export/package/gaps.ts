@@ -22,7 +22,7 @@ export function gapsOf({ range, taken, noted, of }: { readonly range: TimeRange,
       }
     }
     tell(taken.unreadable.map(span => ({ ...span, cause: 'record-unreadable' as const })))
-    tell(noted)
+    tell(noted.map(span => reaching(hole, span)))
     const isAtStart = hole.startAt === range.startAt && taken.videos.length > 0
     const isAtEnd = hole.endAt === range.endAt && taken.videos.length > 0 && hole.endAt - hole.startAt < 1000
     const rest: PackageGapCause = isAtEnd ? 'end-of-decodable' : isAtStart && hole.endAt - hole.startAt < LONGEST_GROUP_MS ? 'before-first-key-frame' : taken.hadFootage && taken.videos.length === 0 ? 'before-first-key-frame' : 'no-footage'
@@ -32,6 +32,13 @@ export function gapsOf({ range, taken, noted, of }: { readonly range: TimeRange,
 }
 
 const LONGEST_GROUP_MS = 15_000
+
+/** A noted gap begins and ends by the recorder's clock, a hole at pictures: what lies between them is no gap of its own. */
+function reaching({ startAt, endAt }: TimeRange, noted: Pick<Gap, 'startAt' | 'endAt' | 'cause'>): Pick<Gap, 'startAt' | 'endAt' | 'cause'> {
+  const notedEndAt = noted.endAt ?? endAt
+  if (notedEndAt <= startAt || noted.startAt >= endAt) return noted
+  return { cause: noted.cause, startAt: noted.startAt - startAt < SEEN_MS ? startAt : noted.startAt, endAt: endAt - notedEndAt < SEEN_MS ? endAt : notedEndAt }
+}
 
 function coveredBy({ records }: ManifestVideo): TimeRange[] {
   return records.map(({ at, durationMs }) => ({ startAt: epochMs(Date.parse(at)), endAt: epochMs(Date.parse(at) + durationMs) }))

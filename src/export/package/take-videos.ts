@@ -7,6 +7,7 @@ import { MalformedMediaError } from '../../media/index.ts'
 import { StorageError } from '../../platform/file-system.ts'
 import { keptIn, samplesOf } from './cut.ts'
 import { FenceError } from './errors.ts'
+import { LastingReader } from './lasting-reader.ts'
 import type { ManifestTime, ManifestVideo } from './manifest.ts'
 import { VideoFile, type KeptRecord, type VideoSubject } from './video-file.ts'
 
@@ -73,8 +74,8 @@ class Taking {
 
   async segment(segment: SegmentRow): Promise<void> {
     const { shelf, signal, range, preRollMs, pace } = this.#options
-    let reader: Awaited<ReturnType<FootageShelf['open']>>
-    try { reader = await shelf.open(segment) } catch (error) {
+    let reader: LastingReader
+    try { reader = await LastingReader.open(shelf, segment) } catch (error) {
       if (!isLost(error)) throw error
       this.#unreadable.push({ startAt: segment.startAt, endAt: segment.endAt ?? range.endAt })
       return

@@ -13,7 +13,8 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   const custodian = await office.front.as(...CUSTODIAN)
   const job = office.desk.ask(custodian, { application: number, target: { kind: 'medium', path: target } })
   t.ok(await office.desk.runNext(never))
-  t.match(office.desk.get(job.copyId), { state: 'ready', error: null })
+  const ready = office.desk.get(job.copyId)!
+  t.match(ready, { state: 'ready', error: null, doneBytes: ready.totalBytes! }, 'all of it is done')
   await t.rejects(office.desk.release(await office.front.as('lin', 'clerk'), job.copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' }, 'who made it cannot witness it')
   t.same(readdirSync(target), [])
   office.archiveFault = new Error('the archive is full')
@@ -21,7 +22,7 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   t.same([readdirSync(target), office.book.last(), office.desk.get(job.copyId)?.state], [[], 0, 'ready'], 'nothing half')
   office.archiveFault = null
   const released = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
-  t.match(released, { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001' }, bookLine: 1 })
+  t.match(released, { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001', doneBytes: ready.totalBytes! }, bookLine: 1 })
   t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
   t.match(JSON.parse(readFileSync(path.join(target, job.packageId, 'manifest.json'), 'utf8')), { time: { cameraOffsets: [{ cameraId: 'lobby', minMs: 40, maxMs: 40 }] } }, 'the camera\'s clock as it was asked while recording (E5)')
   t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })

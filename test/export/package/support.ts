@@ -36,6 +36,8 @@ export class Shelf implements FootageShelf {
   readonly devices: { readonly fromMs: number, readonly maker: string, readonly model: string, readonly firmware: string }[] = []
   /** Positions whose bytes are spoilt. */
   readonly rotten = new Set<string>()
+  /** How many records one opening gives before its lease lapses, as after a minute without a read; by opening, the last for all that follow. */
+  readsByOpening: readonly number[] = [Infinity]
   opened = 0
   closed = 0
 
@@ -62,11 +64,15 @@ export class Shelf implements FootageShelf {
   }
   async open(segment: SegmentRow) {
     const slot = this.#slots.find(({ row }) => row === segment)!
+    let left = this.readsByOpening[Math.min(this.opened, this.readsByOpening.length - 1)]!
     this.opened += 1
+    if (left < 0) throw new SegmentGoneError('the slot holds another generation')
     return {
       footage: slot.footage,
       read: async (position: number) => {
         const { at: from, sizeBytes } = slot.footage.entries[position]!
+        left -= 1
+        if (left < 0) throw new SegmentGoneError('the lease lapsed')
         if (this.rotten.has(`${segment.slot}/${position}`)) throw new SegmentGoneError('its bytes rotted')
         return Buffer.from(slot.bytes().subarray(from, from + sizeBytes))
       },

@@ -115,6 +115,24 @@ t.test('a gap, another run and another format each begin a file; rot is a gap wi
   t.same(await take(shelf, path.join(folder, 'door'), { range: span(0, 20_000), camera: DOOR }), { videos: [], unreadable: [], hadFootage: false, cameraOffsets: [] }, 'another camera has nothing')
 })
 
+t.test('a copy that waited for recording longer than a lease lasts takes all the same: only what was really reused meanwhile is lost', async t => {
+  const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 }), puts = inARow(footage, 8), range = span(0, 30_000)
+  for (const [readsByOpening, opened] of [[[3, 2, Infinity], 3], [[1], 8]] as const) {
+    const shelf = new Shelf(), folder = t.testdir({})
+    await shelf.add(footage, puts)
+    shelf.readsByOpening = readsByOpening
+    const taken = await take(shelf, folder, { range })
+    t.match([taken.unreadable, taken.videos.length, taken.videos[0]?.records.length], [[], 1, 8], `${readsByOpening.join()} reads: nothing is called damaged`)
+    t.same([shelf.opened, shelf.closed], [opened, opened])
+  }
+  const shelf = new Shelf()
+  await shelf.add(footage, puts)
+  shelf.readsByOpening = [3, -1]
+  const taken = await take(shelf, t.testdir({}), { range })
+  t.same([taken.unreadable[0]?.startAt, taken.videos.map(({ records }) => records.length)], [at(puts[3]!.atMs), [3]], 'reused')
+  t.same([shelf.opened, shelf.closed], [2, 1], 'asked once')
+})
+
 t.test('a grant that ends while a copy is taken ends the copy', async t => {
   const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 })
   const shelf = new Shelf()

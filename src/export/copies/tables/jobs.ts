@@ -38,7 +38,7 @@ export function jobTable(db: Db) {
   const decisions = db.prepare<[string], number>("SELECT count(DISTINCT application) FROM copy_job WHERE intent = 'decision' AND application LIKE ?").pluck()
   const progress = db.prepare<[number, string]>('UPDATE copy_job SET done_bytes = ? WHERE copy_id = ? AND ended_at IS NULL')
   const published = db.prepare<[string]>("UPDATE copy_job SET is_published = 1 WHERE copy_id = ? AND state = 'released'")
-  const move = db.prepare<(string | number | null)[]>(`UPDATE copy_job SET state = ?, done_bytes = 0, error_code = ?, error_text = ?, witness_by = ?, witness_name = ?, witness_role = ?, handed_to = ?, manifest_sha256 = ?,
+  const move = db.prepare<(string | number | null)[]>(`UPDATE copy_job SET state = ?, done_bytes = iif(? IN ('queued', 'reading', 'packing'), 0, done_bytes), error_code = ?, error_text = ?, witness_by = ?, witness_name = ?, witness_role = ?, handed_to = ?, manifest_sha256 = ?,
     archive_item = ?, total_bytes = ?, ended_at = ? WHERE copy_id = ? AND state = ?`)
   return {
     insert({ copyId, packageId, application, count, intent, target, reason, asked }: NewJob): void {
@@ -59,7 +59,7 @@ export function jobTable(db: Db) {
     /** Whether it was still in the state of `job`. What `change` leaves out stays. */
     move(job: CopyJob, state: CopyState, change: JobChange = {}): boolean {
       const { error, witness, handedTo, manifestSha256, archiveItem, endedAt, totalBytes } = { ...job, error: null, ...change }
-      return move.run(state, error?.code ?? null, error?.text ?? null, witness?.person ?? null, witness?.name ?? null, witness?.role ?? null, handedTo, manifestSha256, archiveItem, totalBytes, endedAt, job.copyId, job.state).changes === 1
+      return move.run(state, state, error?.code ?? null, error?.text ?? null, witness?.person ?? null, witness?.name ?? null, witness?.role ?? null, handedTo, manifestSha256, archiveItem, totalBytes, endedAt, job.copyId, job.state).changes === 1
     },
   }
 }
