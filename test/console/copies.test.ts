@@ -9,7 +9,7 @@ import { realFootage } from '../support/fragments.ts'
 import { Console, type Caller } from './support/caller.ts'
 import { Counter, good } from './support/procedure.ts'
 
-interface Copy { readonly copy: string, readonly packageId: string, readonly application: string, readonly intent: string, readonly state: string, readonly archiveItem: string | null, readonly isPublished: boolean, readonly manifestSha256: string | null }
+interface Copy { readonly copy: string, readonly packageId: string, readonly application: string, readonly intent: string, readonly state: string, readonly archiveItem: string | null, readonly removed: { readonly at: number, readonly why: string } | null, readonly isPublished: boolean, readonly manifestSha256: string | null }
 const LINE = { camera: LOBBY, from: at(0), to: at(3_400) }
 const RECIPIENT = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: true }
 const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 })
@@ -105,6 +105,12 @@ t.test('a released copy is fetched as a ZIP that verifies, by who may and on rec
   const now = front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application
   done(await front.act(DIRECTOR, now, { kind: 'revoke', reason: '誤核' }))
   t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh: /核准已失效/ } }, 'a grant that ended hands nothing out')
+  await console.parts.copies.resume()
+  const { archiveItem, removed } = await counter.read<Copy>(CLERK, `/api/copies/${ready.copy}`)
+  t.match({ archiveItem, removed }, { archiveItem: /^A115-/, removed: { why: 'revoked' } })
+  t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 410, body: { code: 'CUSTOS_COPY_REMOVED', zh: new RegExp(`自本機移除（核准已撤銷）；Master 存於存檔區${archiveItem}。`), en: new RegExp(`removed from the recorder at .*: its grant was revoked; .* item ${archiveItem}`) } }, 'gone, and where its Master is')
+  t.match(entries('copy.fetched').at(-1), { result: 'refused', detail: /CUSTOS_COPY_REMOVED/ })
+  t.match(entries('copy.removed'), [{ result: 'done', object: ready.copy }])
 })
 
 t.test('the files of a released copy that are gone are a refusal with words', async t => {

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { CustosError, type AuditActor } from '../../domain/index.ts'
-import { COPY_STATES, CopyRefusedError, type CopyJob } from '../../export/index.ts'
+import { COPY_STATES, CopyRefusedError, REMOVAL_TEXTS, type CopyJob, type RemovalReason } from '../../export/index.ts'
 import { notHere } from '../errors.ts'
 import { packageDownload } from '../package-download.ts'
 import type { ConsoleParts } from '../parts.ts'
@@ -18,6 +18,7 @@ const Target = Type.Union([
 const CopySchema = named('Copy', closed({
   copy: CopyRef, packageId: Type.String(), application: Type.String(), intent: oneOf(['release', 'preserve', 'decision']), target: oneOf(['here', 'folder', 'zip', 'medium']), state: oneOf(COPY_STATES), doneBytes: Count, totalBytes: orNull(Count),
   error: orNull(closed({ code: Type.String(), text: Type.String() })), askedBy: Type.String(), askedAt: Instant, witness: orNull(Type.String()), manifestSha256: orNull(Sha256), archiveItem: orNull(Type.String()), endedAt: orNull(Instant), isPublished: Type.Boolean(),
+  removed: orNull(closed({ at: Instant, why: oneOf(Object.keys(REMOVAL_TEXTS) as RemovalReason[]) }, { description: 'a released package that stayed here to be fetched and is here no longer; its Master is `archiveItem`' })),
 }))
 
 /** Copies of what was granted: asked for by a custodian, let go by another person (R35). */
@@ -78,6 +79,6 @@ async function published({ copies, audit }: ConsoleParts, copyId: string, actor:
   return copies.get(copyId) ?? job
 }
 
-const copyOf = ({ copyId, packageId, application, intent, target, state, doneBytes, totalBytes, error, asked, witness, manifestSha256, archiveItem, endedAt, isPublished }: CopyJob) => ({
-  copy: copyId, packageId, application, intent, target: target.kind, state, doneBytes, totalBytes, error, askedBy: asked.name, askedAt: asked.at, witness: witness?.name ?? null, manifestSha256, archiveItem, endedAt, isPublished,
+const copyOf = ({ copyId, packageId, application, intent, target, state, doneBytes, totalBytes, error, asked, witness, manifestSha256, archiveItem, endedAt, isPublished, removed }: CopyJob) => ({
+  copy: copyId, packageId, application, intent, target: target.kind, state, doneBytes, totalBytes, error, askedBy: asked.name, askedAt: asked.at, witness: witness?.name ?? null, manifestSha256, archiveItem, endedAt, isPublished, removed,
 })
