@@ -12,22 +12,28 @@ import { StoredZip, type ZipFile } from './stored-zip.ts'
 
 const CHUNK_BYTES = 256 << 10
 
+type Fetched = 'package' | 'sheets'
+const WHAT = {
+  package: { action: 'copy.fetched', folder: 'folderOf', etag: '', beside: 'sheets' },
+  sheets: { action: 'copy.sheets-fetched', folder: 'sheetsOf', etag: '-sheets', beside: 'package' },
+} as const satisfies Readonly<Record<Fetched, unknown>>
+
 /**
- * A released copy that stays here, as a ZIP on its way to whoever may make one. Released or not, it leaves by its grant alone: the fence is asked again [G5].
+ * A released copy that stays here, or the printed sheets beside it, as a ZIP on its way to whoever may make one. Released or not, it leaves by its grant alone: the fence is asked again [G5].
  * The entry of who took it, and which part, is written before the first byte. Throws ConsoleRefusal, CopyRefusedError, CopyRemovedError, FenceError.
  */
-export async function packageDownload(parts: Pick<ConsoleParts, 'copies' | 'desk' | 'audit'>, acting: Acting, copyId: string): Promise<StreamAnswer> {
-  const job = parts.copies.get(copyId)
+export async function copyDownload(parts: Pick<ConsoleParts, 'copies' | 'desk' | 'audit'>, acting: Acting, { copyId, what }: { readonly copyId: string, readonly what: Fetched }): Promise<StreamAnswer> {
+  const job = parts.copies.get(copyId), { action, folder: place, etag, beside } = WHAT[what]
   if (job === null) throw notHere()
-  const entry = { action: 'copy.fetched', actor: actorOf(acting), object: copyId, application: job.application } as const
+  const entry = { action, actor: actorOf(acting), object: copyId, application: job.application } as const
   try {
     if (job.removed !== null) throw new CopyRemovedError(job.removed, job.archiveItem)
-    const folder = parts.copies.folderOf(copyId)
+    const folder = parts.copies[place](copyId)
     if (folder === null) throw new CopyRefusedError('這份複製尚未交付，或不在本機。', 'this copy is not released, or does not stay here')
     requireGranted(parts, job)
     const zip = new StoredZip(await filesOf(folder), job.endedAt ?? job.asked.at)
     return new StreamAnswer({
-      type: 'application/zip', name: `${job.packageId}.zip`, bytes: zip.bytes, etag: `"${job.manifestSha256 ?? copyId}"`,
+      type: 'application/zip', name: `${path.basename(folder)}.zip`, bytes: zip.bytes, etag: `"${job.manifestSha256 ?? copyId}${etag}"`, headers: { link: `</api/copies/${copyId}/${beside}>; rel="related"` },
       open(part) {
         parts.audit.append({ ...entry, result: 'done', detail: { packageId: job.packageId, manifest: job.manifestSha256, from: part.start, to: part.end, of: zip.bytes } })
         return Readable.from(zip.part(part.start, part.end), { objectMode: false, highWaterMark: CHUNK_BYTES })
