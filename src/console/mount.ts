@@ -124,7 +124,7 @@ const MOST_SENDING = 4
 /** Downloads that are made while they are sent, a few at once. */
 class Sending {
   #open = 0
-  send({ type, name, bytes, etag, open }: StreamFacts, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  send({ type, name, bytes, etag, headers = {}, open }: StreamFacts, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { range, 'if-range': ifRange } = request.headers
     reply.header('content-range', `bytes */${bytes}`) // how a part beyond the end is refused
     const asked = partAsked({ range, ifRange: Array.isArray(ifRange) ? ifRange[0] : ifRange, etag, bytes })
@@ -134,7 +134,7 @@ class Sending {
     this.#open += 1
     stream.once('close', () => { this.#open -= 1 })
     if (asked !== null) reply.header('content-range', `bytes ${part.start}-${part.end - 1}/${bytes}`)
-    return reply.code(asked === null ? 200 : 206).type(type).header('accept-ranges', 'bytes').header('etag', etag).header('content-length', part.end - part.start).header('content-disposition', dispositionOf(name)).send(stream)
+    return reply.code(asked === null ? 200 : 206).type(type).headers(headers).header('accept-ranges', 'bytes').header('etag', etag).header('content-length', part.end - part.start).header('content-disposition', dispositionOf(name)).send(stream)
   }
 }
 const keyHeader = (request: FastifyRequest): string => { const key = request.headers['idempotency-key']; return typeof key === 'string' ? key : '' }

@@ -103,6 +103,7 @@ export interface StreamFacts {
   readonly bytes: number
   /** Quoted; the same for the same bytes. */
   readonly etag: string
+  readonly headers?: Readonly<Record<string, string>>
   /** Begins it, and puts on record that it was; what it gives is destroyed when the client breaks off. */
   readonly open: (part: BytePart) => Readable
 }

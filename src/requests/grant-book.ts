@@ -7,7 +7,7 @@ import type { ApplicationNumber } from './cases/application-number.ts'
 import type { Scope } from './cases/scope.ts'
 import { grantOf, mayLeave, preservedScopeOf, type Grant, type LeaveVerdict, type Leaving } from './cases/grant.ts'
 import type { applicationTables } from './tables/applications.ts'
-import type { grantTables, StoredGrant } from './tables/grants.ts'
+import type { grantTables, GrantEnd, StoredGrant } from './tables/grants.ts'
 
 export interface GrantBookOptions {
   readonly audit: AuditBook
@@ -32,6 +32,9 @@ export class GrantBook {
   /** Whichever clock is ahead: setting one back opens nothing again. */
   now(): EpochMs { return epochMs(Math.max(this.#options.time.wallNow(), Math.floor(this.#options.time.steadyNow()))) }
 
+  /** Whichever is behind: what cannot be taken back waits for both. */
+  #bothPast(): EpochMs { return epochMs(Math.min(this.#options.time.wallNow(), Math.floor(this.#options.time.steadyNow()))) }
+
   /** Not ended; those whose time is over stand here until the next sweep. */
   list(): StoredGrant[] { return this.#options.grants.allOpen() }
 
@@ -47,6 +50,13 @@ export class GrantBook {
     if (this.#proved.size >= 100) this.#proved.clear()
     this.#proved.set(number, { version: application.version, grant })
     return grant
+  }
+
+  /** How the grant of an application ended: as its row says, or by its time once both clocks are past it. Null while it may be open, and where there never was one. */
+  ended(number: ApplicationNumber): GrantEnd | null {
+    const row = this.#options.grants.get(number)
+    if (row === null) return null
+    return row.ended?.reason ?? (row.validUntil <= this.#bothPast() ? 'expired' : null)
   }
 
   /** The record behind a grant, with the rules it was made under, for the papers of a copy. Null for an unknown number. */
@@ -78,7 +88,7 @@ export class GrantBook {
    */
   async sweep(): Promise<number> {
     const { audit, time, grants, applications, caseHolds, holds } = this.#options
-    const both = epochMs(Math.min(time.wallNow(), Math.floor(time.steadyNow())))
+    const both = this.#bothPast()
     if (grants.overdue(both).length === 0) return 0
     const ended = audit.transaction(() => grants.overdue(both).map(({ number, validUntil }) => {
       const record = applications.newest(number)?.record

@@ -1,4 +1,5 @@
-import { readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
 import path from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,7 +10,7 @@ import { realFootage } from '../support/fragments.ts'
 import { Console, type Caller } from './support/caller.ts'
 import { Counter, good } from './support/procedure.ts'
 
-interface Copy { readonly copy: string, readonly packageId: string, readonly application: string, readonly intent: string, readonly state: string, readonly archiveItem: string | null, readonly isPublished: boolean, readonly manifestSha256: string | null }
+interface Copy { readonly copy: string, readonly packageId: string, readonly application: string, readonly intent: string, readonly state: string, readonly archiveItem: string | null, readonly removed: { readonly at: number, readonly why: string } | null, readonly isPublished: boolean, readonly manifestSha256: string | null }
 const LINE = { camera: LOBBY, from: at(0), to: at(3_400) }
 const RECIPIENT = { recipient: { name: '趙警員', unit: '信義分局', idType: '服務證' }, forInquiry: true }
 const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 })
@@ -108,6 +109,44 @@ t.test('a released copy is fetched as a ZIP that verifies, by who may and on rec
   const now = front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application
   done(await front.act(DIRECTOR, now, { kind: 'revoke', reason: '誤核' }))
   t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh: /核准已失效/ } }, 'a grant that ended hands nothing out')
+  await console.parts.copies.resume()
+  const { archiveItem, removed } = await counter.read<Copy>(CLERK, `/api/copies/${ready.copy}`)
+  t.match({ archiveItem, removed }, { archiveItem: /^A115-/, removed: { why: 'revoked' } })
+  t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 410, body: { code: 'CUSTOS_COPY_REMOVED', zh: new RegExp(`自本機移除（核准已撤銷）；Master 存於存檔區${archiveItem}。`), en: new RegExp(`removed from the recorder at .*: its grant was revoked; .* item ${archiveItem}`) } }, 'gone, and where its Master is')
+  t.match(entries('copy.fetched').at(-1), { result: 'refused', detail: /CUSTOS_COPY_REMOVED/ })
+  t.match(entries('copy.removed'), [{ result: 'done', object: ready.copy }])
+})
+
+t.test('the sheets beside a released copy are fetched by who may fetch it: cover and custody sheet as one ZIP, on record, and no longer than it', async t => {
+  const { console, counter, release, custodian, place, ready, entries, application, front } = await released(t), sheets = place.replace(/package$/, 'sheets')
+  t.match(await custodian.get(sheets), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh: /尚未交付/ } }, 'there are none before the release')
+  const { packageId, manifestSha256 } = await release()
+  for (const who of [CHIEF, CLERK, ['admin', 'system-admin']] as const) t.match(await (await counter.as(who)).get(sheets), { status: 403, body: { code: 'CUSTOS_RIGHT_MISSING' } }, who[1])
+  t.equal((await console.stranger().get(sheets)).status, 401)
+  t.equal((await custodian.get(`/api/copies/${'0'.repeat(32)}/sheets`)).status, 404)
+
+  const got = await custodian.get(sheets)
+  t.match(got, { status: 200, headers: { 'content-type': 'application/zip', 'content-length': String(got.raw.length), 'cache-control': 'no-store', 'etag': `"${manifestSha256}-sheets"`, 'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(`${packageId}.隨附文件`)}.zip; filename="${`${packageId}.隨附文件`.replaceAll(/[^\w.-]/g, '_')}.zip"` } })
+  const folder = console.front.folder('sheets')
+  mkdirSync(folder)
+  writeFileSync(path.join(folder, 'sheets.zip'), got.raw)
+  execFileSync('python3', ['-m', 'zipfile', '-e', path.join(folder, 'sheets.zip'), folder])
+  const names = ['保管移轉紀錄及收據.pdf', '封面.pdf'], here = console.parts.copies.sheetsOf(ready.copy)!
+  t.same(readdirSync(path.join(folder, `${packageId}.隨附文件`)).sort(), names)
+  for (const name of names) {
+    const bytes = readFileSync(path.join(folder, `${packageId}.隨附文件`, name))
+    t.ok(bytes.equals(readFileSync(path.join(here, name))) && bytes.subarray(0, 5).toString() === '%PDF-', name)
+  }
+  t.match(entries('copy.sheets-fetched'), [{ result: 'refused' }, { result: 'done', name: '人員lin (lin)', object: ready.copy }])
+  t.equal(entries('copy.fetched').length, 0, 'that is the package\'s')
+  t.equal((await custodian.get(place)).headers['link'], `<${sheets}>; rel="related"`, 'the package says where its sheets are')
+
+  console.front.office.pass(60_000)
+  const now = front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application
+  done(await front.act(DIRECTOR, now, { kind: 'revoke', reason: '誤核' }))
+  t.match(await (await counter.as(CUSTODIAN)).get(sheets), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh: /核准已失效/ } })
+  await console.parts.copies.resume()
+  t.match(await (await counter.as(CUSTODIAN)).get(sheets), { status: 410, body: { code: 'CUSTOS_COPY_REMOVED' } })
 })
 
 t.test('the files of a released copy that are gone are a refusal with words', async t => {

@@ -5,28 +5,43 @@ export interface DerNode { readonly tag: number, readonly bytes: Bytes, readonly
 
 export class DerError extends Error { override readonly name = 'DerError' }
 
+/** A length that only its end tells: BER has it, DER forbids it. */
+export class OpenLengthError extends DerError {}
+
 const MAX_NODES = 4096 // of one level; a certificate has ten
+
+/** The value that begins at `at`. Throws DerError. */
+function derAt(bytes: Bytes, at: number): DerNode {
+  const tag = bytes[at], first = bytes[at + 1]
+  if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) throw new DerError('no DER value')
+  let length = first, bodyAt = at + 2
+  if (first >= 0x80) {
+    const count = first & 0x7f
+    if (count === 0 && (tag & 0x20) !== 0) throw new OpenLengthError('an open length')
+    if (count === 0 || count > 4 || bodyAt + count > bytes.length) throw new DerError('a length that DER does not allow')
+    length = 0
+    for (let i = 0; i < count; i++) length = length * 256 + bytes[bodyAt + i]!
+    bodyAt += count
+  }
+  if (bodyAt + length > bytes.length) throw new DerError('a value that runs past its end')
+  return { tag, bytes: bytes.subarray(at, bodyAt + length), body: bytes.subarray(bodyAt, bodyAt + length) }
+}
 
 /** The values that follow each other in `bytes`. Throws DerError on anything that is not DER of definite length. */
 export function derNodes(bytes: Bytes): DerNode[] {
   const nodes: DerNode[] = []
-  let at = 0
-  while (at < bytes.length) {
-    const tag = bytes[at]!, first = bytes[at + 1]
-    if (first === undefined || (tag & 0x1f) === 0x1f || nodes.length === MAX_NODES) throw new DerError('no DER value')
-    let length = first, bodyAt = at + 2
-    if (first >= 0x80) {
-      const count = first & 0x7f
-      if (count === 0 || count > 4 || bodyAt + count > bytes.length) throw new DerError('a length that DER does not allow')
-      length = 0
-      for (let i = 0; i < count; i++) length = length * 256 + bytes[bodyAt + i]!
-      bodyAt += count
-    }
-    if (bodyAt + length > bytes.length) throw new DerError('a value that runs past its end')
-    nodes.push({ tag, bytes: bytes.subarray(at, bodyAt + length), body: bytes.subarray(bodyAt, bodyAt + length) })
-    at = bodyAt + length
+  for (let at = 0; at < bytes.length; at += nodes.at(-1)!.bytes.length) {
+    if (nodes.length === MAX_NODES) throw new DerError('no DER value')
+    nodes.push(derAt(bytes, at))
   }
   return nodes
+}
+
+/** The first value in `bytes`, which must have `tag`; what comes after it is nobody's. Throws DerError. */
+export function derFirst(bytes: Bytes, tag: number): DerNode {
+  const node = derAt(bytes, 0)
+  if (node.tag !== tag) throw new DerError('another value was wanted')
+  return node
 }
 
 export const SEQUENCE = 0x30, INTEGER = 0x02, OCTETS = 0x04

@@ -1,5 +1,5 @@
 /** What can be wrong with a package; the same words as `custos verify`. */
-export type FaultCode = 'file-missing' | 'file-extra' | 'file-altered' | 'sums-altered' | 'manifest-altered' | 'wrong-key' | 'certificate-mismatch' | 'cms-invalid'
+export type FaultCode = 'file-missing' | 'file-extra' | 'file-altered' | 'sums-altered' | 'manifest-altered' | 'wrong-key' | 'certificate-mismatch' | 'cms-invalid' | 'token-invalid'
   | 'records-altered' | 'outside-grant' | 'audit-altered' | 'checkpoint-mismatch' | 'unreadable'
 
 export interface Fault {
@@ -19,6 +19,7 @@ const TEXT: Readonly<Record<FaultCode, readonly [string, string]>> = {
   'wrong-key': ['簽章金鑰的指紋與您輸入的指紋不同：套件不是由該錄影主機簽署', 'The fingerprint of the signing key is not the one you typed: another key signed this package'],
   'certificate-mismatch': ['憑證、公鑰與 manifest.json 記載的金鑰不是同一把', 'The certificate, the public key and the key named in manifest.json are not one and the same'],
   'cms-invalid': ['manifest.p7s（CMS 簽章）不成立', 'manifest.p7s (the CMS signature) does not hold'],
+  'token-invalid': ['時戳（manifest.tsr）不成立', 'The time stamp (manifest.tsr) does not hold'],
   'records-altered': ['影像紀錄與錄影當時的雜湊不符，或順序不對', 'Records of the video do not hash to what was recorded, or stand in another order'],
   'outside-grant': ['影像含有核准時段以外的畫面或聲音', 'A video holds pictures or sound from outside what was granted'],
   'audit-altered': ['稽核紀錄與其證明不符，已遭更動', 'Audit entries do not agree with their proofs: they were altered'],

@@ -11,6 +11,8 @@ export interface Manifest {
   readonly witness: string
   readonly recorder: string
   readonly fingerprint: string
+  /** An RFC 3161 token over this very manifest lies beside it. */
+  readonly tokenFollows: boolean
   readonly videos: readonly ManifestVideo[]
   readonly gaps: readonly ManifestGap[]
   readonly files: readonly ManifestFile[]
@@ -113,7 +115,7 @@ export function parseManifest(bytes: Bytes): Manifest {
   try { value = JSON.parse(utf8Text(bytes)) } catch (error) { throw new ManifestError(`no JSON: ${String(error).slice(0, 200)}`) }
   const top = fields(value, 'the manifest')
   if (top.format !== 'custos-evidence/1') throw new ManifestError(`format ${JSON.stringify(top.format ?? null).slice(0, 60)}; this page reads custos-evidence/1`)
-  const application = fields(top.application, 'application'), recorder = fields(top.recorder ?? {}, 'recorder'), key = fields(top.key, 'key')
+  const application = fields(top.application, 'application'), recorder = fields(top.recorder ?? {}, 'recorder'), key = fields(top.key, 'key'), time = fields(top.time, 'time')
   const scope = list(application.scope, 'application.scope').map((each, i) => {
     const line = fields(each, `application.scope[${i}]`)
     return { camera: text(line.cameraUuid, `application.scope[${i}].cameraUuid`), ...span(line, `application.scope[${i}]`) }
@@ -126,7 +128,7 @@ export function parseManifest(bytes: Bytes): Manifest {
     return video
   })
   const manifest: Manifest = {
-    packageId: text(top.packageId, 'packageId'), createdAt: text(top.createdAt, 'createdAt'), createdOn: shown(top.createdOn), fingerprint: hash(key.fingerprint, 'key.fingerprint'),
+    packageId: text(top.packageId, 'packageId'), createdAt: text(top.createdAt, 'createdAt'), createdOn: shown(top.createdOn), fingerprint: hash(key.fingerprint, 'key.fingerprint'), tokenFollows: time.timestampAuthority === 'token-follows',
     application: { number: shown(application.number), formTitle: shown(application.formTitle), agency: shown(application.agency), purpose: shown(application.purpose), legalBasis: shown(application.legalBasis) },
     exporter: person(top.exporter), witness: person(top.witness),
     recorder: ['make', 'model', 'serial', 'version'].map(name => shown(recorder[name])).filter(part => part !== '').join(' '),

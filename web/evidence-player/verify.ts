@@ -7,6 +7,7 @@ import { ManifestError, MAX_MANIFEST_BYTES, parseManifest, type Manifest, type M
 import type { RecordReport } from './record-check.ts'
 import { sha256Of } from './sha256.ts'
 import { parseSums } from './sums.ts'
+import { isTokenOver, MAX_TOKEN_BYTES } from './time-stamp.ts'
 
 /** What verifying needs from outside: a hash of a large file, a look at its records, and a signature check that some browsers lack. */
 export interface VerifyTools {
@@ -29,9 +30,9 @@ export interface VerifyReport {
   readonly files: readonly FileLine[]
 }
 
-export const MANIFEST = 'manifest.json', SUMS = 'SHA256SUMS'
+export const MANIFEST = 'manifest.json', SUMS = 'SHA256SUMS', TOKEN = 'manifest.tsr'
 /** Made after the lists, so that no list names them; a time stamp may come later as a second file (E8). */
-const SIGNATURE_FILES = new Set(['manifest.sig', 'manifest.p7s', 'manifest.tsr'])
+const SIGNATURE_FILES = new Set(['manifest.sig', 'manifest.p7s', TOKEN])
 /** What an operating system puts into any folder by itself, by path. Told, but no fault; the same rule as `custos verify`. */
 export const SYSTEM_FILE = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]+|System Volume Information(\/.*)?)$/i
 const MAX_SMALL_BYTES = 64 << 20
@@ -85,6 +86,7 @@ class VerifyRun {
       return this.#report()
     }
     await this.#checkCms()
+    await this.#checkToken()
     await this.#hashFiles()
     await this.#compare()
     await this.#checkRecords()
@@ -175,6 +177,21 @@ class VerifyRun {
     } catch { holds = false } // DerError
     if (holds === false) this.#fault('cms-invalid', 'manifest.p7s')
     this.#check(holds, 'manifest.p7s（CMS 簽章）', 'manifest.p7s (CMS signature)')
+  }
+
+  /** One that was added later counts as well; none announced and none there is no matter. */
+  async #checkToken(): Promise<void> {
+    const blob = this.#files.get(TOKEN)
+    if (this.#manifestBytes === null || (blob === undefined && this.#manifest?.tokenFollows !== true)) return
+    let isOver: boolean | null = false
+    if (blob === undefined) this.#fault('file-missing', TOKEN)
+    else if (blob.size <= MAX_TOKEN_BYTES) {
+      const token = await readSlice(blob, 0, blob.size).catch(() => null) // what the medium does not give is none
+      isOver = token === null ? false : isTokenOver(token, sha256Of(this.#manifestBytes))
+    }
+    if (blob !== undefined && isOver === false) this.#fault('token-invalid', TOKEN)
+    this.#check(isOver, 'manifest.tsr（RFC 3161 時戳）已核發，且所載為 manifest.json 的 SHA-256', 'manifest.tsr (RFC 3161 time stamp) was granted, and tells the SHA-256 of manifest.json')
+    if (isOver !== false) this.#check(null, 'manifest.tsr 時戳機構的簽章與時間：本頁不檢查，請依 VERIFY.txt 以 openssl 驗證', 'The signature and time of the authority in manifest.tsr: this page does not check them; do so with openssl as VERIFY.txt tells')
   }
 
   async #hashFiles(): Promise<void> {

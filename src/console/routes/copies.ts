@@ -1,8 +1,8 @@
 import Type from 'typebox'
 import { CustosError, type AuditActor } from '../../domain/index.ts'
-import { COPY_STATES, CopyRefusedError, type CopyJob } from '../../export/index.ts'
+import { COPY_STATES, CopyRefusedError, REMOVAL_TEXTS, type CopyJob, type RemovalReason } from '../../export/index.ts'
 import { notHere } from '../errors.ts'
-import { packageDownload } from '../package-download.ts'
+import { copyDownload } from '../package-download.ts'
 import type { ConsoleParts } from '../parts.ts'
 import { route, type Route } from '../route.ts'
 import { NumberSchema, ScopeSchema } from '../schemas/cases.ts'
@@ -18,7 +18,10 @@ const Target = Type.Union([
 const CopySchema = named('Copy', closed({
   copy: CopyRef, packageId: Type.String(), application: Type.String(), intent: oneOf(['release', 'preserve', 'decision']), target: oneOf(['here', 'folder', 'zip', 'medium']), state: oneOf(COPY_STATES), doneBytes: Count, totalBytes: orNull(Count),
   error: orNull(closed({ code: Type.String(), text: Type.String() })), askedBy: Type.String(), askedAt: Instant, witness: orNull(Type.String()), manifestSha256: orNull(Sha256), archiveItem: orNull(Type.String()), endedAt: orNull(Instant), isPublished: Type.Boolean(),
+  removed: orNull(closed({ at: Instant, why: oneOf(Object.keys(REMOVAL_TEXTS) as RemovalReason[]) }, { description: 'a released package that stayed here to be fetched and is here no longer; its Master is `archiveItem`' })),
 }))
+
+const RESUMED = { 'accept-ranges': { zh: '可自中斷處續傳', en: 'a broken download goes on where it was, by Range and If-Range' } } as const
 
 /** Copies of what was granted: asked for by a custodian, let go by another person (R35). */
 export const copyRoutes: readonly Route[] = [
@@ -57,8 +60,13 @@ export const copyRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET', url: '/api/copies/:copy/package', who: ['make-granted-copy'], summary: { zh: '取出已交付之證據包（ZIP，記入稽核）', en: 'fetch a released copy that stays here, as a ZIP; whole or in part, and on record' }, params: ByCopy, answer: ['application/zip'],
-    headers: { 'accept-ranges': { zh: '可自中斷處續傳', en: 'a broken download goes on where it was, by Range and If-Range' }, 'etag': { zh: '封裝之 manifest.json 雜湊值', en: 'SHA-256 of the package\'s manifest.json' } },
-    handler: ({ parts, acting, params }) => packageDownload(parts, acting(), params.copy),
+    headers: { ...RESUMED, 'etag': { zh: '封裝之 manifest.json 雜湊值', en: 'SHA-256 of the package\'s manifest.json' }, 'link': { zh: '隨附文件（封面、保管移轉紀錄及收據）之位置；不在封裝內', en: 'where the sheets beside the package are (cover, custody sheet with its receipt); they are not inside' } },
+    handler: ({ parts, acting, params }) => copyDownload(parts, acting(), { copyId: params.copy, what: 'package' }),
+  }),
+  route({
+    method: 'GET', url: '/api/copies/:copy/sheets', who: ['make-granted-copy'], summary: { zh: '取出隨附文件：封面、保管移轉紀錄及收據（ZIP，記入稽核）', en: 'fetch the sheets beside such a package, cover and custody sheet with its receipt, as a ZIP of two PDFs; on record' }, params: ByCopy, answer: ['application/zip'],
+    headers: { ...RESUMED, 'etag': { zh: '封裝之 manifest.json 雜湊值，加 -sheets', en: 'SHA-256 of the package\'s manifest.json, with -sheets' }, 'link': { zh: '封裝之位置', en: 'where the package is' } },
+    handler: ({ parts, acting, params }) => copyDownload(parts, acting(), { copyId: params.copy, what: 'sheets' }),
   }),
 ]
 
@@ -78,6 +86,6 @@ async function published({ copies, audit }: ConsoleParts, copyId: string, actor:
   return copies.get(copyId) ?? job
 }
 
-const copyOf = ({ copyId, packageId, application, intent, target, state, doneBytes, totalBytes, error, asked, witness, manifestSha256, archiveItem, endedAt, isPublished }: CopyJob) => ({
-  copy: copyId, packageId, application, intent, target: target.kind, state, doneBytes, totalBytes, error, askedBy: asked.name, askedAt: asked.at, witness: witness?.name ?? null, manifestSha256, archiveItem, endedAt, isPublished,
+const copyOf = ({ copyId, packageId, application, intent, target, state, doneBytes, totalBytes, error, asked, witness, manifestSha256, archiveItem, endedAt, isPublished, removed }: CopyJob) => ({
+  copy: copyId, packageId, application, intent, target: target.kind, state, doneBytes, totalBytes, error, askedBy: asked.name, askedAt: asked.at, witness: witness?.name ?? null, manifestSha256, archiveItem, endedAt, isPublished, removed,
 })

@@ -8,6 +8,7 @@ import type { CopyDeskOptions } from './ports.ts'
 import { sweepParts } from './leftovers.ts'
 import { CopyQueue } from './queue.ts'
 import { keepCopy, publishCopy, releaseCopy, type Released } from './releasing.ts'
+import type { Staging } from './staging.ts'
 import { jobTable } from './tables/jobs.ts'
 import { turns } from './turns.ts'
 
@@ -17,7 +18,7 @@ export class CopyDesk {
   readonly #queue: CopyQueue
 
   constructor(options: CopyDeskOptions) {
-    this.#core = { options, jobs: jobTable(options.db), inTurn: turns(), underWay: new Set(), owed: new Map() }
+    this.#core = { options, jobs: jobTable(options.db), inTurn: turns(), underWay: new Set(), owed: new Map(), unremoved: new Set() }
     this.#queue = new CopyQueue(this.#core)
   }
 
@@ -38,25 +39,22 @@ export class CopyDesk {
   get(copyId: string): CopyJob | null { return this.#core.jobs.get(copyId) }
   ofApplication(application: string): CopyJob[] { return this.#core.jobs.ofApplication(application) }
   list(limit = 50): CopyJob[] { return this.#core.jobs.newest(Math.min(Math.max(1, Math.trunc(limit)), 200)) }
-  /** Of a released copy that stays here to be fetched; null for any other. */
-  folderOf(copyId: string): string | null {
-    const job = this.get(copyId)
-    return job?.state === 'released' && job.target.kind === 'here' ? stagingOf(this.#core, job).folder : null
-  }
-
+  /** Of a released copy that is here to be fetched; null for any other, and for one that was removed. */
+  folderOf(copyId: string): string | null { return this.#hereOf(copyId)?.folder ?? null }
   /** Folder of the printed sheets that go with it. */
-  sheetsOf(copyId: string): string | null {
+  sheetsOf(copyId: string): string | null { return this.#hereOf(copyId)?.sheets ?? null }
+  #hereOf(copyId: string): Staging | null {
     const job = this.get(copyId)
-    return job?.state === 'released' && job.target.kind === 'here' ? stagingOf(this.#core, job).sheets : null
+    return job?.state === 'released' && job.target.kind === 'here' && job.removed === null ? stagingOf(this.#core, job) : null
   }
 
   /** By who may make one, at any point before the release. What was written goes. */
   cancel(acting: Acting, copyId: string, reason: string): Promise<CopyJob> { return this.#queue.cancel(acting, copyId, reason) }
 
-  /** After a start: what was under way begins anew from its stage, what was released gets its name, what a crash left goes. */
+  /** After a start: what was under way begins anew from its stage, what was released gets its name, what a crash left goes, and what its grant allows no more. */
   resume(): Promise<void> { return this.#queue.resume() }
 
-  /** Works until `signal` aborts. One copy at a time; a failure ends the copy, not the desk. */
+  /** Works until `signal` aborts. One copy at a time; a failure ends the copy, not the desk. What its grant allows no more is removed meanwhile. */
   run(signal: AbortSignal): Promise<void> { return this.#queue.run(signal) }
 
   /** The oldest that waits, to `ready` or to its failure. False when none does. */

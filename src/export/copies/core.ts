@@ -20,6 +20,8 @@ export interface CopyCore {
   readonly underWay: Set<string>
   /** What could not be written down yet, by copy [G10]. */
   readonly owed: Map<string, Stop>
+  /** Packages whose removal failed, as far as this process has entered it. */
+  readonly unremoved: Set<string>
 }
 /** Why a copy did not go on, and whether its stage may begin again. */
 export interface Stop { readonly error: unknown, readonly isAgain: boolean }

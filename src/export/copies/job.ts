@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../domain/index.ts'
+import type { GrantEnd } from '../../requests/index.ts'
 
 export const COPY_STATES = ['queued', 'reading', 'packing', 'ready', 'releasing', 'released', 'kept', 'failed', 'cancelled'] as const
 export type CopyState = (typeof COPY_STATES)[number]
@@ -10,6 +11,13 @@ export const STATE_NAMES: Readonly<Record<CopyState, { readonly zh: string, read
 /** Where the package goes: it stays here to be fetched, into a folder, as a ZIP into a folder, or onto a mounted medium. */
 export type CopyTarget = { readonly kind: 'here' } | { readonly kind: 'folder' | 'zip' | 'medium', readonly path: string }
 export type CopyIntent = 'release' | 'preserve' | 'decision'
+
+/** Why a released package stays here no longer. */
+export type RemovalReason = GrantEnd | 'kept-longest'
+export const REMOVAL_TEXTS: Readonly<Record<RemovalReason, { readonly zh: string, readonly en: string }>> = {
+  'expired': { zh: '核准已逾期', en: 'its grant ran out' }, 'revoked': { zh: '核准已撤銷', en: 'its grant was revoked' }, 'closed': { zh: '已結案', en: 'its case was closed' }, 'withdrawn': { zh: '申請已撤回', en: 'its application was withdrawn' },
+  'kept-longest': { zh: '交付後已逾三十日', en: 'thirty days had passed since its release' },
+}
 
 export interface CopyJob {
   readonly copyId: string
@@ -30,4 +38,6 @@ export interface CopyJob {
   readonly archiveItem: string | null
   readonly endedAt: EpochMs | null
   readonly isPublished: boolean
+  /** When and why a released package that stayed here was removed; null while it is here, and for any other. */
+  readonly removed: { readonly at: EpochMs, readonly why: RemovalReason } | null
 }

@@ -6,8 +6,9 @@ import type { CopyJob } from './job.ts'
 import { sweepParts, sweepStaging } from './leftovers.ts'
 import { makeCopy } from './making.ts'
 import { publishCopy } from './releasing.ts'
+import { sweepEnded } from './removal.ts'
 
-const UNWRITTEN_WAIT_MS = 30_000
+const UNWRITTEN_WAIT_MS = 30_000, LOOK_EVERY_MS = 60_000
 
 /** What waits to be made, one copy at a time. A failure ends the copy, not the queue. */
 export class CopyQueue {
@@ -19,7 +20,7 @@ export class CopyQueue {
 
   wake(): void { this.#wake() }
 
-  /** After a start: what was under way begins anew from its stage, what was released gets its name, what a crash left goes. */
+  /** After a start: what was under way begins anew from its stage, what was released gets its name, what a crash left goes, and what its grant allows no more. */
   async resume(): Promise<void> {
     const { jobs, underWay, owed } = this.#core
     for (const job of jobs.waiting()) {
@@ -29,26 +30,50 @@ export class CopyQueue {
     }
     await sweepParts(this.#core, null)
     for (const job of jobs.unpublished()) await publishCopy(this.#core, job).catch(() => undefined) // a medium that is not plugged in: again at the next start, or by `publishAgain`
+    await this.#sweep()
+  }
+
+  /** What its grant allows no more, then what nothing needs. */
+  async #sweep(): Promise<void> {
+    await sweepEnded(this.#core)
     await sweepStaging(this.#core)
   }
 
   /** A log or catalogue that cannot be written holds the queue up and does not end it. */
   async run(signal: AbortSignal): Promise<void> {
-    let isResumed = false
+    while (!signal.aborted && !await this.#isWritten(() => this.resume())) await this.#core.options.clock.wait(UNWRITTEN_WAIT_MS, signal)
+    const failed = new AbortController(), until = AbortSignal.any([signal, failed.signal])
+    const [made, swept] = await Promise.allSettled([this.#makeAll(until), this.#sweepNowAndThen(until)].map(loop => loop.catch((error: unknown) => { failed.abort(); throw error })))
+    for (const loop of [made, swept]) if (loop?.status === 'rejected') throw loop.reason
+  }
+
+  async #makeAll(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#core.options
     while (!signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
-      try {
-        if (!isResumed) await this.resume()
-        isResumed = true
-        if (await this.runNext(signal)) continue
-      } catch (error) {
-        if (!isUnwritten(error)) throw error
-        await this.#core.options.clock.wait(UNWRITTEN_WAIT_MS, signal)
-        continue
-      }
+      let isDone = false
+      if (!await this.#isWritten(async () => { isDone = !await this.runNext(signal) })) { await clock.wait(UNWRITTEN_WAIT_MS, signal); continue }
+      if (!isDone || signal.aborted) continue
       signal.addEventListener('abort', () => { resolve() }, { once: true })
       await promise
+    }
+  }
+
+  /** Beside the making, which may take hours. */
+  async #sweepNowAndThen(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#core.options.clock.wait(LOOK_EVERY_MS, signal)
+      if (signal.aborted) return
+      await this.#isWritten(() => this.#sweep())
+    }
+  }
+
+  /** Whether it was done: false when it could not be written down. */
+  async #isWritten(work: () => Promise<void>): Promise<boolean> {
+    try { await work(); return true } catch (error) {
+      if (!isUnwritten(error)) throw error
+      return false
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { ManifestPlayback } from '../package/play-video.ts'
 import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
@@ -7,6 +7,9 @@ import { sheetsName, syncFolder } from './targets.ts'
 
 /** What reading gave, as it is kept between the stages. */
 export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'], readonly playback: readonly ManifestPlayback[] }
+
+/** Ends the name of a folder that is on its way out. */
+export const REMOVED = '.removed'
 
 /** The folder of one copy below the desk's own: nobody else looks in, and a stage that is begun again begins with it empty. */
 export class Staging {
@@ -24,6 +27,21 @@ export class Staging {
   }
 
   async clear(): Promise<void> { await rm(this.#home, { recursive: true, force: true }) }
+
+  /** For whoever looks it is gone with one rename, never half there; from the disk when this returns, for good. Again changes nothing. */
+  async remove(): Promise<void> {
+    const gone = `${this.#home}${REMOVED}`
+    await rm(gone, { recursive: true, force: true })
+    try {
+      await rename(this.#home, gone)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      return
+    }
+    await syncFolder(this.#root)
+    await rm(gone, { recursive: true, force: true })
+    await syncFolder(this.#root)
+  }
 
   async begin(): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 })
