@@ -113,7 +113,8 @@ export class GrantedScreen extends Screen {
     this.#pumps = this.#cameras.map((camera, index) => new CameraPump({
       index, clock: this.core.clock, line, plays, open: at => this.#open(camera, at, plays),
       playhead: () => this.isLocked || this.closed !== null ? null : this.#playhead, mayLeave: at => this.#verdict(camera.uuid, at) !== 'outside',
-      takeTranscode: this.#core.takeTranscode, onSlow: () => { this.close('slow-viewer') }, onError: error => { this.failed(error) },
+      takeTranscode: this.#core.takeTranscode, onSlow: () => { this.close('slow-viewer') }, onError: error => { this.failed(error, { camera: index }) },
+      endsAt: camera.ranges.at(-1)!.endAt,
     }, this.#playhead, epoch))
     for (const pump of this.#pumps) void pump.run(signal)
   }
@@ -151,7 +152,7 @@ export class GrantedScreen extends Screen {
     try {
       const still = await this.still(camera, epochMs(at))
       this.#line?.show({ kind: 'still', camera, epoch: ref, at: still.at, mediaMs: still.at - this.#originAt, durationMs: 0, frames: 1, isPreRoll: false, beginsChain: true, isTranscoded: true, bytes: still.jpeg })
-    } catch (error) { this.failed(error, ref) }
+    } catch (error) { this.failed(error, { ref }) }
   }
 
   /** The key frame at or before `at` that may leave, else the first after, as JPEG. Throws PictureError where there is none, ViewingBusyError. */

@@ -187,7 +187,7 @@ t.test('live view for its posts, and aiming by two persons in two roles', async 
 
 t.test('the page is these files and no others', async t => {
   const { console } = await granted(t)
-  for (const name of ['', 'viewer.js', 'camera.js', 'preview.js', 'watermark.js', 'wire.js', 'viewer.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 200, name)
+  for (const name of ['', 'viewer.js', 'camera.js', 'preview.js', 'standing.js', 'timeline.js', 'watermark.js', 'wire.js', 'viewer.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 200, name)
   for (const name of ['index.htm', '..%2f..%2fpackage.json', '../package.json', '%2e%2e/package.json', 'viewer.js%00.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 404, name)
   t.equal((await console.stranger().get('/viewer/', { host: 'evil.example' })).status, 403)
 })
