@@ -4,7 +4,7 @@ import { CustosError, type AuditEvent, type EpochMs, type MonoMs } from '../doma
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { ScreenKind } from './tables/sessions.ts'
-import { TAKEN_OVER, ViewerLine, type SocketLike } from './viewer-line.ts'
+import { TAKEN_OVER, TOO_MANY_WORDS, ViewerLine, type SocketLike } from './viewer-line.ts'
 import { parseClientMessage, type ClientMessage, type ServerMessage } from './wire.ts'
 
 /** What all screens share. */
@@ -38,6 +38,8 @@ interface About { readonly ref?: number | null, readonly camera?: number | null 
 export const VIEWER_GONE_MS = 60_000
 
 const TOUCH_EACH_MS = 2_000
+/** A page says some ten words a second. Each costs the thread that also records [G9]. */
+const MOST_WORDS = 1_000, WORDS_IN_MS = 5_000
 
 export interface ScreenFacts {
   readonly id: string
@@ -121,9 +123,12 @@ export abstract class Screen {
     }
     socket.on('close', gone)
     socket.on('error', gone)
-    let hasBegun = false
+    let hasBegun = false, words = 0, wordsSince = this.core.clock.monoNow()
     socket.on('message', (data, isBinary) => {
       if (this.#closed !== null || this.#line !== line) return
+      const now = this.core.clock.monoNow()
+      if (now - wordsSince > WORDS_IN_MS) { words = 0; wordsSince = now }
+      if (++words > MOST_WORDS) { line.close(TOO_MANY_WORDS); gone(); return }
       const message = isBinary ? null : parseClientMessage(String(data))
       if (message === null) { line.tell({ type: 'refused', code: 'bad-message', message: '無法辨識的訊息。/ not understood', ref: null, camera: null }); return }
       this.guarded(() => {

@@ -17,6 +17,8 @@ export const SLOW_VIEWER_MS = 15_000
 const LOOK_AGAIN_MS = 20
 /** Code of a line that closes because the same login shows the screen elsewhere now. */
 export const TAKEN_OVER = 4409
+/** Code of a line that was flooded. */
+export const TOO_MANY_WORDS = 4429
 /** Room for one more piece of the largest kind above what pictures may fill. */
 const MOST_TOLD_BYTES = MOST_BUFFERED_BYTES + (18 << 20)
 
