@@ -155,7 +155,7 @@ export abstract class Screen {
     const code = error instanceof CustosError ? error.code : ''
     if (error instanceof SessionEndedError) this.close('signed-out')
     else if (error instanceof AuditUnavailableError) this.close('book-unwritable')
-    else if (code === 'CUSTOS_VIEWING_LOCKED') this.#setLocked(true)
+    else if (code === 'CUSTOS_VIEWING_LOCKED' && !this.#isLocked) this.#setLocked(true)
     else if (error instanceof CustosError) this.#line?.tell({ type: 'refused', code, message: `${error.message} ${error.remedy}`, ref, camera })
     else {
       this.core.log.error({ err: error, screen: this.id }, 'a screen broke')

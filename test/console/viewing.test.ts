@@ -112,6 +112,25 @@ t.test('a socket is for the page and the login that opened the screen; nobody el
   for (const { socket } of lingering) socket.destroy()
 })
 
+t.test('a player whose cable was pulled answers no ping, and its line ends; one that answers keeps it', async t => {
+  const { console, front, asked, host } = await granted(t)
+  const lin = await console.as(...CUSTODIAN), second = await console.as(...DIRECTOR)
+  const { screen } = await open(lin, asked), live = good<Opened>(await second.post('/api/screens/live', { cameras: ['lobby'] }), 201)
+  const there = await player(host, live.screen, facing(host, second)), gone = await player(host, screen, facing(host, lin))
+  gone.socket.pause()
+  const pinged = once(there.socket, 'ping')
+  await front.office.clock.advance(15_000)
+  await pinged
+  for (const before = there.told.length; there.told.length < before + 2;) await once(there.socket, 'message') // its answer has long come
+  const cut = gone.closed
+  await front.office.clock.advance(15_000)
+  gone.socket.resume()
+  t.equal(await cut, 1006)
+  t.equal(there.socket.readyState, WebSocket.OPEN)
+  there.socket.close()
+  await there.closed
+})
+
 t.test('a socket ends with the console, and screens with their login', async t => {
   const { console, asked, host } = await granted(t)
   const lin = await console.as(...CUSTODIAN)
