@@ -51,6 +51,7 @@ export class LiveScreen extends Screen {
     const stream = camera.streams[choice]
     if (stream === undefined) {
       line.tell({ type: 'refused', code: 'codec-unsupported', message: `此瀏覽器無法播放「${camera.name}」的編碼，且沒有可用的次要串流。請系統管理人員為此鏡頭加錄 H.264 次要串流。/ This browser cannot play the codec of ${camera.name}, and no second stream helps. Have a second stream in H.264 recorded.`, ref: null, camera: index })
+      this.#waitForOther(line, index, camera, plays, signal)
       return
     }
     let moov: Buffer | null = null, waitsForKey = true, withoutRoomSince: MonoMs | null = null
@@ -76,6 +77,17 @@ export class LiveScreen extends Screen {
       line.show({ ...headOf(index, piece), kind: 'media', frames: piece.frames, beginsChain: piece.beginsChain, bytes: piece.bytes })
     })
     const end = () => { stop(); signal.removeEventListener('abort', end) }
+    signal.addEventListener('abort', end, { once: true })
+  }
+
+  /** A camera that is set to another codec shows again without anybody opening anything. */
+  #waitForOther(line: ViewerLine, index: number, camera: LiveCamera, plays: readonly string[], signal: AbortSignal): void {
+    const stop = camera.streams[0]?.feed.watch(piece => {
+      if (!plays.includes(piece.init.video.codec)) return
+      end()
+      this.#show(line, index, camera, plays, signal)
+    })
+    const end = () => { stop?.(); signal.removeEventListener('abort', end) }
     signal.addEventListener('abort', end, { once: true })
   }
 

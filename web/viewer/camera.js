@@ -62,6 +62,7 @@ export class CameraView {
 
   track({ epoch, mime, isTranscoded, stream }) {
     if (epoch !== this.#epoch) return
+    this.failure = null
     this.#announced = `${this.name}${isTranscoded ? '（即時轉碼 transcoded）' : stream === 'sub' ? '（次要串流 sub stream）' : ''}`
     if (!MediaSource.isTypeSupported(mime)) { this.failure = `此瀏覽器無法播放 ${mime}，請用 Chromium This browser cannot play it; use Chromium`; return }
     if (this.#source === null) {
