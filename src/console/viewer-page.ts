@@ -5,7 +5,7 @@ import path from 'node:path'
 const FOLDER = path.join(import.meta.dirname, '../../web/viewer')
 const HTML = 'text/html; charset=utf-8', JS = 'text/javascript; charset=utf-8', CSS = 'text/css; charset=utf-8'
 /** All there is of the page. A name that is not here is not read from disk, whatever it says. */
-const FILES = { 'index.html': HTML, 'viewer.js': JS, 'camera.js': JS, 'preview.js': JS, 'watermark.js': JS, 'wire.js': JS, 'viewer.css': CSS } as const
+const FILES = { 'index.html': HTML, 'viewer.js': JS, 'camera.js': JS, 'preview.js': JS, 'standing.js': JS, 'timeline.js': JS, 'watermark.js': JS, 'wire.js': JS, 'viewer.css': CSS } as const
 export const VIEWER_CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src blob:; img-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 /** What a page that shows footage has no use for, the screen's own capture first of all (R34). */
 const PERMISSIONS = ['display-capture', 'camera', 'microphone', 'geolocation', 'picture-in-picture', 'clipboard-read', 'clipboard-write', 'usb', 'serial', 'bluetooth', 'midi'].map(name => `${name}=()`).join(', ')

@@ -26,6 +26,8 @@ const PLACE = /^\/viewer\/screens\/([0-9a-f]{32})$/
 const MOST_MESSAGE_BYTES = 1024
 /** More than there can be screens; one login has one screen, and what it left behind may still be closing. */
 const MOST_SOCKETS = 64, MOST_SOCKETS_OF_SESSION = 4
+/** A player that answers no ping until the next one is gone: nobody tells when a cable is pulled. */
+const PING_EACH_MS = 15_000
 const RATE = { burst: 30, perSecond: 2 }
 
 /** The players' line to their screens: everything is looked at before the connection becomes a socket, and a stranger's never does. */
@@ -33,8 +35,11 @@ export class ViewerSocket implements Disposable {
   readonly #options: ViewerSocketOptions
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, clientTracking: false, perMessageDeflate: false })
   readonly #held = new Map<WebSocket, string>()
+  /** Of those, who answered since the last ping. */
+  readonly #heard = new Set<WebSocket>()
   readonly #bySource = new RateGate(RATE)
-  #isOver = false
+  readonly #stop = new AbortController()
+  #pinging: Promise<void> | null = null
   constructor(options: ViewerSocketOptions) { this.#options = options }
 
   get size(): number { return this.#held.size }
@@ -59,13 +64,28 @@ export class ViewerSocket implements Disposable {
     const token = cookiesOf(cookie)[cookieName(isTls)] ?? ''
     const holder = access.sessions.look(token).hash.toString('hex')
     const own = [...this.#held.values()].filter(each => each === holder).length
-    if (this.#isOver || this.#held.size >= MOST_SOCKETS || own >= MOST_SOCKETS_OF_SESSION) throw new ConsoleRefusal('CUSTOS_CONSOLE_TOO_MANY', 503, '連線數已達上限，請稍候。', 'too many screens are connected; wait a little')
+    if (this.#stop.signal.aborted || this.#held.size >= MOST_SOCKETS || own >= MOST_SOCKETS_OF_SESSION) throw new ConsoleRefusal('CUSTOS_CONSOLE_TOO_MANY', 503, '連線數已達上限，請稍候。', 'too many screens are connected; wait a little')
     this.#sockets.handleUpgrade(request, socket, head, player => {
       this.#held.set(player, holder)
-      player.on('close', () => { this.#held.delete(player) })
+      this.#heard.add(player)
+      player.on('pong', () => { this.#heard.add(player) })
+      player.on('close', () => { this.#held.delete(player); this.#heard.delete(player) })
       player.on('error', () => { player.terminate() }) // a word beyond the bound, or a line that broke
       serveViewing({ screens: viewing.screens, sessions: access.sessions }, { token, screenId, socket: player as unknown as SocketLike })
     })
+    this.#pinging ??= this.#ping()
+  }
+
+  async #ping(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted && this.#held.size > 0) {
+      await this.#options.clock.wait(PING_EACH_MS, signal)
+      for (const player of this.#held.keys()) {
+        if (this.#heard.delete(player)) player.ping()
+        else player.terminate()
+      }
+    }
+    this.#pinging = null
   }
 
   #refuse(request: IncomingMessage, socket: Duplex, error: unknown): void {
@@ -78,7 +98,7 @@ export class ViewerSocket implements Disposable {
 
   /** Ends every line; the screens themselves are closed by who opened them. */
   [Symbol.dispose](): void {
-    this.#isOver = true
+    this.#stop.abort()
     for (const player of this.#held.keys()) player.terminate()
     this.#sockets.close()
   }

@@ -22,11 +22,16 @@ export interface PumpOptions {
   readonly playhead: () => EpochMs | null
   /** Asked once more right before sending: it may have been long since the piece was read. */
   readonly mayLeave: (at: EpochMs) => boolean
+  /** Where the last of what was granted ends. */
+  readonly endsAt: EpochMs
   /** One transcode at a time on the machine; null while another has it. */
   readonly takeTranscode: () => Disposable | null
   readonly onSlow: () => void
   readonly onError: (error: unknown) => void
 }
+
+/** One run from one place. */
+interface Playing { readonly stream: StreamName, readonly epoch: number, readonly isOver: () => boolean, readonly signal: AbortSignal }
 
 /** Sends one camera's pieces to one player, from wherever it was last told to, no further ahead than the player asks. */
 export class CameraPump {
@@ -52,43 +57,39 @@ export class CameraPump {
 
   /** Until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    try {
-      while (!signal.aborted) {
-        const target = this.#target
-        await this.#play(target, signal)
-        while (!signal.aborted && this.#target === target) await this.#rest(signal)
-      }
-    } catch (error) { if (!signal.aborted) this.#options.onError(error) }
-    finally { await this.#endTranscode() }
+    while (!signal.aborted) {
+      const target = this.#target
+      try { await this.#play(target, signal) }
+      catch (error) { if (!signal.aborted) this.#options.onError(error) } // another place may be sound
+      finally { await this.#endTranscode() }
+      while (!signal.aborted && this.#target === target) await this.#rest(signal)
+    }
   }
 
   async #play(target: { at: EpochMs, epoch: number }, signal: AbortSignal): Promise<void> {
-    const isOver = () => signal.aborted || this.#target !== target
-    await this.#endTranscode()
     this.#toldBusy = false
     const { reader, stream } = await this.#options.open(target.at)
     await using _ = reader
-    while (!isOver()) {
+    const playing: Playing = { stream, epoch: target.epoch, isOver: () => signal.aborted || this.#target !== target, signal }
+    while (!playing.isOver()) {
       const told = await reader.next()
       if (told === null) break
-      if (!await this.#due(told, reader, isOver, signal)) return
-      await this.#pass(told, stream, target.epoch, isOver, signal)
+      if (!await this.#due(told, reader, playing)) return
+      await this.#pass(told, playing)
     }
-    if (this.#transcoder !== null) {
-      this.#transcoder.it.finish()
-      await this.#drain(stream, target.epoch, isOver, signal)
-    }
-    if (!isOver()) this.#options.line.tell({ type: 'end', camera: this.#options.index, epoch: target.epoch })
+    await this.#finishTranscode(playing)
+    if (!playing.isOver()) this.#options.line.tell({ type: 'end', camera: this.#options.index, epoch: target.epoch })
   }
 
-  /** Waits until the player comes near enough to it. */
-  async #due(told: Told, reader: CameraReader, isOver: () => boolean, signal: AbortSignal): Promise<boolean> {
+  /** Waits until the player comes near enough to it. What the transcoder makes meanwhile does not wait: the player may stand still for want of it. */
+  async #due(told: Told, reader: CameraReader, playing: Playing): Promise<boolean> {
     const at = told.kind === 'gap' ? told.from : told.startAt
     for (;;) {
-      if (isOver()) return false
+      await this.#drain(playing, 'ready')
+      if (playing.isOver()) return false
       const playhead = this.#options.playhead()
       if (playhead !== null && at <= playhead + AHEAD_MS) return true
-      if (await this.#rest(signal) === 'long') await reader.release()
+      if (await this.#rest(playing.signal) === 'long') await reader.release()
     }
   }
 
@@ -97,43 +98,61 @@ export class CameraPump {
     this.#wake = () => { woken.resolve('woken') }
     const over = new AbortController()
     const both = AbortSignal.any([signal, over.signal])
+    const transcoder = this.#transcoder?.it
+    if (transcoder?.hasEnded === false) void transcoder.more(both).then(() => { woken.resolve('woken') })
     const result = await Promise.race([woken.promise, this.#options.clock.wait(RELEASE_MS, both).then(() => 'long' as const)])
     over.abort()
     return result
   }
 
-  async #pass(told: Told, stream: StreamName, epoch: number, isOver: () => boolean, signal: AbortSignal): Promise<void> {
-    const { line, index, plays } = this.#options
+  async #pass(told: Told, playing: Playing): Promise<void> {
+    const { line, index, plays, endsAt } = this.#options, { epoch } = playing
     if (told.kind === 'gap') { line.tell({ type: 'gap', camera: index, epoch, from: told.from, to: told.to, why: told.why }); return }
-    if (plays.includes(told.init.video.codec)) { await this.#send(told, stream, epoch, false, isOver, signal); return }
-    if (!await this.#readyToTranscode(told.init)) {
-      if (!this.#toldBusy) line.tell({ type: 'gap', camera: index, epoch, from: told.startAt, to: told.endAt, why: 'transcode-busy' })
-      this.#toldBusy = true
+    if (plays.includes(told.init.video.codec)) {
+      await this.#finishTranscode(playing) // what came before goes first
+      await this.#send(told, playing, false)
       return
     }
-    await this.#transcoder!.it.write(told, signal)
-    await this.#drain(stream, epoch, isOver, signal, 'ready')
+    if (this.#transcoder?.it.fits(told.init) === false) await this.#finishTranscode(playing)
+    if (this.#transcoder === null && !await this.#beginTranscode(told)) {
+      if (!this.#toldBusy && told.startsWithKey) line.tell({ type: 'gap', camera: index, epoch, from: told.startAt, to: endsAt, why: 'transcode-busy' })
+      this.#toldBusy ||= told.startsWithKey
+      return
+    }
+    await this.#transcoder!.it.write(told, playing.signal)
+    await this.#drain(playing, 'ready')
   }
 
-  async #drain(stream: StreamName, epoch: number, isOver: () => boolean, signal: AbortSignal, what: 'ready' | 'all' = 'all'): Promise<void> {
-    const transcoder = this.#transcoder!.it
-    for (;;) {
+  /** What has come out of the transcoder, or all that will. */
+  async #drain(playing: Playing, what: 'ready' | 'all'): Promise<void> {
+    const transcoder = this.#transcoder?.it
+    while (transcoder !== undefined) {
       for (const piece of transcoder.take()) {
-        if (isOver()) return
-        await this.#send(piece, stream, epoch, true, isOver, signal)
+        if (playing.isOver()) return
+        await this.#send(piece, playing, true)
       }
-      if (what === 'ready' || transcoder.hasEnded || isOver()) return
-      await transcoder.more(signal)
+      if (what === 'ready' || transcoder.hasEnded || playing.isOver()) return
+      await transcoder.more(playing.signal)
     }
   }
 
-  async #readyToTranscode(init: InitSegment): Promise<boolean> {
-    if (this.#transcoder !== null && !this.#transcoder.it.fits(init)) await this.#endTranscode()
-    if (this.#transcoder !== null) return true
-    const turn = this.#options.takeTranscode()
+  /** Only a key frame begins one. False: not here, or another camera has the turn. */
+  async #beginTranscode({ init, startsWithKey }: Piece): Promise<boolean> {
+    const turn = startsWithKey ? this.#options.takeTranscode() : null
     if (turn === null) return false
-    this.#transcoder = { turn, it: await Transcoder.start(init) }
+    try { this.#transcoder = { turn, it: await Transcoder.start(init) } } catch (error) {
+      turn[Symbol.dispose]()
+      throw error
+    }
+    this.#toldBusy = false
     return true
+  }
+
+  async #finishTranscode(playing: Playing): Promise<void> {
+    if (this.#transcoder === null) return
+    this.#transcoder.it.finish()
+    await this.#drain(playing, 'all')
+    await this.#endTranscode()
   }
 
   async #endTranscode(): Promise<void> {
@@ -144,7 +163,7 @@ export class CameraPump {
     transcoder.turn[Symbol.dispose]()
   }
 
-  async #send(piece: Piece, stream: StreamName, epoch: number, isTranscoded: boolean, isOver: () => boolean, signal: AbortSignal): Promise<void> {
+  async #send(piece: Piece, { stream, epoch, isOver, signal }: Playing, isTranscoded: boolean): Promise<void> {
     const { line, index, mayLeave, onSlow } = this.#options
     const room = await line.room(signal)
     if (room === 'slow') onSlow()

@@ -15,7 +15,7 @@ export interface FootageShelf {
 }
 
 /** Frames that may leave, as a fragment placed on the session's timeline. */
-export interface Piece extends Pick<Cut, 'startAt' | 'endAt' | 'lastAt' | 'isPreRoll' | 'beginsChain' | 'frames' | 'durationMs'> {
+export interface Piece extends Pick<Cut, 'startAt' | 'endAt' | 'lastAt' | 'isPreRoll' | 'beginsChain' | 'startsWithKey' | 'frames' | 'durationMs'> {
   readonly kind: 'piece'
   readonly init: InitSegment
   /** Since the session's origin. */
@@ -29,6 +29,8 @@ export type Told = Piece | Gap
 
 /** Between frames at any rate that is recorded. */
 const GAP_MS = 1500
+/** What lacks at the end of a range is told from here on: nothing that could come soon tells of it. */
+const TAIL_MS = 100
 /** Times of successive records come from a slewed clock: a step back of less is rounding. */
 const CLOCK_NOISE_MS = 20
 
@@ -164,18 +166,18 @@ export class CameraReader implements AsyncDisposable {
 
   #tell(cut: Cut, init: InitSegment, key: string): void {
     this.#noteGap(cut.startAt)
-    const { startAt, endAt, lastAt, isPreRoll, beginsChain, frames, durationMs } = cut
-    this.#ready.push({ kind: 'piece', init, startAt, endAt, lastAt, isPreRoll, beginsChain, frames, durationMs, ...this.#placement.build(cut, key) })
+    const { startAt, endAt, lastAt, isPreRoll, beginsChain, startsWithKey, frames, durationMs } = cut
+    this.#ready.push({ kind: 'piece', init, startAt, endAt, lastAt, isPreRoll, beginsChain, startsWithKey, frames, durationMs, ...this.#placement.build(cut, key) })
     this.#toldUntil = epochMs(Math.max(endAt, startAt < this.#toldUntil - CLOCK_NOISE_MS ? endAt : this.#toldUntil))
   }
 
-  #noteGap(until: EpochMs): void {
-    if (until - this.#toldUntil > GAP_MS) this.#ready.push({ kind: 'gap', from: this.#toldUntil, to: until, why: this.#sawGone ? 'gone' : 'no-footage' })
+  #noteGap(until: EpochMs, leastMs = GAP_MS): void {
+    if (until - this.#toldUntil > leastMs) this.#ready.push({ kind: 'gap', from: this.#toldUntil, to: until, why: this.#sawGone ? 'gone' : 'no-footage' })
     this.#sawGone = false
   }
 
   async #leave(range: TimeRange): Promise<void> {
-    this.#noteGap(range.endAt)
+    this.#noteGap(range.endAt, TAIL_MS)
     this.#ranges.shift()
     this.#segments = null
     this.#chain = null

@@ -14,6 +14,8 @@ export interface Cut {
   readonly isPreRoll: boolean
   /** A decoder begins anew here. */
   readonly beginsChain: boolean
+  /** A decoder may begin here. */
+  readonly startsWithKey: boolean
   /** Decode time of the first frame as it stands in the record. */
   readonly decodeTimeTicks: number
   readonly frames: number
@@ -81,7 +83,7 @@ export function cutRecord({ media, init, startAt, goesOn }: RecordToCut, fence: 
       return begin === undefined ? [] : [{ track, timescale, samples: chosenSound.map(own => own.sample), decodeTimeTicks: begin.at }]
     })
     return {
-      startAt: wallOf(first.ticks), endAt: wallOf(last.endTicks), lastAt: wallOf(last.ticks), isPreRoll: first.standing === 'pre-roll', beginsChain, decodeTimeTicks: first.ticks, frames: chosen.length,
+      startAt: wallOf(first.ticks), endAt: wallOf(last.endTicks), lastAt: wallOf(last.ticks), isPreRoll: first.standing === 'pre-roll', beginsChain, startsWithKey: first.sample.isKey, decodeTimeTicks: first.ticks, frames: chosen.length,
       durationMs: (last.endTicks - first.ticks) * 1000 / video.timescale,
       tracks: [{ track: pictures, timescale: video.timescale, samples: chosen.map(frame => frame.sample), decodeTimeTicks: first.ticks }, ...sound], media,
     }

@@ -5,7 +5,7 @@ import { ActPacer } from './act-pacer.ts'
 import { CameraPump } from './camera-pump.ts'
 import { CameraReader, type FootageShelf } from './camera-reader.ts'
 import type { FrameFence } from './cut-record.ts'
-import { PictureError } from './errors.ts'
+import { PictureError, ViewingBusyError } from './errors.ts'
 import { Screen, type CloseReason, type ScreenCore, type ScreenFacts } from './screen.ts'
 import type { StillMaker } from './still-maker.ts'
 import type { ViewerLine } from './viewer-line.ts'
@@ -15,6 +15,8 @@ const MAIN = streamName('main'), SUB = streamName('sub')
 /** Stills that come closer together than this are one burst, and one entry of the log. */
 const BURST_ENDS_MS = 5_000
 const MOST_CACHED_STILLS = 64
+/** Looked for at once: each holds a slot open. The page asks for four a second [G9]. */
+const MOST_STILLS_AT_ONCE = 6
 
 export interface GrantedCamera { readonly uuid: CameraUuid, readonly name: string, readonly ranges: readonly TimeRange[] }
 export interface GrantedCore extends ScreenCore {
@@ -40,6 +42,7 @@ export class GrantedScreen extends Screen {
   readonly #plays: ActPacer<{ readonly isPlaying: boolean, readonly rate: number }>
   #burst: { count: number, cameras: Set<string>, from: EpochMs, to: EpochMs, lastMono: number } | null = null
   readonly #stills = new Map<string, Still>()
+  #stillsNow = 0
 
   constructor(core: GrantedCore, facts: ScreenFacts, { number, grant, cameras }: { readonly number: ApplicationNumber, readonly grant: Grant, readonly cameras: readonly GrantedCamera[] }) {
     super(core, facts)
@@ -113,7 +116,8 @@ export class GrantedScreen extends Screen {
     this.#pumps = this.#cameras.map((camera, index) => new CameraPump({
       index, clock: this.core.clock, line, plays, open: at => this.#open(camera, at, plays),
       playhead: () => this.isLocked || this.closed !== null ? null : this.#playhead, mayLeave: at => this.#verdict(camera.uuid, at) !== 'outside',
-      takeTranscode: this.#core.takeTranscode, onSlow: () => { this.close('slow-viewer') }, onError: error => { this.failed(error) },
+      takeTranscode: this.#core.takeTranscode, onSlow: () => { this.close('slow-viewer') }, onError: error => { this.failed(error, { camera: index }) },
+      endsAt: camera.ranges.at(-1)!.endAt,
     }, this.#playhead, epoch))
     for (const pump of this.#pumps) void pump.run(signal)
   }
@@ -151,11 +155,17 @@ export class GrantedScreen extends Screen {
     try {
       const still = await this.still(camera, epochMs(at))
       this.#line?.show({ kind: 'still', camera, epoch: ref, at: still.at, mediaMs: still.at - this.#originAt, durationMs: 0, frames: 1, isPreRoll: false, beginsChain: true, isTranscoded: true, bytes: still.jpeg })
-    } catch (error) { this.failed(error, ref) }
+    } catch (error) { this.failed(error, { ref }) }
   }
 
   /** The key frame at or before `at` that may leave, else the first after, as JPEG. Throws PictureError where there is none, ViewingBusyError. */
   async still(index: number, at: EpochMs): Promise<Still> {
+    if (this.#stillsNow >= MOST_STILLS_AT_ONCE) throw new ViewingBusyError('等候中的畫面太多。', 'too many stills wait already')
+    this.#stillsNow++
+    try { return await this.#findStill(index, at) } finally { this.#stillsNow-- }
+  }
+
+  async #findStill(index: number, at: EpochMs): Promise<Still> {
     const camera = this.#cameras[index]
     if (camera === undefined || this.isLocked || this.closed !== null) throw new PictureError('此處沒有畫面。', 'there is no picture here')
     for (const stream of [SUB, MAIN]) {

@@ -64,7 +64,7 @@ export class LiveDesk {
       const openedAt = clock.wallNow()
       const { id } = screens.book(acting, { kind: 'live', application: null, visitor: null, second: null, action: 'live.opened', detail: { cameras: [...ids] } }, openedAt)
       sessions.touchViewing(token)
-      return new LiveScreen(this.#options, { id, kind: 'live', right: 'live-view', application: null, token, acting, openedAt }, { cameras, endsAt: null, subject: '即時畫面' })
+      return new LiveScreen(this.#options, { id, kind: 'live', right: 'live-view', application: null, token, acting, openedAt }, { cameras, endsAt: null, subject: '即時畫面 Live view' })
     })
   }
 
@@ -114,7 +114,7 @@ export class LiveDesk {
       }, openedAt)
       sessions.touchViewing(token)
       return new LiveScreen(this.#options, { id, kind: 'aiming', right: 'aim-camera', application: null, token, acting, openedAt }, {
-        cameras: [this.#watchable(proposal.camera)], endsAt: { wall: epochMs(openedAt + AIMING_MS), mono: monoMs(clock.monoNow() + AIMING_MS) }, subject: `調整鏡頭 ${proposal.camera.name}`,
+        cameras: [this.#watchable(proposal.camera)], endsAt: { wall: epochMs(openedAt + AIMING_MS), mono: monoMs(clock.monoNow() + AIMING_MS) }, subject: `調整鏡頭 Aiming ${proposal.camera.name}`,
         stillMayWatch: () => this.#holds(proposal.acting, 'aim-camera'),
       })
     })

@@ -7,14 +7,13 @@ import { Placement } from './placement.ts'
 
 /** What of a stream's lane live view needs. `StreamLane` is one. */
 export interface LiveLane { watch(watcher: FragmentWatcher): () => void }
-export interface LivePiece extends Piece { readonly startsWithKey: boolean }
 
 /**
  * One stream's live fragments for all who watch it: made once, and off the path that records. Watches the lane only while somebody watches the feed.
  */
 export class LiveFeed {
   readonly #lane: LiveLane
-  readonly #viewers = new Set<(piece: LivePiece) => void>()
+  readonly #viewers = new Set<(piece: Piece) => void>()
   #stop: (() => void) | null = null
   #placement: Placement | null = null
   #goesOn = false
@@ -23,7 +22,7 @@ export class LiveFeed {
   constructor(lane: LiveLane) { this.#lane = lane }
 
   /** Until the function returned is called. Begins with whatever comes next; a viewer waits for a key frame itself. */
-  watch(viewer: (piece: LivePiece) => void): () => void {
+  watch(viewer: (piece: Piece) => void): () => void {
     this.#viewers.add(viewer)
     this.#stop ??= this.#lane.watch((timed, init) => { setImmediate(() => { this.#take(timed, init) }) })
     return () => {
@@ -43,17 +42,17 @@ export class LiveFeed {
     this.#goesOn = isOpenEnd
     this.#runId = runId
     for (const cut of cuts) {
-      const { startAt: from, endAt, lastAt, isPreRoll, beginsChain, frames, durationMs } = cut
-      const piece: LivePiece = {
-        kind: 'piece', init, startAt: from, endAt, lastAt, isPreRoll, beginsChain, frames, durationMs, startsWithKey: cut.tracks[0]?.samples[0]?.isKey === true, ...placement.build(cut, `run ${runId}`),
+      const { startAt: from, endAt, lastAt, isPreRoll, beginsChain, startsWithKey, frames, durationMs } = cut
+      const piece: Piece = {
+        kind: 'piece', init, startAt: from, endAt, lastAt, isPreRoll, beginsChain, startsWithKey, frames, durationMs, ...placement.build(cut, `run ${runId}`),
       }
       for (const viewer of this.#viewers) viewer(piece)
     }
   }
 
   /** The next piece that begins with a key frame; null when none came in time. */
-  async nextKey(signal: AbortSignal): Promise<{ readonly piece: LivePiece, readonly at: EpochMs } | null> {
-    const { promise, resolve } = Promise.withResolvers<LivePiece | null>()
+  async nextKey(signal: AbortSignal): Promise<{ readonly piece: Piece, readonly at: EpochMs } | null> {
+    const { promise, resolve } = Promise.withResolvers<Piece | null>()
     const none = () => { resolve(null) }
     signal.addEventListener('abort', none, { once: true })
     const stop = this.watch(piece => { if (piece.startsWithKey) resolve(piece) })

@@ -1,8 +1,9 @@
 import { actorOf } from '../access/index.ts'
 import type { CameraUuid, EpochMs, MonoMs, StreamName } from '../domain/index.ts'
+import type { Piece } from './camera-reader.ts'
 import { mimeOf } from './codec-string.ts'
 import { ViewingRefusedError } from './errors.ts'
-import type { LiveFeed, LivePiece } from './live-feed.ts'
+import type { LiveFeed } from './live-feed.ts'
 import { Screen, type CloseReason, type ScreenCore, type ScreenFacts } from './screen.ts'
 import type { ViewerLine } from './viewer-line.ts'
 import { WIRE_VERSION, type ClientMessage, type ServerMessage } from './wire.ts'
@@ -49,7 +50,8 @@ export class LiveScreen extends Screen {
   #show(line: ViewerLine, index: number, camera: LiveCamera, plays: readonly string[], signal: AbortSignal, choice = 0): void {
     const stream = camera.streams[choice]
     if (stream === undefined) {
-      line.tell({ type: 'refused', code: 'codec-unsupported', message: `此瀏覽器無法播放「${camera.name}」的編碼，且沒有次要串流。/ this browser cannot play the codec of ${camera.name}, and there is no second stream`, ref: index })
+      line.tell({ type: 'refused', code: 'codec-unsupported', message: `此瀏覽器無法播放「${camera.name}」的編碼，且沒有可用的次要串流。請系統管理人員為此鏡頭加錄 H.264 次要串流。/ This browser cannot play the codec of ${camera.name}, and no second stream helps. Have a second stream in H.264 recorded.`, ref: null, camera: index })
+      this.#waitForOther(line, index, camera, plays, signal)
       return
     }
     let moov: Buffer | null = null, waitsForKey = true, withoutRoomSince: MonoMs | null = null
@@ -78,7 +80,18 @@ export class LiveScreen extends Screen {
     signal.addEventListener('abort', end, { once: true })
   }
 
-  #track(line: ViewerLine, index: number, stream: string, piece: LivePiece): void {
+  /** A camera that is set to another codec shows again without anybody opening anything. */
+  #waitForOther(line: ViewerLine, index: number, camera: LiveCamera, plays: readonly string[], signal: AbortSignal): void {
+    const stop = camera.streams[0]?.feed.watch(piece => {
+      if (!plays.includes(piece.init.video.codec)) return
+      end()
+      this.#show(line, index, camera, plays, signal)
+    })
+    const end = () => { stop?.(); signal.removeEventListener('abort', end) }
+    signal.addEventListener('abort', end, { once: true })
+  }
+
+  #track(line: ViewerLine, index: number, stream: string, piece: Piece): void {
     const { init } = piece
     line.tell({ type: 'track', camera: index, epoch: 1, mime: mimeOf(init), widthPx: init.video.widthPx, heightPx: init.video.heightPx, stream, isTranscoded: false })
     line.show({ ...headOf(index, piece), kind: 'init', frames: 0, beginsChain: true, bytes: Buffer.concat([init.ftyp, init.moov]) })
@@ -90,4 +103,4 @@ export class LiveScreen extends Screen {
   protected override lockChanged(): void { /* the next piece looks */ }
 }
 
-const headOf = (camera: number, { startAt, mediaMs, durationMs }: LivePiece) => ({ camera, epoch: 1, at: startAt, mediaMs, durationMs, isPreRoll: false, isTranscoded: false })
+const headOf = (camera: number, { startAt, mediaMs, durationMs }: Piece) => ({ camera, epoch: 1, at: startAt, mediaMs, durationMs, isPreRoll: false, isTranscoded: false })

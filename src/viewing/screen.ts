@@ -4,7 +4,7 @@ import { CustosError, type AuditEvent, type EpochMs, type MonoMs } from '../doma
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { ScreenKind } from './tables/sessions.ts'
-import { ViewerLine, type SocketLike } from './viewer-line.ts'
+import { TAKEN_OVER, TOO_MANY_WORDS, ViewerLine, type SocketLike } from './viewer-line.ts'
 import { parseClientMessage, type ClientMessage, type ServerMessage } from './wire.ts'
 
 /** What all screens share. */
@@ -16,25 +16,30 @@ export interface ScreenCore {
 }
 
 export const CLOSE_REASONS = {
-  'closed': { zh: '已關閉。', en: 'Closed.' },
-  'expired': { zh: '核准的效期已過。', en: 'The grant has run out.' },
-  'revoked': { zh: '授權已撤銷或結束。', en: 'The grant was revoked or has ended.' },
-  'signed-out': { zh: '登入已結束。', en: 'The login is over.' },
-  'right-ended': { zh: '已無此權限。', en: 'The right is gone.' },
-  'book-unwritable': { zh: '稽核紀錄無法寫入，不得閱覽。', en: 'The audit log cannot be written; nothing is shown.' },
-  'viewer-gone': { zh: '畫面已中斷。', en: 'The player went away.' },
-  'slow-viewer': { zh: '接收太慢，已中斷。', en: 'The player was too slow.' },
-  'time-over': { zh: '時間已到。', en: 'The time is over.' },
-  'recorder-stopped': { zh: '錄影主機停止。', en: 'The recorder is stopping.' },
+  'closed': { zh: '已關閉。如需再看，請由管理人員於控制台重新開啟。', en: 'Closed. To look again, the custodian opens it anew at the console.' },
+  'expired': { zh: '核准的效期已過。如仍需閱覽，請重新申請。', en: 'The grant has run out. To look again, a new application is needed.' },
+  'revoked': { zh: '授權已撤銷或結束。請向管理人員查詢案件狀態。', en: 'The grant was revoked or has ended. Ask the custodian how the case stands.' },
+  'signed-out': { zh: '登入已結束。請重新登入後再開啟。', en: 'The login is over. Sign in again, then open it anew.' },
+  'right-ended': { zh: '已無此權限。請洽系統管理人員確認職務。', en: 'The right is gone. Ask the system administrator about the role.' },
+  'book-unwritable': { zh: '稽核紀錄無法寫入，不得閱覽。請立即通知系統管理人員。', en: 'The audit log cannot be written, so nothing is shown. Tell the system administrator at once.' },
+  'viewer-gone': { zh: '畫面已中斷。請由管理人員於控制台重新開啟。', en: 'The player went away. The custodian opens it anew at the console.' },
+  'slow-viewer': { zh: '網路或電腦接收太慢，已中斷；錄影不受影響。請少開幾支鏡頭，或檢查網路後重新開啟。', en: 'The line or the computer was too slow; recording goes on. Open fewer cameras, or see to the line and open it anew.' },
+  'time-over': { zh: '時間已到。如需繼續，請二人重新會同。', en: 'The time is over. To go on, the two propose and join again.' },
+  'recorder-stopped': { zh: '錄影主機正在停止。請於主機恢復後重新開啟。', en: 'The recorder is stopping. Open it anew once the recorder is back.' },
   'recorder-killed': { zh: '錄影主機曾中斷，於重新啟動時補登結束。', en: 'The recorder had ended; closed in the books at its next start.' },
-  'failed': { zh: '影像讀取失敗。', en: 'Footage could not be read.' },
+  'failed': { zh: '畫面因程式錯誤而關閉。請重新開啟；再發生請通知系統管理人員。', en: 'The screen was closed by a fault of the program. Open it anew; if it happens again tell the system administrator.' },
 } as const
 export type CloseReason = keyof typeof CLOSE_REASONS
+
+/** What a refusal is an answer to. */
+interface About { readonly ref?: number | null, readonly camera?: number | null }
 
 /** A screen that nobody is connected to is closed after this. */
 export const VIEWER_GONE_MS = 60_000
 
 const TOUCH_EACH_MS = 2_000
+/** A page says some ten words a second. Each costs the thread that also records [G9]. */
+const MOST_WORDS = 1_000, WORDS_IN_MS = 5_000
 
 export interface ScreenFacts {
   readonly id: string
@@ -104,7 +109,7 @@ export abstract class Screen {
   /** Takes a player that the caller has authenticated as this login. One that was connected before is let go. */
   attach(socket: SocketLike): void {
     this.#viewing.abort()
-    this.#line?.close()
+    this.#line?.close(TAKEN_OVER)
     const line = new ViewerLine(socket, this.core.clock)
     if (this.#closed !== null) { line.close(); return }
     const viewing = this.#viewing = new AbortController()
@@ -118,11 +123,14 @@ export abstract class Screen {
     }
     socket.on('close', gone)
     socket.on('error', gone)
-    let hasBegun = false
+    let hasBegun = false, words = 0, wordsSince = this.core.clock.monoNow()
     socket.on('message', (data, isBinary) => {
       if (this.#closed !== null || this.#line !== line) return
+      const now = this.core.clock.monoNow()
+      if (now - wordsSince > WORDS_IN_MS) { words = 0; wordsSince = now }
+      if (++words > MOST_WORDS) { line.close(TOO_MANY_WORDS); gone(); return }
       const message = isBinary ? null : parseClientMessage(String(data))
-      if (message === null) { line.tell({ type: 'refused', code: 'bad-message', message: '無法辨識的訊息。/ not understood', ref: null }); return }
+      if (message === null) { line.tell({ type: 'refused', code: 'bad-message', message: '無法辨識的訊息。/ not understood', ref: null, camera: null }); return }
       this.guarded(() => {
         if (message.type === 'close') { this.close('closed'); return }
         if (message.type === 'hello') {
@@ -133,22 +141,22 @@ export abstract class Screen {
         }
         if (message.type !== 'at') this.touch()
         if (message.type !== 'act') this.take(message)
-      }, 'ref' in message ? message.ref : null)
+      }, 'ref' in message ? { ref: message.ref } : {})
     })
     line.tell(this.welcome())
     if (this.#isLocked) line.tell({ type: 'locked' })
   }
 
   /** Runs what a person asked for. What it refuses is told; a login or a book that is gone closes the screen. */
-  protected guarded(work: () => void, ref: number | null = null): void {
-    try { work() } catch (error) { this.failed(error, ref) }
+  protected guarded(work: () => void, about: About = {}): void {
+    try { work() } catch (error) { this.failed(error, about) }
   }
-  protected failed(error: unknown, ref: number | null = null): void {
+  protected failed(error: unknown, { ref = null, camera = null }: About = {}): void {
     const code = error instanceof CustosError ? error.code : ''
     if (error instanceof SessionEndedError) this.close('signed-out')
     else if (error instanceof AuditUnavailableError) this.close('book-unwritable')
-    else if (code === 'CUSTOS_VIEWING_LOCKED') this.#setLocked(true)
-    else if (error instanceof CustosError) this.#line?.tell({ type: 'refused', code, message: error.message, ref })
+    else if (code === 'CUSTOS_VIEWING_LOCKED' && !this.#isLocked) this.#setLocked(true)
+    else if (error instanceof CustosError) this.#line?.tell({ type: 'refused', code, message: `${error.message} ${error.remedy}`, ref, camera })
     else {
       this.core.log.error({ err: error, screen: this.id }, 'a screen broke')
       this.close('failed')
@@ -176,6 +184,7 @@ export abstract class Screen {
       if (reason !== null) { this.close(reason); return }
       if (this.#aloneSince !== null && clock.monoNow() - this.#aloneSince > VIEWER_GONE_MS) { this.close('viewer-gone'); return }
       this.#setLocked(isViewingLocked)
+      if (this.#line?.hasRoom === true) this.#line.tell({ type: 'alive', now: clock.wallNow() })
       this.tick()
     } catch (error) {
       if (error instanceof CustosError && error.code === 'CUSTOS_RIGHT_MISSING') this.close('right-ended')

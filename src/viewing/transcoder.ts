@@ -65,10 +65,11 @@ export class Transcoder implements AsyncDisposable {
   /** Resolves when something came out, or the child ended. */
   async more(signal: AbortSignal): Promise<void> {
     if (this.#ready.length > 0 || this.#hasEnded || signal.aborted) return
-    await new Promise<void>(resolve => {
-      this.#wake = resolve
-      signal.addEventListener('abort', () => { resolve() }, { once: true })
-    })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const wake = this.#wake = () => { resolve() }
+    signal.addEventListener('abort', wake, { once: true })
+    await promise
+    signal.removeEventListener('abort', wake)
   }
   /** No more goes in; what the child still holds comes out until `hasEnded`. */
   finish(): void { this.#input.end() }
@@ -98,7 +99,7 @@ export class Transcoder implements AsyncDisposable {
     const source = this.#times[0]
     const startAt: EpochMs = epochMs((source?.startAt ?? 0) + mediaMs - (source?.mediaMs ?? 0))
     this.#ready.push({
-      kind: 'piece', isTranscoded: true, init, startAt, endAt: epochMs(startAt + durationMs), lastAt: startAt, isPreRoll: source?.isPreRoll ?? false, beginsChain: track.samples[0]?.isKey === true, frames: track.samples.length, durationMs, mediaMs,
+      kind: 'piece', isTranscoded: true, init, startAt, endAt: epochMs(startAt + durationMs), lastAt: startAt, isPreRoll: source?.isPreRoll ?? false, beginsChain: track.samples[0]?.isKey === true, startsWithKey: track.samples[0]?.isKey === true, frames: track.samples.length, durationMs, mediaMs,
       bytes: Buffer.from(buffer.subarray(moofAt, endAt)),
     })
     this.#wake()

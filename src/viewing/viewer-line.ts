@@ -15,6 +15,10 @@ export const MOST_BUFFERED_BYTES = 1 << 20
 /** A viewer whose buffer has stayed full for this long is let go [G9]. */
 export const SLOW_VIEWER_MS = 15_000
 const LOOK_AGAIN_MS = 20
+/** Code of a line that closes because the same login shows the screen elsewhere now. */
+export const TAKEN_OVER = 4409
+/** Code of a line that was flooded. */
+export const TOO_MANY_WORDS = 4429
 /** Room for one more piece of the largest kind above what pictures may fill. */
 const MOST_TOLD_BYTES = MOST_BUFFERED_BYTES + (18 << 20)
 
@@ -52,9 +56,9 @@ export class ViewerLine {
     else this.#socket.send(JSON.stringify(message))
   }
   show(frame: WireFrame): void { if (!this.#isClosed) this.#socket.send(encodeFrame(frame)) }
-  close(): void {
+  close(code = 1000): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#socket.close(1000, 'closed')
+    this.#socket.close(code)
   }
 }

@@ -29,7 +29,10 @@ export type ServerMessage =
   | { readonly type: 'end', readonly camera: number, readonly epoch: number }
   | { readonly type: 'sought', readonly epoch: number, readonly at: number }
   | { readonly type: 'locked' } | { readonly type: 'unlocked' }
-  | { readonly type: 'refused', readonly code: string, readonly message: string, readonly ref: number | null }
+  /** `ref`: of the still that was asked for. `camera`: the one that shows nothing from here on. */
+  | { readonly type: 'refused', readonly code: string, readonly message: string, readonly ref: number | null, readonly camera: number | null }
+  /** Twice a second: a player that hears nothing for long has lost its line, and takes the pictures away. */
+  | { readonly type: 'alive', readonly now: number }
   /** Nothing more comes. The page takes all pictures away. */
   | { readonly type: 'closed', readonly reason: string, readonly zh: string, readonly en: string }
 
@@ -83,7 +86,8 @@ export function decodeFrame(bytes: Buffer): WireFrame {
 
 const MESSAGE_MOST_CHARS = 500
 const MAX_RATE = 16
-const isInstant = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && Math.abs(value) < 8.64e15
+/** As far as a clock of ours goes: years 1900 to 9999. */
+const isInstant = (value: unknown): value is number => typeof value === 'number' && value >= -2_208_988_800_000 && value < 253_402_300_799_999
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32
 
 /** A client's message, checked; null for anything else, whatever it is. */

@@ -112,6 +112,25 @@ t.test('a socket is for the page and the login that opened the screen; nobody el
   for (const { socket } of lingering) socket.destroy()
 })
 
+t.test('a player whose cable was pulled answers no ping, and its line ends; one that answers keeps it', async t => {
+  const { console, front, asked, host } = await granted(t)
+  const lin = await console.as(...CUSTODIAN), second = await console.as(...DIRECTOR)
+  const { screen } = await open(lin, asked), live = good<Opened>(await second.post('/api/screens/live', { cameras: ['lobby'] }), 201)
+  const there = await player(host, live.screen, facing(host, second)), gone = await player(host, screen, facing(host, lin))
+  gone.socket.pause()
+  const pinged = once(there.socket, 'ping')
+  await front.office.clock.advance(15_000)
+  await pinged
+  for (const before = there.told.length; there.told.length < before + 2;) await once(there.socket, 'message') // its answer has long come
+  const cut = gone.closed
+  await front.office.clock.advance(15_000)
+  gone.socket.resume()
+  t.equal(await cut, 1006)
+  t.equal(there.socket.readyState, WebSocket.OPEN)
+  there.socket.close()
+  await there.closed
+})
+
 t.test('a socket ends with the console, and screens with their login', async t => {
   const { console, asked, host } = await granted(t)
   const lin = await console.as(...CUSTODIAN)
@@ -187,7 +206,7 @@ t.test('live view for its posts, and aiming by two persons in two roles', async 
 
 t.test('the page is these files and no others', async t => {
   const { console } = await granted(t)
-  for (const name of ['', 'viewer.js', 'camera.js', 'preview.js', 'watermark.js', 'wire.js', 'viewer.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 200, name)
+  for (const name of ['', 'viewer.js', 'camera.js', 'preview.js', 'standing.js', 'timeline.js', 'watermark.js', 'wire.js', 'viewer.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 200, name)
   for (const name of ['index.htm', '..%2f..%2fpackage.json', '../package.json', '%2e%2e/package.json', 'viewer.js%00.css']) t.equal((await console.stranger().get(`/viewer/${name}`)).status, 404, name)
   t.equal((await console.stranger().get('/viewer/', { host: 'evil.example' })).status, 403)
 })

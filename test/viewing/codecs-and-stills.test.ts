@@ -59,6 +59,28 @@ t.test('without a sub stream it is transcoded, labelled, frame for frame in its 
   t.equal(await children(), '')
 })
 
+t.test('what is transcoded comes though the player stands still, before what was recorded after it, and the turn is given back at the end', async t => {
+  await using room = await ScreeningRoom.open(t)
+  const avc = await realFootage({ ...small, width: 320, height: 240 })
+  const recorded: RecordedFrame[] = []
+  for (const [footage, fromMs, seconds] of [[await realFootage(hevc), 0, 3], [avc, 3_000, 2], [await realFootage(hevc), 5_000, 40]] as const) recorded.push(...await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage, fromMs: NINE + fromMs, seconds }))
+  const application = await room.granted([range(0, 45_000)])
+  const { player, screen } = await room.watch(application)
+  await player.until('pieces up to the bound', () => player.media(0).some(piece => piece.at > NINE + 18_000), 20_000)
+  const times = player.media(0).map(({ mediaMs }) => mediaMs)
+  t.same(times, times.toSorted((a, b) => a - b), 'in order')
+  t.same([...new Set(player.media(0).map(({ isTranscoded, at }) => `${isTranscoded} ${at < NINE + 3_000 ? 'before' : at < NINE + 5_000 ? 'between' : 'after'}`))], ['true before', 'false between', 'true after'])
+  player.say({ type: 'seek', at: NINE + 40_000 })
+  const { epoch } = await player.until('the end', () => player.told('end').length === 1, 20_000).then(() => player.told('sought').at(-1)!)
+  const left = await framesOf(player.file(0, epoch))
+  const keyAt = recorded.findLast(({ atMs, isKey }) => isKey && atMs <= NINE + 40_000)!.atMs
+  t.equal(left.frames.length, recorded.filter(({ atMs }) => atMs >= keyAt && atMs < NINE + 45_000).length, 'from its key frame to the last inside')
+  const other = await room.watch(application)
+  await other.player.until('pictures', () => other.player.media(0).length > 0)
+  t.equal(other.player.told('gap').length, 0, 'nobody has the turn any more')
+  for (const each of [screen, other.screen]) each.close('closed')
+})
+
 t.test('a still is the key frame at or before the instant, inside the grant alone; a burst of them is two entries', async t => {
   await using room = await ScreeningRoom.open(t)
   const recorded = await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage: await realFootage(small), fromMs: NINE, seconds: 20 })

@@ -10,7 +10,11 @@ export class CameraView {
   #queue = []
   #epoch = 0
   #watermark
-  constructor({ name, watermarkText }) {
+  /** How what stands from a media time on is called; of what was announced, its first piece tells when. */
+  #labels = []
+  #announced = null
+  #preRolls = []
+  constructor({ name, ranges, watermarkText }) {
     this.box = element('div', 'camera')
     this.video = element('video')
     this.video.muted = true
@@ -22,13 +26,17 @@ export class CameraView {
     this.state = element('div', 'state')
     this.label = element('div', 'name')
     this.name = name
+    this.ranges = ranges
     this.label.textContent = name
     this.box.append(this.video, canvas, this.label, this.state)
     this.#watermark = new Watermark(canvas, watermarkText)
     this.gaps = []
+    /** Why it shows nothing from here on; null while nothing is wrong. */
+    this.failure = null
     /** From one picture to the next. */
     this.frameS = 1 / 15
     this.hasEnded = false
+    this.video.addEventListener('error', () => { if (this.#source !== null) this.failure = '此處影像無法解碼，請改看其他時間 This part cannot be decoded; look at another time' })
   }
 
   /** Another place: what was fetched before is thrown away. */
@@ -36,15 +44,27 @@ export class CameraView {
     this.#epoch = epoch
     this.#queue = []
     this.hasEnded = false
+    this.failure = null
+    this.gaps = this.gaps.filter(({ why }) => why !== 'transcode-busy')
     this.#source = null
     this.#buffer = null
-    this.state.textContent = ''
+    this.#labels = []
+    this.#preRolls = []
+  }
+
+  /** Told again after each seek, from wherever that was. */
+  addGap({ from, to, why }) {
+    const known = this.gaps.find(gap => gap.why === why && from <= gap.to && to >= gap.from)
+    if (known === undefined) { this.gaps.push({ from, to, why }); return }
+    known.from = Math.min(known.from, from)
+    known.to = Math.max(known.to, to)
   }
 
   track({ epoch, mime, isTranscoded, stream }) {
     if (epoch !== this.#epoch) return
-    this.label.textContent = `${this.name}${isTranscoded ? '（轉碼 transcoded）' : stream === 'sub' ? '（次要串流 sub）' : ''}`
-    if (!MediaSource.isTypeSupported(mime)) { this.state.textContent = `此瀏覽器無法播放 ${mime}`; return }
+    this.failure = null
+    this.#announced = `${this.name}${isTranscoded ? '（即時轉碼 transcoded）' : stream === 'sub' ? '（次要串流 sub stream）' : ''}`
+    if (!MediaSource.isTypeSupported(mime)) { this.failure = `此瀏覽器無法播放 ${mime}，請用 Chromium This browser cannot play it; use Chromium`; return }
     if (this.#source === null) {
       const source = this.#source = new MediaSource()
       if (this.video.src) URL.revokeObjectURL(this.video.src)
@@ -60,6 +80,10 @@ export class CameraView {
 
   take(frame) {
     if (frame.epoch !== this.#epoch) return
+    if (this.failure !== null) return
+    const fromS = frame.mediaMs / 1000
+    if (this.#announced !== null) { this.#labels.push({ fromS, text: this.#announced }); this.#announced = null }
+    if (frame.isPreRoll) this.#preRolls.push({ fromS, toS: fromS + frame.durationMs / 1000 })
     if (frame.frames > 0) this.frameS = frame.durationMs / frame.frames / 1000
     this.#queue.push(frame)
     this.#feed()
@@ -93,13 +117,25 @@ export class CameraView {
   /** Begin of the next picture at or after `seconds`; null while none is here. */
   nextAfter(seconds) {
     const { buffered } = this.video
+    if (this.#source === null) return null // what is there was fetched from another place
     for (let i = 0; i < buffered.length; i++) if (buffered.end(i) > seconds) return Math.max(seconds, buffered.start(i))
     return null
   }
   /** Newest picture that is here, in seconds. */
-  newest() { const { buffered } = this.video; return buffered.length === 0 ? null : buffered.end(buffered.length - 1) }
+  newest() { const { buffered } = this.video; return this.#source === null || buffered.length === 0 ? null : buffered.end(buffered.length - 1) }
 
-  draw(now) { this.#watermark.draw(now) }
+  /** Under the picture; told once, for a screen reader too. */
+  say(words) { if (this.state.textContent !== words) this.state.textContent = words }
+  /** Whether the picture of this media time lies before what was granted. */
+  isPreRollAt(seconds) { return this.#preRolls.some(({ fromS, toS }) => seconds >= fromS && seconds < toS) }
+  draw(now, seconds) {
+    this.#watermark.draw(now)
+    const text = this.#labels.findLast(({ fromS }) => fromS <= seconds + 0.001)?.text ?? this.name
+    if (this.label.textContent !== text) this.label.textContent = text
+    if (this.#queue.length > 0) this.#feed()
+  }
+  /** Nobody took the watermark off the picture. */
+  get isMarked() { return this.#watermark.isVisible }
   blank() {
     this.#queue = []
     this.#buffer = null

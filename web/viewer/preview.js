@@ -26,7 +26,8 @@ export class Preview {
     }, Math.max(0, ASK_EVERY_MS - (performance.now() - this.#askedAt)))
   }
 
-  async show({ epoch, bytes }) {
+  /** `caption`: which camera, and when. */
+  async show({ epoch, bytes }, caption) {
     if (epoch !== this.#ref) return
     const picture = await createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }))
     const { width, height } = this.#canvas, paper = this.#canvas.getContext('2d')
@@ -44,7 +45,11 @@ export class Preview {
       paper.strokeText(line, width / 2, height / 2 - 18 + n * 20)
       paper.fillText(line, width / 2, height / 2 - 18 + n * 20)
     }
-    this.#canvas.hidden = false
+    paper.fillStyle = 'rgb(0 0 0 / .65)'
+    paper.fillRect(0, height - 22, width, 22)
+    paper.fillStyle = '#fff'
+    paper.fillText(caption, width / 2, height - 6, width - 8)
+    if (epoch === this.#ref) this.#canvas.hidden = false // it may have been left meanwhile
   }
 
   hide() {

@@ -4,6 +4,11 @@ export class Watermark {
   #text
   constructor(canvas, text) { this.#canvas = canvas; this.#text = text }
 
+  get isVisible() {
+    const { display, visibility, opacity } = getComputedStyle(this.#canvas)
+    return this.#canvas.isConnected && display !== 'none' && visibility === 'visible' && Number(opacity) > 0.9
+  }
+
   /** `now` in milliseconds moves it. */
   draw(now) {
     const canvas = this.#canvas
@@ -11,10 +16,14 @@ export class Watermark {
     if (canvas.width !== Math.round(width) || canvas.height !== Math.round(height)) { canvas.width = Math.round(width); canvas.height = Math.round(height) }
     const paper = canvas.getContext('2d')
     paper.clearRect(0, 0, width, height)
-    const size = Math.max(14 * devicePixelRatio, width / 34)
-    paper.font = `600 ${size}px "Noto Sans CJK TC", "Noto Sans TC", sans-serif`
-    paper.textAlign = 'center'
     const lines = this.#text()
+    const fontOf = px => `600 ${px}px "Noto Sans CJK TC", "Noto Sans TC", sans-serif`
+    let size = Math.max(14 * devicePixelRatio, width / 34)
+    paper.font = fontOf(size)
+    // A long name is written smaller: cut off at the edge it would name nobody.
+    size *= Math.min(1, width * 0.42 / Math.max(...lines.map(line => paper.measureText(line).width)))
+    paper.font = fontOf(size)
+    paper.textAlign = 'center'
     const place = Math.floor(now / 4000)
     const drift = (now % 4000) / 4000
     for (let i = 0; i < 3; i++) {
