@@ -8,7 +8,7 @@ const MAX_NAME_CHARS = 80
 export function actingPerson(name: string, option: string): AuditActor {
   const trimmed = name.trim()
   if (trimmed === '' || trimmed.length > MAX_NAME_CHARS) {
-    throw new FatalError('CUSTOS_NO_NAME', `${option} must name the person who acts, in 1 to ${MAX_NAME_CHARS} characters`, { remedy: `Write ${option} with your own name: it stands in the audit log.` })
+    throw new FatalError('CUSTOS_NO_NAME', `${option} 須填辦理人姓名，1 至 ${MAX_NAME_CHARS} 字。/ ${option} must name the person who acts, in 1 to ${MAX_NAME_CHARS} characters`, { remedy: `請以 ${option} 填本人姓名，會記入稽核紀錄。/ Write ${option} with your own name: it stands in the audit log.` })
   }
   return { kind: 'machine-user', name: trimmed, role: null, source: `login ${loginName()}` }
 }

@@ -58,7 +58,8 @@ function textOf({ isIntact, origin, packageId, fingerprint, faults, systemFiles,
     ...systemFiles.map(where => `· 作業系統自行放置，不屬於複製品，不影響結果 put there by an operating system, no part of the package, no fault：${where}`),
     checkpoint === 'unrelated' ? '查核點涵蓋的筆數不在本複製品的證明之內，無法比對；請於錄影主機執行 custos audit verify。\n    The checkpoint covers a number of entries that this package proves nothing of; compare it on the recorder with custos audit verify.' : null,
     checkpoint === 'fits' ? '查核點相符 The checkpoint fits.' : null,
-    !isIntact ? '結果：有問題，不可採信。 Result: faulty; do not rely on it.'
+    packageId === null && faults.every(({ code }) => code === 'unreadable') ? '結果：無法驗證，原因如上。 Result: not verified, for what is named above.'
+      : !isIntact ? '結果：有問題，不可採信。 Result: faulty; do not rely on it.'
       : origin === 'confirmed' ? '結果：完整，且由指定的金鑰簽章。 Result: intact, and signed by the key in question.'
         : '結果：內容完整，但來源未確認；請以 --fingerprint 與封面或本所公告的指紋核對。 Result: intact, but by whom is not confirmed; compare with --fingerprint from the cover sheet or the office\'s notice.',
   ]

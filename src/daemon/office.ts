@@ -69,7 +69,7 @@ export async function openOffice({ catalogue, audit, access, storage, config, ru
       calendarMissing: calendar().unknownYears(day, day.month >= 11 ? day.add({ years: 1 }) : day), calendarProblems: calendars.problems,
       book: {
         orphans: reconciled?.orphanCount ?? 0, reconciledAt: reconciled === null ? null : epochMs(reconciled.atMs), lines: book.log.last(),
-        isReconcilingLate: book.log.last() > 0 && (reconciled === null || time.wallNow() - reconciled.atMs > RECONCILED_WITHIN_MS),
+        isReconcilingLate: book.log.last() > 0 && time.wallNow() - (reconciled?.atMs ?? book.log.get(1)?.line.enteredAt ?? -Infinity) > RECONCILED_WITHIN_MS, // the first night may still be to come
         unsigned: waiting?.count ?? 0, oldestUnsignedAt: waiting === null ? null : epochMs(waiting.oldestUsedAtMs), unsignedDays: Math.floor((waiting?.oldestAgeMs ?? 0) / DAY_MS), packsDue: packsDue.length,
       },
       cases: desk.records.dueWithin(SOON_DAYS),

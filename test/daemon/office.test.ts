@@ -58,6 +58,18 @@ t.test('a use of an approved case reconciles, also after the case was closed; a 
   t.same(office.book.reconciler.view()?.byKind, { 'outside-approval': 2, 'line-without-form': 1 })
 })
 
+t.test('a book that began today is not called unreconciled for two days', async t => {
+  const scene = await opened(t), { front, office } = scene
+  view(scene, done(await office.desk.receive(await front.as('lin', 'clerk'), { key: newKey(), content: police() })).application.number)
+  for (const [days, isLate] of [[0, false], [1, false], [2, true]] as const) {
+    front.office.pass(days === 0 ? 60_000 : 86_400_000)
+    await office.sweep()
+    t.match(office.view().book, { reconciledAt: null, isReconcilingLate: isLate }, `the first use was ${days} days ago`)
+  }
+  await office.nightly()
+  t.equal(office.view().book.isReconcilingLate, false)
+})
+
 t.test('grants that opened in a month are told with who signed last, and end by the sweep', async t => {
   const { front, office, clock } = await opened(t)
   const approved = done(await front.signAll(done(await front.receive(police())).application, OUTSIDE)).application

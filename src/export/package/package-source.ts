@@ -26,7 +26,7 @@ const MOST_NAME_CHARS = 400
 const PROBLEMS = {
   name: { zh: '檔名不合規定', en: 'a name that leads elsewhere or cannot be shown' }, link: { zh: '不是一般檔案（連結或裝置）', en: 'no plain file: a link or a device' },
   twice: { zh: '同名檔案出現兩次', en: 'the same name twice' }, many: { zh: '檔案過多', en: 'too many files' }, deep: { zh: '資料夾層數過多', en: 'folders too deep' }, bomb: { zh: '壓縮比異常', en: 'packed far too hard' },
-  encrypted: { zh: '已加密，請以密碼解開後再驗證', en: 'encrypted: open it with its password, then verify' },
+  encrypted: { zh: '已加密，請以密碼解開（如 7-Zip）後驗證解開的資料夾', en: 'encrypted: open it with its password (7-Zip does), then verify the folder that comes out' },
 } as const
 
 /** Relative, with `/`, no `.` or `..`, nothing that a terminal or Windows would take for something else. */
@@ -78,15 +78,17 @@ async function openZip(file: string, password: string | null): Promise<PackageSo
   try {
     const zip = new ZipReader(new FileZipReader(handle, (await handle.stat()).size), { useWebWorkers: false, checkOverlappingEntry: true })
     const found: FileEntry[] = [], problems: SourceProblem[] = []
+    let isLocked = false
     for await (const entry of zip.getEntriesGenerator()) {
       if (found.length + problems.length >= MOST_FILES) { problems.push({ path: entry.filename.slice(0, MOST_NAME_CHARS), ...PROBLEMS.many }); break }
       if (entry.directory) { if (!isPlainName(entry.filename.replace(/\/$/, ''))) problems.push({ path: entry.filename.slice(0, MOST_NAME_CHARS), ...PROBLEMS.name }) }
       else if (!isPlainName(entry.filename)) problems.push({ path: entry.filename.slice(0, MOST_NAME_CHARS), ...PROBLEMS.name })
-      else if (entry.encrypted && password === null) problems.push({ path: entry.filename, ...PROBLEMS.encrypted })
+      else if (entry.encrypted && password === null) isLocked = true
       else if (((entry.unixMode ?? 0) & 0o170000) === 0o120000) problems.push({ path: entry.filename, ...PROBLEMS.link })
       else if (entry.uncompressedSize > entry.compressedSize * MOST_EXPANSION + CHUNK_BYTES) problems.push({ path: entry.filename, ...PROBLEMS.bomb })
       else found.push(entry)
     }
+    if (isLocked) problems.push({ path: path.basename(file), ...PROBLEMS.encrypted })
     const top = found[0]?.filename.split('/')[0] ?? ''
     const prefix = found.length > 0 && !found.some(entry => entry.filename === 'manifest.json') && found.every(entry => entry.filename.startsWith(`${top}/`)) ? `${top}/` : ''
     const entries = new Map<string, FileEntry>(), files = new Map<string, SourceFile>()

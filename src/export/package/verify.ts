@@ -76,7 +76,9 @@ class Verification {
     for (const { path: where, zh, en } of this.#source.problems) this.#tell('unreadable', where, { zh, en })
     const bytes = await this.#small('manifest.json', MANIFEST_MOST_BYTES)
     if (bytes === null) {
-      this.#tell(this.#source.files.has('manifest.json') ? 'unreadable' : 'file-missing', 'manifest.json')
+      const { files, problems } = this.#source
+      if (files.has('manifest.json')) this.#tell('unreadable', 'manifest.json')
+      else if (files.size > 0 || problems.length === 0) this.#tell('file-missing', 'manifest.json') // of what cannot be looked at, nothing is missing
       return nothing(...this.#faults)
     }
     const manifest = readManifest(bytes.toString('utf8'))

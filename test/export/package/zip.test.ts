@@ -46,7 +46,14 @@ t.test('a medium that goes away while a ZIP is read ends in an error', async t =
 t.test('AES-256 for carriage: opens with its password to a package that verifies, and not without', async t => {
   const password = 'Taipei-115-carry!'
   const file = await zipped('secret.zip', password)
-  t.match((await verifyPackage(file)).faults[0], { code: 'unreadable', zh: /密碼/ })
+  t.match((await verifyPackage(file)).faults, [{ code: 'unreadable', where: 'secret.zip', zh: /密碼.*7-Zip/ }])
+  t.equal((await verifyPackage(file)).faults.length, 1, 'said once, and nothing is called missing')
+  for (const place of [file, path.join(root, 'nowhere')]) {
+    let said = ''
+    t.equal(await verifyCommand({ place, fingerprint, checkpointFile: undefined, json: false, out: { write: text => { said += text } } }), 1)
+    t.match(said, /結果：無法驗證/, 'nothing was found wrong with what could not be read')
+    t.notMatch(said, /不可採信/)
+  }
   t.notOk(readFileSync(file).includes(password))
   const out = path.join(root, 'opened')
   await execute('7z', ['x', '-y', `-p${password}`, `-o${out}`, file])
