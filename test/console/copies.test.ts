@@ -182,3 +182,21 @@ t.test('whoever breaks off leaves nothing behind, and a few at once are all ther
   t.equal(bytes, Number(again.headers['content-length']), 'and the next one gets all of it')
   t.notOk(console.log.some(line => /"level":(50|60)/.test(line)), 'a line that broke is no fault')
 })
+
+t.test('a package that is removed while it is fetched breaks the download off; nothing of it stays, and the next is told where the Master is', async t => {
+  const { console, counter, release, ready, place, application, front } = await released(t)
+  await release()
+  const folder = path.join(console.front.stateDir, 'copies', ready.copy)
+  for (const name of ['zzz', 'zzzz']) writeFileSync(path.join(folder, ready.packageId, name), Buffer.alloc(32 << 20)) // more than any socket takes at once
+  const answer = await fetching(console, await counter.as(CUSTODIAN), place)
+  t.equal(answer.statusCode, 200)
+  console.front.office.pass(60_000)
+  done(await front.act(DIRECTOR, front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application, { kind: 'revoke', reason: '誤核' }))
+  await console.parts.copies.resume()
+  t.same(readdirSync(path.dirname(folder)), [])
+  let bytes = 0
+  await t.rejects(async () => { for await (const chunk of answer) bytes += (chunk as Buffer).length }, { code: 'ECONNRESET' })
+  t.ok(bytes < Number(answer.headers['content-length']), 'not all of it')
+  while (openFilesIn(path.dirname(folder)).length > 0) await new Promise(resolve => { setImmediate(resolve) })
+  t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 410 })
+})
