@@ -8,11 +8,11 @@ import type { CopyDesk } from '../export/index.ts'
 import type { PaperPress } from '../paper/index.ts'
 import type { RequestDesk } from '../requests/index.ts'
 import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
-import type { FootageFinder } from '../storage/index.ts'
+import type { FootageFinder, SeenDevice } from '../storage/index.ts'
 import type { Viewing } from '../viewing/index.ts'
 
 /** A camera as a form offers it. One that left the configuration is still asked for as long as its footage stands. */
-export interface ConsoleCamera { readonly uuid: CameraUuid, readonly id: string, readonly name: string, readonly location: string }
+export interface ConsoleCamera { readonly uuid: CameraUuid, readonly id: string, readonly name: string, readonly location: string, /** What its device last said of itself; null where it never did. */ readonly device: SeenDevice | null }
 
 /** What the console stands on. It adds no right of its own: each of these looks for itself. Owned by whoever composes them. */
 export interface ConsoleParts {

@@ -11,7 +11,7 @@ import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { deviceFinder, footageFinder, gapFinder, type Storage } from '../storage/index.ts'
+import { deviceFinder, footageFinder, gapFinder, lastDevices, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
 import type { Office } from './office.ts'
@@ -46,7 +46,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const { desk, book: { log: book } } = office
   const named = (id: CameraId): string => config().cameras.find(camera => camera.id === id)?.name ?? id
   const placeOf = (id: CameraId): string | null => config().cameras.find(camera => camera.id === id)?.place ?? null
-  const footage = footageFinder(db)
+  const footage = footageFinder(db), deviceOf = lastDevices(db)
   const idOf = (uuid: CameraUuid): CameraId | null => footage.camera(uuid)?.id ?? null
   const cameraName = (uuid: CameraUuid): string => { const id = idOf(uuid); return id === null ? uuid : named(id) }
   const press = parts.use(new PaperPress())
@@ -78,7 +78,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   parts.defer(async () => { stop.abort(); await copying })
   const console: ConsoleParts = {
     site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
-    cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '' })),
+    cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '', device: deviceOf(id) })),
   }
   try { parts.use(await openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) })) } catch (error) { log.error({ err: error }, 'the console cannot be opened; recording goes on') }
   return parts.move()

@@ -196,3 +196,21 @@ t.test('who waits for a copy looks at how far it is without typing a code again,
   t.match(await custodian.get(place), { status: 403, body: { code: 'CUSTOS_FACTOR_NEEDED' } })
   t.match(await (await counter.as(['lee', 'staff'])).get('/api/copies'), { status: 403, body: { code: 'CUSTOS_RIGHT_MISSING' } })
 })
+
+t.test('a package that is removed while it is fetched breaks the download off; nothing of it stays, and the next is told where the Master is', async t => {
+  const { console, counter, release, ready, place, application, front } = await released(t)
+  await release()
+  const folder = path.join(console.front.stateDir, 'copies', ready.copy)
+  for (const name of ['zzz', 'zzzz']) writeFileSync(path.join(folder, ready.packageId, name), Buffer.alloc(32 << 20)) // more than any socket takes at once
+  const answer = await fetching(console, await counter.as(CUSTODIAN), place)
+  t.equal(answer.statusCode, 200)
+  console.front.office.pass(60_000)
+  done(await front.act(DIRECTOR, front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application, { kind: 'revoke', reason: '誤核' }))
+  await console.parts.copies.resume()
+  t.same(readdirSync(path.dirname(folder)), [])
+  let bytes = 0
+  await t.rejects(async () => { for await (const chunk of answer) bytes += (chunk as Buffer).length }, { code: 'ECONNRESET' })
+  t.ok(bytes < Number(answer.headers['content-length']), 'not all of it')
+  while (openFilesIn(path.dirname(folder)).length > 0) await new Promise(resolve => { setImmediate(resolve) })
+  t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 410 })
+})

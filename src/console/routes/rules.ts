@@ -4,7 +4,7 @@ import { notHere } from '../errors.ts'
 import type { ConsoleParts } from '../parts.ts'
 import { route, type Route } from '../route.ts'
 import { PeriodSchema } from '../schemas/cases.ts'
-import { CameraRef, closed, LocalDay, orNull } from '../schemas/common.ts'
+import { CameraRef, closed, Instant, LocalDay, orNull } from '../schemas/common.ts'
 import { named } from '../schemas/names.ts'
 
 const Text = Type.String(), maybe = Type.Optional
@@ -33,7 +33,15 @@ export const ruleRoutes: readonly Route[] = [
       return { ...ruleSet.rules, ref: ruleSet.ref, effective: ruleSet.effective.toString(), deadlines: ruleSet.rules.deadlines.map(({ id }) => ruleSet.deadline(id)) }
     },
   }),
-  route({ method: 'GET', url: '/api/cameras', who: 'role', summary: { zh: '鏡頭清單', en: 'cameras, for a form' }, answer: closed({ cameras: Type.Array(closed({ uuid: CameraRef, id: Text, name: Text, location: Text })) }), handler: ({ parts }) => ({ cameras: parts.cameras() }) }),
+  route({
+    method: 'GET', url: '/api/cameras', who: 'role', summary: { zh: '鏡頭清單，含設備', en: 'cameras, for a form, and the device that stands there as far as it told' }, answer: closed({
+      cameras: Type.Array(closed({
+        uuid: CameraRef, id: Text, name: Text, location: Text,
+        device: orNull(closed({ maker: orNull(Text), model: orNull(Text), firmware: orNull(Text), firstSeenAt: Instant, lastSeenAt: Instant }, { description: 'as it told by ONVIF: since when it stands there, and when it last answered; null where the camera is known by its address alone' })),
+      })),
+    }),
+    handler: ({ parts }) => ({ cameras: parts.cameras() }),
+  }),
 ]
 
 const inForce = ({ shelf, wallNow }: Pick<ConsoleParts, 'shelf' | 'wallNow'>): RuleSet | null => shelf.inForceOn(officeDay(wallNow()))

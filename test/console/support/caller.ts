@@ -6,9 +6,10 @@ import type { Role } from '../../../src/access/index.ts'
 import type { Archive } from '../../../src/archive/index.ts'
 import { openBook } from '../../../src/book/index.ts'
 import { ConsoleServer, type ConsoleParts, type ConsoleServerOptions } from '../../../src/console/index.ts'
+import { cameraId } from '../../../src/domain/index.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
-import { footageFinder } from '../../../src/storage/index.ts'
+import { footageFinder, lastDevices } from '../../../src/storage/index.ts'
 import type { Member } from '../../access/support/office.ts'
 import { DOOR, FrontDesk, LOBBY } from '../../requests/support/front-desk.ts'
 import type { Shelf } from '../../export/package/support.ts'
@@ -47,10 +48,11 @@ export class Console {
     const book = openBook({
       db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: () => new OfficeCalendar(), grants: () => [],
     })
+    const deviceOf = lastDevices(db)
     const { shelf: footageShelf, archiveTime, ...services } = await servicesOf(t, front, book, RULES)
     const parts: ConsoleParts = {
       ...services, site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
-      cameras: () => [{ uuid: LOBBY, id: 'lobby', name: '大廳', location: '一樓' }, { uuid: DOOR, id: 'door', name: '大門', location: '一樓' }],
+      cameras: () => [{ uuid: LOBBY, id: cameraId('lobby'), name: '大廳', location: '一樓' }, { uuid: DOOR, id: cameraId('door'), name: '大門', location: '一樓' }].map(camera => ({ ...camera, device: deviceOf(camera.id) })),
     }
     const log: string[] = [], destination = new PassThrough()
     destination.on('data', (chunk: Buffer) => { log.push(chunk.toString('utf8')) })

@@ -40,18 +40,20 @@ export function jobTable(db: Db) {
   const newest = db.prepare<[number], Row>(`${JOBS} ORDER BY asked_at DESC, copy_job.rowid DESC LIMIT ?`)
   const unpublished = db.prepare<[], Row>(`${JOBS} WHERE state = 'released' AND is_published = 0`)
   const onceOffered = db.prepare<[], Row>(`${JOBS} WHERE target_path IS NOT NULL AND witness_by IS NOT NULL AND state IN ('ready', 'failed', 'cancelled')`)
-  const here = db.prepare<[], Row>(`${JOBS} WHERE state = 'released' AND target_kind = 'here' AND gone.seq IS NULL ORDER BY ended_at`)
+  const releasedHere = db.prepare<[], string>("SELECT copy_id FROM copy_job WHERE state = 'released' AND target_kind = 'here' ORDER BY ended_at").pluck()
+  const removed = new Set<string>() // no entry goes away, so each is looked for until it is found
   const lastCount = db.prepare<[string], number | null>('SELECT max(count) FROM copy_job WHERE application = ?').pluck()
   const decisions = db.prepare<[string], number>("SELECT count(DISTINCT application) FROM copy_job WHERE intent = 'decision' AND application LIKE ?").pluck()
   const progress = db.prepare<[number, string]>('UPDATE copy_job SET done_bytes = ? WHERE copy_id = ? AND ended_at IS NULL')
   const published = db.prepare<[string]>("UPDATE copy_job SET is_published = 1 WHERE copy_id = ? AND state = 'released'")
   const move = db.prepare<(string | number | null)[]>(`UPDATE copy_job SET state = ?, done_bytes = iif(? IN ('queued', 'reading', 'packing'), 0, done_bytes), error_code = ?, error_text = ?, witness_by = ?, witness_name = ?, witness_role = ?, handed_to = ?, manifest_sha256 = ?,
     archive_item = ?, total_bytes = ?, ended_at = ? WHERE copy_id = ? AND state = ?`)
+  const found = (copyId: string): CopyJob | null => { const row = get.get(copyId); return row === undefined ? null : jobOf(row) }
   return {
     insert({ copyId, packageId, application, count, intent, target, reason, asked }: NewJob): void {
       insert.run(copyId, packageId, application, count, intent, target.kind, target.kind === 'here' ? null : target.path, reason, asked.person, asked.name, asked.role, asked.at, asked.seq)
     },
-    get(copyId: string): CopyJob | null { const row = get.get(copyId); return row === undefined ? null : jobOf(row) },
+    get: found,
     /** Not ended, oldest first. */
     waiting: (): CopyJob[] => waiting.all().map(jobOf),
     ofApplication: (application: string): CopyJob[] => ofApplication.all(application).map(jobOf),
@@ -60,7 +62,10 @@ export function jobTable(db: Db) {
     /** A release of it was begun, and is neither under way nor done. */
     onceOffered: (): CopyJob[] => onceOffered.all().map(jobOf),
     /** Released to be fetched, and not removed; the first that was released first. */
-    here: (): CopyJob[] => here.all().map(jobOf),
+    here: (): CopyJob[] => releasedHere.all().filter(copyId => !removed.has(copyId)).map(found).filter(job => job !== null).filter(job => {
+      if (job.removed !== null) removed.add(job.copyId)
+      return job.removed === null
+    }),
     lastCount: (application: string): number => lastCount.get(application) ?? 0,
     decisions: (like: string): number => decisions.get(like) ?? 0,
     progress(copyId: string, bytes: number): void { progress.run(bytes, copyId) },
