@@ -1,5 +1,4 @@
-import { mkdtempSync, existsSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { runHook } from '../../src/platform/hook-process.ts'
@@ -23,7 +22,7 @@ t.test('a program that is not there is a failure, not a crash', async t => {
 })
 
 t.test('one that takes too long is ended with all it started', async t => {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'custos-hook-')), 'pid')
+  const file = path.join(t.testdir(), 'pid')
   t.match(await shell(`sh -c 'echo $$ > ${file}; exec sleep 60' & sleep 60`, { timeoutMs: 300 }), { ok: false, why: 'it took longer than 0.3 s' })
   t.ok(existsSync(file))
   const isAlive = () => { try { return !readFileSync(`/proc/${readFileSync(file, 'utf8').trim()}/stat`, 'utf8').includes(') Z ') } catch { return false } }
