@@ -33,6 +33,7 @@ export class GrantedScreen extends Screen {
   readonly #number: ApplicationNumber
   readonly #cameras: readonly GrantedCamera[]
   readonly #grant: Grant
+  readonly #visitor: string
   readonly #originAt: EpochMs
   #pumps: readonly CameraPump[] = []
   #line: ViewerLine | null = null
@@ -44,11 +45,12 @@ export class GrantedScreen extends Screen {
   readonly #stills = new Map<string, Still>()
   #stillsNow = 0
 
-  constructor(core: GrantedCore, facts: ScreenFacts, { number, grant, cameras }: { readonly number: ApplicationNumber, readonly grant: Grant, readonly cameras: readonly GrantedCamera[] }) {
+  constructor(core: GrantedCore, facts: ScreenFacts, { number, grant, cameras, visitor }: { readonly number: ApplicationNumber, readonly grant: Grant, readonly cameras: readonly GrantedCamera[], readonly visitor: string }) {
     super(core, facts)
     this.#core = core
     this.#number = number
     this.#grant = grant
+    this.#visitor = visitor
     this.#cameras = cameras
     const firstAt = Math.min(...cameras.flatMap(camera => camera.ranges.map(range => range.startAt)))
     this.#playhead = epochMs(firstAt)
@@ -61,7 +63,7 @@ export class GrantedScreen extends Screen {
 
   protected override welcome(): ServerMessage {
     return {
-      type: 'opened', version: WIRE_VERSION, kind: 'granted', subject: this.#number, viewer: actorOf(this.acting).name, now: this.core.clock.wallNow(), originAt: this.#originAt, endsAt: this.#grant.validUntil,
+      type: 'opened', version: WIRE_VERSION, kind: 'granted', subject: this.#number, viewer: `${this.#visitor}／${actorOf(this.acting).name}`, now: this.core.clock.wallNow(), originAt: this.#originAt, endsAt: this.#grant.validUntil,
       cameras: this.#cameras.map(({ name, ranges }, index) => ({ index, name, ranges: ranges.map(({ startAt, endAt }) => ({ from: startAt, to: endAt })) })),
     }
   }

@@ -57,7 +57,7 @@ export class ViewingDesk {
           uses: { accompanied: true, copied: false, forInquiry: asked.isForInquiry === true, other: null }, persons: personsOf(asked, facts, acting), ranges,
         })
         sessions.touchViewing(token)
-        return { screen: new GrantedScreen(this.#options, { id, kind: 'granted', right: 'open-granted-view', application: number, token, acting, openedAt }, { number, grant, cameras }) }
+        return { screen: new GrantedScreen(this.#options, { id, kind: 'granted', right: 'open-granted-view', application: number, token, acting, openedAt }, { number, grant, cameras, visitor: asked.visitor.name }) }
       })
       screens.add(screen, acting)
       return screen

@@ -21,7 +21,7 @@ export type ClientMessage =
 
 export interface WireCamera { readonly index: number, readonly name: string, readonly ranges: readonly { readonly from: number, readonly to: number }[] }
 export type ServerMessage =
-  /** `mediaMs` of a piece counts from `originAt`. `subject` and `viewer` stand in the watermark. */
+  /** `mediaMs` of a piece counts from `originAt`. `subject` and `viewer` (who looks, and the custodian beside) stand in the watermark. */
   | { readonly type: 'opened', readonly version: number, readonly kind: 'granted' | 'live' | 'aiming', readonly subject: string, readonly viewer: string, readonly now: number, readonly originAt: number, readonly endsAt: number | null, readonly cameras: readonly WireCamera[] }
   /** Before the init segment of a track: how Media Source names it. */
   | { readonly type: 'track', readonly camera: number, readonly epoch: number, readonly mime: string, readonly widthPx: number, readonly heightPx: number, readonly stream: string, readonly isTranscoded: boolean }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { epochMs } from '../../src/domain/index.ts'
+import { epochMs, RetryableError } from '../../src/domain/index.ts'
 import { SegmentGoneError, type SegmentRow } from '../../src/storage/index.ts'
 import { realFootage } from '../support/fragments.ts'
 import { at, CUSTODIAN, done } from '../requests/support/front-desk.ts'
@@ -153,6 +153,24 @@ t.test('footage that was overwritten, or whose lease lapsed while the viewer pau
   const expected = recorded.filter(({ atMs }) => atMs < NINE + 29_000 && (atMs < (gap?.from ?? 0) || atMs >= (gap?.to ?? 0)))
   t.equal(frames.length, expected.length, 'all others are there, those behind the lapsed lease too')
   t.ok(lapses > 1, 'the lease lapsed once')
+})
+
+t.test('a volume that fails ends the pictures of its camera with the reason; the others go on, and it is asked again at the next seek', async t => {
+  let fails = true
+  await using room = await ScreeningRoom.open(t, { shelf: ({ storage }) => ({
+    segmentsOf: (...asked) => storage.segmentsOf(...asked),
+    openReader: segment => fails && segment.cameraUuid === LOBBY ? Promise.reject(new RetryableError('CUSTOS_PLANTED', '磁碟無法讀取。/ the volume cannot be read', { remedy: '請檢查磁碟。/ See to the disk.' })) : storage.openReader(segment),
+  }) })
+  for (const [camera, id] of [[LOBBY, 'hall'], [DOOR, 'gate']] as const) await recordRun(room.rig, { camera, id, footage: await realFootage(H264), fromMs: NINE, seconds: 12 })
+  const { player, screen } = await room.watch(await room.granted([range(0, 10_000), range(0, 10_000, DOOR)]))
+  await player.until('the end of the other', () => player.told('end').length === 1)
+  t.match(player.told('refused'), [{ code: 'CUSTOS_PLANTED', camera: 0, ref: null, message: /無法讀取.*檢查磁碟.*See to/ }])
+  t.match(player.told('end'), [{ camera: 1 }])
+  t.equal(screen.closed, null)
+  fails = false
+  player.say({ type: 'seek', at: NINE + 2_000 })
+  await player.until('both ends', () => player.told('end').length === 3)
+  t.ok(player.media(0).length > 10)
 })
 
 t.test('sound leaves beside the pictures that leave, and nowhere else', async t => {

@@ -43,10 +43,11 @@ t.test('all is done by the keyboard alone; a locked screen says why, lets nothin
   await becomes("!document.querySelector('#veil').hidden")
   t.match(await page.textContent('#veil-text'), /鎖定.*密碼.*Locked.*password/s)
   t.equal(await focus(), 'veil-button')
+  t.match(await page.textContent('#subject'), /趙警員／人員kuan/, 'who looks, and beside whom')
   for (let i = 0; i < 4; i++) { await page.keyboard.press('Tab'); t.match(await focus(), /^(veil-button)?$/, 'nothing behind it') }
   await page.focus('#veil-button')
   await page.keyboard.press('Enter')
-  await becomes("/輸入密碼解除/.test(document.querySelector('#veil-text').textContent)")
+  await becomes("/輸入密碼解除.*Still locked/s.test(document.querySelector('#veil-text').textContent)")
   await shoot('11-locked')
   await room.front.office.access.signIn.unlockViewing(token, room.kuan.password)
   await page.keyboard.press('Enter')

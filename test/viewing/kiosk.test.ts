@@ -76,6 +76,8 @@ t.test('Chromium plays two cameras in step on the kiosk page, under a moving wat
     await page.mouse.move(bar.x + bar.width / 2, bar.y - 300)
     await becomes('document.querySelector("#preview").hidden')
     await page.click('#step')
+    await becomes('[...document.querySelectorAll("video")].every(video => video.paused && !video.seeking)')
+    await page.waitForTimeout(200) // both stand where the page holds them
     const before = await page.evaluate<number>('document.querySelectorAll("video")[1].currentTime')
     await page.click('#step')
     await becomes(`Math.abs(document.querySelectorAll("video")[1].currentTime - ${before} - 1 / 15) < 0.01`)

@@ -29,7 +29,7 @@ export class CameraView {
     this.ranges = ranges
     this.label.textContent = name
     this.box.append(this.video, canvas, this.label, this.state)
-    this.#watermark = new Watermark(canvas, watermarkText)
+    this.#watermark = new Watermark(canvas, this.video, watermarkText)
     this.gaps = []
     /** Why it shows nothing from here on; null while nothing is wrong. */
     this.failure = null

@@ -100,7 +100,7 @@ const handlers = {
   refused({ code, message, ref, camera }) {
     if (cameras[camera]) cameras[camera].failure = message
     else if (ref !== null) preview.hide()
-    else if (code === 'CUSTOS_VIEWING_LOCKED' && isLocked) byId('veil-text').textContent = message
+    else if (code === 'CUSTOS_VIEWING_LOCKED' && isLocked) byId('veil-text').textContent = '仍在鎖定中。請先由管理人員於控制台輸入密碼解除，再按「繼續」。\nStill locked. The custodian first types the password at the console, then presses “Go on”.'
     else tellPerson(message)
   },
   closed({ zh, en }) { finish(`${zh}\n${en}`) },
