@@ -14,8 +14,11 @@ const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 /** The program could not be run, or refused. Its own words are in the message: it is never given secrets as arguments. */
 export class OpensslError extends RetryableError {
-  constructor(why: string, cause?: unknown) {
-    super('CUSTOS_OPENSSL_FAILED', `openssl: ${why}`, { remedy: 'See that the Debian package openssl is installed and the disk is not full, then try again.', ...(cause === undefined ? {} : { cause }) })
+  /** Its own judgement; null when it came to none: not started, ended by a signal, nothing to read. */
+  readonly exitCode: number | null
+  constructor(why: string, { exitCode = null, cause }: { readonly exitCode?: number | null, readonly cause?: unknown } = {}) {
+    super('CUSTOS_OPENSSL_FAILED', `openssl: ${why}`, { remedy: '請確認已安裝 Debian 套件 openssl、磁碟與暫存資料夾未滿，再試一次。/ See that the Debian package openssl is installed and neither disk nor temporary folder is full, then try again.', ...(cause === undefined ? {} : { cause }) })
+    this.exitCode = exitCode
   }
 }
 
@@ -32,10 +35,10 @@ export async function runOpenssl(args: readonly string[], { stdin = '', timeoutM
   })
   child.stderr.on('data', (chunk: Buffer) => { if (said.length < KEPT_STDERR_CHARS) said += chunk.toString('utf8') })
   child.stdin.on('error', () => undefined) // it may succeed without reading
-  child.once('error', error => { reject(new OpensslError('it cannot be started', error)) })
+  child.once('error', error => { reject(new OpensslError('it cannot be started', { cause: error })) })
   child.once('close', (code, signal) => {
     if (code === 0) resolve(Buffer.concat(chunks))
-    else reject(new OpensslError(`exit ${code ?? signal ?? '?'}: ${said.slice(0, KEPT_STDERR_CHARS).replace(/[\p{Cc}\s]+/gu, ' ').trim()}`))
+    else reject(new OpensslError(`exit ${code ?? signal ?? '?'}: ${said.slice(0, KEPT_STDERR_CHARS).replace(/[\p{Cc}\s]+/gu, ' ').trim()}`, { exitCode: code }))
   })
   child.stdin.end(stdin)
   return promise

@@ -2,7 +2,7 @@ import { createHash, createPublicKey, X509Certificate, type KeyObject } from 'no
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { runOpenssl } from '../../platform/openssl.ts'
+import { OpensslError, runOpenssl } from '../../platform/openssl.ts'
 
 export function keyOf(pem: string): KeyObject | null {
   try {
@@ -17,13 +17,16 @@ export function certificateKey(pem: string): string | null {
   try { return fingerprintOf(new X509Certificate(pem).publicKey) } catch { return null }
 }
 
-/** Fingerprint of who signed `content` in `cms`, whatever chain the CMS itself brings; null when it does not hold up to `certificate`. */
+/** Fingerprint of who signed `content` in `cms`, whatever chain the CMS itself brings; null when it does not hold up to `certificate`. Throws OpensslError when that could not be found out: no fault of the package. */
 export async function cmsSigner(content: Buffer, cms: Buffer, certificate: string): Promise<string | null> {
-  const scratch = await mkdtemp(path.join(tmpdir(), 'custos-verify-'))
+  let scratch: string | null = null
   try {
-    const file = (name: string) => path.join(scratch, name)
+    const folder = scratch = await mkdtemp(path.join(tmpdir(), 'custos-verify-')), file = (name: string) => path.join(folder, name)
     await Promise.all([writeFile(file('content'), content), writeFile(file('cms'), cms), writeFile(file('cert'), certificate)])
     await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-signer', file('signer'), '-out', '/dev/null'])
-    return certificateKey(await readFile(file('signer'), 'utf8'))
-  } catch { return null } finally { await rm(scratch, { recursive: true, force: true }) }
+    return certificateKey(await readFile(file('signer'), 'utf8').catch(() => ''))
+  } catch (error) {
+    if (error instanceof OpensslError && error.exitCode !== null) return null
+    throw error instanceof OpensslError ? error : new OpensslError(`nothing can be written to ${tmpdir()}`, { cause: error })
+  } finally { if (scratch !== null) await rm(scratch, { recursive: true, force: true }) }
 }

@@ -53,6 +53,13 @@ t.test('a sound package is intact; by its fingerprint or this machine\'s key its
   t.same(codes(await verifyPackage(SOUND, { fingerprint: 'f'.repeat(64) })), ['wrong-key'])
 })
 
+t.test('what keeps the verifier from its work is no fault of the package', async t => {
+  const before = process.env['TMPDIR']
+  t.teardown(() => { if (before === undefined) delete process.env['TMPDIR']; else process.env['TMPDIR'] = before })
+  process.env['TMPDIR'] = path.join(root, 'nowhere')
+  await t.rejects(verifyPackage(SOUND, { fingerprint: FINGERPRINT }), { code: 'CUSTOS_OPENSSL_FAILED', message: /nothing can be written to .*nowhere/, remedy: /暫存資料夾/ })
+})
+
 t.test('the manifest is canonical and lists every file; the sums list the manifest too', async t => {
   const manifest = manifestOf(SOUND)
   t.equal(read(SOUND, 'manifest.json').toString('utf8'), manifestText(manifest))
