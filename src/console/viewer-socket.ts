@@ -39,7 +39,7 @@ export class ViewerSocket implements Disposable {
   readonly #heard = new Set<WebSocket>()
   readonly #bySource = new RateGate(RATE)
   readonly #stop = new AbortController()
-  #pinging: Promise<void> | null = null
+  #isPinging = false
   constructor(options: ViewerSocketOptions) { this.#options = options }
 
   get size(): number { return this.#held.size }
@@ -73,11 +73,12 @@ export class ViewerSocket implements Disposable {
       player.on('error', () => { player.terminate() }) // a word beyond the bound, or a line that broke
       serveViewing({ screens: viewing.screens, sessions: access.sessions }, { token, screenId, socket: player as unknown as SocketLike })
     })
-    this.#pinging ??= this.#ping()
+    if (!this.#isPinging) void this.#ping()
   }
 
   async #ping(): Promise<void> {
     const { signal } = this.#stop
+    this.#isPinging = true
     while (!signal.aborted && this.#held.size > 0) {
       await this.#options.clock.wait(PING_EACH_MS, signal)
       for (const player of this.#held.keys()) {
@@ -85,7 +86,7 @@ export class ViewerSocket implements Disposable {
         else player.terminate()
       }
     }
-    this.#pinging = null
+    this.#isPinging = false
   }
 
   #refuse(request: IncomingMessage, socket: Duplex, error: unknown): void {

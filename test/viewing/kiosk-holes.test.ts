@@ -1,6 +1,6 @@
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
-import { realFootage } from '../support/fragments.ts'
+import { realFootage, spoiltPictures } from '../support/fragments.ts'
 import { at } from '../requests/support/front-desk.ts'
 import { recordRun } from './support/footage.ts'
 import { kioskPage } from './support/kiosk-page.ts'
@@ -56,5 +56,25 @@ t.test('of two H.265 cameras one is transcoded and both tell why; what was recor
   await shoot('8-h265')
   await becomes("document.querySelector('#clock').textContent.includes('09:00:08') && [...document.querySelectorAll('.camera')].every(box => !box.classList.contains('blank') && !box.textContent.includes('轉碼'))")
   await shoot('9-h264-again')
+  t.same(kiosk.errors, [])
+})
+
+t.test('pictures that no decoder makes anything of are told under their camera; the other plays on, and a later place shows both again', async t => {
+  await using room = await ScreeningRoom.open(t)
+  const footage = await realFootage({ ...SMALL, codec: 'h264', seconds: 8 })
+  await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage: spoiltPictures(footage, [8, 9]), fromMs: NINE, seconds: 8 })
+  await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage, fromMs: NINE + 8_000, seconds: 40 })
+  await recordRun(room.rig, { camera: DOOR, id: 'gate', footage, fromMs: NINE, seconds: 48 })
+  const application = await room.granted([range(0, 45_000), range(0, 45_000, DOOR)])
+  const token = await room.login(), screen = room.show(token, application)
+  await using kiosk = await kioskPage(room, { token, screen })
+  const { page, becomes } = kiosk
+  await becomes("[...document.querySelectorAll('video')].some(video => video.readyState >= 2)")
+  await page.click('#play')
+  await becomes("/無法解碼.*cannot be decoded/.test(document.querySelectorAll('.camera')[0].textContent) && document.querySelector('#clock').textContent.includes('09:00:06') && document.querySelectorAll('video')[1].currentTime > 5")
+  await page.focus('#bar')
+  await page.keyboard.press('Shift+ArrowRight')
+  await page.keyboard.press('ArrowLeft')
+  await becomes("[...document.querySelectorAll('.camera')].every(box => !box.classList.contains('blank'))")
   t.same(kiosk.errors, [])
 })
