@@ -11,6 +11,11 @@ export class SegmentGoneError extends RetryableError {
   constructor(why: string) { super('CUSTOS_SEGMENT_GONE', why, { remedy: 'Ask again: the ring has moved on.' }) }
 }
 
+/** Nothing is known of it but that its volume is not in use now: pulled, not mounted, failed. It may be there all the same. */
+export class VolumeAwayError extends SegmentGoneError {
+  constructor() { super('its volume is not in use') }
+}
+
 /** Reads one slot generation. Every record is checked against slot, generation, sequence and CRC after it was read, so that bytes of a later use never come out. */
 export class SegmentReader implements AsyncDisposable {
   readonly footage: SlotFootage

@@ -13,7 +13,7 @@ import { recoverOpen, recoverPreparing, type RecoveryOptions } from './recovery.
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
 import { Scrubber } from './scrubber.ts'
-import { SegmentGoneError, SegmentReader } from './segment-reader.ts'
+import { SegmentReader, VolumeAwayError } from './segment-reader.ts'
 import { StreamLane } from './stream-lane.ts'
 import { runSyncLoop } from './sync-loop.ts'
 import { cameraTable } from './tables/cameras.ts'
@@ -199,7 +199,7 @@ export class Storage implements AsyncDisposable {
   /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
   async openReader(segment: SegmentRow): Promise<SegmentReader> {
     const volume = this.#volumes.byUuid(segment.volumeUuid)
-    if (volume === null) throw new SegmentGoneError('its volume is not in use')
+    if (volume === null) throw new VolumeAwayError()
     return SegmentReader.open(this.#options.fs, volume, segment, this.#leases)
   }
 

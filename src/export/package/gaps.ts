@@ -21,7 +21,7 @@ export function gapsOf({ range, taken, noted, of }: { readonly range: TimeRange,
         }
       }
     }
-    tell(taken.unreadable.map(span => ({ ...span, cause: 'record-unreadable' as const })))
+    tell(taken.unreadable)
     tell(noted.map(span => reaching(hole, span)))
     const isAtStart = hole.startAt === range.startAt && taken.videos.length > 0
     const isAtEnd = hole.endAt === range.endAt && taken.videos.length > 0 && hole.endAt - hole.startAt < 1000

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { epochMs, isoOf, type CameraUuid, type DeviceFacts, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
 import type { LeaveVerdict } from '../../requests/index.ts'
-import { cameraClockOffsetOf, SegmentGoneError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
+import { cameraClockOffsetOf, SegmentGoneError, VolumeAwayError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
 import { MalformedMediaError } from '../../media/index.ts'
 import { StorageError } from '../../platform/file-system.ts'
 import { keptIn, samplesOf } from './cut.ts'
@@ -37,7 +37,7 @@ export interface TakeOptions {
 }
 
 /** A span whose bytes stand on the disk and do not hold. */
-export interface Unreadable { readonly startAt: EpochMs, readonly endAt: EpochMs }
+export interface Unreadable { readonly startAt: EpochMs, readonly endAt: EpochMs, readonly cause: 'record-unreadable' | 'volume-away' }
 export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean, /** E5; none where the camera was never asked, or never answered. */ readonly cameraOffsets: ManifestTime['cameraOffsets'] }
 
 const SEAM_MS = 200 // records of one run follow each other; more between them is lost footage, and splits files
@@ -77,7 +77,7 @@ class Taking {
     let reader: LastingReader
     try { reader = await LastingReader.open(shelf, segment) } catch (error) {
       if (!isLost(error)) throw error
-      this.#unreadable.push({ startAt: segment.startAt, endAt: segment.endAt ?? range.endAt })
+      this.#unreadable.push({ startAt: segment.startAt, endAt: segment.endAt ?? range.endAt, cause: causeOf(error) })
       return
     }
     await using _ = reader
@@ -97,7 +97,7 @@ class Taking {
         await this.#record({ footage, position, entry, bytes, samples: samplesOf(bytes, footage.init, entry) })
       } catch (error) {
         if (!isLost(error)) throw error
-        this.#unreadable.push({ startAt: entry.startAt, endAt: epochMs(entry.startAt + entry.durationMs) })
+        this.#unreadable.push({ startAt: entry.startAt, endAt: epochMs(entry.startAt + entry.durationMs), cause: causeOf(error) })
         await this.#close()
       }
     }
@@ -202,4 +202,5 @@ class Taking {
 type SlotOf = KeptRecord['footage']
 
 /** The footage itself is gone or rotten: a gap, told in the manifest. Anything else ends the work. */
+const causeOf = (error: unknown): Unreadable['cause'] => error instanceof VolumeAwayError ? 'volume-away' : 'record-unreadable'
 const isLost = (error: unknown): boolean => error instanceof SegmentGoneError || error instanceof MalformedMediaError || (error instanceof StorageError && error.fault === 'io')

@@ -9,7 +9,7 @@ import { cameraId, cameraUuid, epochMs, generation, isoOf, SYSTEM, slotNumber, s
 import { auditEvidence, gapsOf, packageIdOf, RecorderCertificate, sealPackage, takeVideos, type FootageShelf, type SealFacts, type Taken, type TimestampHook } from '../../../src/export/index.ts'
 import { migrate, type Db } from '../../../src/platform/catalogue.ts'
 import type { LeaveVerdict } from '../../../src/requests/index.ts'
-import { SegmentGoneError, type SegmentRow, type SlotFootage } from '../../../src/storage/index.ts'
+import { SegmentGoneError, VolumeAwayError, type SegmentRow, type SlotFootage } from '../../../src/storage/index.ts'
 import { encodeSlotStart, freeHeader } from '../../../src/storage/slot-format.ts'
 import { readSlot } from '../../../src/storage/slot-walk.ts'
 import { SlotWriter } from '../../../src/storage/slot-writer.ts'
@@ -36,6 +36,8 @@ export class Shelf implements FootageShelf {
   readonly devices: { readonly fromMs: number, readonly maker: string, readonly model: string, readonly firmware: string }[] = []
   /** Positions whose bytes are spoilt. */
   readonly rotten = new Set<string>()
+  /** Slots whose disk is pulled. */
+  readonly away = new Set<number>()
   /** How many records one opening gives before its lease lapses, as after a minute without a read; by opening, the last for all that follow. */
   readsByOpening: readonly number[] = [Infinity]
   opened = 0
@@ -64,6 +66,7 @@ export class Shelf implements FootageShelf {
   }
   async open(segment: SegmentRow) {
     const slot = this.#slots.find(({ row }) => row === segment)!
+    if (this.away.has(segment.slot)) throw new VolumeAwayError()
     let left = this.readsByOpening[Math.min(this.opened, this.readsByOpening.length - 1)]!
     this.opened += 1
     if (left < 0) throw new SegmentGoneError('the slot holds another generation')

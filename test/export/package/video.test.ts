@@ -8,6 +8,7 @@ import { parseMovieFragment } from '../../../src/media/index.ts'
 import { RECORD_HEAD_BYTES } from '../../../src/storage/index.ts'
 import { realFootage, builtFragment, builtInit, footageOf, timedFragment, type Footage } from '../../support/fragments.ts'
 import { cutRecord, keptIn, samplesOf } from '../../../src/export/package/cut.ts'
+import { gapsOf } from '../../../src/export/package/gaps.ts'
 import { VideoCheck } from '../../../src/export/package/verify-video.ts'
 import { at, DOOR, execute, inARow, openFence, Shelf, span, take } from './support.ts'
 
@@ -113,6 +114,16 @@ t.test('a gap, another run and another format each begin a file; rot is a gap wi
   const frames = await checkFrames(t, folder, { videos, unreadable, hadFootage: true, cameraOffsets: [] }, shelf, at(0), at(20_000))
   t.equal(frames, videos.reduce((sum, video) => sum + video.frames, 0))
   t.same(await take(shelf, path.join(folder, 'door'), { range: span(0, 20_000), camera: DOOR }), { videos: [], unreadable: [], hadFootage: false, cameraOffsets: [] }, 'another camera has nothing')
+})
+
+t.test('footage on a disk that is not in use is a gap that says so, and is called neither damaged nor overwritten', async t => {
+  const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 }), range = span(0, 24_000), shelf = new Shelf()
+  for (const fromMs of [0, 8_000, 16_000]) await shelf.add(footage, inARow(footage, 4, { fromMs, run: fromMs + 1 }))
+  shelf.away.add(1)
+  const taken = await take(shelf, t.testdir(), { range })
+  t.equal(taken.videos.length, 2)
+  const gaps = gapsOf({ range, taken, noted: [], of: { cameraId: 'lobby', cameraName: '大廳', stream: 'main' } })
+  t.match(gaps.map(({ from, cause }) => [Date.parse(from) - at(0), cause.code]), [[2_000, 'no-footage'], [8_000, 'volume-away'], [10_000, 'no-footage'], [18_000, 'no-footage']])
 })
 
 t.test('a copy that waited for recording longer than a lease lasts takes all the same: only what was really reused meanwhile is lost', async t => {
