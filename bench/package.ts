@@ -51,7 +51,7 @@ try {
     let from = performance.now()
     const { videos } = await takeVideos({
       folder: out, shelf, camera: cameraUuid('a'.repeat(32)), stream: streamName('main'), range, preRollMs: 0, leave: () => ({ ok: true, isPreRoll: false }), pace: () => Promise.resolve(), signal: new AbortController().signal, onBytes: () => undefined,
-      subject: { cameraId: 'lobby', cameraUuid: 'a'.repeat(32), cameraName: '大廳', location: null, maker: null, model: null, firmware: null, stream: 'main', unitName: 'bench', operator: 'bench', exportedAt: epochMs(START_MS) },
+      subject: { cameraId: 'lobby', cameraUuid: 'a'.repeat(32), cameraName: '大廳', location: null, stream: 'main', unitName: 'bench', operator: 'bench', exportedAt: epochMs(START_MS) },
     })
     const oursMs = performance.now() - from
     from = performance.now()

@@ -5,6 +5,7 @@ import path from 'node:path'
 import type { ConsoleTls } from '../config/index.ts'
 import { isoOf, epochMs, type EpochMs } from '../domain/index.ts'
 import { runOpenssl } from '../platform/openssl.ts'
+import { syncFolder } from '../platform/publish-file.ts'
 import { ConsoleTlsError } from './errors.ts'
 
 /** PEM. `fingerprint`: SHA-256 of the certificate, as browsers show it. */
@@ -79,8 +80,7 @@ async function publish(file: string, text: string, mode: number): Promise<void> 
   const handle = await open(fresh, 'w', mode)
   try { await handle.chmod(mode); await handle.writeFile(text); await handle.sync() } finally { await handle.close() }
   await rename(fresh, file)
-  const folder = await open(path.dirname(file), 'r')
-  try { await folder.sync() } finally { await folder.close() }
+  await syncFolder(path.dirname(file))
 }
 
 function absent(error: NodeJS.ErrnoException): null {

@@ -47,9 +47,8 @@ export async function copyDownload(parts: Pick<ConsoleParts, 'copies' | 'desk' |
 
 /** Throws CopyRefusedError, FenceError. */
 function requireGranted({ desk: { grants } }: Pick<ConsoleParts, 'desk'>, { application }: CopyJob): void {
-  const line = grants.open(application as ApplicationNumber)?.scope[0]
-  if (line === undefined) throw new CopyRefusedError('核准已失效、撤銷或結案，不得再取出；Master 在存檔區。', 'what allowed this copy has ended: it is not handed out any more, and its Master is in the archive')
-  const verdict = grants.mayLeave(application as ApplicationNumber, { camera: line.camera, at: line.from, act: 'copy' })
+  if (grants.open(application as ApplicationNumber) === null) throw new CopyRefusedError('核准已失效、撤銷或結案，不得再取出；Master 在存檔區。', 'what allowed this copy has ended: it is not handed out any more, and its Master is in the archive')
+  const verdict = grants.mayCopyNow(application as ApplicationNumber)
   if (!verdict.ok) throw new FenceError(verdict.why)
 }
 

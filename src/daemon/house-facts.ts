@@ -5,9 +5,11 @@ import { epochMs } from '../domain/index.ts'
 import type { RecorderFacts } from '../health/index.ts'
 import { isCatalogueFault } from '../platform/catalogue.ts'
 
+export const NO_GLASS: RecorderFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
+
 /** While the catalogue cannot be read, as it was last seen: that it cannot is told elsewhere. */
 export const glassReader = ({ breakGlass }: Access): () => RecorderFacts['glass'] => {
-  let last: RecorderFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
+  let last = NO_GLASS
   const earliest = (rows: readonly { readonly openedAtMs: number }[]) => rows.length === 0 ? null : epochMs(Math.min(...rows.map(row => row.openedAtMs)))
   return () => {
     try {

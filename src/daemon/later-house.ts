@@ -1,7 +1,7 @@
 import type { StreamReport } from '../ingest/index.ts'
 import { giveBackMemory } from '../platform/give-back-memory.ts'
 import type { House, HouseFacts, HouseOptions } from './house.ts'
-import { unopenedArchive } from './house-facts.ts'
+import { NO_GLASS, unopenedArchive } from './house-facts.ts'
 
 export interface LaterHouseOptions extends HouseOptions { readonly streams: () => readonly Pick<StreamReport, 'state'>[] }
 
@@ -10,7 +10,6 @@ const LOOK_EACH_MS = 250
 const MOST_MS = 10_000
 /** What runs once after opening has then run. */
 const SETTLED_MS = 5_000
-const NO_GLASS: HouseFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
 
 /** The code of it alone. */
 export const loadHouse = () => import('./house.ts')

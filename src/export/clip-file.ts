@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { syncFolder } from '../platform/publish-file.ts'
 import { isoOf, type CameraId, type CameraUuid, type StreamName, type TimeRange } from '../domain/index.ts'
 import { writeClip, type ClipPart, type ClipResult } from './clip.ts'
 
@@ -36,8 +37,7 @@ async function publish(file: string, fill: (write: (bytes: Buffer) => Promise<vo
     await handle.sync()
   } finally { await handle.close() }
   await rename(part, file)
-  const folder = await open(path.dirname(file), constants.O_RDONLY)
-  try { await folder.sync() } finally { await folder.close() }
+  await syncFolder(path.dirname(file))
 }
 
 /** JSON with every record's origin and hash, and the spans without footage inside the range that was asked for. */

@@ -5,14 +5,19 @@ import path from 'node:path'
 export async function publishFile(file: string, bytes: Uint8Array, mode = 0o640): Promise<void> {
   const part = `${file}.${process.pid}.part`
   try {
-    const handle = await open(part, 'w', mode)
-    try { await handle.writeFile(bytes); await handle.sync() } finally { await handle.close() }
+    await writeSynced(part, bytes, { mode })
     await rename(part, file)
   } catch (error) {
     await rm(part, { force: true }).catch(() => undefined)
     throw error
   }
   await syncFolder(path.dirname(file))
+}
+
+/** Its content is on the disk when this returns; its name only once its folder is synced. `wx` refuses a file that is there. Throws the error of the file system. */
+export async function writeSynced(file: string, content: string | Uint8Array, { mode, flag = 'w' }: { readonly mode: number, readonly flag?: 'w' | 'wx' }): Promise<void> {
+  const handle = await open(file, flag, mode)
+  try { await handle.writeFile(content); await handle.sync() } finally { await handle.close() }
 }
 
 /** Makes what was renamed or linked in a folder outlast a power cut. */

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { constants, link, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { syncFolder } from '../platform/publish-file.ts'
 import { AttachmentError } from './errors.ts'
 
 export const ATTACHMENT_MOST_BYTES = 20 * 1024 * 1024
@@ -57,8 +58,7 @@ export class AttachmentStore {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       await this.read(sha256) // what is there is that content, or a person must look
     }
-    const folder = await open(this.#folder, 'r')
-    try { await folder.sync() } finally { await folder.close() }
+    await syncFolder(this.#folder)
   }
 
   /** The content, hashed again. Throws AttachmentError when it is gone or is not what was stored. */

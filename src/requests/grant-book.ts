@@ -82,6 +82,12 @@ export class GrantBook {
     return grant === null ? { ok: false, why: 'no-grant' } : mayLeave(grant, { ...leaving, now: this.now() })
   }
 
+  /** Whether a copy of what was granted may leave at all now: the fence, at the first instant of it. */
+  mayCopyNow(number: ApplicationNumber): LeaveVerdict {
+    const line = this.open(number)?.scope[0]
+    return line === undefined ? { ok: false, why: 'no-grant' } : this.mayLeave(number, { camera: line.camera, at: line.from, act: 'copy' })
+  }
+
   /**
    * Ends grants whose time is over by both clocks, and with them their holds; to be called now and then. What is to be preserved stays held until its copy stands in the archive.
    * How many. Throws StorageError when a volume did not take the list of holds; the catalogue has it all the same.

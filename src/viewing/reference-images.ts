@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { actorOf, personKey, RightMissingError, type Acting, type Act, type AuditBook, type Sessions } from '../access/index.ts'
 import { isoOf, type CameraId, type CameraUuid, type EpochMs, type MonoMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
+import { syncFolder, writeSynced } from '../platform/publish-file.ts'
 import { PictureError, ViewingRefusedError } from './errors.ts'
 import type { LiveDesk } from './live-desk.ts'
 import type { StillMaker } from './still-maker.ts'
@@ -122,10 +122,8 @@ export class ReferenceImages {
 
   async #write(file: string, bytes: Buffer): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
-    const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
-    try { await handle.writeFile(bytes); await handle.sync() } finally { await handle.close() }
-    const folder = await open(this.#folder, constants.O_RDONLY)
-    try { await folder.sync() } finally { await folder.close() }
+    await writeSynced(file, bytes, { mode: 0o600, flag: 'wx' })
+    await syncFolder(this.#folder)
   }
 
   #perform<Result>(acting: Acting, action: string, object: string, work: () => Result): Result {

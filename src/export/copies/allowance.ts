@@ -17,11 +17,8 @@ export function allowedScope(core: CopyCore, job: CopyJob): Scope {
 function grantedScope({ options: { grants } }: CopyCore, job: CopyJob): Scope | null {
   const grant = grants.open(job.application as ApplicationNumber)
   if (grant === null || grant.copy === null) return null
-  const [line] = grant.scope
-  if (line !== undefined) {
-    const verdict = grants.mayLeave(grant.application, { camera: line.camera, at: line.from, act: 'copy' })
-    if (!verdict.ok) throw new FenceError(verdict.why)
-  }
+  const verdict = grants.mayCopyNow(grant.application)
+  if (!verdict.ok) throw new FenceError(verdict.why)
   return grant.scope
 }
 

@@ -21,10 +21,8 @@ export function askGranted(core: CopyCore, acting: Acting, { application, target
     const grant = core.options.grants.open(application)
     if (grant === null) throw new CopyRefusedError('這件申請案目前沒有有效的核准。', 'nothing is granted on this case now')
     if (grant.copy === null) throw new CopyRefusedError('這件申請案未核准複製；複製僅限公務機關依附件2申請並經核准者。', 'this case was not granted a copy; only an agency can be, by form 2 and its last approval')
-    for (const { camera, from } of grant.scope.slice(0, 1)) {
-      const verdict = core.options.grants.mayLeave(application, { camera, at: from, act: 'copy' })
-      if (!verdict.ok) throw new CopyRefusedError(LEAVE_TEXTS[verdict.why].zh, LEAVE_TEXTS[verdict.why].en) // run out, or its statement is not signed: it would only be read to be thrown away
-    }
+    const verdict = core.options.grants.mayCopyNow(application)
+    if (!verdict.ok) throw new CopyRefusedError(LEAVE_TEXTS[verdict.why].zh, LEAVE_TEXTS[verdict.why].en) // run out, or its statement is not signed: it would only be read to be thrown away
     return { number: application, scope: grant.scope, reason: '依核准複製' }
   })
 }

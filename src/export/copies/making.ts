@@ -52,7 +52,7 @@ async function read(core: CopyCore, job: CopyJob, folder: string, signal: AbortS
     const facts = knownCamera(camera, known), range = { startAt: from, endAt: to }
     const taken = await takeVideos({
       folder, shelf, camera, stream: MAIN, range, preRollMs: isPreRollAllowed ? PRE_ROLL_MOST_MS : 0, leave: fenceOf(core, job, camera), pace: () => pace(core, signal), signal, onBytes,
-      subject: { cameraId: facts.id, cameraUuid: camera, cameraName: facts.name, location: facts.location, maker: null, model: null, firmware: null, stream: MAIN, unitName: `Custos ${office}`, operator: job.asked.name, exportedAt: job.asked.at },
+      subject: { cameraId: facts.id, cameraUuid: camera, cameraName: facts.name, location: facts.location, stream: MAIN, unitName: `Custos ${office}`, operator: job.asked.name, exportedAt: job.asked.at },
     })
     videos.push(...taken.videos)
     cameraOffsets.push(...taken.cameraOffsets)

@@ -56,7 +56,7 @@ export interface CopyDeskOptions {
   readonly clock: Clock
   /** `Access.sessions`. */
   readonly rights: { requireRight(acting: Acting, act: Act): void }
-  readonly grants: Pick<GrantBook, 'open' | 'ended' | 'now' | 'mayLeave' | 'record' | 'toPreserve'>
+  readonly grants: Pick<GrantBook, 'open' | 'ended' | 'now' | 'mayLeave' | 'mayCopyNow' | 'record' | 'toPreserve'>
   readonly book: Pick<LogBook, 'enter' | 'last'>
   readonly shelf: FootageShelf
   readonly gaps: GapFinder

@@ -1,9 +1,10 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { syncFolder, writeSynced } from '../../platform/publish-file.ts'
 import type { ManifestPlayback } from '../package/play-video.ts'
 import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
 import type { FormFile } from '../package/seal-package.ts'
-import { sheetsName, syncFolder } from './targets.ts'
+import { sheetsName } from './targets.ts'
 
 /** What reading gave, as it is kept between the stages. */
 export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'], readonly playback: readonly ManifestPlayback[] }
@@ -51,11 +52,7 @@ export class Staging {
   }
 
   async keep(draft: Draft): Promise<void> {
-    const handle = await open(path.join(this.#home, 'draft.json'), 'w', 0o600)
-    try {
-      await handle.writeFile(JSON.stringify(draft))
-      await handle.sync()
-    } finally { await handle.close() }
+    await writeSynced(path.join(this.#home, 'draft.json'), JSON.stringify(draft), { mode: 0o600 })
     await syncFolder(this.folder)
     await syncFolder(this.#home)
   }
@@ -63,10 +60,7 @@ export class Staging {
   async keepSheets(sheets: readonly FormFile[]): Promise<void> {
     await rm(this.sheets, { recursive: true, force: true })
     await mkdir(this.sheets, { mode: 0o700 })
-    for (const { name, bytes } of sheets) {
-      const handle = await open(path.join(this.sheets, name), 'wx', 0o600)
-      try { await handle.writeFile(bytes); await handle.sync() } finally { await handle.close() }
-    }
+    for (const { name, bytes } of sheets) await writeSynced(path.join(this.sheets, name), bytes, { mode: 0o600, flag: 'wx' })
     await syncFolder(this.sheets)
     await syncFolder(this.#home)
   }

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { constants, createReadStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { syncFolder } from '../../platform/publish-file.ts'
 import { asTargetError, CopyTargetError } from '../package/errors.ts'
 import { openSource } from '../package/package-source.ts'
 import { verifyPackage, type Verdict } from '../package/verify.ts'
@@ -145,11 +146,6 @@ async function copyFile(from: string, to: string, signal: AbortSignal): Promise<
     for await (const chunk of createReadStream(from, { highWaterMark: CHUNK_BYTES, signal })) await handle.writeFile(chunk as Buffer)
     await handle.sync()
   } finally { await handle.close() }
-}
-
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY)
-  try { await handle.sync() } finally { await handle.close() }
 }
 
 /** The page cache lets go of the files, so that reading them back asks the medium (coreutils' dd knows the advice, Node does not). Where it cannot, the reading is of what was synced all the same. */

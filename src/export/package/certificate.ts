@@ -1,9 +1,10 @@
 import { createPublicKey, X509Certificate } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { SigningKey } from '../../audit/index.ts'
 import { runOpenssl } from '../../platform/openssl.ts'
+import { inScratch } from '../../platform/scratch.ts'
 
 const KEY_FILE = 'audit-key.pem', CERT_FILE = 'recorder-cert.pem'
 const VALID_DAYS = 10_950 // an archive copy and the case it belongs to may outlive the machine; trust comes by the posted fingerprint, not by a date
@@ -40,12 +41,10 @@ export class RecorderCertificate {
 
   /** CMS over `content`, detached, DER. `-noattr` would lose the time of signing; it is the recorder's own word. */
   async cms(contentFile: string): Promise<Buffer> {
-    const scratch = await mkdtemp(path.join(this.#folder, '.cms-'))
-    try {
-      const certFile = path.join(scratch, 'cert.pem')
-      await writeFile(certFile, this.pem, { mode: 0o600 })
-      return await runOpenssl(['cms', '-sign', '-binary', '-in', contentFile, '-signer', certFile, '-inkey', this.#keyFile, '-md', 'sha256', '-outform', 'DER'])
-    } finally { await rm(scratch, { recursive: true, force: true }) }
+    return await inScratch(path.join(this.#folder, '.cms-'), async file => {
+      await writeFile(file('cert.pem'), this.pem, { mode: 0o600 })
+      return await runOpenssl(['cms', '-sign', '-binary', '-in', contentFile, '-signer', file('cert.pem'), '-inkey', this.#keyFile, '-md', 'sha256', '-outform', 'DER'])
+    })
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { writeSynced } from '../../platform/publish-file.ts'
 import { canonicalJson, rocText } from '../../audit/index.ts'
 import { isoOf, type AuditValue, type EpochMs } from '../../domain/index.ts'
 import type { AuditEvidence } from './audit-evidence.ts'
@@ -91,11 +92,7 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
 async function write(folder: string, name: string, content: string | Buffer): Promise<void> {
   const file = path.join(folder, name)
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-  const handle = await open(file, 'w', 0o600)
-  try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally { await handle.close() }
+  await writeSynced(file, content, { mode: 0o600 })
 }
 
 /** The names themselves, so that a crash leaves none of them out. */

@@ -22,7 +22,8 @@ export interface FootageShelf {
 export interface TakeOptions {
   readonly folder: string
   readonly shelf: FootageShelf
-  readonly subject: VideoSubject
+  /** What stands in every file; its device is the shelf's to say. */
+  readonly subject: Omit<VideoSubject, keyof typeof NO_DEVICE>
   readonly camera: CameraUuid
   readonly stream: StreamName
   readonly range: TimeRange
@@ -150,7 +151,7 @@ class Taking {
   /** A file is of one run, and so of one device. */
   async #create(first: KeptRecord): Promise<VideoFile> {
     const { folder, subject, shelf, camera } = this.#options
-    const { maker, model, firmware } = shelf.device(camera, first.entry.startAt) ?? subject
+    const { maker, model, firmware } = shelf.device(camera, first.entry.startAt) ?? NO_DEVICE
     return await VideoFile.create(folder, { ...subject, maker, model, firmware }, first)
   }
 
@@ -202,5 +203,7 @@ class Taking {
 type SlotOf = KeptRecord['footage']
 
 /** The footage itself is gone or rotten: a gap, told in the manifest. Anything else ends the work. */
+/** A camera that never told what it is. */
+const NO_DEVICE: Pick<DeviceFacts, 'maker' | 'model' | 'firmware'> = { maker: null, model: null, firmware: null }
 const causeOf = (error: unknown): Unreadable['cause'] => error instanceof VolumeAwayError ? 'volume-away' : 'record-unreadable'
 const isLost = (error: unknown): boolean => error instanceof SegmentGoneError || error instanceof MalformedMediaError || (error instanceof StorageError && error.fault === 'io')

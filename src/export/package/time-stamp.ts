@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { runHook } from '../../platform/hook-process.ts'
 import { runOpenssl } from '../../platform/openssl.ts'
+import { inScratch } from '../../platform/scratch.ts'
 
 /** A program of the office that takes a request to its time stamping authority: it is called with the path of the request and of the answer to be written, after its own arguments. */
 export interface TimestampHook {
@@ -32,20 +33,20 @@ export const MOST_TOKEN_BYTES = 256 * 1024
 
 /** An RFC 3161 answer over the file, verified, or why there is none. Never throws: a package without a token says so and is whole all the same. */
 export async function timestampOf(file: string, { command, ca, timeoutMs = HOOK_MS }: UsableHook, signal: AbortSignal): Promise<Timestamp | NoTimestamp> {
-  let scratch: string | null = null
   try {
-    scratch = await mkdtemp(path.join(tmpdir(), 'custos-tsa-'))
-    const request = path.join(scratch, 'request.tsq'), answer = path.join(scratch, 'answer.tsr')
-    await runOpenssl(['ts', '-query', '-data', file, '-sha256', '-cert', '-out', request])
-    const end = await runHook({ command: [...command, request, answer], stdin: '', timeoutMs, signal })
-    if (!end.ok) return { why: 'hook-failed', words: end.why }
-    const size = (await stat(answer).catch(() => null))?.size ?? 0
-    if (size === 0 || size > MOST_TOKEN_BYTES) return { why: 'no-answer', words: `the answer has ${size} bytes` }
-    const token = await readFile(answer)
-    return await tokenFault(token, await readFile(file), ca?.pem ?? null) ?? { token }
+    return await inScratch<Timestamp | NoTimestamp>(path.join(tmpdir(), 'custos-tsa-'), async scratch => {
+      const request = scratch('request.tsq'), answer = scratch('answer.tsr')
+      await runOpenssl(['ts', '-query', '-data', file, '-sha256', '-cert', '-out', request])
+      const end = await runHook({ command: [...command, request, answer], stdin: '', timeoutMs, signal })
+      if (!end.ok) return { why: 'hook-failed', words: end.why }
+      const size = (await stat(answer).catch(() => null))?.size ?? 0
+      if (size === 0 || size > MOST_TOKEN_BYTES) return { why: 'no-answer', words: `the answer has ${size} bytes` }
+      const token = await readFile(answer)
+      return await tokenFault(token, await readFile(file), ca?.pem ?? null) ?? { token }
+    })
   } catch (error) {
     return { why: 'hook-failed', words: wordsOf(error) }
-  } finally { if (scratch !== null) await rm(scratch, { recursive: true, force: true }).catch(() => undefined) }
+  }
 }
 
 /**
@@ -53,9 +54,7 @@ export async function timestampOf(file: string, { command, ca, timeoutMs = HOOK_
  * Throws OpensslError only when openssl itself cannot be run.
  */
 export async function tokenFault(token: Buffer, data: Buffer, caPem: string | null): Promise<NoTimestamp | null> {
-  const scratch = await mkdtemp(path.join(tmpdir(), 'custos-token-'))
-  try {
-    const file = (name: string): string => path.join(scratch, name)
+  return await inScratch<NoTimestamp | null>(path.join(tmpdir(), 'custos-token-'), async file => {
     await writeFile(file('token'), token)
     let text: string
     try { text = (await runOpenssl(['ts', '-reply', '-in', file('token'), '-text'])).toString() } catch (error) { return { why: 'no-answer', words: wordsOf(error) } }
@@ -71,7 +70,7 @@ export async function tokenFault(token: Buffer, data: Buffer, caPem: string | nu
       await runOpenssl(['ts', '-verify', '-data', file('data'), '-in', file('token'), '-CAfile', file('ca'), '-attime', String(Math.floor(toldAt / 1000))]) // it goes on holding when the authority's certificate has run out
     } catch (error) { return { why: 'not-verified', words: wordsOf(error) } }
     return null
-  } finally { await rm(scratch, { recursive: true, force: true }) }
+  })
 }
 
 /** DER of SHA-256 as an AlgorithmIdentifier's content, with and without its empty parameters; the hash follows as an OCTET STRING. */

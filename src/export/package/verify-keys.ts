@@ -1,8 +1,9 @@
 import { createHash, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { OpensslError, runOpenssl } from '../../platform/openssl.ts'
+import { inScratch } from '../../platform/scratch.ts'
 
 export function keyOf(pem: string): KeyObject | null {
   try {
@@ -19,14 +20,14 @@ export function certificateKey(pem: string): string | null {
 
 /** Fingerprint of who signed `content` in `cms`, whatever chain the CMS itself brings; null when it does not hold up to `certificate`. Throws OpensslError when that could not be found out: no fault of the package. */
 export async function cmsSigner(content: Buffer, cms: Buffer, certificate: string): Promise<string | null> {
-  let scratch: string | null = null
   try {
-    const folder = scratch = await mkdtemp(path.join(tmpdir(), 'custos-verify-')), file = (name: string) => path.join(folder, name)
-    await Promise.all([writeFile(file('content'), content), writeFile(file('cms'), cms), writeFile(file('cert'), certificate)])
-    await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-signer', file('signer'), '-out', '/dev/null'])
-    return certificateKey(await readFile(file('signer'), 'utf8').catch(() => ''))
+    return await inScratch(path.join(tmpdir(), 'custos-verify-'), async file => {
+      await Promise.all([writeFile(file('content'), content), writeFile(file('cms'), cms), writeFile(file('cert'), certificate)])
+      await runOpenssl(['cms', '-verify', '-binary', '-inform', 'DER', '-in', file('cms'), '-content', file('content'), '-CAfile', file('cert'), '-purpose', 'any', '-signer', file('signer'), '-out', '/dev/null'])
+      return certificateKey(await readFile(file('signer'), 'utf8').catch(() => ''))
+    })
   } catch (error) {
     if (error instanceof OpensslError && error.exitCode !== null) return null
     throw error instanceof OpensslError ? error : new OpensslError(`nothing can be written to ${tmpdir()}`, { cause: error })
-  } finally { if (scratch !== null) await rm(scratch, { recursive: true, force: true }) }
+  }
 }

@@ -33,7 +33,7 @@ const SLOT_BYTES = 4 << 20
 export class Shelf implements FootageShelf {
   readonly #slots: { readonly row: SegmentRow, readonly footage: SlotFootage, readonly bytes: () => Buffer }[] = []
   /** What stood behind the camera: the last one that came before the instant. */
-  readonly devices: { readonly fromMs: number, readonly maker: string, readonly model: string, readonly firmware: string }[] = []
+  readonly devices: { readonly fromMs: number, readonly maker: string, readonly model: string, readonly firmware: string }[] = [{ fromMs: -86_400_000, maker: 'ACME', model: 'X1', firmware: '1.2.3' }]
   /** Positions whose bytes are spoilt. */
   readonly rotten = new Set<string>()
   /** Slots whose disk is pulled. */
@@ -106,7 +106,7 @@ export interface TakeChanges { readonly range?: TimeRange, readonly preRollMs?: 
 export const take = (shelf: FootageShelf, folder: string, { range = span(0, 60_000), preRollMs = 0, leave = openFence(range, preRollMs), signal = new AbortController().signal, camera = LOBBY, location = '一樓大廳' }: TakeChanges = {}): Promise<Taken> =>
   takeVideos({
     folder, shelf, camera, stream: MAIN, range, preRollMs, leave, signal, pace: () => Promise.resolve(), onBytes: () => undefined,
-    subject: { cameraId: camera === LOBBY ? 'lobby' : 'door', cameraUuid: camera, cameraName: '大廳', location, maker: 'ACME', model: 'X1', firmware: '1.2.3', stream: 'main', unitName: 'Custos 信義區戶政事務所', operator: '林承辦', exportedAt: at(86_400_000) },
+    subject: { cameraId: camera === LOBBY ? 'lobby' : 'door', cameraUuid: camera, cameraName: '大廳', location, stream: 'main', unitName: 'Custos 信義區戶政事務所', operator: '林承辦', exportedAt: at(86_400_000) },
   })
 
 /** A recorder's log, key and certificate, as far as a package needs them. */
