@@ -40,7 +40,7 @@ async function unit(machine: Machine, property: string): Promise<string> {
 async function startCameras(machine: Machine): Promise<void> {
   const path = await clip(CLIPS.h264Small)
   const { codec, fps, gopFrames } = await clipIndex(path)
-  const inside = `/opt/custos/.cache/clips/${path.split('/').at(-1) ?? ''}`
+  const inside = `/opt/custos/.cache/clips/${path.split('/').slice(-2).join('/')}`
   const mounts = CAMERAS.map(id => ({ path: `/${id}`, clip: inside, codec, fps, gopFrames, ...ACCOUNT }))
   await machine.write('/root/cameras.json', JSON.stringify({ port: 8554, mounts }), 0o600)
   await machine.write('/etc/systemd/system/cameras.service', CAMERAS_UNIT)

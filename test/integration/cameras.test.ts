@@ -46,7 +46,7 @@ function record({ url, path, seconds = 3, transport = 'tcp', start = UNPROBED }:
 }
 
 async function check(files: string | readonly string[], clips: readonly ClipOptions[], ...options: string[]): Promise<Verdict> {
-  const clipArguments = (await Promise.all(clips.map(clip))).flatMap(path => ['--clip', path])
+  const clipArguments = (await Promise.all(clips.map(options => clip(options)))).flatMap(path => ['--clip', path])
   const { output, errors } = await run('python3', [CHECK_FRAMES, ...clipArguments, '--content', ...options, ...[files].flat()])
   if (output === '') throw new Error(errors)
   return JSON.parse(output) as Verdict

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
@@ -42,13 +42,14 @@ const BITRATE_TOLERANCE = 0.01
 const BITRATE_ROUNDS = 6
 const CABAC_ZERO_WORD = Buffer.from([0, 0, 3])
 
+const CLIP_FILE = 'clip.bin'
 const CACHE_FOLDER = join(dirname(fileURLToPath(import.meta.url)), '../../../.cache/clips')
 
 const pending = new Map<string, Promise<string>>()
 
 /** Path of the clip's `.bin` (Annex B); its index is at the same path plus `.json`. Made once, then cached. */
-export function clip(options: ClipOptions): Promise<string> {
-  const path = join(CACHE_FOLDER, `${clipName(options)}.bin`)
+export function clip(options: ClipOptions, cacheFolder = CACHE_FOLDER): Promise<string> {
+  const path = join(cacheFolder, clipName(options), CLIP_FILE)
   let made = pending.get(path)
   if (made === undefined) {
     made = makeUnlessCached(path, options)
@@ -80,14 +81,28 @@ function clipName(options: ClipOptions): string {
 }
 
 async function makeUnlessCached(path: string, options: ClipOptions): Promise<string> {
-  // The index is published last, so its presence means the clip is whole.
-  if (await exists(`${path}.json`)) return path
+  if (await exists(path)) return path
   if (options.frames % options.gopFrames !== 0) throw new Error('frames must be a multiple of gopFrames')
   const units = distinctSizes(await encodeAtBitrate(options))
   const index = describe(units, options)
-  await publish(path, Buffer.concat(units.map(unit => unit.bytes)))
-  await publish(`${path}.json`, Buffer.from(`${JSON.stringify(index)}\n`))
+  await publishPair(path, Buffer.concat(units.map(unit => unit.bytes)), Buffer.from(`${JSON.stringify(index)}\n`))
   return path
+}
+
+/**
+ * The clip and its index in one step, as a folder: x265 makes other bytes each time, and another process may be making
+ * the same clip. Who comes second takes what is there.
+ */
+async function publishPair(path: string, bytes: Buffer, index: Buffer): Promise<void> {
+  const folder = dirname(path), draft = `${folder}.${randomUUID()}.tmp`
+  await mkdir(draft, { recursive: true })
+  await writeFile(join(draft, CLIP_FILE), bytes)
+  await writeFile(join(draft, `${CLIP_FILE}.json`), index)
+  try { await rename(draft, folder) }
+  catch (error) {
+    await rm(draft, { recursive: true })
+    if (!await exists(path)) throw error
+  }
 }
 
 async function encodeAtBitrate(options: ClipOptions): Promise<AccessUnit[]> {
