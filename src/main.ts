@@ -112,7 +112,7 @@ async function main(argv: readonly string[]): Promise<number> {
   program.command('archive').description('copies that are kept a year')
     .addCommand(archiveOf('init', 'make the archive in an empty folder, once'))
     .addCommand(archiveOf('list', 'items, their ends and states').option('--json', 'one JSON object a line'))
-    .addCommand(archiveOf('verify', 'read items again as a whole, while no recorder runs; exit 0 only if all are as they were put in').option('--id <no>', 'one item only'))
+    .addCommand(archiveOf('verify', 'read items again as a whole, beside a running recorder or without one; exit 0 only if all are as they were put in').option('--id <no>', 'one item only'))
     .addCommand(archiveOf('rebuild', 'rows from the volume after the catalogue was lost, while no recorder runs'))
     .addCommand(new Command('key-backup').exitOverride().description('other places that still hold the key file; destruction records name them')
       .addCommand(archiveHoldOf('key-backup', 'tell of one').name('add').requiredOption('--where <text>', 'where it is kept').requiredOption('--until <day>', 'last day before it is overwritten').requiredOption('--by <name>', 'who acts; goes into the audit log'))

@@ -150,6 +150,7 @@ export class Archive implements ArchivePort {
       const key = vault.keys.keyOf(itemNo)
       const fault = key === null || key.id !== item.keyId ? 'its key is not in the key file' : await vault.store.faultOf(itemNo, key.key, item.payloadSha256)
       if (fault !== null) {
+        if (required(this.#core, itemNo).state !== 'kept') throw new ArchiveItemError(itemNo, { zh: '已銷毀', en: 'is destroyed' }) // meanwhile, by the recorder that this command runs beside
         this.#sweeper.lose(item, fault)
         return fault
       }

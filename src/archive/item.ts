@@ -14,10 +14,10 @@ export function partsOf(itemNo: ItemNo): { readonly year: number, readonly seria
   return { year: Number(year), serial: Number(serial) }
 }
 
-/** `copy-master`: the sealed one of the two sets of a copy (E17). `preserved`: kept for a party who asked that it be (R33). */
-export type ItemKind = 'copy-master' | 'preserved'
+/** `copy-master`: the sealed one of the two sets of a copy (E17). `preserved`: kept for a party who asked that it be (R33). `decided`: by the office's own decision (R21). */
+export type ItemKind = 'copy-master' | 'preserved' | 'decided'
 export const ITEM_KINDS: Readonly<Record<ItemKind, { readonly zh: string, readonly en: string }>> = {
-  'copy-master': { zh: '複製存檔（母片）', en: 'master of a copy' }, 'preserved': { zh: '准予保存', en: 'preserved on request' },
+  'copy-master': { zh: '複製存檔（母片）', en: 'master of a copy' }, 'preserved': { zh: '准予保存', en: 'preserved on request' }, 'decided': { zh: '複製存檔（本所決定）', en: 'kept by own decision' },
 }
 
 /** Half-open. The name is the camera's at that time. */
@@ -48,6 +48,10 @@ export interface ItemHold {
   readonly endedAt: EpochMs | null
   readonly endedBy: string | null
   readonly endReason: string | null
+}
+
+export const ITEM_STATES: Readonly<Record<ArchiveItem['state'], { readonly zh: string, readonly en: string }>> = {
+  kept: { zh: '保存中', en: 'kept' }, destroying: { zh: '銷毀中', en: 'being destroyed' }, destroyed: { zh: '已銷毀', en: 'destroyed' },
 }
 
 export interface Filed { readonly fileNo: string, readonly by: string, readonly at: EpochMs }

@@ -1,5 +1,5 @@
 import { steadyTime } from '../access/index.ts'
-import { Archive, archiveCredential, archiveRules, initArchive, isItemNo, ITEM_KINDS, lastDayBefore, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
+import { Archive, archiveCredential, archiveRules, initArchive, isItemNo, ITEM_KINDS, ITEM_STATES, lastDayBefore, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
 import { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError, isoOf } from '../domain/index.ts'
@@ -11,7 +11,7 @@ import { openHostClock } from '../trusted-time/index.ts'
 interface Out { write(text: string): unknown }
 export type ArchiveAct = 'init' | 'list' | 'verify' | 'rebuild'
 
-/** `custos archive init | list | verify | rebuild`. Listing works beside a running recorder; what touches keys or volume takes the state folder for itself. Exit 1 when an item is not as it was put in. */
+/** `custos archive init | list | verify | rebuild`. All but `rebuild` works beside a running recorder. Exit 1 when an item is not as it was put in. */
 export async function archive(act: ArchiveAct, options: { readonly config: string, readonly id?: string | undefined, readonly json: boolean }, out: Out): Promise<number> {
   const result = await loadConfig(options.config, { secrets: 'skip' })
   if (!result.ok) { out.write(formatProblems(result.problems)); return 2 }
@@ -21,7 +21,7 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
     out.write(`存檔區已建立 / archive made: ${await initArchive(realArchiveDisk, config.archive.dir, isoOf(systemClock.wallNow()))}\n`)
     return 0
   }
-  using catalogue = act === 'list' ? openCatalogueBeside(config.state.dir, 'read') : openCatalogue(config.state.dir, systemClock.wallNow())
+  using catalogue = act === 'rebuild' ? openCatalogue(config.state.dir, systemClock.wallNow()) : openCatalogueBeside(config.state.dir, act === 'list' ? 'read' : 'write')
   const { db } = catalogue
   const store = await Archive.open({
     db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: { now: () => null, nowForArchive: () => null },
@@ -48,5 +48,6 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
   return bad === 0 ? 0 : 1
 }
 
+/** One line an item; what must be seen to stands at its end. */
 const lineOf = (item: ArchiveItem): string =>
-  `${item.itemNo}  ${item.application}  ${ITEM_KINDS[item.kind].zh}  ${item.state}  ${lastDayBefore(item.expiresAt).toString()}  ${item.bytes}${item.filed === null ? '' : '  已歸檔'}${item.holds.some(hold => hold.endedAt === null) ? '  保全中' : ''}${item.lost === null ? '' : '  遺失或被更動 LOST'}\n`
+  `${item.itemNo}  ${item.application}  ${ITEM_KINDS[item.kind].zh} ${ITEM_KINDS[item.kind].en}  ${ITEM_STATES[item.state].zh} ${ITEM_STATES[item.state].en}  至 until ${lastDayBefore(item.expiresAt).toString()}  ${(item.bytes / 1e6).toFixed(1)} MB${item.filed === null ? '' : '  已歸檔 filed'}${item.holds.some(hold => hold.endedAt === null) ? '  保全中 held' : ''}${item.lost === null ? '' : `  遺失或被更動 LOST OR CHANGED: ${item.lost.what}`}\n`

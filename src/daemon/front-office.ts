@@ -6,7 +6,7 @@ import type { AuditKeeper, AuditLog } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
-import { CopyDesk, printedForms, RecorderCertificate, releasedApplications, type MasterArchive, type TimestampHook } from '../export/index.ts'
+import { CopyDesk, Courier, printedForms, RecorderCertificate, releasedApplications, type MasterArchive, type TimestampHook } from '../export/index.ts'
 import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -60,7 +60,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
   const copies = new CopyDesk({
     db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage), device: deviceFinder(db) }, gaps: gapFinder(db),
     camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: placeOf(id) } },
-    checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, papers: printedForms({ press, office: site.name, cameraName }),
+    checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, destinations: new Courier(), papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
       const { key } = auditKeeper.checkpoints
       if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', '本機的簽章金鑰無法使用。/ the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })

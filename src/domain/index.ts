@@ -8,6 +8,7 @@ export type { CameraConfig, Credential, StreamConfig, StreamSource } from './cam
 export type { DeviceFacts } from './device.ts'
 export { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, START_REASONS, REBUILT_REASONS, RECORDING_MODES, streamKeyText } from './footage.ts'
 export type { Gap, GapCause, Run, RunEndReason, CameraEndReason, RecorderEndReason, RecordingMode, StreamKey } from './footage.ts'
+export { GAP_CAUSE_TEXTS } from './gap-texts.ts'
 export type { RetentionFloor } from './retention-floor.ts'
 export { SYSTEM } from './audit-event.ts'
 export type { AuditActor, AuditEvent, AuditSink, AuditValue } from './audit-event.ts'

@@ -95,8 +95,8 @@ function lockState(stateDir: string): { close(): void } {
     return { close: () => { lock.close() } }
   } catch (error) {
     lock.close()
-    throw new FatalError('CUSTOS_ALREADY_RUNNING', `another recorder uses the state folder ${stateDir}`, {
-      remedy: 'Stop the other one first (systemctl stop custos), or give this one a state folder of its own.', cause: error,
+    throw new FatalError('CUSTOS_ALREADY_RUNNING', `另一個錄影程式正在使用狀態資料夾 ${stateDir}。/ another recorder uses the state folder ${stateDir}`, {
+      remedy: '請先停止該程式（systemctl stop custos），或另設狀態資料夾。/ Stop the other one first (systemctl stop custos), or give this one a state folder of its own.', cause: error,
     })
   }
 }

@@ -1,4 +1,4 @@
-import { cameraId, epochMs, type CameraId, type CameraUuid, type EpochMs, type Gap, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
+import { cameraId, epochMs, type CameraId, type CameraUuid, type EpochMs, type TimeRange } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 
 /** Whether footage is still there, without opening any: what a clerk may see before an approval (R31). */
@@ -26,14 +26,4 @@ export function footageFinder(db: Db): FootageFinder {
       return parts
     },
   }
-}
-
-/** Gaps of a stream that overlap the range, oldest first, as they were noted [G7]. `endAt` is null while it lasts. */
-export type GapFinder = (camera: CameraUuid, stream: StreamName, range: TimeRange) => Pick<Gap, 'startAt' | 'endAt' | 'cause'>[]
-
-export function gapFinder(db: Db): GapFinder {
-  const gaps = db.prepare<[string, string, number, number], { start_at: number, end_at: number | null, cause: string }>(
-    'SELECT start_at, end_at, cause FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND (end_at IS NULL OR end_at > ?) ORDER BY start_at')
-  return (camera, stream, { startAt, endAt }) => gaps.all(camera, stream, endAt, startAt)
-    .map(row => ({ startAt: epochMs(row.start_at), endAt: row.end_at === null ? null : epochMs(row.end_at), cause: row.cause as GapCause }))
 }

@@ -1,4 +1,4 @@
-import type { EpochMs, StreamName } from '../domain/index.ts'
+import { GAP_CAUSE_TEXTS, type EpochMs, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { CameraReader, Piece, Told } from './camera-reader.ts'
@@ -107,7 +107,7 @@ export class CameraPump {
 
   async #pass(told: Told, playing: Playing): Promise<void> {
     const { line, index, plays, endsAt } = this.#options, { epoch } = playing
-    if (told.kind === 'gap') { line.tell({ type: 'gap', camera: index, epoch, from: told.from, to: told.to, why: told.why }); return }
+    if (told.kind === 'gap') { line.tell({ type: 'gap', camera: index, epoch, from: told.from, to: told.to, why: told.why, cause: told.cause === null ? null : GAP_CAUSE_TEXTS[told.cause] }); return }
     if (plays.includes(told.init.video.codec)) {
       await this.#finishTranscode(playing) // what came before goes first
       await this.#send(told, playing, false)
@@ -115,7 +115,7 @@ export class CameraPump {
     }
     if (this.#transcoder?.it.fits(told.init) === false) await this.#finishTranscode(playing)
     if (this.#transcoder === null && !await this.#beginTranscode(told)) {
-      if (!this.#toldBusy && told.startsWithKey) line.tell({ type: 'gap', camera: index, epoch, from: told.startAt, to: endsAt, why: 'transcode-busy' })
+      if (!this.#toldBusy && told.startsWithKey) line.tell({ type: 'gap', camera: index, epoch, from: told.startAt, to: endsAt, why: 'transcode-busy', cause: null })
       this.#toldBusy ||= told.startsWithKey
       return
     }

@@ -1,7 +1,7 @@
-import { epochMs, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../domain/index.ts'
+import { epochMs, type CameraUuid, type EpochMs, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
 import { MalformedMediaError, type InitSegment } from '../media/index.ts'
 import { PRE_ROLL_MOST_MS } from '../requests/index.ts'
-import { RECORD_HEAD_BYTES, SegmentGoneError, type SegmentRow, type SlotFootage } from '../storage/index.ts'
+import { explainHole, RECORD_HEAD_BYTES, SegmentGoneError, type NotedGap, type SegmentRow, type SlotFootage } from '../storage/index.ts'
 import { cutRecord, type Cut, type FrameFence, type RecordToCut } from './cut-record.ts'
 import { Placement } from './placement.ts'
 
@@ -23,8 +23,8 @@ export interface Piece extends Pick<Cut, 'startAt' | 'endAt' | 'lastAt' | 'isPre
   /** `moof` and `mdat`. */
   readonly bytes: Buffer
 }
-/** No frame between these instants: none was recorded, or what was is `gone`. */
-export interface Gap { readonly kind: 'gap', readonly from: EpochMs, readonly to: EpochMs, readonly why: 'no-footage' | 'gone' }
+/** No frame between these instants: none was recorded, for `cause` where that was noted, or what was is `gone`. */
+export interface Gap { readonly kind: 'gap', readonly from: EpochMs, readonly to: EpochMs, readonly why: 'no-footage' | 'gone', readonly cause: GapCause | null }
 export type Told = Piece | Gap
 
 /** Between frames at any rate that is recorded. */
@@ -43,6 +43,8 @@ export interface CameraReaderOptions {
   /** As granted: in order, none touching the next. */
   readonly ranges: readonly TimeRange[]
   readonly fence: FrameFence
+  /** What was noted of a span that was not recorded. */
+  readonly noted: (span: TimeRange) => readonly NotedGap[]
   readonly isPreRollAllowed: boolean
   readonly originAt: EpochMs
 }
@@ -172,9 +174,16 @@ export class CameraReader implements AsyncDisposable {
   }
 
   #noteGap(until: EpochMs, leastMs = GAP_MS): void {
-    if (until - this.#toldUntil > leastMs) this.#ready.push({ kind: 'gap', from: this.#toldUntil, to: until, why: this.#sawGone ? 'gone' : 'no-footage' })
+    const from = this.#toldUntil
+    if (until - from > leastMs) {
+      if (this.#sawGone) this.#ready.push({ kind: 'gap', from, to: until, why: 'gone', cause: null })
+      else for (const { startAt, endAt, cause } of this.#explained({ startAt: from, endAt: until })) this.#ready.push({ kind: 'gap', from: startAt, to: endAt, why: 'no-footage', cause })
+    }
     this.#sawGone = false
   }
+
+  /** Nothing of what is noted outside the hole is told: it lies beside what was granted. */
+  #explained(hole: TimeRange): ReturnType<typeof explainHole> { return explainHole(hole, this.#options.noted(hole)) }
 
   async #leave(range: TimeRange): Promise<void> {
     this.#noteGap(range.endAt, TAIL_MS)

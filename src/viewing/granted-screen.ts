@@ -1,5 +1,6 @@
 import { actorOf } from '../access/index.ts'
 import { epochMs, isoOf, streamName, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../domain/index.ts'
+import type { GapFinder } from '../storage/index.ts'
 import { ApplicationError, mayLeave, PRE_ROLL_MOST_MS, type ApplicationNumber, type Grant, type GrantBook } from '../requests/index.ts'
 import { ActPacer } from './act-pacer.ts'
 import { CameraPump } from './camera-pump.ts'
@@ -22,6 +23,7 @@ export interface GrantedCamera { readonly uuid: CameraUuid, readonly name: strin
 export interface GrantedCore extends ScreenCore {
   readonly grants: Pick<GrantBook, 'open' | 'now'>
   readonly shelf: FootageShelf
+  readonly gaps: GapFinder
   readonly stills: StillMaker
   readonly takeTranscode: () => Disposable | null
 }
@@ -92,7 +94,7 @@ export class GrantedScreen extends Screen {
 
   #readerOf(camera: GrantedCamera, stream: StreamName, at: EpochMs): CameraReader {
     return new CameraReader({
-      shelf: this.#core.shelf, camera: camera.uuid, stream, ranges: camera.ranges, fence: when => this.#verdict(camera.uuid, when), isPreRollAllowed: this.#grant.isPreRollAllowed, originAt: this.#originAt,
+      shelf: this.#core.shelf, noted: span => this.#core.gaps(camera.uuid, stream, span), camera: camera.uuid, stream, ranges: camera.ranges, fence: when => this.#verdict(camera.uuid, when), isPreRollAllowed: this.#grant.isPreRollAllowed, originAt: this.#originAt,
     }, at)
   }
 

@@ -4,6 +4,7 @@ import type { CameraId, CameraUuid, StreamName } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { GrantBook, DeskReader } from '../requests/index.ts'
 import type { Rules } from '../rules/index.ts'
+import { gapFinder } from '../storage/index.ts'
 import type { FootageShelf } from './camera-reader.ts'
 import { caseFactsOf } from './case-facts.ts'
 import { LiveDesk, type WatchableCamera } from './live-desk.ts'
@@ -42,7 +43,7 @@ export function openViewing({ db, access: { sessions }, time, stateDir, book, re
   const live = new LiveDesk({ ...shared, screens, time, cameras, lane })
   return {
     screens, live, referenceImages: new ReferenceImages({ ...shared, db, live, stills, stateDir }),
-    desk: new ViewingDesk({ ...shared, screens, book, grants: requests.grants, shelf: footage, stills, takeTranscode: transcodeTurns(), caseFacts: caseFactsOf(requests.reader, rules), cameraName }),
+    desk: new ViewingDesk({ ...shared, screens, book, grants: requests.grants, shelf: footage, gaps: gapFinder(db), stills, takeTranscode: transcodeTurns(), caseFacts: caseFactsOf(requests.reader, rules), cameraName }),
     [Symbol.asyncDispose]: () => screens[Symbol.asyncDispose](),
   }
 }

@@ -25,7 +25,7 @@ export type ServerMessage =
   | { readonly type: 'opened', readonly version: number, readonly kind: 'granted' | 'live' | 'aiming', readonly subject: string, readonly viewer: string, readonly now: number, readonly originAt: number, readonly endsAt: number | null, readonly cameras: readonly WireCamera[] }
   /** Before the init segment of a track: how Media Source names it. */
   | { readonly type: 'track', readonly camera: number, readonly epoch: number, readonly mime: string, readonly widthPx: number, readonly heightPx: number, readonly stream: string, readonly isTranscoded: boolean }
-  | { readonly type: 'gap', readonly camera: number, readonly epoch: number, readonly from: number, readonly to: number, readonly why: string }
+  | { readonly type: 'gap', readonly camera: number, readonly epoch: number, readonly from: number, readonly to: number, readonly why: string, /** Why nothing was recorded, where that was noted. */ readonly cause: { readonly zh: string, readonly en: string } | null }
   | { readonly type: 'end', readonly camera: number, readonly epoch: number }
   | { readonly type: 'sought', readonly epoch: number, readonly at: number }
   | { readonly type: 'locked' } | { readonly type: 'unlocked' }

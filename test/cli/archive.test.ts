@@ -3,7 +3,7 @@ import path from 'node:path'
 import pino from 'pino'
 import t, { type Test } from 'tap'
 import { atMachine, openAccess, steadyTime } from '../../src/access/index.ts'
-import { Archive, archiveRules } from '../../src/archive/index.ts'
+import { Archive, archiveRules, type ItemKind } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
 import { openCatalogue } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -44,7 +44,7 @@ class Site {
   archive(act: ArchiveAct, { id, json = false }: { readonly id?: string, readonly json?: boolean } = {}): Promise<Said> { return told(out => archive(act, { config: this.config, id, json }, out)) }
   hold(act: ArchiveHoldAct, options: Readonly<Record<string, string>> = {}): Promise<Said> { return told(out => archiveHold(act, { config: this.config, ...options }, out)) }
   /** Puts one in, as the recorder does. */
-  async put(application: string): Promise<string> {
+  async put(application: string, kind: ItemKind = 'copy-master'): Promise<string> {
     const stateDir = path.join(this.folder, 'state'), source = path.join(this.folder, application)
     mkdirSync(source)
     writeFileSync(path.join(source, 'manifest.json'), application.repeat(50_000))
@@ -54,7 +54,7 @@ class Site {
       db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: { now: () => systemClock.wallNow(), nowForArchive: () => systemClock.wallNow() }, time,
       rule: await archiveRules(() => systemClock.wallNow()), dir: path.join(this.folder, 'archive'), quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),
     })
-    return (await store.put(LIN, { folder: source, facts: facts({ application }) })).itemNo
+    return (await store.put(LIN, { folder: source, facts: facts({ application, kind }) })).itemNo
   }
   entries(action: string): readonly string[] {
     using catalogue = openCatalogue(path.join(this.folder, 'state'), 0)
@@ -71,6 +71,11 @@ t.test('init makes it once; list and verify tell each item; a flipped byte and a
   const list = await site.archive('list', { json: true })
   t.same(list.said.trim().split('\n').map(line => { const { itemNo, state } = JSON.parse(line) as { itemNo: string, state: string }; return [itemNo, state] }), [[first, 'kept'], [second, 'kept']])
   t.match(await site.archive('verify'), { code: 0, said: `${first} 完整` })
+  {
+    using _recorder = openCatalogue(path.join(site.folder, 'state'), systemClock.wallNow())
+    t.match(await site.archive('verify'), { code: 0, said: `${second} 完整` }, 'beside a running recorder too')
+    t.match(await site.archive('rebuild'), { code: 1, said: /CUSTOS_ALREADY_RUNNING 另一個錄影程式[\s\S]*another recorder/ }, 'which nothing is rebuilt under')
+  }
   for (const id of ['A115-0099', 'nonsense']) t.match(await site.archive('verify', { id }), { code: 1, said: /CUSTOS_ARCHIVE_ITEM[\s\S]*no such item number/ }, id)
 
   t.match(await site.program('verify', '--id', 'A115-0099'), { code: 1, said: /CUSTOS_ARCHIVE_ITEM/ })
@@ -79,7 +84,8 @@ t.test('init makes it once; list and verify tell each item; a flipped byte and a
   const bad = await site.archive('verify')
   t.equal(bad.code, 1)
   t.match(bad.said, new RegExp(`${first} 完整[\\s\\S]*${second} (?!完整)`))
-  t.match(await site.archive('list'), { said: /LOST/ })
+  const own = await site.put('115-存-1', 'decided')
+  t.match(await site.archive('list'), { said: new RegExp(`${second} .*保存中 kept .*遺失或被更動 LOST OR CHANGED[^]*${own} .*複製存檔（本所決定） kept by own decision`) })
 })
 
 t.test('the catalogue was lost: rebuild takes every item back from the volume, and again changes nothing', async t => {

@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib'
 import t from 'tap'
 import { CLIPS, clipIndex } from '../support/cameras/make-clips.ts'
 
-const MAKERS = 4
+const MAKERS = 3
 const MAKE_CLIPS = join(import.meta.dirname, '../support/cameras/make-clips.ts')
 /** What a test has in hand when the clip was made for it: the place, and the bytes that its camera is going to send. */
 const SCRIPT = `

@@ -56,7 +56,8 @@ t.test('two cameras run on one wall clock; what was not recorded is told, and a 
   const application = await room.granted([range(2_000, 18_000), range(2_000, 18_000, DOOR)])
   const { player } = await room.watch(application)
   await player.until('both ends', () => player.told('end').length === 2)
-  t.same(player.told('gap').map(({ camera, from, to, why }) => [camera, from - NINE, to - NINE, why]), [[0, 8_531, 13_000, 'no-footage']], 'from the end of the last frame to the first of the new run')
+  t.same(player.told('gap').map(({ camera, from, to, why, cause }) => [camera, from - NINE, to - NINE, why, cause?.en]),
+    [[0, 8_531, 13_000, 'no-footage', 'the camera closed the connection']], 'from the end of the last frame to the first of the new run, with what was noted of it')
   t.same(player.told('track').filter(({ camera }) => camera === 0).map(({ widthPx }) => widthPx), [320, 480])
   const { originAt } = player.told('opened')[0]!
   let worstMs = 0

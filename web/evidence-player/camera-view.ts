@@ -53,7 +53,7 @@ export class CameraView {
     this.root.classList.toggle('in-gap', !has)
     if (has) this.#plate.hidden = true
     else {
-      const gap = this.footage.gaps.find(each => each.fromMs <= wallMs && wallMs < each.toMs)
+      const gap = this.footage.gaps.find(each => !each.isThinned && each.fromMs <= wallMs && wallMs < each.toMs)
       if (gap === undefined) this.#say('此時段不在本套件內', 'Not in this package at this time')
       else this.#say(`無錄影：${gap.zh}`, `No recording: ${gap.en}`)
       this.#clock.replaceChildren(el('span', { class: 'en' }, '—'))

@@ -7,7 +7,7 @@ import { scanRecords } from './record-check.ts'
 export interface FootageRecord { readonly file: number, readonly offset: number, readonly bytes: number, readonly atMs: number, readonly endMs: number, readonly key: boolean }
 export interface FootageFile { readonly path: string, readonly blob: BlobLike, readonly sha256: string | null, /** Index of its first record. */ readonly firstRecord: number, readonly codec: string | null }
 export interface FootageSpan { readonly fromMs: number, readonly toMs: number }
-export interface FootageGap extends FootageSpan { readonly zh: string, readonly en: string }
+export interface FootageGap extends FootageSpan { readonly zh: string, readonly en: string, /** There are pictures, but only those of the key frames. */ readonly isThinned: boolean }
 
 /** One camera's stream over all its files, in the order of time. */
 export interface CameraFootage {
@@ -65,7 +65,7 @@ function assemble(who: Pick<CameraFootage, 'cameraId' | 'name' | 'stream'>, part
     }
   }
   const between = spans.slice(1).map((span, i) => ({ fromMs: spans[i]!.toMs, toMs: span.fromMs }))
-  const unnamed = between.filter(hole => !named.some(gap => gap.fromMs < hole.toMs && gap.toMs > hole.fromMs)).map(hole => ({ ...hole, zh: '原因不明', en: 'cause unknown' }))
+  const unnamed = between.filter(hole => !named.some(gap => !gap.isThinned && gap.fromMs < hole.toMs && gap.toMs > hole.fromMs)).map(hole => ({ ...hole, zh: '原因不明', en: 'cause unknown', isThinned: false }))
   return { ...who, files, records, spans, gaps: [...named, ...unnamed].sort((a, b) => a.fromMs - b.fromMs) }
 }
 

@@ -18,7 +18,7 @@ export interface Manifest {
   readonly files: readonly ManifestFile[]
 }
 export interface ManifestFile { readonly path: string, readonly bytes: number, readonly sha256: string }
-export interface ManifestGap { readonly cameraId: string, readonly stream: string, readonly fromMs: number, readonly toMs: number, readonly zh: string, readonly en: string }
+export interface ManifestGap { readonly cameraId: string, readonly stream: string, readonly fromMs: number, readonly toMs: number, readonly zh: string, readonly en: string, readonly isThinned: boolean }
 export interface ManifestSegment { readonly merkleRoot: string, readonly leaves: number, /** The entry that names it. */ readonly auditSeq: number | null }
 export interface ManifestRecord {
   readonly segment: number
@@ -152,7 +152,7 @@ function parseGap(gap: Fields, where: string): ManifestGap {
   const cause = fields(gap.cause ?? {}, `${where}.cause`)
   return {
     cameraId: text(gap.cameraId, `${where}.cameraId`), stream: shown(gap.stream), fromMs: instant(gap.from, `${where}.from`), toMs: instant(gap.to, `${where}.to`),
-    zh: shown(cause.zh) || shown(cause.code) || '原因不明', en: shown(cause.en) || shown(cause.code) || 'cause unknown',
+    isThinned: cause.code === 'key-frames-only', zh: shown(cause.zh) || shown(cause.code) || '原因不明', en: shown(cause.en) || shown(cause.code) || 'cause unknown',
   }
 }
 

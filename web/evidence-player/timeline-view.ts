@@ -39,7 +39,7 @@ export class TimelineView {
   #lane(camera: CameraFootage): HTMLElement {
     const track = el('div', { class: 'track' },
       ...camera.spans.slice(0, MAX_DRAWN).map(({ fromMs, toMs }) => this.#bar('span', fromMs, toMs, `${taipeiTime(fromMs)} – ${taipeiTime(toMs)}`)),
-      ...camera.gaps.slice(0, MAX_DRAWN).map(({ fromMs, toMs, zh, en }) => this.#bar('gap', fromMs, toMs, `無錄影 No recording：${zh} ${en}（${lengthText(toMs - fromMs)}）`)))
+      ...camera.gaps.slice(0, MAX_DRAWN).map(({ fromMs, toMs, zh, en, isThinned }) => this.#bar(isThinned ? 'thinned' : 'gap', fromMs, toMs, `${isThinned ? '僅關鍵影格 Key frames only' : '無錄影 No recording'}：${zh} ${en}（${lengthText(toMs - fromMs)}）`)))
     return el('div', { class: 'lane' }, el('span', { class: 'lane-name' }, camera.name), track)
   }
 
@@ -48,7 +48,7 @@ export class TimelineView {
     const section = byId('gaps')
     section.hidden = rows.length === 0
     section.replaceChildren(
-      el('summary', {}, ...both(`無錄影時段（${rows.length}）`, `Gaps (${rows.length})`)),
+      el('summary', {}, ...both(`無錄影或僅關鍵影格時段（${rows.length}）`, `Gaps and spans of key frames only (${rows.length})`)),
       el('ul', {}, ...rows.slice(0, 200).map(({ camera, gap }) => el('li', {},
         el('button', { type: 'button', class: 'link', click: () => { onSeek(gap.fromMs) } }, rocText(gap.fromMs)), el('span', { class: 'en' }, ` ${utcText(gap.fromMs)} `),
         `${lengthText(gap.toMs - gap.fromMs)}　${camera.name}　${gap.zh} `, el('span', { class: 'en', lang: 'en' }, gap.en)))))

@@ -53,9 +53,9 @@ export class CameraView {
   }
 
   /** Told again after each seek, from wherever that was. */
-  addGap({ from, to, why }) {
-    const known = this.gaps.find(gap => gap.why === why && from <= gap.to && to >= gap.from)
-    if (known === undefined) { this.gaps.push({ from, to, why }); return }
+  addGap({ from, to, why, cause }) {
+    const known = this.gaps.find(gap => gap.why === why && gap.cause?.en === cause?.en && from <= gap.to && to >= gap.from)
+    if (known === undefined) { this.gaps.push({ from, to, why, cause }); return }
     known.from = Math.min(known.from, from)
     known.to = Math.max(known.to, to)
   }

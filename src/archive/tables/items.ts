@@ -4,8 +4,13 @@ import { isItemNo, type ArchivedRange, type ArchiveItem, type CountsFrom, type F
 import type { SidecarItem } from '../sidecar.ts'
 import { holdTable } from './holds.ts'
 
+/** The table has one word for both that stay here; a case of the office's own has its number by `存`. */
+type StoredKind = Exclude<ItemKind, 'decided'>
+const storedKind = (kind: ItemKind): StoredKind => kind === 'decided' ? 'preserved' : kind
+const kindOf = ({ kind, application }: ItemRow): ItemKind => kind === 'preserved' && /^\d{1,3}-存-/.test(application) ? 'decided' : kind
+
 interface ItemRow {
-  item_no: string, application: string, kind: ItemKind, reason: string, requester: string, approver: string, footage_sha256: string, payload_sha256: string, bytes: number, made_at: number, recorded_to: number, counts_from: CountsFrom
+  item_no: string, application: string, kind: StoredKind, reason: string, requester: string, approver: string, footage_sha256: string, payload_sha256: string, bytes: number, made_at: number, recorded_to: number, counts_from: CountsFrom
   expires_at: number, expiry_text: string, key_id: string, state: ArchiveItem['state'], file_no: string | null, filed_by: string | null, filed_at: number | null, revision: number, sidecar_revision: number, verified_at: number
   lost_since: number | null, lost_what: string | null, audit_seq: number
 }
@@ -46,7 +51,7 @@ export function itemTables(db: Db) {
 
   const filedOf = (row: ItemRow): Filed | null => row.file_no === null ? null : { fileNo: row.file_no, by: row.filed_by ?? '', at: epochMs(row.filed_at ?? 0) }
   const itemOf = (row: ItemRow): StoredItem => ({
-    itemNo: itemNo(row.item_no), application: row.application, kind: row.kind, reason: row.reason, requester: row.requester, approver: row.approver, footageSha256: row.footage_sha256, payloadSha256: row.payload_sha256, bytes: row.bytes,
+    itemNo: itemNo(row.item_no), application: row.application, kind: kindOf(row), reason: row.reason, requester: row.requester, approver: row.approver, footageSha256: row.footage_sha256, payloadSha256: row.payload_sha256, bytes: row.bytes,
     ranges: ranges.all(row.item_no).map((each): ArchivedRange => ({ cameraUuid: cameraUuid(each.camera_uuid), cameraId: cameraId(each.camera_id), cameraName: each.camera, from: epochMs(each.from_at), to: epochMs(each.to_at) })),
     madeAt: epochMs(row.made_at), recordedTo: epochMs(row.recorded_to), countsFrom: row.counts_from, expiresAt: epochMs(row.expires_at), expiryText: row.expiry_text, keyId: row.key_id, state: row.state, filed: filedOf(row),
     holds: holds.of(row.item_no), revision: row.revision, sidecarRevision: row.sidecar_revision, verifiedAt: epochMs(row.verified_at),
@@ -58,7 +63,7 @@ export function itemTables(db: Db) {
     takeVolume: (uuid: string, at: EpochMs): void => { takeVolume.run(uuid, at) },
     /** With ranges and, of a sidecar, its holds. */
     add(item: SidecarItem, verifiedAt: EpochMs, auditSeq: number): void {
-      add.run(item.itemNo, item.application, item.kind, item.reason, item.requester, item.approver, item.footageSha256, item.payloadSha256, item.bytes, item.madeAt, item.recordedTo, item.countsFrom, item.expiresAt, item.expiryText,
+      add.run(item.itemNo, item.application, storedKind(item.kind), item.reason, item.requester, item.approver, item.footageSha256, item.payloadSha256, item.bytes, item.madeAt, item.recordedTo, item.countsFrom, item.expiresAt, item.expiryText,
         item.keyId, 'kept', item.filed?.fileNo ?? null, item.filed?.by ?? null, item.filed?.at ?? null, item.revision, item.revision, verifiedAt, auditSeq)
       for (const [position, { cameraUuid: uuid, cameraId: id, cameraName, from, to }] of item.ranges.entries()) addRange.run(item.itemNo, position, uuid, id, cameraName, from, to)
       for (const hold of item.holds) holds.import(item.itemNo, hold)

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { ArchiveUnavailableError, destroysAt, ITEM_KINDS, lastDayBefore, type Archive, type ArchiveItem, type ItemKind, type ItemNo } from '../../archive/index.ts'
+import { ArchiveUnavailableError, destroysAt, ITEM_KINDS, ITEM_STATES, lastDayBefore, type Archive, type ArchiveItem, type ItemKind, type ItemNo } from '../../archive/index.ts'
 import { entryTable } from '../../audit/index.ts'
 import type { EpochMs } from '../../domain/index.ts'
 import { startOfOfficeDay } from '../../rules/index.ts'
@@ -16,7 +16,7 @@ export const ItemRef = Type.Unsafe<ItemNo>(Type.String({ pattern: '^A[1-9][0-9]{
 export const KindSchema = oneOf(Object.keys(ITEM_KINDS) as ItemKind[])
 export const RangesSchema = Type.Array(closed({ cameraUuid: CameraRef, cameraId: Type.String(), cameraName: Type.String(), from: Instant, to: Instant }))
 const Text = Type.String(), HoldRef = Type.String({ pattern: '^[0-9a-f]{32}$' })
-const STATES = ['kept', 'destroying', 'destroyed'] as const
+const STATES = Object.keys(ITEM_STATES) as ArchiveItem['state'][]
 const LineFields = {
   itemNo: ItemRef, application: Text, kind: KindSchema, state: oneOf(STATES), bytes: Count, madeAt: Instant, expiresAt: Instant, isHeld: Type.Boolean(), isFiled: Type.Boolean(), isLost: Type.Boolean(),
   destroysAt: Type.Unsafe<EpochMs | null>(Type.Union([Instant, Type.Null()], { description: 'when it goes by itself as things stand; null while it is filed, or gone' })),

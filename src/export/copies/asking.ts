@@ -8,7 +8,7 @@ import { knownCamera } from './case-facts.ts'
 import { perform, personOf, plain, required, type CopyCore } from './core.ts'
 import { CopyQueueFullError, CopyRefusedError } from './errors.ts'
 import type { CopyIntent, CopyJob, CopyTarget } from './job.ts'
-import { liesWithin } from './targets.ts'
+import { liesWithin } from '../courier/destination.ts'
 
 const MOST_WAITING = 20 // an office hands out a few a week
 

@@ -4,7 +4,6 @@ import { stagingOf, type CopyCore } from './core.ts'
 import type { CopyJob } from './job.ts'
 import { removalDue } from './removal.ts'
 import { REMOVED, Staging } from './staging.ts'
-import { withdraw } from './targets.ts'
 
 const COPY_ID = /^[0-9a-f]{32}$/, ON_ITS_WAY_OUT = new RegExp(`^[0-9a-f]{32}\\${REMOVED}$`)
 
@@ -31,6 +30,6 @@ function isNeeded(core: CopyCore, job: CopyJob): boolean {
 export async function sweepParts(core: CopyCore, place: string | null): Promise<void> {
   for (const { copyId, target } of core.jobs.onceOffered()) {
     if (target.kind === 'here' || (place !== null && target.path !== place)) continue
-    await core.inTurn(copyId, async () => { if (core.jobs.get(copyId)?.state !== 'releasing') await withdraw({ target, copyId }) })
+    await core.inTurn(copyId, async () => { if (core.jobs.get(copyId)?.state !== 'releasing') await core.options.destinations.withdraw({ target, copyId }) })
   }
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Application, GrantBook } from '../../requests/index.ts'
 import type { RuleSet } from '../../rules/index.ts'
 import type { GapFinder } from '../../storage/index.ts'
+import type { Destinations } from '../courier/courier.ts'
 import type { RecorderCertificate } from '../package/certificate.ts'
 import type { Manifest } from '../package/manifest.ts'
 import type { CustodyStep, FormFile, SealFacts } from '../package/seal-package.ts'
@@ -18,7 +19,7 @@ import type { HandOver } from './hand-over.ts'
 export interface MasterArchive { put(acting: Acting, ask: { readonly folder: string, readonly facts: MasterFacts }): Promise<{ readonly itemNo: string }> }
 export interface MasterFacts {
   readonly application: string
-  readonly kind: 'copy-master' | 'preserved'
+  readonly kind: 'copy-master' | 'preserved' | 'decided'
   readonly reason: string
   readonly requester: string
   readonly approver: string
@@ -66,6 +67,7 @@ export interface CopyDeskOptions {
   /** Asked at each sealing. */
   readonly timestamp: () => TimestampHook | null
   readonly archive: MasterArchive
+  readonly destinations: Destinations
   readonly papers: Papers
   /** What is known of the clock while packing (E5). */
   readonly time: () => Pick<Manifest['time'], 'sync' | 'recorderOffsetMs' | 'uncertaintyMs' | 'comparison'>

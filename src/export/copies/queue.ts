@@ -1,5 +1,5 @@
 import type { Acting } from '../../access/index.ts'
-import { asTargetError } from '../package/errors.ts'
+import { asTargetError } from '../package/target-error.ts'
 import { isUnwritten, perform, plain, required, settle, stagingOf, type CopyCore } from './core.ts'
 import { CopyRefusedError } from './errors.ts'
 import type { CopyJob } from './job.ts'
@@ -22,15 +22,24 @@ export class CopyQueue {
 
   /** After a start: what was under way begins anew from its stage, what was released gets its name, what a crash left goes, and what its grant allows no more. */
   async resume(): Promise<void> {
+    this.#beginAnew()
+    await this.#sweep()
+    await this.#atDestinations()
+  }
+
+  #beginAnew(): void {
     const { jobs, underWay, owed } = this.#core
     for (const job of jobs.waiting()) {
       if (underWay.has(job.copyId) || owed.has(job.copyId)) continue
       if (job.state === 'reading' || job.state === 'packing') jobs.move(job, 'queued')
       if (job.state === 'releasing') jobs.move(job, 'ready')
     }
+  }
+
+  /** May take as long as a destination that does not answer. */
+  async #atDestinations(): Promise<void> {
     await sweepParts(this.#core, null)
-    for (const job of jobs.unpublished()) await publishCopy(this.#core, job).catch(() => undefined) // a medium that is not plugged in: again at the next start, or by `publishAgain`
-    await this.#sweep()
+    for (const job of this.#core.jobs.unpublished()) await publishCopy(this.#core, job).catch(() => undefined) // a medium that is not plugged in: again at the next start, or by `publishAgain`
   }
 
   /** What its grant allows no more, then what nothing needs. */
@@ -41,10 +50,10 @@ export class CopyQueue {
 
   /** A log or catalogue that cannot be written holds the queue up and does not end it. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !await this.#isWritten(() => this.resume())) await this.#core.options.clock.wait(UNWRITTEN_WAIT_MS, signal)
+    await this.#untilWritten(async () => { this.#beginAnew(); await this.#sweep() }, signal)
     const failed = new AbortController(), until = AbortSignal.any([signal, failed.signal])
-    const [made, swept] = await Promise.allSettled([this.#makeAll(until), this.#sweepNowAndThen(until)].map(loop => loop.catch((error: unknown) => { failed.abort(); throw error })))
-    for (const loop of [made, swept]) if (loop?.status === 'rejected') throw loop.reason
+    const works = [this.#makeAll(until), this.#sweepNowAndThen(until), this.#untilWritten(() => this.#atDestinations(), until)]
+    for (const end of await Promise.allSettled(works.map(work => work.catch((error: unknown) => { failed.abort(); throw error })))) if (end.status === 'rejected') throw end.reason
   }
 
   async #makeAll(signal: AbortSignal): Promise<void> {
@@ -67,6 +76,10 @@ export class CopyQueue {
       if (signal.aborted) return
       await this.#isWritten(() => this.#sweep())
     }
+  }
+
+  async #untilWritten(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !await this.#isWritten(work)) await this.#core.options.clock.wait(UNWRITTEN_WAIT_MS, signal)
   }
 
   /** Whether it was done: false when it could not be written down. */

@@ -1,6 +1,7 @@
 import { actorOf, isApprover, personKey, type Acting } from '../../access/index.ts'
 import { CustosError } from '../../domain/index.ts'
 import type { ApplicationNumber, Scope } from '../../requests/index.ts'
+import type { Delivery } from '../courier/destination.ts'
 import { FenceError, PackageUnsoundError } from '../package/errors.ts'
 import type { Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
@@ -14,7 +15,6 @@ import { sweepParts } from './leftovers.ts'
 import { archiveMaster, requireSound, sealCopy } from './sealing.ts'
 import { placeSheets } from './sheets.ts'
 import type { Staging } from './staging.ts'
-import { deliver, publish, withdraw, type Delivery } from './targets.ts'
 
 export interface Released { readonly job: CopyJob, readonly bookLine: number, readonly verdict: Verdict }
 
@@ -35,7 +35,7 @@ export async function releaseCopy(core: CopyCore, witness: Acting, copyId: strin
     await publishCopy(core, required(core, copyId)).catch((error: unknown) => { if (!(error instanceof CustosError || isUnwritten(error))) throw error }) // it is released: its name follows when the destination is back
     return { job: required(core, copyId), bookLine, verdict }
   } catch (error) {
-    if (delivery !== null && bookLine === null) await withdraw(delivery)
+    if (delivery !== null && bookLine === null) await core.options.destinations.withdraw(delivery)
     await notReleased(core, copyId, error)
     throw error
   } finally {
@@ -46,7 +46,7 @@ export async function releaseCopy(core: CopyCore, witness: Acting, copyId: strin
 /** Stands there, hidden and proved, or not at all. */
 async function offer(core: CopyCore, delivery: Delivery): Promise<void> {
   await sweepParts(core, delivery.target.path)
-  requireSound((await core.inTurn(delivery.copyId, () => deliver(delivery))).verdict)
+  requireSound(await core.inTurn(delivery.copyId, () => core.options.destinations.deliver(delivery)))
 }
 
 /** The order of `CopyDesk.keep`. */
@@ -75,7 +75,7 @@ export async function keepCopy(core: CopyCore, witness: Acting, copyId: string):
 export async function publishCopy(core: CopyCore, job: CopyJob): Promise<void> {
   if (job.state !== 'released' || job.isPublished) return
   const { target, packageId, copyId } = job
-  if (target.kind !== 'here') await core.inTurn(copyId, () => publish({ target, packageId, copyId }))
+  if (target.kind !== 'here') await core.inTurn(copyId, () => core.options.destinations.publish({ target, packageId, copyId }))
   core.jobs.published(copyId)
   if (target.kind !== 'here') await stagingOf(core, job).clear().catch(() => undefined) // goes at the next start
 }
@@ -112,7 +112,7 @@ function begin<Words extends HandOver | null>(core: CopyCore, witness: Acting, c
 /** Null for what stays here. */
 async function deliveryOf(core: CopyCore, job: CopyJob, { folder, words: { password } }: { readonly folder: string, readonly words: HandOver }): Promise<Delivery | null> {
   const { target, copyId, packageId } = job, { key } = await core.options.certificate()
-  return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, signal: new AbortController().signal, own: core.options.own() }
+  return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, own: core.options.own() }
 }
 
 /** The sheets say the line's number, so they are made for the next one; when another use took that meanwhile, they are made again. The line's number. */

@@ -67,10 +67,12 @@ function untie(core: CopyCore, copyId: string): void {
   try { core.jobs.move(required(core, copyId), 'releasing', { handedTo: null, manifestSha256: null }) } catch (error) { if (!isUnwritten(error)) throw error } // stays tied, which is no harm
 }
 
+const MASTER_KINDS = { release: 'copy-master', preserve: 'preserved', decision: 'decided' } as const satisfies Record<CopyJob['intent'], MasterFacts['kind']>
+
 function masterFacts({ options: { grants, camera: known } }: CopyCore, job: CopyJob, { scope, draft: { videos }, witness }: { readonly scope: Scope, readonly draft: Draft, readonly witness: Acting }): MasterFacts {
   const approver = job.intent === 'decision' ? null : grants.record(job.application as ApplicationNumber)?.application.signatures.at(-1)?.name ?? null
   return {
-    application: job.application, kind: job.intent === 'release' ? 'copy-master' : 'preserved', reason: job.reason, requester: job.asked.name, approver: approver ?? personOf(witness).name,
+    application: job.application, kind: MASTER_KINDS[job.intent], reason: job.reason, requester: job.asked.name, approver: approver ?? personOf(witness).name,
     ranges: scope.map(({ camera, from, to }) => { const { id, name } = knownCamera(camera, known); return { cameraUuid: camera, cameraId: id, cameraName: name, from, to } }),
     footageSha256: createHash('sha256').update(videos.map(({ sha256, path: name }) => `${sha256}  ${name}\n`).join('')).digest('hex'),
   }

@@ -8,7 +8,7 @@ import type { CustodyStep } from '../package/seal-package.ts'
 import type { CopyCore } from './core.ts'
 import type { HandOver } from './hand-over.ts'
 import type { Staging } from './staging.ts'
-import { deliverSheets, type Delivery } from './targets.ts'
+import type { Delivery } from '../courier/destination.ts'
 
 export interface SheetsOptions {
   readonly staging: Staging
@@ -23,10 +23,10 @@ export interface SheetsOptions {
 }
 
 /** Prints the cover sheet (E14) and the custody sheet with its receipt (E9) of a sealed package, from what is sealed, and brings them beside it. Throws what the press throws, CopyTargetError. */
-export async function placeSheets({ inTurn, options: { papers } }: CopyCore, { staging, delivery, ruleSet, words: { recipient, medium }, ...facts }: SheetsOptions): Promise<void> {
+export async function placeSheets({ inTurn, options: { papers, destinations } }: CopyCore, { staging, delivery, ruleSet, words: { recipient, medium }, ...facts }: SheetsOptions): Promise<void> {
   const manifest = readManifest(await readFile(path.join(staging.folder, 'manifest.json'), 'utf8'))
   if (manifest === null) throw new PackageUnsoundError(['manifest.json'])
   const { steps } = JSON.parse(await readFile(path.join(staging.folder, 'custody.json'), 'utf8')) as { readonly steps: readonly (Omit<CustodyStep, 'at'> & { readonly at: string })[] } // of the package that was just verified
   await staging.keepSheets(await papers.sheets({ ...facts, ruleSet, manifest, recipient, medium, custody: steps.map(step => ({ ...step, at: epochMs(Date.parse(step.at)) })) }))
-  if (delivery !== null) await inTurn(delivery.copyId, () => deliverSheets(delivery, staging.sheets))
+  if (delivery !== null) await inTurn(delivery.copyId, () => destinations.deliverSheets(delivery, staging.sheets))
 }

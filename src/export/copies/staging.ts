@@ -4,7 +4,7 @@ import { syncFolder, writeSynced } from '../../platform/publish-file.ts'
 import type { ManifestPlayback } from '../package/play-video.ts'
 import type { ManifestGap, ManifestTime, ManifestVideo } from '../package/manifest.ts'
 import type { FormFile } from '../package/seal-package.ts'
-import { sheetsName } from './targets.ts'
+import { sheetsName } from '../courier/destination.ts'
 
 /** What reading gave, as it is kept between the stages. */
 export interface Draft { readonly videos: readonly ManifestVideo[], readonly gaps: readonly ManifestGap[], readonly cameraOffsets: ManifestTime['cameraOffsets'], readonly playback: readonly ManifestPlayback[] }

@@ -19,7 +19,8 @@ export interface VerifyOptions {
   readonly machineFingerprint?: string | null
   /** Of an encrypted ZIP. */
   readonly password?: string | null
-  readonly signal?: AbortSignal
+  /** Read and checked. */
+  readonly onBytes?: (bytes: number) => void
 }
 export interface Verdict {
   readonly isIntact: boolean
@@ -159,7 +160,6 @@ class Verification {
       if (file === undefined || file.sha256 !== video.sha256 || file.bytes !== video.bytes) this.#tell('records-altered', video.path, { zh: '影像未列入檔案清單', en: 'it is not among the files as it is among the videos' })
     }
     for (const [name, { bytes, sha256 }] of listed) {
-      this.#options.signal?.throwIfAborted()
       const found = this.#source.files.get(name)
       if (found === undefined) { this.#tell('file-missing', name); continue }
       const video = videos.get(name)
@@ -172,6 +172,7 @@ class Verification {
           else digest.update(chunk)
           keep?.push(chunk)
           read += chunk.length
+          this.#options.onBytes?.(chunk.length)
         }
       } catch (error) {
         this.#tell('unreadable', name, { zh: '讀取失敗', en: (error as Error).message.slice(0, 200) })

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Reader, Writer } from '@zip.js/zip.js'
+import { SyncedWrites } from './synced-writes.ts'
 
 /** Reads a ZIP from an open file, so that no whole file is ever in memory. The handle stays the caller's. */
 export class FileZipReader extends Reader<FileHandle> {
@@ -25,10 +26,12 @@ export class FileZipReader extends Reader<FileHandle> {
 /** Writes a ZIP into an open file from its start. The handle stays the caller's. */
 export class FileZipWriter extends Writer<undefined> {
   readonly #handle: FileHandle
+  readonly #synced: SyncedWrites
   #at = 0
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, onBytes: (bytes: number) => void) {
     super()
     this.#handle = handle
+    this.#synced = new SyncedWrites(handle, onBytes)
   }
 
   override async writeUint8Array(bytes: Uint8Array): Promise<void> {
@@ -37,6 +40,7 @@ export class FileZipWriter extends Writer<undefined> {
       done += bytesWritten
       this.#at += bytesWritten
     }
+    await this.#synced.wrote(bytes.length)
   }
   override getData(): Promise<undefined> { return Promise.resolve(undefined) }
 }

@@ -5,7 +5,7 @@ import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
 import type { Book } from '../../../src/book/index.ts'
 import type { ConsoleParts } from '../../../src/console/index.ts'
 import { cameraId, epochMs } from '../../../src/domain/index.ts'
-import { CopyDesk, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
+import { CopyDesk, Courier, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
 import { PaperPress } from '../../../src/paper/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
@@ -39,7 +39,7 @@ export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: R
   const copies = new CopyDesk({
     db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, shelf, gaps: gapFinder(db), checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: () => null,
     camera: uuid => { const known = NAMES.get(uuid); return known === undefined ? null : { ...known, location: null, maker: null, model: null, firmware: null } },
-    archive, papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
+    archive, destinations: new Courier(), papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
     isBusy: () => false, own: () => [stateDir], folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',
   })
   t.teardown(async () => { await viewing[Symbol.asyncDispose](); await press[Symbol.asyncDispose]() })

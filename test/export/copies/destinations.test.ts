@@ -47,7 +47,7 @@ t.test('the office\'s own decision stays in the archive: an approver keeps it, n
   await office.desk.runNext(never)
   await t.rejects(office.desk.release(await office.front.as(...CHIEF), copyId, HAND_OVER), { code: 'CUSTOS_COPY_REFUSED' })
   t.match(await office.desk.keep(await office.front.as(...CHIEF), copyId), { state: 'kept', archiveItem: 'A115-0001' })
-  t.match(office.stored.map(({ facts }) => facts), [{ kind: 'preserved', reason: '櫃檯糾紛，有繼續保存之必要' }])
+  t.match(office.stored.map(({ facts }) => facts), [{ kind: 'decided', reason: '櫃檯糾紛，有繼續保存之必要' }])
   t.same([office.book.last(), office.desk.folderOf(copyId), existsSync(path.join(office.root, 'copies', copyId))], [0, null, false])
 })
 

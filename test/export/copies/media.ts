@@ -18,6 +18,7 @@ export class Stick {
   readonly folder: string
   readonly #image: string
   #isIn = false
+  #hangs = false
 
   constructor(t: Test, folder: string) {
     this.folder = folder
@@ -26,7 +27,7 @@ export class Stick {
     mkdirSync(folder)
     this.#format()
     this.plug()
-    t.teardown(() => { this.pull() })
+    t.teardown(() => { this.answer(); this.pull() })
   }
 
   #format(): void {
@@ -50,6 +51,9 @@ export class Stick {
     run('truncate', '-s', '4096', this.#image)
     run('losetup', '-c', device)
   }
+  /** Whoever writes to it waits, and cannot be ended, as with a stick or server that does not answer. */
+  hang(): void { run('fsfreeze', '--freeze', this.folder); this.#hangs = true }
+  answer(): void { if (this.#hangs) run('fsfreeze', '--unfreeze', this.folder); this.#hangs = false }
   /** Another stick at the same place. */
   replace(): void {
     this.pull()

@@ -6,8 +6,9 @@ import { Archive, initArchive, realArchiveDisk } from '../../../src/archive/inde
 import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
 import { LogBook } from '../../../src/book/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
-import { CopyDesk, RecorderCertificate, type CopyDeskOptions, type CopyJob, type CopyTarget, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
+import { CopyDesk, RecorderCertificate, type CopyDeskOptions, type CopyJob, type CopyTarget, type Destinations, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
+import { deliver, deliverSheets, publish, withdraw } from '../../../src/export/courier/destination.ts'
 import { gapFinder } from '../../../src/storage/index.ts'
 import { TrustedTime } from '../../../src/trusted-time/index.ts'
 import { realFootage } from '../../support/fragments.ts'
@@ -25,6 +26,9 @@ export const FOOTAGE = await realFootage({ codec: 'h264', width: 320, height: 18
 export const namesOf = (packageId: string, kind: CopyTarget['kind'] = 'medium'): string[] => kind === 'here' ? [] : [kind === 'zip' ? `${packageId}.zip` : packageId, `${packageId}.隨附文件`].sort()
 /** In place of what a press prints, which takes a second; `sheets.test.ts` has the real ones. */
 export const PAPERS: Papers = { forms: async () => [], sheets: async ({ bookLine }) => [{ name: '保管移轉紀錄及收據.pdf', bytes: Buffer.from(`第 ${bookLine} 行`) }] }
+
+/** What a courier does, in this process: a courier of its own takes a fifth of a second for each errand. */
+export const DIRECTLY: Destinations = { deliver: delivery => deliver(delivery, () => undefined), deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, () => undefined), publish, withdraw }
 
 /** The whole office with footage, a desk for copies, and an archive in memory that notes what it was given. */
 export class CopyOffice {
@@ -52,7 +56,7 @@ export class CopyOffice {
       db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, shelf: this.shelf, gaps: gapFinder(db), checkpoints, certificate: () => certificate, timestamp: () => null,
       camera: uuid => uuid === LOBBY ? { id: cameraId('lobby'), name: '大廳', location: '一樓' } : null,
       archive: { put: async (_, ask) => { if (this.archiveFault !== null) throw this.archiveFault; this.stored.push(ask); return { itemNo: 'A115-0001' } } },
-      papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), isBusy: () => false, own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
+      destinations: DIRECTLY, papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), isBusy: () => false, own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
     }
     this.desk = new CopyDesk(this.options)
   }

@@ -19,7 +19,7 @@ await makePackage(recorder, root, await take(shelf, folder, { range: span(0, 3_9
 const fingerprint = recorder.key.fingerprint
 const zipped = async (name: string, password: string | null = null): Promise<string> => {
   const file = path.join(root, name)
-  await zipPackage(folder, file, { password, signal: new AbortController().signal, onBytes: () => undefined })
+  await zipPackage(folder, file, { password, onBytes: () => undefined })
   return file
 }
 

@@ -4,18 +4,23 @@ import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } fro
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { syncFolder } from '../../platform/publish-file.ts'
-import { asTargetError, CopyTargetError } from '../package/errors.ts'
+import { asTargetError, CopyTargetError } from '../package/target-error.ts'
 import { openSource } from '../package/package-source.ts'
-import { verifyPackage, type Verdict } from '../package/verify.ts'
+import { SyncedWrites } from '../package/synced-writes.ts'
+import type { Verdict } from '../package/verify.ts'
 import { zipPackage } from '../package/zip-package.ts'
-import type { CopyTarget } from './job.ts'
+import type { CopyTarget } from '../copies/job.ts'
 
 const execute = promisify(execFile)
 const CHUNK_BYTES = 1 << 20
 
-export interface Delivery { readonly copyId: string, readonly packageId: string, readonly folder: string, readonly target: Exclude<CopyTarget, { kind: 'here' }>, readonly password: string | null, readonly fingerprint: string, readonly signal: AbortSignal, /** Folders of the recorder itself: nothing is delivered into them. */ readonly own: readonly string[] }
-/** What the reading back from the destination found. */
-export interface Delivered { readonly verdict: Verdict }
+/** A place outside the recorder. */
+export type Place = Exclude<CopyTarget, { kind: 'here' }>
+export interface Delivery { readonly copyId: string, readonly packageId: string, readonly folder: string, readonly target: Place, readonly password: string | null, readonly fingerprint: string, /** Folders of the recorder itself: nothing is delivered into them. */ readonly own: readonly string[] }
+export type Offered = Pick<Delivery, 'target' | 'copyId'>
+export type Named = Pick<Delivery, 'target' | 'packageId' | 'copyId'>
+/** Whoever waits sees that it goes on. */
+export type OnBytes = (bytes: number) => void
 
 const finalOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): string => path.join(target.path, target.kind === 'zip' ? `${packageId}.zip` : packageId)
 /** Beside its final name, so that publishing is one rename; hidden, so that nobody takes it for the copy. */
@@ -28,21 +33,22 @@ const sheetsPartOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): 
 const sheetsFinalsOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): readonly [string, string] => { const folder = path.join(target.path, sheetsName(packageId)); return [folder, `${folder}.zip`] }
 
 /** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
-export async function deliver(delivery: Delivery): Promise<Delivered> {
+export async function deliver(delivery: Delivery, onBytes: OnBytes): Promise<Verdict> {
   const part = partOf(delivery)
   await requireForeign(delivery).catch((error: unknown) => { throw asTargetError(error) }) // before anything is touched there
   try {
     await requireFree(delivery)
     const device = await deviceOf(delivery)
     await rm(part, { recursive: true, force: true })
-    if (delivery.target.kind === 'zip') await zipPackage(delivery.folder, part, { password: delivery.password, signal: delivery.signal, onBytes: () => undefined })
-    else await copyTree(delivery.folder, part, delivery.signal)
+    if (delivery.target.kind === 'zip') await zipPackage(delivery.folder, part, { password: delivery.password, onBytes })
+    else await copyTree(delivery.folder, part, onBytes)
     await syncFolder(delivery.target.path)
     await forget(part)
-    const verdict = await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, signal: delivery.signal })
+    const { verifyPackage } = await import('../package/verify.ts') // which the other errands need not wait for
+    const verdict = await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, onBytes })
     if ((await stat(delivery.target.path)).dev !== device) throw new CopyTargetError('gone')
-    if (!verdict.isIntact) await requireReadable(part) // a medium that does not answer makes no copy unsound
-    return { verdict }
+    if (!verdict.isIntact) await requireReadable(part, onBytes) // a medium that does not answer makes no copy unsound
+    return verdict
   } catch (error) {
     await withdraw(delivery)
     throw asTargetError(error)
@@ -50,16 +56,16 @@ export async function deliver(delivery: Delivery): Promise<Delivered> {
 }
 
 /** The printed sheets beside it, as `deliver` does: whole and read back, without a name. `folder` holds nothing but them. Throws CopyTargetError; nothing of them is left then. */
-export async function deliverSheets(delivery: Delivery, folder: string): Promise<void> {
-  const { target, password, signal } = delivery, part = sheetsPartOf(delivery)
+export async function deliverSheets(delivery: Delivery, folder: string, onBytes: OnBytes): Promise<void> {
+  const { target, password } = delivery, part = sheetsPartOf(delivery)
   try {
     await lstat(partOf(delivery)) // the medium that has the package, and not the empty folder below one that was pulled out
     await rm(part, { recursive: true, force: true })
-    if (password !== null) await zipPackage(folder, part, { password, signal, onBytes: () => undefined })
-    else await copyTree(folder, part, signal)
+    if (password !== null) await zipPackage(folder, part, { password, onBytes })
+    else await copyTree(folder, part, onBytes)
     await syncFolder(target.path)
     await forget(part)
-    if (!await readsBack(part, folder, password).catch(() => false)) { await requireReadable(part); throw new CopyTargetError('other') }
+    if (!await readsBack(part, folder, password).catch(() => false)) { await requireReadable(part, onBytes); throw new CopyTargetError('other') }
     await lstat(partOf(delivery))
   } catch (error) {
     await rm(part, { recursive: true, force: true }).catch(() => undefined)
@@ -78,7 +84,7 @@ async function readsBack(part: string, folder: string, password: string | null):
 }
 
 /** Gives both their names, after the release stands in the books: the package last, so that whoever finds it finds its sheets. Again changes nothing. */
-export async function publish(delivery: Pick<Delivery, 'target' | 'packageId' | 'copyId'>): Promise<void> {
+export async function publish(delivery: Named): Promise<void> {
   const isThere = async (place: string): Promise<boolean> => await lstat(place).catch(() => null) !== null
   const part = partOf(delivery), sheets = sheetsPartOf(delivery), [asFolder, asZip] = sheetsFinalsOf(delivery)
   try {
@@ -98,7 +104,7 @@ async function name(part: string, final: string): Promise<void> {
 }
 
 /** Takes away what is not released. A destination that is gone has nothing to take away. */
-export async function withdraw(delivery: Pick<Delivery, 'target' | 'copyId'>): Promise<void> {
+export async function withdraw(delivery: Offered): Promise<void> {
   for (const part of [partOf(delivery), sheetsPartOf(delivery)]) await rm(part, { recursive: true, force: true }).catch(() => undefined)
 }
 
@@ -120,9 +126,9 @@ async function deviceOf({ target, folder }: Pick<Delivery, 'target' | 'folder'>)
 }
 
 /** Throws what the file system says of it. */
-async function requireReadable(place: string): Promise<void> {
-  if ((await lstat(place)).isDirectory()) { for (const name of await readdir(place)) await requireReadable(path.join(place, name)) }
-  else for await (const _ of createReadStream(place, { highWaterMark: CHUNK_BYTES })) { /* only whether it comes */ }
+async function requireReadable(place: string, onBytes: OnBytes): Promise<void> {
+  if ((await lstat(place)).isDirectory()) { for (const name of await readdir(place)) await requireReadable(path.join(place, name), onBytes) }
+  else for await (const chunk of createReadStream(place, { highWaterMark: CHUNK_BYTES })) onBytes((chunk as Buffer).length) // only whether it comes
 }
 
 async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Promise<void> {
@@ -130,20 +136,24 @@ async function requireFree(delivery: Pick<Delivery, 'target' | 'packageId'>): Pr
   for (const final of [finalOf(delivery), ...sheetsFinalsOf(delivery)]) if (await lstat(final).catch(() => null) !== null) throw new CopyTargetError('exists')
 }
 
-async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
+async function copyTree(from: string, to: string, onBytes: OnBytes): Promise<void> {
   await mkdir(to, { mode: 0o700 })
   for (const found of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [path.join(from, found.name), path.join(to, found.name)]
-    if (found.isDirectory()) await copyTree(source, target, signal)
-    else await copyFile(source, target, signal)
+    if (found.isDirectory()) await copyTree(source, target, onBytes)
+    else await copyFile(source, target, onBytes)
   }
   await syncFolder(to)
 }
 
-async function copyFile(from: string, to: string, signal: AbortSignal): Promise<void> {
+async function copyFile(from: string, to: string, onBytes: OnBytes): Promise<void> {
   const handle = await open(to, 'wx', 0o600)
   try {
-    for await (const chunk of createReadStream(from, { highWaterMark: CHUNK_BYTES, signal })) await handle.writeFile(chunk as Buffer)
+    const synced = new SyncedWrites(handle, onBytes)
+    for await (const chunk of createReadStream(from, { highWaterMark: CHUNK_BYTES })) {
+      await handle.writeFile(chunk as Buffer)
+      await synced.wrote((chunk as Buffer).length)
+    }
     await handle.sync()
   } finally { await handle.close() }
 }

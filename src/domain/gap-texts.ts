@@ -1,0 +1,32 @@
+import type { GapCause } from './footage.ts'
+
+/** What people read of each cause: on the viewing page, in a package, on its papers. */
+export const GAP_CAUSE_TEXTS: Readonly<Record<GapCause, { readonly zh: string, readonly en: string }>> = {
+  'unreachable': { zh: '連不上攝影機', en: 'the camera could not be reached' },
+  'refused': { zh: '攝影機拒絕連線', en: 'the camera refused the connection' },
+  'auth-refused': { zh: '攝影機不接受帳號密碼', en: 'the camera refused the password' },
+  'no-such-stream': { zh: '攝影機沒有這個串流', en: 'the camera has no such stream' },
+  'codec-unsupported': { zh: '影像格式不支援', en: 'the picture format is not supported' },
+  'closed-by-camera': { zh: '攝影機中斷了連線', en: 'the camera closed the connection' },
+  'stalled': { zh: '攝影機停止傳送', en: 'the camera stopped sending' },
+  'timestamps-jumped': { zh: '攝影機的時間戳記跳動', en: 'the time stamps of the camera jumped' },
+  'parameter-sets-changed': { zh: '攝影機的編碼設定改變', en: 'the encoder settings of the camera changed' },
+  'bad-stream': { zh: '攝影機傳來無法辨識的資料', en: 'the camera sent what could not be read' },
+  'onvif-failed': { zh: '攝影機未提供串流位址', en: 'the camera did not give its stream address' },
+  'recorder-stopped': { zh: '錄影機停機', en: 'the recorder was stopped' },
+  'recorder-killed': { zh: '錄影機非正常中止', en: 'the recorder ended without being asked' },
+  'clock-stepped': { zh: '系統時鐘被調整', en: 'the clock of the recorder was set' },
+  'storage-failed': { zh: '儲存裝置寫入失敗', en: 'the disk refused the data' },
+  'storage-full': { zh: '儲存空間皆在保存期限內，無處可寫', en: 'no space was left that may be overwritten' },
+  'storage-too-slow': { zh: '儲存裝置過慢', en: 'the disk was too slow' },
+  'ffmpeg-failed': { zh: '收錄程式失敗', en: 'the receiving program failed' },
+  'removed-from-config': { zh: '鏡頭已自設定移除', en: 'the camera was taken out of the configuration' },
+  'stepped-down': { zh: '依犧牲順序降低錄影', en: 'recording was stepped down by the order of sacrifice' },
+  'stepped-up': { zh: '依犧牲順序恢復錄影', en: 'recording was stepped up again' },
+  'stopped-for-floor': { zh: '為確保最短保存期限而停止錄影', en: 'stopped so that the retention floor holds' },
+  'slot-budget': { zh: '用量超過配額', en: 'it used more space than its budget' },
+  'no-frames': { zh: '連線中但沒有畫面', en: 'connected, but no pictures came' },
+  'key-frames-only': { zh: '依犧牲順序只錄關鍵畫面', en: 'only key frames were recorded, by the order of sacrifice' },
+  'starting': { zh: '尚未開始錄影', en: 'recording had not begun' },
+  'unknown': { zh: '原因不明（目錄自磁碟重建）', en: 'not known: the catalogue was rebuilt from the disks' },
+}

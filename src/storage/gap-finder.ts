@@ -1,0 +1,53 @@
+import { epochMs, type CameraUuid, type Gap, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
+import type { Db } from '../platform/catalogue.ts'
+
+/** As it was noted [G7]. `endAt` is null while it lasts. */
+export type NotedGap = Pick<Gap, 'startAt' | 'endAt' | 'cause'>
+/** What of a stream was not recorded in full and overlaps the range, oldest first. Spans of which only key frames were recorded have pictures, and may overlap the others. */
+export type GapFinder = (camera: CameraUuid, stream: StreamName, range: TimeRange) => NotedGap[]
+
+export function gapFinder(db: Db): GapFinder {
+  const gaps = db.prepare<[string, string, number, number], { start_at: number, end_at: number | null, cause: string }>(
+    'SELECT start_at, end_at, cause FROM unrecorded WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND (end_at IS NULL OR end_at > ?) ORDER BY start_at')
+  return (camera, stream, { startAt, endAt }) => gaps.all(camera, stream, endAt, startAt)
+    .map(row => ({ startAt: epochMs(row.start_at), endAt: row.end_at === null ? null : epochMs(row.end_at), cause: row.cause as GapCause }))
+}
+
+/** Of `cause` null nothing was noted. */
+export interface ExplainedSpan extends TimeRange { readonly cause: GapCause | null }
+const SEEN_MS = 200 // a shorter pause is the time between two pictures of a slow camera
+
+/** A hole in what was recorded, part by part, with what was noted of each. Pure. That only key frames were recorded explains no hole: each lasts until the next. */
+export function explainHole(hole: TimeRange, noted: readonly NotedGap[]): ExplainedSpan[] {
+  const told: ExplainedSpan[] = []
+  for (const { startAt, endAt, cause } of noted.filter(each => !isThinned(each)).map(each => reaching(hole, each))) {
+    for (const open of without(hole, told, 1)) {
+      const part = { startAt: epochMs(Math.max(startAt, open.startAt)), endAt: epochMs(Math.min(endAt, open.endAt)), cause }
+      if (part.startAt < part.endAt) told.push(part)
+    }
+  }
+  return [...told, ...without(hole, told, 1).map(span => ({ ...span, cause: null }))].sort((a, b) => a.startAt - b.startAt)
+}
+
+/** Recorded by its key frames alone: there are pictures, and between them none. */
+export const isThinned = ({ cause }: Pick<NotedGap, 'cause'>): boolean => cause === 'key-frames-only'
+
+/** A noted gap begins and ends by the recorder's clock, a hole at pictures: what lies between them is no gap of its own. */
+function reaching({ startAt, endAt }: TimeRange, noted: NotedGap): TimeRange & { readonly cause: GapCause } {
+  const notedEndAt = noted.endAt ?? endAt
+  if (notedEndAt <= startAt || noted.startAt >= endAt) return { ...noted, endAt: notedEndAt }
+  return { cause: noted.cause, startAt: noted.startAt - startAt < SEEN_MS ? startAt : noted.startAt, endAt: endAt - notedEndAt < SEEN_MS ? endAt : notedEndAt }
+}
+
+/** The parts of `range` outside all `spans`, of at least `leastMs`, in order. */
+export function without(range: TimeRange, spans: readonly TimeRange[], leastMs: number): TimeRange[] {
+  const left: TimeRange[] = []
+  let at: number = range.startAt
+  for (const { startAt, endAt } of spans.toSorted((a, b) => a.startAt - b.startAt)) {
+    if (endAt <= at || startAt >= range.endAt) continue
+    if (startAt - at >= leastMs) left.push({ startAt: epochMs(at), endAt: startAt })
+    at = Math.max(at, endAt)
+  }
+  if (range.endAt - at >= leastMs) left.push({ startAt: epochMs(at), endAt: range.endAt })
+  return left
+}
