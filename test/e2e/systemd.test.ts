@@ -151,6 +151,16 @@ t.test('under a real systemd', async t => {
     t.ok(exposureOf(out) <= EXPOSURE_AT_MOST, lastLine(out))
   })
 
+  await t.test('work that goes behind recording can take its place behind it: lower priority is allowed, higher is not', async t => {
+    const ours = (await machine.must('cat', '/etc/systemd/system/custos.service')).split('\n').filter(line => !/^(Type|Restart\w*|Watchdog\w*|Exec(Start|Stop)\w*|NotifyAccess|StartLimit\w*)=/.test(line)).join('\n')
+    const said = 'nice -n 19 nice; ionice -c 2 -n 7 ionice; nice -n -5 nice; ionice -c 1 -n 0 ionice; exit 0'
+    await machine.write('/etc/systemd/system/behind.service', ours.replace('[Service]', `[Service]\nType=oneshot\nExecStart=/bin/sh -c '${said}'`))
+    await machine.must('systemctl', 'daemon-reload')
+    await machine.must('systemctl', 'start', 'behind')
+    const words = (await machine.must('journalctl', '--no-pager', '--output', 'cat', '_SYSTEMD_UNIT=behind.service', '_TRANSPORT=stdout')).trim().split('\n')
+    t.match(words, ['19', 'best-effort: prio 7', /cannot set niceness/, '0', /ioprio_set failed/])
+  })
+
   await t.test('a killed recorder is started again and records on, with its secrets as a systemd credential', async t => {
     await machine.must('chown', 'root:', '/etc/custos/secrets.yaml')
     await machine.write('/etc/custos/custos.yaml', config('credential:secrets'))

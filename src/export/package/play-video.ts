@@ -32,6 +32,8 @@ const MOST_RUN_MS = 120_000
 const MOST_PACKAGE_MS = 15 * 60_000
 const CHUNK_BYTES = 1 << 20
 const STOPPED = new AbortController().signal
+/** By ffmpeg's own logger; libraries and the shell around it say things of the machine, such as that memory cannot be locked. */
+const DECODER_SAYS = /\[(?:error|fatal|panic)\]/
 const BROKEN_SHELL = 126 // and above: the program could not be started
 
 /** First and last group of pictures of each file, or all of a short one, through ffmpeg's decoder: one thread, behind everything else on the machine, within bounds. A picture that does not decode is told, not thrown. */
@@ -73,7 +75,7 @@ async function decode(file: FileHandle, headBytes: number, group: readonly Manif
   input.on('error', () => undefined) // a child that ended early
   let pictures = 0, rest = ''
   const child = await startFfmpeg({
-    inputFormat: 'mp4', inputOptions: [['-v', 'error'], ['-xerror'], ['-threads', '1']], inputText: input, niceness: 19,
+    inputFormat: 'mp4', inputOptions: [['-v', 'level+error'], ['-xerror'], ['-threads', '1']], inputText: input, niceness: 19,
     outputFormat: 'framecrc', outputOptions: [['-map', '0:v:0'], ['-an'], ['-fps_mode', 'passthrough'], ['-threads', '1']],
     onBytes: piece => {
       const lines = `${rest}${piece.toString('latin1')}`.split('\n') // a line a picture, those of the head begin with #
@@ -87,7 +89,7 @@ async function decode(file: FileHandle, headBytes: number, group: readonly Manif
   const isLate = kill.signal.aborted
   over.abort()
   input.destroy()
-  return code === null || code >= BROKEN_SHELL || isLate ? null : { pictures, isClean: code === 0 && stderrLines.every(line => line.trim() === '') }
+  return code === null || code >= BROKEN_SHELL || isLate ? null : { pictures, isClean: code === 0 && !stderrLines.some(line => DECODER_SAYS.test(line)) }
 }
 
 async function* bytesOf(file: FileHandle, headBytes: number, group: readonly ManifestRecord[]): AsyncGenerator<Buffer> {

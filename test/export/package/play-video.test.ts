@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { groupsToPlay, playbackText, playVideos, type ManifestRecord } from '../../../src/export/index.ts'
@@ -37,6 +37,15 @@ for (const codec of ['h264', 'h265'] as const) t.test(`${codec}: sound pictures 
     t.match(told, { extent: 'first-and-last', pictures: 30, result: 'undecodable' }, `fragment ${position}`)
   }
   t.match(await play(await taken(spoiltPictures(long, [10]), long.count)), [{ result: 'decoded' }], 'the middle of a long file is not played, and the result says which parts were')
+})
+
+t.test('what the shell or a library says of the machine is no fault of the pictures; what the decoder says is', async t => {
+  const short = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 }), loud = path.join(root, 'loud-ffmpeg')
+  writeFileSync(loud, '#!/bin/sh\necho "nice: cannot set niceness: Operation not permitted" >&2\necho "Warning: using insecure memory!" >&2\nexec ffmpeg "$@"\n', { mode: 0o755 })
+  process.env['CUSTOS_FFMPEG'] = loud
+  t.teardown(() => { delete process.env['CUSTOS_FFMPEG'] })
+  t.match(await play(await taken(short, short.count)), [{ pictures: 60, decoded: 60, result: 'decoded' }])
+  t.match(await play(await taken(spoiltPictures(short, [0]), short.count)), [{ result: 'undecodable' }])
 })
 
 t.test('no decoder, or no time left: told as not played, never as sound; stopped when the copy is', async t => {
