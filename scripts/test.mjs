@@ -1,18 +1,17 @@
 // Types, lint and tests in one run; the last line is `N passed, N failed`. With files as arguments, only these tests.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
+import { countsOf, runInLanes } from './test-lanes.mjs'
 
 const ROOT = path.join(import.meta.dirname, '..')
 const BIN = path.join(ROOT, 'node_modules/.bin')
 const SOURCES = ['src', 'test', 'demo', 'bench', 'campaign', 'scripts', 'web'].filter(folder => existsSync(path.join(ROOT, folder)))
 const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:${BIN}:${process.env.PATH ?? ''}` }
 
-const children = new Set()
-let stopped = false
+const children = new Set(), stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => { stopped = true; for (const child of children) child.kill(signal) })
+  process.on(signal, () => { stop.abort(); for (const child of children) child.kill(signal) })
 }
 
 function start(command, args) {
@@ -36,28 +35,22 @@ async function check(name, command, args) {
   return code === 0
 }
 
-/** Runs tap and prints one line a file, and everything a failing file said. */
+/** Prints one line a file, and everything a failing file said. */
 async function tests(files) {
-  const { child, ended } = start(process.execPath, [path.join(ROOT, 'node_modules/tap/dist/esm/run.mjs'), 'run', ...files])
-  child.stderr.pipe(process.stderr)
   const count = { total: 0, pass: 0, fail: 0, skip: 0, todo: 0 }
-  let block = []
-  let failedFiles = 0
-  for await (const line of createInterface({ input: child.stdout })) {
-    block.push(line)
-    const end = /^(not )?ok \d+ - /.exec(line)
-    if (end) {
-      if (end[1]) { failedFiles += 1; console.log(block.join('\n')) } else console.log(line)
+  let ended = 0
+  await runInLanes(files, {
+    env, cwd: ROOT, signal: stop.signal, onEnd: ({ file, code, lines, ms }) => {
+      const own = countsOf(lines) ?? { total: 1, pass: 0, fail: 1, skip: 0, todo: 0 }
+      if (code !== 0 && own.fail === 0) own.fail = 1
+      for (const key of Object.keys(count)) count[key] += own[key]
+      if (own.fail > 0) console.log([`# Subtest: ${file}`, ...lines.map(line => `    ${line}`)].join('\n'))
       // Why a test was left out belongs into the record of the run.
-      if (!end[1]) for (const skipped of block.filter(said => /^\s+ok .*# (SKIP|TODO)/.test(said))) console.log(skipped)
-      block = []
-    }
-    const sum = /^# \{ (total: .*) \}$/.exec(line)
-    if (sum) Object.assign(count, Object.fromEntries(sum[1].split(', ').map(part => part.split(': ')).map(([key, value]) => [key, Number(value)])))
-  }
-  const code = await ended
-  if (code !== 0) console.log(block.join('\n'))
-  return { passed: count.pass, failed: Math.max(count.fail, failedFiles, code === 0 ? 0 : 1), skipped: count.skip + count.todo, ran: count.total > 0 }
+      else for (const skipped of lines.filter(said => /^\s*ok .*# (SKIP|TODO)/.test(said))) console.log(`    ${skipped}`)
+      console.log(`${own.fail > 0 ? 'not ok' : 'ok'} ${++ended} - ${file} # time=${ms.toFixed(0)}ms${code === 0 || own.fail === 0 ? '' : ` (exit ${code ?? 'by a signal'})`}`)
+    },
+  })
+  return { passed: count.pass, failed: count.fail, skipped: count.skip + count.todo, ran: count.total > 0 }
 }
 
 const files = process.argv.slice(2)
@@ -67,9 +60,9 @@ const checks = files.length > 0 ? [] : [
   await check('lint', 'oxlint', ['--deny-warnings', ...SOURCES]),
 ]
 if (files.length > 0) console.log('# only these files; types and lint are left out')
-const result = stopped ? { passed: 0, failed: 1, skipped: 0, ran: false } : await tests(files)
+const result = stop.signal.aborted ? { passed: 0, failed: 1, skipped: 0, ran: false } : await tests(files.length > 0 ? files.map(file => path.relative(ROOT, path.resolve(file))) : globSync('test/**/*.test.ts', { cwd: ROOT }).sort())
 if (!result.ran) console.log('# no test ran')
 if (result.skipped > 0) console.log(`# ${result.skipped} skipped`)
 const failed = result.failed + checks.filter(passed => !passed).length
 console.log(`${result.passed + checks.filter(Boolean).length} passed, ${failed} failed`)
-process.exitCode = failed > 0 || !result.ran || stopped ? 1 : 0
+process.exitCode = failed > 0 || !result.ran || stop.signal.aborted ? 1 : 0

@@ -1,4 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
@@ -10,16 +12,17 @@ import { CopyOffice, HAND_OVER, namesOf } from './support.ts'
 /** Longer than a process takes to start on a busy machine. */
 const QUIET_MS = 5000
 
-interface Seen { readonly niceness: number, readonly states: string, readonly environment: string }
-/** Couriers of this test as the kernel has them, with the states of their threads: one that was killed stays until its last thread comes back from where it waits. */
-function couriers(): Seen[] {
+interface Seen { readonly pid: number, readonly niceness: number, readonly states: string, readonly environment: string }
+/** Couriers as the kernel has them, with the states of their threads: one that was killed stays until its last thread comes back from where it waits. */
+const couriers = (): Seen[] => childrenOf(process.pid)
+function childrenOf(parent: number): Seen[] {
   const fieldsOf = (file: string): string[] => readFileSync(file, 'utf8').split(') ')[1]!.split(' ')
   return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap((pid): Seen[] => {
     try {
       const own = fieldsOf(`/proc/${pid}/stat`)
-      if (Number(own[1]) !== process.pid) return []
+      if (Number(own[1]) !== parent) return []
       const states = readdirSync(`/proc/${pid}/task`).map(task => fieldsOf(`/proc/${pid}/task/${task}/stat`)[0]).join('')
-      return [{ niceness: Number(own[16]), states, environment: own[0] === 'Z' ? '' : readFileSync(`/proc/${pid}/environ`, 'utf8') }]
+      return [{ pid: Number(pid), niceness: Number(own[16]), states, environment: own[0] === 'Z' ? '' : readFileSync(`/proc/${pid}/environ`, 'utf8') }]
     } catch { return [] } // it ended meanwhile
   })
 }
@@ -84,4 +87,20 @@ t.test('a start with a hanging destination: the queue makes copies, and what was
   stop.abort()
   await running
   t.same(readdirSync(stick.folder), [])
+})
+
+t.test('the recorder is killed: its courier is gone with it, and writes no more', async t => {
+  const office = await CopyOffice.open(t), stick = new Stick(t, path.join(office.root, 'media', 'stick'))
+  stick.hang() // so that the courier is at work when it happens
+  const delivery = { copyId: 'a'.repeat(32), packageId: 'P', folder: office.root, target: { kind: 'medium', path: stick.folder }, password: null, fingerprint: '', own: [] }
+  const script = `import { Courier } from ${JSON.stringify(path.join(import.meta.dirname, '../../../src/export/index.ts'))}; void new Courier().deliver(${JSON.stringify(delivery)})`
+  const recorder = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], { stdio: 'ignore' })
+  await until(() => childrenOf(recorder.pid!).some(({ states }) => states.includes('D')))
+  const [{ pid: courier }] = childrenOf(recorder.pid!) as [Seen]
+  recorder.kill('SIGKILL')
+  await once(recorder, 'exit')
+  stick.answer()
+  await until(() => !existsSync(`/proc/${courier}`))
+  const left = readdirSync(stick.folder, { recursive: true }) as string[]
+  t.same(left.filter(name => path.basename(name) !== `.custos-${delivery.copyId}.part`), [], 'no file of it')
 })
