@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 const CHECKER = path.join(import.meta.dirname, '../test/support/cameras/check-frames.py')
@@ -49,6 +50,17 @@ export class FrameLedger {
   async addBeside(file: string, label: string): Promise<FoundFrame[]> {
     const text = await new Promise<string>(resolve => { execFile(PYTHON, this.#ask(file), ASKED, (_, stdout) => { resolve(stdout) }) })
     return this.#enter(file, label, text)
+  }
+
+  /** Frames of a file that is no part of what was fetched; nothing of it is entered. Beside the file nothing is left. */
+  async asideOf(file: string): Promise<FoundFrame[]> {
+    const aside = new FrameLedger(this.#clip), link = path.join(mkdtempSync(path.join(tmpdir(), 'custos-aside-')), path.basename(file))
+    symlinkSync(file, link)
+    try {
+      const frames = await aside.addBeside(link, file)
+      if (aside.faults.length > 0) throw new Error(aside.faults.join('; '))
+      return frames
+    } finally { rmSync(path.dirname(link), { recursive: true }) }
   }
 
   #ask(file: string): string[] { return [CHECKER, '--clip', this.#clip, '--any-gap', ...this.#more, '--list', `${file}.csv`, file] }

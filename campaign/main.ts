@@ -26,6 +26,7 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
     eachS: numberOr(values.each, values.slice ? 3 : 60), steps: numberOr(values.steps, values.slice ? 2 : 720), stepEveryS: values.slice ? 2 : 3,
     ...(values.slice ? { only: ['+40d'] } : {}), ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   }),
+  copies: async () => (await import('./copies.ts')).copiesCampaign({ minutes: values.slice ? 0.7 : Number(values.minutes), seed, killShare: values.slice ? 0.5 : 0.2 }),
   disk: async () => (await import('./disk.ts')).diskCampaign({ seed, slice: values.slice, ...(values.only === undefined ? {} : { only: values.only }) }),
 }
 

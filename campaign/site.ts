@@ -19,6 +19,8 @@ export interface SiteOptions {
   readonly cameras: number
   readonly volumes: readonly { readonly id: string, readonly path?: string, readonly sizeMiB: number }[]
   readonly floor: string
+  /** More of the configuration, by its keys. */
+  readonly sections?: (folder: string) => object
 }
 
 export interface SiteCamera {
@@ -71,6 +73,7 @@ export class Site implements AsyncDisposable {
     const port = 20_000 + Math.floor(Math.random() * 20_000) // several campaigns may run beside each other
     writeFileSync(config, JSON.stringify({
       site: { name: options.name }, state: { dir: path.join(folder, 'state') }, listen: { host: '127.0.0.1', port }, volumes, retention: { floor: options.floor }, secrets: { file: secrets },
+      ...options.sections?.(folder),
       cameras: cameras.map(({ id, proxy }, i) => ({ id, name: id, credential: id, streams: { main: { url: proxy.through(server.url(mounts[i]!.path)) } } })),
     }))
     mkdirSync(path.join(folder, 'clips'))

@@ -1,9 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
-import WebSocket from 'ws'
 import { openAccess } from '../../src/access/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
 import { usedApplications } from '../../src/daemon/front-office.ts'
@@ -12,10 +10,10 @@ import { openOffice } from '../../src/daemon/office.ts'
 import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { decodeFrame } from '../../src/viewing/index.ts'
-import { pathOf, type Case, type Told } from '../console/support/procedure.ts'
+import { pathOf } from '../console/support/procedure.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
+import { act, policeForm, receive, signature, until, watched } from '../support/recorder/case-by-api.ts'
 import { frameCheck } from '../support/recorder/frame-check.ts'
 import { run } from '../support/recorder/real-media.ts'
 import { officeByApi } from '../support/recorder/office-people.ts'
@@ -28,31 +26,8 @@ const PLACES = { lobby: '一樓服務臺', door: '側門' } as const
 const COLLEAGUES = [
   { id: 'lin', role: 'clerk' }, { id: 'chen', role: 'chief' }, { id: 'wang', role: 'secretary' }, { id: 'kuan', role: 'custodian' }, { id: 'hsu', role: 'custodian' }, { id: 'audit', role: 'auditor' }, { id: 'lee', role: 'staff' },
 ]
-const bare = { agents: [], applicantAccount: null, applicantUnit: null, necessity: null, identity: null, authority: null }
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>, boundMs = 30_000): Promise<void> {
-  for (const deadline = performance.now() + boundMs; !await isSo(); await wait(100)) if (performance.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}`)
-}
 
 const said = async (response: Response) => ({ status: response.status, body: JSON.parse(await response.text() || 'null') as unknown })
-const receive = async (who: Person, content: object): Promise<Told> => await who.post<Told>('/api/applications', { ...bare, ...content })
-const act = async (who: Person, { number, version }: Case, command: object): Promise<Case> => (await who.post<Told>(`${pathOf(number)}/commands`, { version, ...command })).application
-const signature = (application: Case) => ({ kind: 'decide', step: application.state.step ?? 0, decision: 'agree', reason: null, ground: null, narrowTo: null, isNotTheApplicant: false, grant: null })
-
-/** Instants of the pictures a screen shows, by the place of the camera on it, until each camera gave `least`. */
-async function watched(base: string, who: Person, screen: string, cameras: number, least: number): Promise<readonly (readonly number[])[]> {
-  const seen = Array.from({ length: cameras }, (): number[] => [])
-  const socket = new WebSocket(`${base.replace('http', 'ws')}/viewer/screens/${screen}`, { headers: { cookie: who.cookie, origin: base } })
-  socket.on('error', () => undefined)
-  socket.on('open', () => { socket.send(JSON.stringify({ type: 'hello', plays: ['h264', 'h265'] })) })
-  socket.on('message', (data, isBinary) => {
-    if (!isBinary) return
-    const { kind, camera, at, isPreRoll } = decodeFrame(data as Buffer)
-    if (kind === 'media' && !isPreRoll) seen[camera]?.push(at)
-  })
-  try { await until(`pictures of ${cameras} cameras`, () => seen.every(of => of.length >= least)) } finally { socket.terminate() }
-  return seen
-}
 
 interface Copy { readonly copy: string, readonly packageId: string, readonly state: string, readonly error: object | null, readonly archiveItem: string | null }
 interface Video { readonly path: string, readonly cameraUuid: string, readonly firstFrameAt: string, readonly location: string | null, readonly maker: string | null }
@@ -87,11 +62,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
   }).sort((a, b) => a.camera < b.camera ? -1 : 1) // as a grant and its screen have them
 
   await t.test('附件2: received and held at once, four posts in order, a statement, a screen', async t => {
-    const content = {
-      form: 'form-2', applicantClass: 'agency', acts: { view: true, copy: true, preserve: false }, asked, necessity: '須附卷移送檢察官', authority: { kind: 'document', number: '北市警信分刑字第1150001號' },
-      fields: { agency: '臺北市政府警察局信義分局', applicant: '趙警員', phone: '02-27234567', 'legal-basis': '刑事訴訟法第230條', purpose: '偵辦竊盜案', use: '大廳及大門' },
-    }
-    const taken = await receive(lin, content)
+    const taken = await receive(lin, policeForm(asked))
     t.match(taken, { isPublished: true, holds: { placed: 2 }, footage: [{ state: 'whole' }, { state: 'whole' }] }, 'R32: held at once')
     t.match(await readFile(path.join(recorder.volumeDir, 'custos-holds.json'), 'utf8'), new RegExp(asked[0]!.camera), 'on the volume too')
     let { application } = taken
@@ -165,7 +136,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
       form: 'form-3', applicantClass: 'data-subject', acts: { view: true, copy: false, preserve: false }, asked: [asked[0]], identity: { document: '國民身分證', seenAt: Date.now(), seenBy: '林承辦' },
       fields: { applicant: '𡍼大明', 'applicant-id': 'A123456789', 'applicant-address': '臺北市信義區', 'applicant-phone': '0912345678', reason: '皮夾遺失' },
     }
-    t.match(await said(await lin.ask('POST', '/api/applications', { ...bare, ...content, acts: { view: true, copy: true, preserve: false }, necessity: '想帶走' })), { status: 422, body: { problems: [{ where: 'acts.copy' }] } }, 'R30')
+    t.match(await said(await lin.ask('POST', '/api/applications', { ...policeForm([]), ...content, authority: null, acts: { view: true, copy: true, preserve: false }, necessity: '想帶走' })), { status: 422, body: { problems: [{ where: 'acts.copy' }] } }, 'R30')
     let { application } = await receive(lin, content)
     for (const signer of [lin, chen, wang, boss]) application = await act(signer, application, signature(application))
     application = await act(kuan, application, { kind: 'sign-statement', name: '𡍼大明' })

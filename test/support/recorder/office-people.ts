@@ -9,7 +9,7 @@ export interface Colleague { readonly id: string, readonly role: string, readonl
 const DIRECTOR = { id: 'boss', roles: '主任', role: 'director' }, ADMIN = { id: 'root', roles: '系統管理', role: 'system-admin' }
 
 /** The first two accounts by command; all others are asked for by the system administrator and approved by the director, over HTTP. Everybody sets a password, signs the undertaking and enrols an authenticator. */
-export async function officeByApi(base: string, recorder: RealRecorder, colleagues: readonly Colleague[]): Promise<ReadonlyMap<string, Person>> {
+export async function officeByApi(base: string, recorder: Pick<RealRecorder, 'folder' | 'configFile' | 'command'>, colleagues: readonly Colleague[]): Promise<ReadonlyMap<string, Person>> {
   const people = new Map<string, Person>(), fileOf = (id: string) => path.join(recorder.folder, `one-time-${id}`)
   for (const { id, roles } of [DIRECTOR, ADMIN]) {
     const ended = await recorder.command(['account', 'create', '--id', id, '--name', `人員${id}`, '--roles', roles, '--unit', '資訊室', '--token-file', fileOf(id), '--config', recorder.configFile, '--by', '王小明'])

@@ -4,11 +4,15 @@ import { codeAt, STEP_MS } from '../../../src/access/totp.ts'
 import { fromBase32 } from '../../access/support/office.ts'
 import type { RealRecorder } from './real-recorder.ts'
 
+const FRESH_MS = 3 * 60_000
+
 /** Somebody signed in to a running recorder's console, which listens on loopback without TLS. */
 export class Person {
   readonly base: string
   readonly cookie: string
   readonly #csrf: string
+  #secret = ''
+  #shownAtMs = 0
   private constructor(base: string, cookie: string, csrf: string) { this.base = base; this.cookie = cookie; this.#csrf = csrf }
 
   /** Sets the first password, signs in, enrols an authenticator and takes the role. */
@@ -19,10 +23,17 @@ export class Person {
     const said = await response.json() as { session?: { csrfToken: string } }
     const person = new Person(base, response.headers.getSetCookie()[0]?.split(';')[0] ?? '', said.session?.csrfToken ?? '')
     if (said.session === undefined) throw new Error(`${name} is not signed in: ${JSON.stringify(said)}`)
-    const { secret } = await person.post<{ secret: string }>('/api/session/factor')
-    await person.post('/api/session/factor/confirm', { code: codeAt(fromBase32(secret), Math.floor(Date.now() / STEP_MS)) })
+    person.#secret = (await person.post<{ secret: string }>('/api/session/factor')).secret
+    await person.post('/api/session/factor/confirm', { code: person.#code() })
     await person.post('/api/session/role', { role })
     return person
+  }
+
+  /** For acts that want the factor shown within five minutes. */
+  async freshen(): Promise<void> { if (Date.now() - this.#shownAtMs > FRESH_MS) await this.post('/api/session/factor/show', { code: this.#code() }) }
+  #code(): string {
+    this.#shownAtMs = Date.now()
+    return codeAt(fromBase32(this.#secret), Math.floor(this.#shownAtMs / STEP_MS))
   }
 
   async ask(method: 'GET' | 'POST', url: string, body?: unknown): Promise<Response> {
