@@ -26,7 +26,7 @@ const TARGETS = ['folder', 'zip', 'here'] as const
 
 interface Released { readonly number: string, readonly copy: string, readonly packageId: string, readonly archiveItem: string | null, readonly frames: readonly GivenFrames[] }
 interface GivenFrames { readonly camera: string, readonly firstWallMs: number, readonly to: number, readonly counters: ReadonlySet<number> }
-interface Day { readonly released: Released[], readonly kills: Kill[], readonly problems: string[], readonly opened: Case[], readonly rss: number[], views: number, viewsCut: number, repeats: number, startedAt: number }
+interface Day { readonly released: Released[], readonly kills: Kill[], readonly problems: string[], /** Cases to close: of copies, and of viewings, each closed by who opened them. */ readonly copying: Case[], readonly viewing: Case[], readonly rss: number[], views: number, viewsCut: number, repeats: number, startedAt: number }
 
 /**
  * An office at work beside recording: cases are received, signed, viewed, copied to folders, ZIPs and the recorder's own shelf, released and closed, while cameras send numbered frames, the ring turns over and the recorder
@@ -42,7 +42,7 @@ export async function copiesCampaign({ minutes, seed, killShare }: CopiesOptions
     })
     mkdirSync(out)
     mkdirSync(path.join(folder, 'archive'))
-    const day: Day = { released: [], kills: [], problems: [], opened: [], rss: [], views: 0, viewsCut: 0, repeats: 0, startedAt: Date.now() }
+    const day: Day = { released: [], kills: [], problems: [], copying: [], viewing: [], rss: [], views: 0, viewsCut: 0, repeats: 0, startedAt: Date.now() }
     const init = await site.custos(['archive', 'init', '--config', site.config])
     if (init.code !== 0) throw new Error(init.err)
     await site.recorder.start()
@@ -51,7 +51,7 @@ export async function copiesCampaign({ minutes, seed, killShare }: CopiesOptions
     const beside = Promise.all([fetchNowAndThen(site, day, stop.signal), viewNowAndThen(site, office, day, { uuids, random: seededRandom(seed + 1) }, stop.signal)])
     try { while (Date.now() < endAt) await copyOnce(site, office, day, { uuids, random, killShare, out }) } finally { stop.abort() }
     const [seenTo] = await beside
-    await closeAll(office, day)
+    for (const cases of [day.copying, day.viewing]) await closeAll(office, cases)
     const books = await Promise.all(day.released.map(async ({ number, copy }) => (await office.bookLines(number)).filter(line => line.act === 'copy' && line.object === copy).length))
     await site.recorder.end('SIGTERM')
     for (const camera of site.cameras) await site.fetch(camera, seenTo.get(camera)!, Date.now(), day.problems)
@@ -86,7 +86,7 @@ async function copyOnce(site: Site, office: OfficeDay, day: Day, { killShare, ou
   await sleep(Math.max(0, day.startedAt + 15_000 - Date.now()))
   const asked = draw(site, drawing, day.startedAt), kind = TARGETS[Math.floor(random() * TARGETS.length)]!
   const granted = await office.granted(asked.map(({ camera, from, to }) => ({ camera, from, to })))
-  day.opened.push(granted)
+  day.copying.push(granted)
   const target: Target = kind === 'here' ? { kind } : { kind, path: out }
   const when = random() < killShare ? random() < 0.4 ? 'making' : 'releasing' : null
   const copy = await office.ask(granted, target)
@@ -100,7 +100,7 @@ async function copyOnce(site: Site, office: OfficeDay, day: Day, { killShare, ou
   if (verified.code !== 0 && !/完整|intact/.test(verified.out)) day.problems.push(`${released.packageId} does not verify: ${verified.out.slice(0, 400)}`)
   const frames = kind === 'zip' ? [] : await framesOf(site, place, asked, day)
   day.released.push({ number: granted.number, copy, packageId: released.packageId, archiveItem: released.archiveItem, frames })
-  await closeAll(office, day)
+  await closeAll(office, day.copying)
   day.rss.push(rssMiB(site.recorder.pid))
   if (day.released.length % 10 === 0) console.log(`${((Date.now() - day.startedAt) / 60_000).toFixed(1)} min: ${day.released.length} released, ${day.views} viewed, ${day.kills.length} kills; ${site.cameras.map(({ ledger }) => ledger.frames).join(' ')} frames; ${day.problems.length} problems${day.problems.length > 0 ? `, last: ${day.problems.at(-1)}` : ''}`)
 }
@@ -113,11 +113,11 @@ async function kill(site: Site, day: Day, afterMs: number): Promise<void> {
 }
 
 /** What could not be closed because of a kill is closed with the next. */
-async function closeAll(office: OfficeDay, day: Day): Promise<void> {
-  while (day.opened.length > 0) {
-    const [next] = day.opened
+async function closeAll(office: OfficeDay, cases: Case[]): Promise<void> {
+  while (cases.length > 0) {
+    const [next] = cases
     try { await office.close(next!) } catch (error) { if (isUnanswered(error)) return; throw error }
-    day.opened.shift()
+    cases.shift()
   }
 }
 
@@ -153,15 +153,16 @@ async function viewNowAndThen(site: Site, office: OfficeDay, day: Day, drawing: 
     const killsBefore = day.kills.length
     try {
       const asked = draw(site, drawing, day.startedAt), granted = await office.granted(asked.map(({ camera, from, to }) => ({ camera, from, to })))
-      day.opened.push(granted)
+      day.viewing.push(granted)
       const shown = await office.viewed(granted, asked.length)
       for (const [i, instants] of shown.entries()) if (instants.some(at => at < asked[i]!.from || at >= asked[i]!.to)) day.problems.push(`a screen of ${granted.number} showed what lies outside its grant`)
       if (shown.every(instants => instants.length > 0)) day.views++
-      else if (day.kills.every(({ at }) => at < asked[0]!.from - 5_000 || at > asked[0]!.to + 20_000)) day.problems.push(`a screen of ${granted.number} showed nothing`)
+      else if (day.kills.length === killsBefore && day.kills.every(({ at }) => at < asked[0]!.from - 5_000 || at > asked[0]!.to + 20_000)) day.problems.push(`a screen of ${granted.number} showed nothing`)
     } catch (error) {
       if (day.kills.length === killsBefore && !isUnanswered(error)) day.problems.push(`a viewing failed: ${String(error).slice(0, 300)}`)
       day.viewsCut++
     }
+    await closeAll(office, day.viewing)
     await sleep(4_000, undefined, { signal }).catch(() => undefined)
   }
 }

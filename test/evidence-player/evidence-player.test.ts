@@ -36,13 +36,13 @@ const tools = {
 const folder = mkdtempSync(path.join(tmpdir(), 'custos-player-'))
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
 
-/** Two cameras; the first has a gap of 4 s after its 4 s. Made once. */
+/** Two cameras; the first has a gap of 4 s after its 4 s, of the second key frames alone are told for 2 s. Made once. */
 const made: Promise<MadePackage> = (async () => {
   const [first, second] = [await countedFootage(folder, 4), await countedFootage(folder, 4, { firstFrame: 100 })]
   const player = readFileSync(TARGET, 'utf8')
   return await makeEvidencePackage(path.join(folder, '115-0001-1'), [
     { id: 'lobby', name: '大廳', parts: [{ footage: first, startAt: START }, { footage: second, startAt: epochMs(START + 8000) }] },
-    { id: 'counter', name: '櫃檯<b>1</b>', parts: [{ footage: second, startAt: epochMs(START + 1000) }] },
+    { id: 'counter', name: '櫃檯<b>1</b>', parts: [{ footage: second, startAt: epochMs(START + 1000) }], thinned: { from: epochMs(START + 2000), to: epochMs(START + 4000) } },
   ], player)
 })()
 let copies = 0
@@ -267,11 +267,15 @@ t.test('in Chromium, from disk', async t => {
     t.equal(await wallOf(page, 'lobby'), START + 8000)
   })
 
-  await t.test('a gap is drawn and named', async t => {
+  await t.test('a gap is drawn and named; a span of key frames alone is drawn apart from it, and plays', async t => {
     t.equal(await page.locator('.track .gap').count(), 1)
+    t.match(await page.locator('.track .thinned').evaluateAll(bars => bars.map(bar => bar.title)), [/^僅關鍵影格 Key frames only：.*order of sacrifice（/])
     await page.locator('#gaps summary').click()
-    t.match(await page.locator('#gaps').innerText(), /攝影機斷線[\s\S]*camera unreachable/)
-    await page.locator('#gaps button').click()
+    t.match(await page.locator('#gaps').innerText(), /依犧牲順序只錄關鍵畫面[\s\S]*攝影機斷線[\s\S]*camera unreachable/)
+    await page.locator('#gaps button').first().click()
+    await page.locator('.camera[data-camera=counter]:not(.in-gap)').waitFor()
+    t.notOk(await page.locator('.camera[data-camera=counter] .plate').isVisible(), 'there are pictures')
+    await page.locator('#gaps button').last().click()
     await page.locator('.camera[data-camera=lobby].in-gap').waitFor()
     t.match(await page.locator('.camera[data-camera=lobby] .plate').innerText(), /無錄影：攝影機斷線/)
     t.equal(await page.locator('.camera b').count(), 0, 'a name is text, whatever it holds')

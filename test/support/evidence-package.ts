@@ -7,7 +7,7 @@ import { checkpointBody, noteText } from '../../src/audit/checkpoint.ts'
 import { canonicalJson } from '../../src/audit/index.ts'
 import { entryHash, entryText, ZERO_HASH } from '../../src/audit/entry.ts'
 import { cameraId, cameraUuid, epochMs, generation, isoOf, slotNumber, streamName, volumeUuid, type AuditValue, type EpochMs } from '../../src/domain/index.ts'
-import { planClip, writeClip, type FootageSource } from '../../src/export/index.ts'
+import { GAP_TEXTS, planClip, writeClip, type FootageSource } from '../../src/export/index.ts'
 import { outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { inclusionPath, merklePath, merkleRoot, rootOf, subtreesOf } from '../../src/platform/merkle.ts'
 import { readSlot } from '../../src/storage/slot-walk.ts'
@@ -60,7 +60,7 @@ async function slotOf(footage: Footage, { slot, camera, at }: { readonly slot: n
   return { footage: read, read: async position => { const { at: from, sizeBytes } = read.entries[position]!; return Buffer.from(fs.bytesOf('/slot').subarray(from, from + sizeBytes)) } }
 }
 
-export interface PackageCamera { readonly id: string, readonly name: string, readonly parts: readonly { readonly footage: Footage, readonly startAt: EpochMs }[] }
+export interface PackageCamera { readonly id: string, readonly name: string, readonly parts: readonly { readonly footage: Footage, readonly startAt: EpochMs }[], /** Told as recorded by its key frames alone. */ readonly thinned?: { readonly from: EpochMs, readonly to: EpochMs } }
 export interface MadePackage { readonly folder: string, readonly fingerprint: string }
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex')
@@ -70,7 +70,8 @@ const stamp = (at: EpochMs): string => isoOf(at).replace(/[-:.]/g, '')
 export async function makeEvidencePackage(folder: string, cameras: readonly PackageCamera[], player: string): Promise<MadePackage> {
   const files = new Map<string, Buffer>(), videos: AuditValue[] = [], gaps: AuditValue[] = []
   let slot = 0
-  for (const { id, name, parts } of cameras) {
+  for (const { id, name, parts, thinned } of cameras) {
+    if (thinned !== undefined) gaps.push({ cameraId: id, cameraName: name, stream: 'main', from: isoOf(thinned.from), to: isoOf(thinned.to), cause: { code: 'key-frames-only', ...GAP_TEXTS['key-frames-only'] } })
     let lastEnd: EpochMs | null = null
     for (const { footage, startAt } of parts) {
       const source = await slotOf(footage, { slot: slot++, camera: id, at: startAt })
