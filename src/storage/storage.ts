@@ -37,6 +37,7 @@ export interface StorageOptions {
 }
 
 const VOLUME_RECHECK_MS = 10_000
+const BUSY_FOR_MS = 5_000 // several syncs of each slot; many a disk has a slow one a minute, and a copy has to be made there too
 const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes way for recording
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
@@ -193,8 +194,8 @@ export class Storage implements AsyncDisposable {
   /** The same by the camera's own mark, so that a device whose id was given to another is still found, and never the other. */
   segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] { return this.#tables.segments.inRange(camera, stream, range) }
 
-  /** Whether a volume syncs so slowly just now that who reads old footage is to wait. */
-  get isBusy(): boolean { return this.#volumes.status().some(({ worstSyncMs }) => worstSyncMs > BUSY_SYNC_MS) }
+  /** Whether a volume syncs so slowly just now that who reads old footage for somebody is to wait. The scrubber, who has thirty days, waits a minute. */
+  get isBusy(): boolean { return this.#volumes.worstSyncMs(BUSY_FOR_MS) > BUSY_SYNC_MS }
 
   /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
   async openReader(segment: SegmentRow): Promise<SegmentReader> {

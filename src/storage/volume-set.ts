@@ -193,11 +193,18 @@ export class VolumeSet {
     noteEvent(this.#options.audit, this.#options.log, { action, actor: SYSTEM, object: id, application: null, result, detail })
   }
 
+  /** Longest sync of the last `ms`, at most a minute, over all volumes. */
+  worstSyncMs(withinMs: number): number { return Math.max(0, ...this.#entries.map(entry => this.#worstSyncMs(entry, withinMs))) }
+
+  #worstSyncMs({ syncs }: Entry, withinMs: number): number {
+    const oldest = this.#options.clock.monoNow() - withinMs // also while nothing is recorded and nothing is synced
+    return syncs.reduce((worst, { at, durationMs }) => at < oldest ? worst : Math.max(worst, durationMs), 0)
+  }
+
   status(): VolumeStatus[] {
-    const oldest = this.#options.clock.monoNow() - SYNC_MEMORY_MS // also while nothing is recorded and nothing is synced
     return this.#entries.map(entry => ({
       id: entry.id, state: entry.state, detail: entry.detail, slots: { ...entry.slots }, lastSyncMs: entry.lastSyncMs,
-      worstSyncMs: entry.syncs.reduce((worst, { at, durationMs }) => at < oldest ? worst : Math.max(worst, durationMs), 0), errors: entry.errors, reusedSlots: entry.reusedSlots,
+      worstSyncMs: this.#worstSyncMs(entry, SYNC_MEMORY_MS), errors: entry.errors, reusedSlots: entry.reusedSlots,
     }))
   }
   /** Null while the volume is not in use. */

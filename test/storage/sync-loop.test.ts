@@ -26,6 +26,22 @@ t.test('a slot without new records is not synced', async t => {
   t.equal(syncs(), before)
 })
 
+t.test('a disk that stutters is busy for the seconds after it, so that copies of old footage make way and are made all the same', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(1)
+  t.notOk(rig.storage.isBusy)
+  const late = rig.clock.drift.bind(rig.clock)
+  rig.fs.onApplied = step => { if (step === 'append sync') late(400, 0) }
+  await rig.sync()
+  rig.fs.onApplied = null
+  t.ok(rig.storage.isBusy)
+  await rig.clock.advance(4_000)
+  t.ok(rig.storage.isBusy)
+  await rig.clock.advance(2_000)
+  t.notOk(rig.storage.isBusy)
+  t.match(rig.storage.volumeStatus(), [{ worstSyncMs: 400 }], 'health tells of it for a minute')
+})
+
 t.test('one slot that cannot be synced keeps no other from it', async t => {
   const rig = await RecorderRig.open(t, { slots: 4 })
   await rig.append(1)

@@ -15,7 +15,7 @@ import { CopyRefusedError } from './errors.ts'
 import type { CopyJob } from './job.ts'
 import type { Draft } from './staging.ts'
 
-const BUSY_WAIT_MS = 250
+const BUSY_WAIT_MS = 250, BUSY_MOST_MS = 10_000
 const PROGRESS_EACH_BYTES = 16 << 20
 const ENTRY_ROOTS = 400 // an entry's detail is bounded
 
@@ -34,9 +34,9 @@ export async function makeCopy(core: CopyCore, queued: CopyJob, signal: AbortSig
   advance(core, required(core, copyId), 'ready', { error: isAllWell ? null : { code: 'CUSTOS_COPY_UNPLAYABLE', text: `${zh}。/ ${en}` } }) // the witness decides: it is what was recorded
 }
 
-/** Recording goes first [G9]. */
+/** Recording goes first [G9]; on a disk that is always slow a copy is slow as well, and is made. */
 async function pace({ options: { isBusy, clock } }: CopyCore, signal: AbortSignal): Promise<void> {
-  while (isBusy() && !signal.aborted) await clock.wait(BUSY_WAIT_MS, signal)
+  for (const until = clock.monoNow() + BUSY_MOST_MS; isBusy() && !signal.aborted && clock.monoNow() < until;) await clock.wait(BUSY_WAIT_MS, signal)
 }
 
 async function read(core: CopyCore, job: CopyJob, folder: string, signal: AbortSignal): Promise<Omit<Draft, 'playback'>> {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { CopyDesk, verifyPackage, type Manifest } from '../../../src/export/index.ts'
 import type { Answer } from '../../../src/requests/index.ts'
@@ -29,6 +30,17 @@ t.test('a grant that ends while the copy is read, while it is ready, or while it
     t.equal(office.front.actions(application.number).filter(each => each === 'copy.failed failed').length, 1, when)
     for (const answer of await Promise.all(revoking)) done(answer)
   }
+})
+
+t.test('a disk that is slow all the time makes a copy slow, and does not keep it from being made', async t => {
+  const office = await CopyOffice.open(t), { front: { office: { clock } } } = office, desk = new CopyDesk({ ...office.options, isBusy: () => true })
+  const { number } = await office.approved(), { copyId } = desk.ask(await office.front.as(...CUSTODIAN), { application: number, target: { kind: 'here' } })
+  let isEnded = false
+  const making = desk.runNext(never).finally(() => { isEnded = true })
+  for (let s = 0; s < 3_600 && !isEnded; s++) { await clock.advance(1_000); await turn() }
+  t.ok(isEnded, 'within the hour')
+  await making
+  t.equal(desk.get(copyId)?.state, 'ready')
 })
 
 t.test('rotten footage: the file ends before it, the next key frame begins another, and the manifest tells of the hole and its cause', async t => {
