@@ -22,11 +22,13 @@ const BASE = `http://127.0.0.1:${CONSOLE_PORT}`
 const SETTLED_MS = 4_000
 /** Between the recorder's stamp of a frame and the camera's own. */
 const STAMP_SLACK_MS = 300
+/** A camera gives pictures again so soon after a kill. */
+const BACK_WITHIN_MS = 6_000
 const TARGETS = ['folder', 'zip', 'here'] as const
 
 interface Released { readonly number: string, readonly copy: string, readonly packageId: string, readonly archiveItem: string | null, readonly frames: readonly GivenFrames[] }
 interface GivenFrames { readonly camera: string, readonly firstWallMs: number, readonly to: number, readonly counters: ReadonlySet<number> }
-interface Day { readonly released: Released[], readonly kills: Kill[], readonly problems: string[], /** Cases to close: of copies, and of viewings, each closed by who opened them. */ readonly copying: Case[], readonly viewing: Case[], readonly rss: number[], views: number, viewsCut: number, repeats: number, startedAt: number }
+interface Day { readonly released: Released[], readonly kills: Kill[], readonly problems: string[], /** Cases to close: of copies, and of viewings, each closed by who opened them. */ readonly copying: Case[], readonly viewing: Case[], readonly rss: number[], views: number, viewsCut: number, repeats: number, /** Copies of which a kill had left nothing to copy. */ empty: number, startedAt: number }
 
 /**
  * An office at work beside recording: cases are received, signed, viewed, copied to folders, ZIPs and the recorder's own shelf, released and closed, while cameras send numbered frames, the ring turns over and the recorder
@@ -42,7 +44,7 @@ export async function copiesCampaign({ minutes, seed, killShare }: CopiesOptions
     })
     mkdirSync(out)
     mkdirSync(path.join(folder, 'archive'))
-    const day: Day = { released: [], kills: [], problems: [], copying: [], viewing: [], rss: [], views: 0, viewsCut: 0, repeats: 0, startedAt: Date.now() }
+    const day: Day = { released: [], kills: [], problems: [], copying: [], viewing: [], rss: [], views: 0, viewsCut: 0, repeats: 0, empty: 0, startedAt: Date.now() }
     const init = await site.custos(['archive', 'init', '--config', site.config])
     if (init.code !== 0) throw new Error(init.err)
     await site.recorder.start()
@@ -92,7 +94,12 @@ async function copyOnce(site: Site, office: OfficeDay, day: Day, { killShare, ou
   const copy = await office.ask(granted, target)
   if (when === 'making') await kill(site, day, random() * 900)
   const made = await office.made(copy)
-  if (made.state !== 'ready') { day.problems.push(`copy ${copy} is ${made.state}: ${JSON.stringify(made.error)}`); return }
+  if (made.state !== 'ready') {
+    if (made.error?.code === 'CUSTOS_COPY_REFUSED' && asked.every(({ from, to }) => day.kills.some(({ at }) => at > from - BACK_WITHIN_MS && at < to))) day.empty++
+    else day.problems.push(`copy ${copy} is ${made.state}: ${JSON.stringify(made.error)}`)
+    await closeAll(office, day.copying)
+    return
+  }
   const [{ released, tries }] = await Promise.all([office.release(copy), when === 'releasing' ? kill(site, day, random() * 2_500) : undefined])
   day.repeats += tries - 1
   const place = kind === 'here' ? path.join(site.folder, 'state', 'copies', copy, released.packageId) : path.join(out, kind === 'zip' ? `${released.packageId}.zip` : released.packageId)
@@ -203,10 +210,10 @@ function judgePackages(site: Site, { released }: Day, books: readonly number[], 
 
 interface Figures { readonly seed: number, readonly frames: ReturnType<typeof judgeFrames>['figures'], readonly reused: number, readonly slots: number, readonly entries: number }
 
-function report(site: Site, { released, kills, views, viewsCut, repeats, rss, problems, startedAt }: Day, { seed, frames, reused, slots, entries }: Figures): void {
+function report(site: Site, { released, kills, views, viewsCut, repeats, empty, rss, problems, startedAt }: Day, { seed, frames, reused, slots, entries }: Figures): void {
   for (const { id, ledger } of site.cameras) console.log(`${id}: ${ledger.frames} frames found, ${ledger.holes().length} holes`)
   const given = released.flatMap(each => each.frames).reduce((sum, { counters }) => sum + counters.size, 0)
-  console.log(`seed ${seed}, ${((Date.now() - startedAt) / 60_000).toFixed(1)} min, ${released.length} copies released with ${given} frames compared, ${views} viewings (${viewsCut} cut off by a kill), ${kills.length} kills while copies were made or released, ${repeats} releases begun again`)
+  console.log(`seed ${seed}, ${((Date.now() - startedAt) / 60_000).toFixed(1)} min, ${released.length} copies released with ${given} frames compared, ${views} viewings (${viewsCut} cut off by a kill), ${kills.length} kills while copies were made or released, ${repeats} releases begun again, ${empty} copies refused for want of footage around a kill`)
   console.log(`${frames.holes} holes of ${frames.lostFrames} frames, worst loss before a kill ${Math.round(frames.worstLossMs)} ms; ${reused} slots reused (${(reused / slots).toFixed(1)} turnovers of ${slots}); ${entries} audit entries; memory ${Math.min(...rss).toFixed(0)} to ${Math.max(...rss).toFixed(0)} MiB`)
   for (const problem of problems) console.log(`PROBLEM ${problem}`)
   console.log(problems.length === 0 ? 'every copy was released once and holds each recorded frame of its grant; no frame was lost but by a kill, and each of those is told' : `${problems.length} problems`)

@@ -6,7 +6,7 @@ import type { ApplicationNumber, Scope } from '../../requests/index.ts'
 import { auditEvidence } from '../package/audit-evidence.ts'
 import { PackageUnsoundError } from '../package/errors.ts'
 import { sealPackage } from '../package/seal-package.ts'
-import { verifyPackage, type Verdict } from '../package/verify.ts'
+import type { Verdict } from '../package/verify.ts'
 import { allowedScope } from './allowance.ts'
 import { bookUseOf } from './book-line.ts'
 import { custodyOf, knownCamera, manifestCase } from './case-facts.ts'
@@ -33,7 +33,7 @@ export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness,
   const { clock, office, timezone, version, checkpoints, audit, db, papers, grants, camera, time } = core.options
   const draft = await staging.draft(), certificate = await core.options.certificate()
   const handedTo = handOverDigest(personKey(witness), words)
-  const check = async () => requireSound(await verifyPackage(staging.folder, { fingerprint: certificate.key.fingerprint }))
+  const check = async () => requireSound(await core.options.destinations.verify(staging.folder, certificate.key.fingerprint))
   if (job.handedTo !== null && job.manifestSha256 !== null) {
     if (job.handedTo !== handedTo) throw new CopyRefusedError('這份複製已依先前的見證人及交付資料存檔；請由同一人以相同資料交付，或取消後重新製作。', 'its Master was archived for another hand-over: the same witness hands it over with the same words, or it is cancelled and made anew')
     return { verdict: await check(), manifestSha256: job.manifestSha256, draft, handedTo, timestamp: 'sealed before' }

@@ -6,8 +6,10 @@ import type { Verdict } from '../package/verify.ts'
 import type { Delivery, Named, Offered } from './destination.ts'
 import type { Errand } from './errand.ts'
 
-/** All that is done at a place outside the recorder, which may be slow, lie or never answer. Throws CopyTargetError. */
+/** All that is done with a sealed package: hashing it behind recording, and whatever happens at a place outside the recorder, which may be slow, lie or never answer. Throws CopyTargetError. */
 export interface Destinations {
+  /** Of a package that was sealed here; asked for by its key. */
+  verify(folder: string, fingerprint: string): Promise<Verdict>
   /** As `destination.ts` says of each. */
   deliver(delivery: Delivery): Promise<Verdict>
   deliverSheets(delivery: Delivery, folder: string): Promise<void>
@@ -34,18 +36,15 @@ export class Courier implements Destinations {
   readonly #stuck = new Map<string, Set<ChildProcess>>()
   constructor({ quietMs = QUIET_MS }: { readonly quietMs?: number } = {}) { this.#quietMs = quietMs }
 
-  async deliver(delivery: Delivery): Promise<Verdict> {
-    const verdict = await this.#send({ act: 'deliver', delivery })
-    if (verdict === null) throw new TypeError('a courier came back without its verdict')
-    return verdict
-  }
+  async verify(folder: string, fingerprint: string): Promise<Verdict> { return withVerdict(await this.#send({ act: 'verify', folder, fingerprint })) }
+  async deliver(delivery: Delivery): Promise<Verdict> { return withVerdict(await this.#send({ act: 'deliver', delivery })) }
   async deliverSheets(delivery: Delivery, folder: string): Promise<void> { await this.#send({ act: 'deliver-sheets', delivery, folder }) }
   async publish(delivery: Named): Promise<void> { await this.#send({ act: 'publish', delivery }) }
   async withdraw({ copyId, target }: Offered): Promise<void> { await this.#send({ act: 'withdraw', delivery: { copyId, target } }).catch(() => undefined) } // what is left there is looked for again
 
   #send(errand: Errand): Promise<Verdict | null> {
     const { promise, resolve, reject } = Promise.withResolvers<Verdict | null>()
-    const place = errand.delivery.target.path
+    const place = errand.act === 'verify' ? errand.folder : errand.delivery.target.path
     if ((this.#stuck.get(place)?.size ?? 0) > 0) return Promise.reject(new CopyTargetError('hung'))
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'ionice', '-t', '-c', '2', '-n', '7', 'nice', '-n', '10', process.execPath, PROGRAM], { stdio: ['pipe', 'pipe', 'pipe'], env: environment(), cwd: '/' })
     let said = '', timer: NodeJS.Timeout | null = null, last: CourierLine = { kind: 'broken', why: 'it ended without a word' }
@@ -87,6 +86,11 @@ export class Courier implements Destinations {
     this.#stuck.set(place, stuck.add(child))
     child.once('exit', () => { if (stuck.delete(child) && stuck.size === 0) this.#stuck.delete(place) })
   }
+}
+
+function withVerdict(verdict: Verdict | null): Verdict {
+  if (verdict === null) throw new TypeError('a courier came back without its verdict')
+  return verdict
 }
 
 /** Nothing of ours that it does not need: there may be credentials in it. */

@@ -3,6 +3,7 @@ import { deliver, deliverSheets, publish, withdraw, type Delivery, type Named, t
 
 /** What a courier can be sent to do at a destination; JSON as it stands. */
 export type Errand =
+  | { readonly act: 'verify', readonly folder: string, readonly fingerprint: string }
   | { readonly act: 'deliver', readonly delivery: Delivery }
   | { readonly act: 'deliver-sheets', readonly delivery: Delivery, readonly folder: string }
   | { readonly act: 'publish', readonly delivery: Named }
@@ -11,9 +12,16 @@ export type Errand =
 /** Throws CopyTargetError, and what no destination can do. */
 export async function runErrand(errand: Errand, onBytes: OnBytes): Promise<Verdict | null> {
   switch (errand.act) {
+    case 'verify': return await verified(errand, onBytes)
     case 'deliver': return await deliver(errand.delivery, onBytes)
     case 'deliver-sheets': await deliverSheets(errand.delivery, errand.folder, onBytes); return null
     case 'publish': await publish(errand.delivery); return null
     case 'withdraw': await withdraw(errand.delivery); return null
   }
+}
+
+/** A package that was put together here: hours of footage are hashed once more. */
+export async function verified({ folder, fingerprint }: { readonly folder: string, readonly fingerprint: string }, onBytes: OnBytes): Promise<Verdict> {
+  const { verifyPackage } = await import('../package/verify.ts') // which most errands need not wait for
+  return await verifyPackage(folder, { fingerprint, onBytes })
 }

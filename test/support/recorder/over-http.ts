@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { codeAt, STEP_MS } from '../../../src/access/totp.ts'
 import { fromBase32 } from '../../access/support/office.ts'
 import type { RealRecorder } from './real-recorder.ts'
@@ -13,6 +14,8 @@ export class Person {
   readonly #csrf: string
   #secret = ''
   #shownAtMs = 0
+  #usedStep = 0
+  #showing: Promise<void> | null = null
   private constructor(base: string, cookie: string, csrf: string) { this.base = base; this.cookie = cookie; this.#csrf = csrf }
 
   /** Sets the first password, signs in, enrols an authenticator and takes the role. */
@@ -25,15 +28,26 @@ export class Person {
     if (said.session === undefined) throw new Error(`${name} is not signed in: ${JSON.stringify(said)}`)
     person.#secret = (await person.post<{ secret: string }>('/api/session/factor')).secret
     await person.post('/api/session/factor/confirm', { code: person.#code() })
+    person.#shownAtMs = Date.now()
     await person.post('/api/session/role', { role })
     return person
   }
 
   /** For acts that want the factor shown within five minutes. */
-  async freshen(): Promise<void> { if (Date.now() - this.#shownAtMs > FRESH_MS) await this.post('/api/session/factor/show', { code: this.#code() }) }
-  #code(): string {
+  async freshen(): Promise<void> {
+    if (Date.now() - this.#shownAtMs < FRESH_MS) return
+    this.#showing ??= this.#show().finally(() => { this.#showing = null })
+    await this.#showing
+  }
+  /** A code counts once: when an answer is lost, the next is shown. */
+  async #show(): Promise<void> {
+    while (this.#usedStep === Math.floor(Date.now() / STEP_MS)) await wait(500)
+    await this.post('/api/session/factor/show', { code: this.#code() })
     this.#shownAtMs = Date.now()
-    return codeAt(fromBase32(this.#secret), Math.floor(this.#shownAtMs / STEP_MS))
+  }
+  #code(): string {
+    this.#usedStep = Math.floor(Date.now() / STEP_MS)
+    return codeAt(fromBase32(this.#secret), this.#usedStep)
   }
 
   async ask(method: 'GET' | 'POST', url: string, body?: unknown): Promise<Response> {
