@@ -81,7 +81,7 @@ export class OfficeDay {
   /** Its holds go with it. */
   async close({ number }: Case): Promise<void> {
     const { application } = await this.#who('kuan').get<{ application: Case }>(pathOf(number))
-    await act(this.#who('kuan'), application, { kind: 'close', reason: '已辦畢' })
+    if (application.state.kind !== 'closed') await act(this.#who('kuan'), application, { kind: 'close', reason: '已辦畢' }) // a kill may have taken the answer
   }
 
   async bookLines(number: string): Promise<readonly { readonly act: string, readonly object: string }[]> {
