@@ -1,7 +1,8 @@
-// Runs test files side by side so that a run is short and its parts do not starve each other: a whole recorder with its cameras takes most of a core, so one of those at a time, and beside it two of the others.
+// Runs test files side by side so that a run is short and its parts do not starve each other: a whole recorder with its cameras takes most of a core, and so does a browser, so one of each at a time, and one of the others.
 import { spawn } from 'node:child_process'
 
-const LANES = [{ takes: file => /^test\/(e2e|integration)\//.test(file), atOnce: 1 }, { takes: () => true, atOnce: 2 }]
+/** In each, one file at a time. */
+const LANES = [/^test\/(e2e|integration)\//, /^test\/(evidence-player|viewing|console)\//, /^/]
 const FILE_LIMIT_MS = 20 * 60_000 // a test bounds itself; this is for one that cannot any more
 const TEST_LIMIT_S = 240 // integration and e2e wait for real cameras, reconnects and disks
 
@@ -11,12 +12,12 @@ const TEST_LIMIT_S = 240 // integration and e2e wait for real cameras, reconnect
  * @param {{ env: NodeJS.ProcessEnv, cwd: string, signal: AbortSignal, onEnd: (end: { file: string, code: number | null, lines: string[], ms: number }) => void }} options
  */
 export async function runInLanes(files, { env, cwd, signal, onEnd }) {
-  const lanes = LANES.map(lane => ({ ...lane, files: [] }))
-  for (const file of files) lanes.find(lane => lane.takes(file)).files.push(file)
+  const queues = LANES.map(() => [])
+  for (const file of files) queues[LANES.findIndex(lane => lane.test(file))].push(file)
   const work = async queue => {
     for (let file = queue.shift(); file !== undefined && !signal.aborted; file = queue.shift()) onEnd(await runFile(file, { env, cwd, signal }))
   }
-  await Promise.all(lanes.flatMap(({ files: queue, atOnce }) => Array.from({ length: atOnce }, () => work(queue))))
+  await Promise.all(queues.map(work))
 }
 
 async function runFile(file, { env, cwd, signal }) {

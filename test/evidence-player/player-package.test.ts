@@ -67,7 +67,7 @@ async function step(page: Page, button: string): Promise<void> {
 }
 const bufferedFrom = async (page: Page): Promise<number> => await page.evaluate<number>(`(buffered => buffered.length === 0 ? -1 : buffered.start(0))(document.querySelector('.camera[data-camera=lobby] video').buffered)`)
 
-t.test('a package of the real makers: confirmed by its fingerprint, played past what the buffer holds, back again, and stepped to its last cut picture', { timeout: 60_000 }, async t => {
+t.test('a package of the real makers: confirmed by its fingerprint, played past what the buffer holds, back again, and stepped to its last cut picture', { timeout: 180_000 }, async t => {
   const folder = await longPackage()
   const manifest = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as Manifest
   t.same(manifest.videos.map(({ records }) => records.at(-1)?.cut), [true, false, true], 'both ends are cut, the one before the gap is not')
