@@ -15,7 +15,7 @@ export function gapFinder(db: Db): GapFinder {
 
 /** Of `cause` null nothing was noted. */
 export interface ExplainedSpan extends TimeRange { readonly cause: GapCause | null }
-const SEEN_MS = 200 // a shorter pause is the time between two pictures of a slow camera
+export const SEEN_MS = 200 // a shorter pause is the time between two pictures of a slow camera
 
 /** A hole in what was recorded, part by part, with what was noted of each. Pure. That only key frames were recorded explains no hole: each lasts until the next. */
 export function explainHole(hole: TimeRange, noted: readonly NotedGap[]): ExplainedSpan[] {

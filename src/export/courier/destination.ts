@@ -7,7 +7,7 @@ import { syncFolder } from '../../platform/publish-file.ts'
 import { asTargetError, CopyTargetError } from '../package/target-error.ts'
 import { openSource } from '../package/package-source.ts'
 import { SyncedWrites } from '../package/synced-writes.ts'
-import type { Verdict } from '../package/verify.ts'
+import type { Verdict, VerifyOptions } from '../package/verify.ts'
 import { zipPackage } from '../package/zip-package.ts'
 import type { CopyTarget } from '../copies/job.ts'
 
@@ -32,6 +32,12 @@ const sheetsPartOf = ({ target, copyId }: Pick<Delivery, 'target' | 'copyId'>): 
 /** As a folder, or as a ZIP where the package is encrypted for carriage: names of people stand on them. */
 const sheetsFinalsOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): readonly [string, string] => { const folder = path.join(target.path, sheetsName(packageId)); return [folder, `${folder}.zip`] }
 
+/** The verifier, which most errands need not wait for. */
+export async function verified(place: string, options: VerifyOptions): Promise<Verdict> {
+  const { verifyPackage } = await import('../package/verify.ts')
+  return await verifyPackage(place, options)
+}
+
 /** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
 export async function deliver(delivery: Delivery, onBytes: OnBytes): Promise<Verdict> {
   const part = partOf(delivery)
@@ -44,8 +50,7 @@ export async function deliver(delivery: Delivery, onBytes: OnBytes): Promise<Ver
     else await copyTree(delivery.folder, part, onBytes)
     await syncFolder(delivery.target.path)
     await forget(part)
-    const { verifyPackage } = await import('../package/verify.ts') // which the other errands need not wait for
-    const verdict = await verifyPackage(part, { fingerprint: delivery.fingerprint, password: delivery.password, onBytes })
+    const verdict = await verified(part, { fingerprint: delivery.fingerprint, password: delivery.password, onBytes })
     if ((await stat(delivery.target.path)).dev !== device) throw new CopyTargetError('gone')
     if (!verdict.isIntact) await requireReadable(part, onBytes) // a medium that does not answer makes no copy unsound
     return verdict

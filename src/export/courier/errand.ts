@@ -1,5 +1,5 @@
 import type { Verdict } from '../package/verify.ts'
-import { deliver, deliverSheets, publish, withdraw, type Delivery, type Named, type Offered, type OnBytes } from './destination.ts'
+import { deliver, deliverSheets, publish, verified, withdraw, type Delivery, type Named, type Offered, type OnBytes } from './destination.ts'
 
 /** What a courier can be sent to do at a destination; JSON as it stands. */
 export type Errand =
@@ -12,16 +12,10 @@ export type Errand =
 /** Throws CopyTargetError, and what no destination can do. */
 export async function runErrand(errand: Errand, onBytes: OnBytes): Promise<Verdict | null> {
   switch (errand.act) {
-    case 'verify': return await verified(errand, onBytes)
+    case 'verify': return await verified(errand.folder, { fingerprint: errand.fingerprint, onBytes })
     case 'deliver': return await deliver(errand.delivery, onBytes)
     case 'deliver-sheets': await deliverSheets(errand.delivery, errand.folder, onBytes); return null
     case 'publish': await publish(errand.delivery); return null
     case 'withdraw': await withdraw(errand.delivery); return null
   }
-}
-
-/** A package that was put together here: hours of footage are hashed once more. */
-export async function verified({ folder, fingerprint }: { readonly folder: string, readonly fingerprint: string }, onBytes: OnBytes): Promise<Verdict> {
-  const { verifyPackage } = await import('../package/verify.ts') // which most errands need not wait for
-  return await verifyPackage(folder, { fingerprint, onBytes })
 }

@@ -1,5 +1,5 @@
 import { epochMs, isoOf, type TimeRange } from '../../domain/index.ts'
-import { explainHole, isThinned, without, type NotedGap } from '../../storage/index.ts'
+import { explainHole, isThinned, SEEN_MS, without, type NotedGap } from '../../storage/index.ts'
 import { GAP_TEXTS, type PackageGapCause } from './gap-texts.ts'
 import type { ManifestGap, ManifestVideo } from './manifest.ts'
 import type { Taken } from './take-videos.ts'
@@ -7,7 +7,6 @@ import type { Taken } from './take-videos.ts'
 interface Of { readonly cameraId: string, readonly cameraName: string, readonly stream: string }
 interface Told extends TimeRange { readonly code: PackageGapCause }
 
-const SEEN_MS = 200 // a shorter pause is the time between two pictures of a slow camera
 const LONGEST_GROUP_MS = 15_000
 
 /**

@@ -8,8 +8,7 @@ import { LogBook } from '../../../src/book/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
 import { CopyDesk, RecorderCertificate, type CopyDeskOptions, type CopyJob, type CopyTarget, type Destinations, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
-import { deliver, deliverSheets, publish, withdraw } from '../../../src/export/courier/destination.ts'
-import { verified } from '../../../src/export/courier/errand.ts'
+import { deliver, deliverSheets, publish, verified, withdraw } from '../../../src/export/courier/destination.ts'
 import { gapFinder } from '../../../src/storage/index.ts'
 import { TrustedTime } from '../../../src/trusted-time/index.ts'
 import { realFootage } from '../../support/fragments.ts'
@@ -29,7 +28,7 @@ export const namesOf = (packageId: string, kind: CopyTarget['kind'] = 'medium'):
 export const PAPERS: Papers = { forms: async () => [], sheets: async ({ bookLine }) => [{ name: '保管移轉紀錄及收據.pdf', bytes: Buffer.from(`第 ${bookLine} 行`) }] }
 
 /** What a courier does, in this process: a courier of its own takes a fifth of a second for each errand. */
-export const DIRECTLY: Destinations = { verify: (folder, fingerprint) => verified({ folder, fingerprint }, () => undefined), deliver: delivery => deliver(delivery, () => undefined), deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, () => undefined), publish, withdraw }
+export const DIRECTLY: Destinations = { verify: (folder, fingerprint) => verified(folder, { fingerprint }), deliver: delivery => deliver(delivery, () => undefined), deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, () => undefined), publish, withdraw }
 
 /** The whole office with footage, a desk for copies, and an archive in memory that notes what it was given. */
 export class CopyOffice {
