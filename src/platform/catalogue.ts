@@ -147,6 +147,14 @@ export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): C
 /** A fault of the catalogue's file or disk: full, unreadable, locked by somebody. May pass; a broken constraint never does. */
 export const isCatalogueFault = (error: unknown): boolean => error instanceof Database.SqliteError && !/^SQLITE_(CONSTRAINT|ERROR|MISUSE|RANGE|SCHEMA|TOOBIG|MISMATCH)/.test(error.code)
 
+/** Another process has the lock for now, as a cause too: nothing is wrong, and nothing was done. */
+export function isCatalogueBusy(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof Database.SqliteError) return /^SQLITE_(BUSY|LOCKED)(_|$)/.test(at.code)
+  }
+  return false
+}
+
 /** The catalogue does not take a row now. */
 export class CatalogueFaultError extends RetryableError {
   constructor(cause: unknown) {
