@@ -49,6 +49,7 @@ export class SlotWriter {
   #endByte: number
   #syncedRecords: number
   #failure: unknown = null
+  #syncing: Promise<void> | null = null
   #largestGopBytes = 0
   #gopBytes = 0
   #placement: { runId: RunId, shiftMs: number } | null = null
@@ -143,12 +144,30 @@ export class SlotWriter {
     }
   }
 
+  /** Ends what stands behind the last record of a slot that is gone on with, on the medium when it returns. */
+  async writeFree(free: Buffer, step: string): Promise<void> {
+    await this.#guarded(async () => {
+      await this.#file.write(free, this.#endByte, `${step} free`)
+      await this.#file.datasync(`${step} sync`)
+    })
+  }
+
   /** Nothing more is written, as after a failed call; what was synced counts. */
   giveUp(error: unknown): void { this.#failure ??= error }
 
-  /** On return every record appended before the call is on the medium. */
+  /**
+   * On return every record appended before the call is on the medium. One sync is in flight at a time: the kernel tells a failed write-back to one caller only,
+   * so a failure is final for all who wait [INV-4].
+   */
   async sync(): Promise<void> {
+    if (this.#syncing !== null) await this.#syncing
     if (this.#failure !== null) throw this.#failure
+    if (this.#syncedRecords === this.#entries.length) return
+    this.#syncing ??= this.#syncNow().finally(() => { this.#syncing = null })
+    await this.#syncing
+  }
+
+  async #syncNow(): Promise<void> {
     const records = this.#entries.length
     await this.#guarded(() => this.#file.datasync('append sync'))
     this.#syncedRecords = Math.max(this.#syncedRecords, records)

@@ -24,6 +24,8 @@ export class FaultyFileSystem implements VolumeFileSystem {
   /** Every label that was passed on, in order. */
   readonly steps: FileStep[] = []
   hasBroken = false
+  /** Called before each call; what it throws the call fails with. */
+  onStep: ((step: FileStep, file: string) => void) | null = null
   /** Called after each call that was applied. */
   onApplied: ((step: FileStep) => void | Promise<void>) | null = null
 
@@ -39,6 +41,7 @@ export class FaultyFileSystem implements VolumeFileSystem {
     const failed = (kind: StorageFault = 'io') => new StorageError(kind, step, file, new Error('injected'))
     if (this.#isDead) throw failed()
     this.steps.push(step)
+    this.onStep?.(step, file)
     const fault = this.#fault?.step === step && --this.#left === 0 ? this.#fault : null
     if (fault === null) {
       const result = await apply()

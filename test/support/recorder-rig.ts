@@ -19,7 +19,6 @@ export const SLOT_BYTES = 1 << 20
 export const START = '2026-11-22T08:00:00.000Z'
 export const FLOOR_31_DAYS: FloorRule = { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }
 const MAX_INSTANT = epochMs(253402300799000)
-const LOOPS = 2 // a storage that is idle waits for the next sync and for the next look at its volumes
 const FRAGMENT_MS = 500
 const ZEROS = Buffer.alloc(SLOT_BYTES)
 
@@ -105,7 +104,7 @@ export class RecorderRig {
     this.storage = await Storage.open({
       catalogue: this.#catalogue, audit: this.#auditOn(db), trustedTime: await this.#openTime(db), volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
     }).catch((error: unknown) => { this.#catalogue?.[Symbol.dispose](); throw error })
-    await this.clock.settle(LOOPS)
+    await this.clock.settle(this.idleWaits)
     this.lane = this.storage.lane(this.camera, this.stream)
   }
 
@@ -135,6 +134,9 @@ export class RecorderRig {
     this.#catalogue?.[Symbol.dispose]()
     this.#catalogue = null
   }
+
+  /** How many waits an idle storage has: one for calls that hang, and of each volume one for its next sync and one for its next look. */
+  get idleWaits(): number { return 1 + 2 * this.configured.length }
 
   // ---- recording
 
@@ -166,13 +168,13 @@ export class RecorderRig {
   /** Lets the sync loop run once. */
   async sync(): Promise<void> {
     await this.clock.advance(800)
-    await this.clock.settle(LOOPS)
+    await this.clock.settle(this.idleWaits)
   }
 
   /** Lets the volumes be looked at again. */
   async recheck(): Promise<void> {
     await this.clock.advance(10_000)
-    await this.clock.settle(LOOPS)
+    await this.clock.settle(this.idleWaits)
   }
 
   /** Fills slots with so many large fragments each. */
