@@ -125,6 +125,7 @@ export class RecorderRig {
   }
 
   async #end(): Promise<void> {
+    await this.fs.releaseAll() // a test that failed must not wait for a call that it left hanging
     await this.close()
     rmSync(this.#folder, { recursive: true, force: true })
   }
@@ -219,6 +220,7 @@ export class RecorderRig {
 
   async restart(): Promise<void> {
     await this.close()
+    this.fs.die() // what still hangs is not done by the next process
     this.fs = new FaultyFileSystem(this.memory)
     this.run = null
     await this.#start()
