@@ -117,7 +117,7 @@ export class RecorderRig {
       opened[Symbol.dispose]()
       throw error
     }
-    await this.clock.settle(this.idleWaits)
+    await this.clock.settle(() => this.idleWaits)
     this.lane = this.storage.lane(this.camera, this.stream)
   }
 
@@ -149,8 +149,8 @@ export class RecorderRig {
     this.#catalogue = null
   }
 
-  /** How many waits an idle storage has: one for calls that hang, and of each volume one for its next sync and one for its next look. */
-  get idleWaits(): number { return 1 + 2 * this.configured.length }
+  /** How many waits an idle storage has: one for calls that hang, of each volume one for its next sync and one for its next look, and one while rows wait for the catalogue. */
+  get idleWaits(): number { return 1 + 2 * this.configured.length + (this.storage.catalogueStatus().backlog === null ? 0 : 1) }
 
   // ---- recording
 
@@ -182,13 +182,13 @@ export class RecorderRig {
   /** Lets the sync loop run once. */
   async sync(): Promise<void> {
     await this.clock.advance(800)
-    await this.clock.settle(this.idleWaits)
+    await this.clock.settle(() => this.idleWaits)
   }
 
   /** Lets the volumes be looked at again. */
   async recheck(): Promise<void> {
     await this.clock.advance(10_000)
-    await this.clock.settle(this.idleWaits)
+    await this.clock.settle(() => this.idleWaits)
   }
 
   /** Fills slots with so many large fragments each. */

@@ -71,11 +71,12 @@ export class VirtualClock implements Clock {
   }
 
   /** Returns once so many waits are pending: every loop has done its work and sleeps again. */
-  async settle(waits: number): Promise<void> {
+  async settle(waits: number | (() => number)): Promise<void> {
+    const wanted = () => typeof waits === 'number' ? waits : waits()
     for (let i = 0; i < SETTLE_TURNS; i++) {
-      if (this.pendingWaits === waits) return
+      if (this.pendingWaits === wanted()) return
       await turn()
     }
-    throw new Error(`${this.pendingWaits} waits are pending where ${waits} are wanted`)
+    throw new Error(`${this.pendingWaits} waits are pending where ${wanted()} are wanted`)
   }
 }

@@ -10,7 +10,8 @@ export function runTable(db: Db) {
   const insert = db.prepare<[number, string, string, string, number, number, number]>(
     'INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
   const adopt = db.prepare<[number, string, string, string, number, number, number, number]>(`INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at, end_at, end_reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'recorder-killed') ON CONFLICT (run_id) DO NOTHING`)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'recorder-killed') ON CONFLICT (run_id) DO UPDATE SET start_at = min(start_at, excluded.start_at), end_at = max(end_at, excluded.end_at)
+    WHERE end_reason = 'recorder-killed' AND camera_uuid = excluded.camera_uuid AND stream = excluded.stream`) // its records stand in several slots
   const overlapping = db.prepare<[string, string, number, number], { n: number }>('SELECT count(*) AS n FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND coalesce(end_at, start_at + 1) > ?')
   const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
