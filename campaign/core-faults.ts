@@ -19,7 +19,7 @@ function plans({ slice }: CoreFaultsOptions): Listed[] {
   if (slice) return usual(syncBurst({ volumes: 1, isShort: true }))
   return usual(
     syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
-    hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }), hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 10, when: 'stop' }),
+    hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }), hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
   )
 }
 
@@ -46,9 +46,12 @@ export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<bo
   return isGood
 }
 
-function textOf({ name, happened, sent, found, missing, longestHoleMs, wentOnMs, health, problems, tookMs }: TrialRow): string {
+function textOf(row: TrialRow): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
-  const wentOn = wentOnMs === null ? 'no break' : `${seconds(wentOnMs)} after the fault began`
-  const verdict = problems.length === 0 ? 'right' : `**wrong**: ${problems.length}`
-  return `| ${[`${name} (${seconds(tookMs)})`, happened, sent, found, missing, seconds(longestHoleMs), wentOn, health, verdict].join(' | ')} |`
+  const after = (ms: number | null) => ms === null ? 'no break' : `${seconds(ms)} after the fault began`
+  const { name, happened, sent, found, missing, longestHoleMs, wentOnMs, shownOnMs, health, problems, tookMs } = row
+  return `| ${[
+    `${name} (${seconds(tookMs)})`, happened, sent, found, missing, seconds(longestHoleMs),
+    `frames: ${after(wentOnMs)}; by health: ${after(shownOnMs)}`, health, problems.length === 0 ? 'right' : `**wrong**: ${problems.length}`,
+  ].join(' | ')} |`
 }

@@ -31,6 +31,8 @@ export interface TrialRow {
   readonly longestHoleMs: number
   /** From the fault's beginning to the end of the last hole; null when no frame is missing. */
   readonly wentOnMs: number | null
+  /** The same by health: to the last look at which a stream gave no frames; null when there was none. */
+  readonly shownOnMs: number | null
   readonly health: string
   readonly problems: readonly string[]
   readonly tookMs: number
@@ -195,12 +197,14 @@ type Figures = Omit<TrialRow, 'name' | 'happened' | 'problems' | 'tookMs'>
 function figuresOf(trial: Trial): Figures {
   const ledgers = trial.site.cameras.map(({ ledger }) => ledger)
   const holes = ledgers.flatMap(ledger => ledger.holes())
+  const dark = trial.watch.looks.findLast(({ at, health }) => at > trial.struckAt && !allRecording(health))
   return {
     sent: ledgers.reduce((total, ledger) => total + ledger.sent, 0),
     found: ledgers.reduce((total, ledger) => total + ledger.frames, 0),
     missing: holes.reduce((total, hole) => total + hole.frames, 0),
     longestHoleMs: Math.max(0, ...holes.map(hole => hole.firstAfterMs - hole.lastBeforeMs)),
     wentOnMs: holes.length === 0 ? null : Math.max(...holes.map(hole => hole.firstAfterMs)) - trial.struckAt,
+    shownOnMs: dark === undefined ? null : dark.at - trial.struckAt,
     health: trial.toldReasons(),
   }
 }

@@ -6,11 +6,17 @@ export interface Snapshot {
   readonly level: string
   readonly reasons: readonly { readonly code: string, readonly subject: string | null }[]
   readonly volumes: readonly { readonly id: string, readonly state: string }[]
-  readonly streams: readonly { readonly camera: string, readonly state: string, readonly lastFrameAgeMs: number | null }[]
+  readonly streams: readonly StreamShown[]
 }
+export interface StreamShown { readonly camera: string, readonly state: string, readonly lastFrameAgeMs: number | null }
 /** `at` is wall time; `health` null while nobody answered. */
 export interface Look { readonly at: number, readonly health: Snapshot | null }
-export interface SeenReason { readonly code: string, readonly subject: string | null, readonly firstAt: number, readonly lastAt: number }
+export interface SeenReason {
+  readonly code: string
+  readonly subject: string | null
+  readonly firstAt: number
+  readonly lastAt: number
+}
 
 const LOOK_EVERY_MS = 500
 const FRESH_MS = 3_000
@@ -28,7 +34,7 @@ export class HealthWatch {
   }
 
   /** Looks for so long, or until `isEnough`. False: it never was, or the recorder ended. */
-  async during(durationMs: number, isEnough: (health: Snapshot | null) => boolean = () => false): Promise<boolean> {
+  async during(durationMs: number, isEnough = (_health: Snapshot | null): boolean => false): Promise<boolean> {
     const endAt = Date.now() + durationMs
     while (Date.now() < endAt) {
       await sleep(Math.min(LOOK_EVERY_MS, Math.max(0, endAt - Date.now())))
@@ -55,8 +61,11 @@ export class HealthWatch {
 }
 
 /** Every stream gives frames now. */
-export const allRecording = (health: Snapshot | null): boolean => health !== null && health.streams.length > 0
-  && health.streams.every(stream => stream.state === 'recording' && (stream.lastFrameAgeMs ?? Infinity) < FRESH_MS)
+export const allRecording = (health: Snapshot | null): boolean =>
+  health !== null && health.streams.length > 0 && health.streams.every(isLive)
+
+export const isLive = ({ state, lastFrameAgeMs }: StreamShown): boolean =>
+  state === 'recording' && (lastFrameAgeMs ?? Infinity) < FRESH_MS
 
 export const stateOf = (health: Snapshot | null, volume: string): string =>
   health?.volumes.find(({ id }) => id === volume)?.state ?? 'unknown'

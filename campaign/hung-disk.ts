@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { allRecording, stateOf } from './health-watch.ts'
+import { allRecording, isLive, stateOf } from './health-watch.ts'
+import { CLIPS } from '../test/support/cameras/make-clips.ts'
 import { freeze, makeDisk, type Frozen } from './disk-mounts.ts'
 import { SYNCED_MS, type Trial, type TrialPlan } from './core-trial.ts'
 
@@ -8,7 +9,9 @@ const MOVED_WITHIN_MS = 10_000
 const BACK_WITHIN_MS = 70_000
 const LEAVES_WITHIN_MS = 6_000
 const LEAVES_BOUND_MS = 15_000
-const VOLUME_MIB = 160, IMAGE_MIB = 200 // with room for the file system's own
+const IMAGE_SHARE = 1.15 // with room for the file system's own
+/** As busy as a street camera, so that what a recorder does not take is soon lost: small streams fit into the network's buffers. */
+const BUSY = CLIPS.h264FullHd
 const FROZEN = 'frozen', WELL = 'well'
 
 type When = 'running' | 'start' | 'stop'
@@ -17,12 +20,14 @@ export interface HungDiskOptions { readonly seconds: number, readonly when?: Whe
 /** One of two disks answers no write for a while: `fsfreeze` on a loop-mounted ext4, under four cameras. */
 export function hungDisk({ seconds, when = 'running', isShort = false }: HungDiskOptions): TrialPlan {
   const name = { running: `hung-disk-${seconds}`, start: 'hung-disk-start', stop: 'hung-disk-stop' }[when]
+  const sizeMiB = isShort ? 64 : Math.ceil((seconds + 100) * 2.5) // all that is recorded fits on one
   return {
-    name, floorS: 20,
-    mayQuarantine: true,
+    name, floorS: 20, mayQuarantine: true,
     async site(folder, resources) {
-      for (const id of [FROZEN, WELL]) resources.use(await makeDisk('ext4', folder, { name: id, sizeMiB: IMAGE_MIB }))
-      return { cameras: 4, volumes: [FROZEN, WELL].map(id => ({ id, path: path.join(folder, id), sizeMiB: VOLUME_MIB })) }
+      const image = { sizeMiB: Math.ceil(sizeMiB * IMAGE_SHARE) + 16 }
+      for (const id of [FROZEN, WELL]) resources.use(await makeDisk('ext4', folder, { ...image, name: id }))
+      const volumes = [FROZEN, WELL].map(id => ({ id, path: path.join(folder, id), sizeMiB }))
+      return { cameras: 4, volumes, ...isShort ? {} : { clips: [BUSY] } }
     },
     mayLose: ({ from, to, cause }, { struckAt }) =>
       from >= struckAt - SYNCED_MS && to <= struckAt + MOVED_WITHIN_MS && /storage/.test(cause),
@@ -39,7 +44,7 @@ async function frozenRunning(trial: Trial, seconds: number, afterMs: number): Pr
   trial.strike()
   const frozen = await hang(trial)
   await trial.lasting(seconds * 1000)
-  trial.expect(allRecording(trial.watch.last), `not all cameras recorded at the end of the freeze: ${streamStates(trial)}`)
+  movedInTime(trial)
   await frozen.thaw()
   trial.mend()
   trial.expectTold(new RegExp(`^volume-.* ${FROZEN}$`), 'the frozen volume')
@@ -57,7 +62,7 @@ async function frozenAtStart(trial: Trial, seconds: number, afterMs: number): Pr
   await trial.start()
   const upMs = Date.now() - trial.struckAt
   await trial.lasting(seconds * 1000 - upMs)
-  trial.expect(allRecording(trial.watch.last), `not all cameras recorded at the end of the freeze: ${streamStates(trial)}`)
+  movedInTime(trial)
   await frozen.thaw()
   trial.mend()
   trial.expectTold(new RegExp(`^volume-.* ${FROZEN}$`), 'the frozen volume')
@@ -108,6 +113,16 @@ function othersLostNothing({ site, problems, struckAt }: Trial, on: ReadonlyMap<
     if (on.get(id) === FROZEN || holes.length === 0) continue
     const lost = holes.map(hole => `${hole.frames} frames ${((hole.lastBeforeMs - struckAt) / 1000).toFixed(1)} s after the freeze`)
     problems.push(`${id} was recorded on the other volume and lost ${lost.join(', ')}`)
+  }
+}
+
+/** From ten seconds after the freeze on, health showed no stream whose newest frame was old. */
+function movedInTime({ watch, struckAt, problems }: Trial): void {
+  const late = watch.looks.filter(({ at }) => at > struckAt + MOVED_WITHIN_MS).flatMap(({ at, health }) =>
+    health === null ? [{ at, who: 'health' }] : health.streams.filter(each => !isLive(each)).map(({ camera }) => ({ at, who: camera })))
+  for (const who of new Set(late.map(each => each.who))) {
+    const spans = late.filter(each => each.who === who).map(({ at }) => ((at - struckAt) / 1000).toFixed(0))
+    problems.push(`${who === 'health' ? 'health did not answer' : `${who} was not recorded`} ${spans[0]}-${spans.at(-1)} s after the freeze`)
   }
 }
 

@@ -4,12 +4,12 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { CameraServer } from '../test/support/cameras/camera-server.ts'
 import { FaultProxy } from '../test/support/cameras/fault-proxy.ts'
-import { clip, CLIPS } from '../test/support/cameras/make-clips.ts'
+import { clip, CLIPS, type ClipOptions } from '../test/support/cameras/make-clips.ts'
 import { FrameLedger } from './frame-ledger.ts'
 import { CUSTOS, RecorderProcess } from './recorder-process.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
-const KINDS = [CLIPS.h264Small, CLIPS.h265Small, CLIPS.h264Hd]
+const KINDS: readonly ClipOptions[] = [CLIPS.h264Small, CLIPS.h265Small, CLIPS.h264Hd]
 const PRE_ROLL_MS = 2000
 const COMMAND_BOUND_MS = 60_000
 
@@ -17,6 +17,8 @@ export interface SiteOptions {
   /** Name of the campaign, for the folder. */
   readonly name: string
   readonly cameras: number
+  /** What they send, in turn. */
+  readonly clips?: readonly ClipOptions[]
   readonly volumes: readonly { readonly id: string, readonly path?: string, readonly sizeMiB: number }[]
   readonly floor: string
   /** More of the configuration, by its keys. */
@@ -69,7 +71,8 @@ export class Site implements AsyncDisposable {
 
   static async open(folder: string, options: SiteOptions): Promise<Site> {
     await using resources = new AsyncDisposableStack()
-    const mounts = Array.from({ length: options.cameras }, (_, i) => ({ path: `/c${i}`, clip: KINDS[i % KINDS.length]!, username: `viewer${i}`, password: `pass ${i}` }))
+    const kinds = options.clips ?? KINDS
+    const mounts = Array.from({ length: options.cameras }, (_, i) => ({ path: `/c${i}`, clip: kinds[i % kinds.length]!, username: `viewer${i}`, password: `pass ${i}` }))
     const server = resources.use(await CameraServer.start({ mounts }))
     const cameras: SiteCamera[] = []
     for (const [i, mount] of mounts.entries()) {
