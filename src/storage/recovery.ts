@@ -106,7 +106,8 @@ async function lookAt(fs: VolumeFileSystem, volume: Volume, { slot }: SlotRow): 
 }
 
 function enterAdopted(options: RecoveryOptions, volume: Volume, row: SlotRow, { header }: Extract<SlotStart, { kind: 'slot' }>): SegmentRow {
-  const { rows, slots, segments, cameras, volumes } = options
+  const { rows, slots, segments, cameras, volumes, clock } = options
+  const now = clock.wallNow()
   const opened: SlotRow = { ...row, generation: header.generation, state: 'open' }
   const { cameraUuid, cameraId, stream, startAt, floorRule } = header
   volumes.countMove(volume, 'free', 'open')
@@ -114,7 +115,7 @@ function enterAdopted(options: RecoveryOptions, volume: Volume, row: SlotRow, { 
     cameras.adopt(cameraUuid, cameraId, startAt)
     slots.move(row, opened)
     segments.insert({ ...opened, cameraUuid, stream, startAt, floorRule })
-    rows.append({ action: 'segment.adopted', object: slotName(volume, opened), result: 'done', detail: { camera: cameraId, cameraUuid, stream, from: isoOf(startAt) } })
+    rows.append({ action: 'segment.adopted', object: slotName(volume, opened), result: 'done', detail: { camera: cameraId, cameraUuid, stream, from: isoOf(startAt) } }, now)
   })
   return { ...opened, cameraId, cameraUuid, stream, startAt, floorRule, endAt: null, keepUntil: null, newestAt: null, records: null, usedBytes: null, merkleRoot: null }
 }
@@ -191,7 +192,7 @@ async function reopen(
     if (content.kind !== 'footage' || wrong !== null) throw new RangeError(`slot is not what the catalogue says: ${wrong}`)
     const writer = new SlotWriter({
       file: handle, slot: row.slot, generation: row.generation, startAt: content.header.startAt, init: content.init, slotSizeBytes,
-      entries: content.entries, endByte: content.endByte,
+      entries: content.entries, endByte: content.endByte, onFailure: error => { options.volumes.noteFault(volume, error) },
     })
     const floor = parseFloorRule(content.header.floorRule) ?? options.ring.floor
     return { content, open: { volume, row, owner: segment, writer, newestAt: options.trustedTime.trustedOf(writer.endAt), floor } }

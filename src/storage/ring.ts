@@ -113,15 +113,18 @@ export class Ring {
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
     const { volumes } = this.#options
-    await volumes.whenUsable(WAIT_FOR_VOLUME_MS)
-    const calm = volumes.calm()
-    if (calm.length > 0) {
-      try { return await this.#openOn(calm, owner, init, startAt) } catch (error) {
-        if (!(error instanceof RingFullError) || calm.length === volumes.usable().length) throw error
+    for (;;) {
+      await volumes.whenUsable(WAIT_FOR_VOLUME_MS)
+      const calm = volumes.calm()
+      if (calm.length > 0) {
+        try { return await this.#openOn(calm, owner, init, startAt) } catch (error) {
+          if (!(error instanceof RingFullError) || calm.length === volumes.usable().length) throw error
+        }
       }
+      if (volumes.usable().length === 0) throw new NoVolumeError()
+      const tried = await volumes.asTrial(() => this.#openOn(volumes.usable(), owner, init, startAt))
+      if (tried !== null) return tried.result
     }
-    if (volumes.usable().length === 0) throw new NoVolumeError()
-    return await volumes.asTrial(() => this.#openOn(volumes.usable(), owner, init, startAt))
   }
 
   async #openOn(among: readonly Volume[], owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
@@ -161,7 +164,9 @@ export class Ring {
         await handle.write(Buffer.concat([start, freeHeader(slotSizeBytes - start.length)]), 0, 'prepare header')
         await handle.datasync('prepare header sync')
         volumes.noteGood(volume)
-        return new SlotWriter({ file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length })
+        return new SlotWriter({
+          file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length, onFailure: error => { volumes.noteFault(volume, error) },
+        })
       } catch (error) {
         await handle.close().catch(() => undefined) // the first failure is the one to tell
         throw error
@@ -351,22 +356,23 @@ export class Ring {
    * Only a fault of the volume is a reason.
    */
   #quarantine(volume: Volume, row: SlotRow, before: SlotRow, error: unknown, enterSegment: () => void): void {
-    const { slots, volumes, rows, log } = this.#options
+    const { slots, volumes, rows, clock, log } = this.#options
+    const happenedAt = clock.wallNow()
     const reason = error instanceof CustosError ? error.message : String(error)
     volumes.countMove(volume, row.state, 'quarantined')
-    volumes.noteFault(volume, reason)
     log.error({ volume: volume.identity.id, slot: row.slot, err: error }, 'slot quarantined')
     rows.write(() => {
       slots.move(before, { generation: row.generation, state: 'quarantined', reason })
       enterSegment()
-      rows.append({ action: 'slot.quarantined', object: slotName(volume, row), result: 'done', detail: { why: reason.slice(0, 500) } })
+      rows.append({ action: 'slot.quarantined', object: slotName(volume, row), result: 'done', detail: { why: reason.slice(0, 500) } }, happenedAt)
     })
   }
 
   /** Quarantines a slot whose segment brought nothing. One transaction: a crash between the two would leave a segment without its slot. */
   giveUp(volume: Volume, row: SlotRow, before: SlotRow, error: StorageError | RangeError): void {
-    const { segments, clock } = this.#options
+    const { segments, volumes, clock } = this.#options
     const now = clock.wallNow()
+    volumes.noteFault(volume, error)
     this.#quarantine(volume, row, before, error, () => { segments.endIfAny(row, now) })
   }
 
@@ -416,7 +422,7 @@ export class Ring {
           camera: owner.cameraId, cameraUuid: owner.cameraUuid, stream: owner.stream, from: isoOf(startAt), to: isoOf(sealed.endAt), keepUntil: isoOf(sealed.keepUntil),
           records: sealed.records, bytes: sealed.usedBytes, root: sealed.merkleRoot.toString('hex'),
         },
-      })
+      }, sealedAt)
     }
     if (failure !== null) { this.#quarantine(volume, row, row, failure, enterSegment); return }
     volumes.countMove(volume, 'open', 'sealed')

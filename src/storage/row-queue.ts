@@ -1,5 +1,5 @@
 import { AuditUnavailableError } from '../audit/index.ts'
-import { SYSTEM, type AuditEvent, type AuditSink, type EpochMs, type MonoMs } from '../domain/index.ts'
+import { isoOf, SYSTEM, type AuditEvent, type AuditSink, type EpochMs, type MonoMs } from '../domain/index.ts'
 import { isCatalogueFault, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -11,6 +11,8 @@ const ROWS_A_BATCH = 64
 /** Rows of an outage of days. Beyond it rows that later ones repeat are dropped first. */
 const MAX_PENDING = 50_000
 const LOG_EVERY_MS = 30_000
+/** Above what writing an entry takes. */
+const LATE_MS = 2_000
 
 export interface RowQueueOptions {
   readonly catalogue: Catalogue
@@ -74,12 +76,19 @@ export class RowQueue {
   }
 
   /** An audit entry of its own about what has happened already. */
-  note(event: Told): void { this.write(() => { this.append(event) }) }
+  note(event: Told): void {
+    const at = this.#options.clock.wallNow()
+    this.write(() => { this.append(event, at) })
+  }
 
-  /** Inside a row: its audit entry, in the same transaction. An audit log that cannot be written for another reason than the catalogue's gets a log line instead [G10]. */
-  append(event: Told): void {
-    const { audit, log } = this.#options
-    try { audit.append({ actor: SYSTEM, application: null, ...event }) } catch (error) {
+  /**
+   * Inside a row: its audit entry, in the same transaction. One that is written late says when it happened. An audit log that cannot be written for another reason than
+   * the catalogue's gets a log line instead [G10].
+   */
+  append(event: Told, happenedAt: EpochMs): void {
+    const { audit, log, clock } = this.#options
+    const detail = Math.abs(clock.wallNow() - happenedAt) < LATE_MS ? event.detail : { ...event.detail, happenedAt: isoOf(happenedAt) }
+    try { audit.append({ actor: SYSTEM, application: null, ...event, detail }) } catch (error) {
       if (!(error instanceof AuditUnavailableError) || isRefused(error)) throw error
       log.error({ err: error, action: event.action, object: event.object }, 'an event could not be audited')
     }

@@ -49,6 +49,7 @@ export class SlotWriter {
   #endByte: number
   #syncedRecords: number
   #failure: unknown = null
+  readonly #onFailure: (error: unknown) => void
   #syncing: Promise<void> | null = null
   #largestGopBytes = 0
   #gopBytes = 0
@@ -57,8 +58,11 @@ export class SlotWriter {
   constructor(options: {
     file: VolumeFile, slot: SlotNumber, generation: Generation, startAt: EpochMs, init: InitSegment, slotSizeBytes: number
     entries?: readonly IndexEntry[], endByte: number
+    /** Called once, with the failure that spent the slot. */
+    onFailure?: (error: unknown) => void
   }) {
     this.#file = options.file
+    this.#onFailure = options.onFailure ?? (() => undefined)
     this.slot = options.slot
     this.generation = options.generation
     this.startAt = options.startAt
@@ -139,7 +143,9 @@ export class SlotWriter {
 
   async #guarded(work: () => Promise<void>): Promise<void> {
     try { await work() } catch (error) {
+      const isFirst = this.#failure === null
       this.#failure ??= error
+      if (isFirst) this.#onFailure(error)
       throw error
     }
   }

@@ -281,8 +281,9 @@ export class VolumeSet {
   }
 
   /** A fault of one slot's writes or syncs. Several bursts in a row without a good sync take the volume out. */
-  noteFault(volume: Volume, detail: string): void {
-    const entry = this.#of(volume)
+  noteFault(volume: Volume, error: unknown): void {
+    if (!(error instanceof StorageError)) return // what the catalogue or we ourselves did wrong is not the disk's fault
+    const entry = this.#of(volume), detail = error.message
     entry.errors++
     entry.detail = detail
     if (entry.health.noteFault(this.#options.clock.monoNow()) && entry.state === 'ok') this.#takeOut(entry, detail)
@@ -296,18 +297,21 @@ export class VolumeSet {
     entry.errors = 0
   }
 
-  /** Opens a slot where no volume is calm: one at a time, and after one that failed too only when the next try is due. */
-  async asTrial<Result>(open: () => Promise<Result>): Promise<Result> {
+  /**
+   * Opens a slot where no volume is calm: one at a time, and after one that failed too only when the next try is due.
+   * Null: things have changed while this call waited, and it is to be decided again where the slot goes.
+   */
+  async asTrial<Result>(open: () => Promise<Result>): Promise<{ readonly result: Result } | null> {
     const { clock } = this.#options
-    while (this.#trial !== null) await this.#trial
-    if (this.calm().length > 0) return await open()
+    if (this.#trial !== null) { await this.#trial; return null }
     const over = Promise.withResolvers<void>()
     this.#trial = over.promise
     const suspects = this.#entries.filter(entry => entry.volume !== null && entry.state === 'ok')
     try {
       const waitMs = Math.min(...suspects.map(({ health }) => health.trialAt)) - clock.monoNow()
-      if (waitMs > 0) await clock.wait(waitMs, this.#stopped.signal)
-      return await open()
+      if (waitMs > 0 && suspects.length > 0) await clock.wait(waitMs, this.#stopped.signal)
+      if (this.usable().length === 0) return null
+      return { result: await open() }
     } catch (error) {
       if (error instanceof StorageError) for (const { health } of suspects) health.noteFailedTrial(clock.monoNow())
       throw error
