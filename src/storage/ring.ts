@@ -80,6 +80,7 @@ export class Ring {
   #takenAt: MonoMs[] = []
   #reclaiming: Promise<void> | null = null
   #isStopping = false
+  #abandoned: { readonly volume: Volume, readonly row: SlotRow }[] = []
   constructor(options: RingOptions) { this.#options = options }
 
   /** What a stream declared, for its budget of slots; null when it declared nothing. */
@@ -177,25 +178,43 @@ export class Ring {
     }
   }
 
-  /** No frame was ever in it. A disk that was pulled is no fault of the slot: its row is left `preparing`, and recovery zeroes it [INV-2]. */
+  /** No frame was ever in it. A disk that was pulled or hangs is no fault of the slot: its row is left `preparing`, and it is zeroed when the disk is back [INV-2]. */
   async #prepareFailed({ volume, row, before }: Taken, error: StorageError): Promise<void> {
     const { volumes, rows, slots } = this.#options
     if (await volumes.recheck(volume)) { this.giveUp(volume, row, before, error); return }
-    if (before.state === 'free') rows.write(() => { slots.move(before, { ...row, state: 'preparing' }) })
+    if (before.state === 'free') rows.write(() => { slots.move(before, row) })
+    this.#abandoned.push({ volume, row })
+  }
+
+  /** The volume is back: slots that were being made ready when it went are zeroed and free. */
+  async freeAbandoned(volume: Volume): Promise<void> {
+    const waiting = this.#abandoned.filter(each => each.volume === volume)
+    this.#abandoned = this.#abandoned.filter(each => each.volume !== volume)
+    for (const each of waiting) {
+      try {
+        await this.#requireKnown(volume, each.row, { orOwn: true })
+        await zeroSlot(this.#options.volumes.io, volume, each.row, 'recover')
+        this.setFree(volume, each.row)
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+        await this.#prepareFailed({ ...each, before: each.row }, error)
+      }
+    }
   }
 
   /**
    * What is about to be zeroed is blank or the generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
    * it was restored from a backup, or another disk hangs under the mount point.
    */
-  async #requireKnown(volume: Volume, row: SlotRow): Promise<void> {
+  async #requireKnown(volume: Volume, row: SlotRow, { orOwn = false } = {}): Promise<void> {
     const file = slotPath(volume, row.slot)
     const start = Buffer.alloc(Math.min(SLOT_START_MAX_BYTES, volume.identity.slotSizeBytes))
     const handle = await this.#options.volumes.io.open(file, 'read', 'prepare look')
     try { await handle.read(start, 0, 'prepare look') } finally { await handle.close() }
     const found = decodeSlotStart(start)
     if (found.kind === 'blank') return
-    if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot && found.header.generation === row.generation - 1) return
+    if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot
+      && (found.header.generation === row.generation - 1 || (orOwn && found.header.generation === row.generation))) return
     const what = found.kind === 'slot' ? `slot ${found.header.slot}, generation ${found.header.generation} of volume ${found.header.volumeUuid}` : found.why
     throw new StorageError('other', 'prepare look', file, new Error(`generation ${row.generation - 1} was wanted, found: ${what}`))
   }
@@ -308,7 +327,7 @@ export class Ring {
       await zeroSlot(volumes.io, volume, row, 'reclaim')
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
-      if (await volumes.recheck(volume)) this.giveUp(volume, row, row, error)
+      await this.#prepareFailed({ volume, row, before: row }, error)
       return false
     }
     this.setFree(volume, row)

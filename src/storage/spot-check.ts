@@ -55,7 +55,7 @@ async function contradictionOf(fs: VolumeFileSystem, volume: Volume, row: SlotRo
         : `slot ${row.slot} holds generation ${header.generation} of slot ${header.slot} where the catalogue has generation ${row.generation}`
     } finally { await file.close() }
   } catch (error) {
-    if (error instanceof StorageError) return null
+    if (error instanceof StorageError && error.fault !== 'hung') return null
     throw error
   }
 }

@@ -88,6 +88,7 @@ export class Storage implements AsyncDisposable {
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
     rows.onOutage = () => { void this.#volumes.unentered.set(this.#volumes.usable()) }
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
+    this.#volumes.onBack = volume => { void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') }) }
     this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
   }
 

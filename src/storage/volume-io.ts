@@ -74,9 +74,10 @@ export class VolumeIo implements VolumeFileSystem {
     for (const traffic of this.#traffic) {
       if (traffic.inFlight.size === 0) continue
       const deadlineMs = this.#options.deadlineMs(traffic.id)
-      const overdue = [...traffic.inFlight].filter(call => !call.isOverdue && now - call.since > deadlineMs + call.allowanceMs)
-      const [first] = overdue
+      const first = [...traffic.inFlight].find(call => !call.isOverdue && now - call.since > deadlineMs + call.allowanceMs)
       if (first === undefined) continue
+      // What was asked meanwhile waits for the same disk: nobody waits for it longer.
+      const overdue = [...traffic.inFlight].filter(call => !call.isOverdue && now - call.since > deadlineMs / 4)
       for (const call of overdue) call.isOverdue = true
       const waiting = traffic.waiting.splice(0)
       const isNew = !traffic.isHung

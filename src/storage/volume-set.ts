@@ -51,7 +51,7 @@ const NO_SLOTS: Record<SlotState, number> = { free: 0, preparing: 0, open: 0, se
 const SYNC_MEMORY_MS = 60_000 // long enough to see a disk that stutters, short enough to forget one that was busy once
 const RECHECK_MS = 10_000
 /** A call that takes longer is hung where another volume can be recorded to: the stream goes on there, and its queue of 16 s has room left. */
-const HUNG_MS = 6_000
+const HUNG_MS = 5_000
 /** Without another volume it is worth waiting for a disk that remaps a sector. */
 const HUNG_ALONE_MS = 15_000
 /** A recorder that was asked to stop leaves within 5 s. */
@@ -82,6 +82,8 @@ export class VolumeSet {
   readonly io: VolumeIo
   readonly unentered: UnenteredMark
   #admit: Admit = () => Promise.resolve()
+  /** A volume that was set aside or failed can be recorded to again. */
+  onBack: (volume: Volume) => void = () => undefined
   readonly #stopped = new AbortController()
   #trial: Promise<void> | null = null
   #usable = Promise.withResolvers<void>()
@@ -171,6 +173,7 @@ export class VolumeSet {
     entry.health.noteBack(this.#options.clock.monoNow())
     this.#options.log.info({ volume: entry.id, was }, message)
     this.#note('volume.in-use', entry, 'done', { uuid: volume.identity.uuid, was })
+    this.onBack(volume)
     this.#becameUsable()
   }
 
@@ -192,6 +195,7 @@ export class VolumeSet {
     const check = await checkVolume(this.io, entry.path, entry.id)
     if (this.io.isHung(entry.id)) { entry.health.noteFailedProbe(this.#options.clock.monoNow()); return }
     const refusal = check.kind === 'refused' ? check : await this.#admission(entry, check.volume)
+    if (refusal !== null && this.io.isHung(entry.id)) { entry.health.noteFailedProbe(this.#options.clock.monoNow()); return }
     if (refusal !== null) { this.#refuse(entry, refusal); return }
     if (check.kind !== 'ok') return
     const { volume } = check
