@@ -149,10 +149,9 @@ export class FaultyCatalogue {
     const met = [...at]
     for (const { occasions } of met) occasions.set(kind, (occasions.get(kind) ?? 0) + 1)
     for (const armed of this.#armed) {
-      const { fault } = armed
-      const { at: wanted } = fault
-      const isMeant = ({ label, source }: Known) => wanted === undefined || label === wanted || source === wanted
-      if (fault.kind !== kind || !met.some(isMeant)) continue
+      const { fault, fault: { at: wanted } } = armed
+      const isMeant = ({ label, source }: Known) => label === wanted || source === wanted
+      if (fault.kind !== kind || (wanted !== undefined && !met.some(isMeant))) continue
       armed.left--
       if (fault.lasts === true ? armed.left > 0 : armed.left !== 0) continue
       error ??= new Database.SqliteError(...ERRORS[kind])
@@ -162,7 +161,7 @@ export class FaultyCatalogue {
   }
 }
 
-/** What better-sqlite3 gives, with every statement passing by `run`: its own `transaction` would work past it. */
+/** What better-sqlite3 gives, with each statement passing by `run`: its own `transaction` works past that. */
 class Connection {
   readonly #native: Db
   readonly #faults: FaultyCatalogue

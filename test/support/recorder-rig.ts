@@ -25,8 +25,12 @@ const ZEROS = Buffer.alloc(SLOT_BYTES)
 
 export interface RigOptions { readonly slots?: number, readonly volumes?: readonly string[], readonly floor?: FloorRule, readonly start?: string }
 
-/** Sees what may fail before a recorder starts on it. */
-export type Arm = (fs: FaultyFileSystem, catalogue: FaultyCatalogue) => void
+export interface StartOptions {
+  /** Called while nobody uses what the recorder will start on. */
+  readonly arm?: (fs: FaultyFileSystem, catalogue: FaultyCatalogue) => void
+  /** A disk may not answer: does not wait until every loop of storage sleeps. */
+  readonly mayHang?: boolean
+}
 
 /** One fragment that was handed to storage. */
 export interface Appended { readonly name: string, readonly startAt: EpochMs, readonly bytes: number }
@@ -104,21 +108,24 @@ export class RecorderRig {
     return rig
   }
 
-  async #start(): Promise<void> {
+  async #start({ mayHang = false }: StartOptions = {}): Promise<void> {
     const opened = openCatalogue(this.stateDir, this.clock.wallNow())
     const db = this.catalogueFaults.wrap(opened.db)
     this.#catalogue = { db, [Symbol.dispose]: () => { opened[Symbol.dispose]() } }
+    let storage: Storage | null = null
     try {
-      this.storage = await Storage.open({
+      storage = await Storage.open({
         catalogue: this.#catalogue, audit: this.#auditOn(db), trustedTime: await this.#openTime(db),
         volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
       })
+      this.storage = storage
+      if (!mayHang) await this.clock.settle(() => this.idleWaits)
+      this.lane = storage.lane(this.camera, this.stream)
     } catch (error) {
+      await storage?.[Symbol.asyncDispose]().catch(() => undefined) // the first failure is the one to tell
       opened[Symbol.dispose]()
       throw error
     }
-    await this.clock.settle(() => this.idleWaits)
-    this.lane = this.storage.lane(this.camera, this.stream)
   }
 
   #auditOn(db: Catalogue['db']): AuditSink {
@@ -215,7 +222,7 @@ export class RecorderRig {
   get frozenMemory(): MemoryFileSystem | null { return this.#frozen?.memory ?? null }
 
   /** Starts again after `freeze`, on what was frozen. `before` sees the catalogue while nobody has it. */
-  async reopen({ before, arm }: { before?: () => void, arm?: Arm } = {}): Promise<void> {
+  async reopen({ before, arm, ...how }: { before?: () => void } & StartOptions = {}): Promise<void> {
     if (this.#frozen === null) throw new Error('nothing was frozen')
     await this.close().catch(() => undefined) // a dead process cannot complain
     this.memory = this.#frozen.memory
@@ -226,21 +233,21 @@ export class RecorderRig {
     this.clock.drift(3_000, 0)
     before?.()
     arm?.(this.fs, this.catalogueFaults)
-    await this.#start()
+    await this.#start(how)
   }
 
-  async killAndReopen({ arm }: { arm?: Arm } = {}): Promise<void> {
+  async killAndReopen(options: StartOptions = {}): Promise<void> {
     this.freeze(this.memory.afterKill())
-    await this.reopen(arm === undefined ? {} : { arm })
+    await this.reopen(options)
   }
 
-  async restart({ arm }: { arm?: Arm } = {}): Promise<void> {
+  async restart({ arm, ...how }: StartOptions = {}): Promise<void> {
     await this.close()
     this.fs.die() // what still hangs is not done by the next process
     this.fs = new FaultyFileSystem(this.memory)
     this.run = null
     arm?.(this.fs, this.catalogueFaults)
-    await this.#start()
+    await this.#start(how)
   }
 
   // ---- looking
