@@ -6,6 +6,7 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: {
   floor: { type: 'string' }, ring: { type: 'string', default: '1024' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   kills: { type: 'string', default: '200' }, slots: { type: 'string' }, cameras: { type: 'string' },
   slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, case: { type: 'string' }, steps: { type: 'string' },
+  watchdog: { type: 'string', default: '60' }, burners: { type: 'string', default: '1' },
 } })
 const [name = 'record'] = positionals
 const seed = Number(values.seed)
@@ -29,6 +30,9 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
   copies: async () => (await import('./copies.ts')).copiesCampaign({ minutes: values.slice ? 0.7 : numberOr(values.minutes, 60), seed, killShare: values.slice ? 0.5 : 0.2 }),
   'core-faults': async () => (await import('./core-faults.ts')).coreFaultsCampaign({
     seed, minutes: numberOr(values.minutes, 1), slice: values.slice, ...(values.case === undefined ? {} : { cases: values.case.split(',') }),
+  }),
+  watchdog: async () => (await import('./watchdog.ts')).watchdogCampaign({
+    minutes: numberOr(values.minutes, 10), watchdogS: Number(values.watchdog), burners: Number(values.burners),
   }),
   disk: async () => (await import('./disk.ts')).diskCampaign({ seed, slice: values.slice, ...(values.only === undefined ? {} : { only: values.only }) }),
 }
