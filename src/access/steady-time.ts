@@ -1,5 +1,5 @@
 import { epochMs } from '../domain/index.ts'
-import type { Db } from '../platform/catalogue.ts'
+import { isCatalogueFault, type Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { timeTables, trustedAt } from '../trusted-time/index.ts'
 import type { AccessTime } from './core.ts'
@@ -18,7 +18,10 @@ export function steadyTime(db: Db, clock: Clock, bootId: string): AccessTime {
     wallNow: () => clock.wallNow(),
     steadyNow(): number {
       const monoMs = clock.monoNow()
-      if (monoMs - readMs >= READ_EACH_MS || saved === null) { saved = tables.load(); readMs = monoMs }
+      if (monoMs - readMs >= READ_EACH_MS || saved === null) {
+        try { saved = tables.load() } catch (error) { if (saved === null || !isCatalogueFault(error)) throw error } // it runs on from what was read before
+        readMs = monoMs
+      }
       if (saved === null) return clock.wallNow()
       return epochMs(Math.floor(saved.bootId === bootId ? trustedAt({ ...saved, slewMs: 0 }, monoMs) : saved.trustedMs))
     },

@@ -1,5 +1,6 @@
 import type { CameraConfig, RetentionFloor, VolumeId } from '../domain/index.ts'
 import type { Problem } from './problem.ts'
+import type { ConfigSource } from './source.ts'
 
 export interface Endpoint { readonly host: string, readonly port: number }
 /** `auto`: a certificate of our own making. `off` is only ever on a loopback address. */
@@ -58,7 +59,11 @@ export interface Config {
   readonly cameras: readonly CameraConfig[]
 }
 
-/** `problems` holds errors and warnings alike, in the order of the file. */
-export type ConfigResult =
-  | { readonly ok: true, readonly config: Config, readonly warnings: readonly Problem[] }
-  | { readonly ok: false, readonly problems: readonly Problem[] }
+/**
+ * `problems` holds errors and warnings alike, in the order of the file. `files`: what was read or should have been; a change of
+ * any of them may change the result. `stateDir` of one that is refused is as far as it could be made out.
+ */
+export type ConfigResult = { readonly files: readonly string[] } & (
+  | { readonly ok: true, readonly config: Config, readonly warnings: readonly Problem[], readonly source: ConfigSource }
+  | { readonly ok: false, readonly problems: readonly Problem[], readonly stateDir: string | null }
+)

@@ -3,12 +3,13 @@ import { readCameras } from './cameras.ts'
 import type { Config, ConfigResult } from './config.ts'
 import { DEFAULTS } from './defaults.ts'
 import { readEndpoints } from './endpoints.ts'
-import { readPlaces } from './places.ts'
+import { absolutePath, readPlaces } from './places.ts'
 import { ProblemList, type Problem } from './problem.ts'
 import { isTrialFloor, parseFloor } from './quantity.ts'
 import type { RawConfig } from './schema.ts'
-import { readSecrets, secretsPlace, type CredentialBook } from './secrets.ts'
+import { neededSecrets, readSecrets, secretsPlace, type CredentialBook } from './secrets.ts'
 import { checkShape, isMapping, type Draft } from './shape.ts'
+import { ConfigSource, type ConfigCopy } from './source.ts'
 import { readTextFile, shellWord } from './text-file.ts'
 import { texts } from './texts.ts'
 import { readPackage } from './time-stamp.ts'
@@ -26,6 +27,8 @@ export interface LoadOptions {
   readonly credentialsDirectory?: string | undefined
   /** Stands in for the user id of this process. */
   readonly uid?: number
+  /** Read in place of the files. Places, positions and problems are told as of the files. */
+  readonly copy?: ConfigCopy
 }
 
 type RootDraft = NonNullable<Draft<RawConfig>>
@@ -50,11 +53,14 @@ function readRetention(draft: RootDraft['retention'], problems: ProblemList): Co
   return floor && insist?.by && insist.reason ? { floor, insist: { by: insist.by, reason: insist.reason } } : null
 }
 
-interface SecretsOutcome { readonly book: CredentialBook, readonly file: string | null, readonly problems: readonly Problem[] }
+/** `needed`: see ConfigCopy. */
+interface SecretsOutcome {
+  readonly book: CredentialBook, readonly file: string | null, readonly problems: readonly Problem[], readonly needed: string | null
+}
 
 async function lookUpSecrets(draft: RootDraft, configFile: string, options: LoadOptions, problems: ProblemList): Promise<SecretsOutcome> {
   const mode = options.secrets ?? 'load'
-  const nothing = { file: null, problems: [] }
+  const nothing = { file: null, problems: [], needed: null }
   if (draft.secrets === undefined) return { ...nothing, book: { kind: mode === 'skip' ? 'skipped' : 'none' } }
   const text = draft.secrets?.file
   if (typeof text !== 'string') return { ...nothing, book: { kind: 'unreadable' } }
@@ -66,14 +72,17 @@ async function lookUpSecrets(draft: RootDraft, configFile: string, options: Load
     problems.add({ ...at, text: place, example: '/etc/custos/secrets.yaml' })
     return { ...nothing, book: { kind: 'unreadable' } }
   }
-  if (mode === 'skip') return { book: { kind: 'skipped' }, file: place?.file ?? text, problems: [] }
+  if (mode === 'skip') return { ...nothing, book: { kind: 'skipped' }, file: place?.file ?? text }
   if (place === null) {
     problems.add({ ...at, severity: mode === 'try' ? 'warning' : 'error', text: texts.secretsNoSystemd, example: 'LoadCredential=NAME:/etc/custos/secrets.yaml' })
-    return mode === 'try' ? { book: { kind: 'skipped' }, file: text, problems: [] } : { ...nothing, book: { kind: 'unreadable' } }
+    return mode === 'try' ? { ...nothing, book: { kind: 'skipped' }, file: text } : { ...nothing, book: { kind: 'unreadable' } }
   }
   const known = new Set((draft.cameras ?? []).flatMap(camera => camera?.credential ?? []))
   const uid = options.uid ?? process.getuid?.() ?? 0
-  return { ...await readSecrets(place, known, { uid, strict: mode === 'load' }), file: place.file }
+  const copy = options.copy?.secrets ?? null
+  const read = await readSecrets(place, known, { uid, strict: mode === 'load' }, copy)
+  // What systemd hands over may lie encrypted on the disk, and comes anew at each start: no copy of it is made.
+  return { ...read, file: place.file, needed: place.fromSystemd ? null : neededSecrets(read.book, known) }
 }
 
 /** Freezes what it is given and all inside; made from fresh values, so nothing of anybody else's is frozen. */
@@ -88,15 +97,17 @@ function deepFreeze<T extends object>(value: T): T {
  */
 export async function loadConfig(path: string, options: LoadOptions = {}): Promise<ConfigResult> {
   const file = resolve(path)
-  const source = await readTextFile(file)
+  const { copy } = options
+  const source = copy === undefined ? await readTextFile(file) : { ok: true, text: copy.config, byteOrderMark: false, sha256: copy.sha256 } as const
   if (!source.ok) {
     const problems = new ProblemList(file)
     problems.add({ steps: [], text: source.fault.text, example: source.fault.example })
-    return { ok: false, problems: problems.all() }
+    return { ok: false, problems: problems.all(), files: [file], stateDir: null }
   }
   const yaml = parseYaml(source.text)
   const problems = new ProblemList(file, yaml.locate)
-  const failed = (more: readonly Problem[] = []): ConfigResult => ({ ok: false, problems: [...problems.all(), ...more] })
+  let files: readonly string[] = [file], stateDir: string | null = null
+  const failed = (more: readonly Problem[] = []): ConfigResult => ({ ok: false, problems: [...problems.all(), ...more], files, stateDir })
   const fromWindows = { severity: 'warning', steps: [], position: { line: 1, column: 1 } } as const
   if (source.byteOrderMark) problems.add({ ...fromWindows, text: texts.fileByteOrderMark, example: `sed -i '1s/^\\xEF\\xBB\\xBF//' ${shellWord(file)}` })
   if (source.text.includes('\r\n')) problems.add({ ...fromWindows, text: texts.fileCrLf, example: `sed -i 's/\\r$//' ${shellWord(file)}` })
@@ -110,6 +121,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const { findings, draft } = checkShape(yaml.value)
   for (const finding of findings) problems.add(finding)
   if (draft === null) return failed()
+  stateDir = typeof draft.state?.dir === 'string' ? absolutePath(draft.state.dir) : null
   const site = readSite(draft.site, problems)
   const endpoints = readEndpoints(draft, problems)
   const places = readPlaces(draft, problems)
@@ -117,10 +129,14 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const witness = readWitness(draft, problems)
   const evidence = await readPackage(draft, { skip: options.secrets === 'skip' }, problems)
   const secrets = await lookUpSecrets(draft, file, options, problems)
+  if (secrets.file !== null) files = [file, secrets.file]
   const cameras = readCameras(draft.cameras, secrets.book, problems)
 
   if (problems.hasErrors || secrets.problems.some(problem => problem.severity === 'error')) return failed(secrets.problems)
   if (!site || !endpoints || !places || !retention || !cameras) throw new TypeError('a section of the configuration is missing and no problem says why')
   const config: Config = { file, site, ...places, ...endpoints, retention, witness, package: evidence, secrets: secrets.file === null ? null : { file: secrets.file }, cameras }
-  return { ok: true, config: deepFreeze(config), warnings: [...problems.all(), ...secrets.problems] }
+  const warnings = [...problems.all(), ...secrets.problems]
+  return {
+    ok: true, config: deepFreeze(config), warnings, files, source: new ConfigSource({ config: source.text, sha256: source.sha256, secrets: secrets.needed }),
+  }
 }

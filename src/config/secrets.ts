@@ -77,19 +77,22 @@ function offeredNames(entries: ReadonlyMap<string, Credential | null>): string[]
   return [...entries].flatMap(([name, entry]) => entry && NAME_PATTERN.test(name) && !values.has(name) ? [name] : [])
 }
 
-/** Reads and checks the secrets file. `known` are the names that cameras ask for; no other key of the file is ever shown. */
+/**
+ * Reads and checks the secrets file, or `copy` in its place, which was checked when it was made.
+ * `known` are the names that cameras ask for; no other key of the file is ever shown.
+ */
 export async function readSecrets(
-  place: SecretsPlace, known: ReadonlySet<string>, reader: { uid: number, strict: boolean },
+  place: SecretsPlace, known: ReadonlySet<string>, reader: { uid: number, strict: boolean }, copy: string | null = null,
 ): Promise<{ book: CredentialBook, problems: readonly Problem[] }> {
   const unlocated = new ProblemList(place.file)
-  const source = await readTextFile(place.file)
+  const source = copy === null ? await readTextFile(place.file) : { ok: true, text: copy, facts: null } as const
   if (!source.ok) {
     unlocated.add({ steps: [], text: source.fault.text, example: source.fault.example })
     return { book: { kind: 'unreadable' }, problems: unlocated.all() }
   }
   const yaml = parseYaml(source.text)
   const problems = new ProblemList(place.file, yaml.locate)
-  checkFacts(source.facts, place, reader, problems)
+  if (source.facts !== null) checkFacts(source.facts, place, reader, problems)
   for (const fault of yaml.faults) problems.add({ ...fault, path: '', example: 'door: { username: "…", password: "…" }' })
   if (yaml.value !== undefined && !isMapping(yaml.value)) {
     problems.add({ steps: [], path: '', text: texts.secretsEntry, example: 'door: { username: "…", password: "…" }' })
@@ -99,4 +102,11 @@ export async function readSecrets(
   const entries = new Map(Object.entries(yaml.value).map(([name, entry], index) =>
     [name, readEntry(entry, [name], known.has(name) ? name : `[${index}]`, problems)] as const))
   return { book: { kind: 'read', entries, nearest: name => nearestOf(name, offeredNames(entries)) }, problems: problems.all() }
+}
+
+/** The entries that cameras name, as JSON, which YAML is too; null without any. */
+export function neededSecrets(book: CredentialBook, known: ReadonlySet<string>): string | null {
+  if (book.kind !== 'read') return null
+  const needed = [...book.entries].flatMap(([name, entry]) => entry !== null && known.has(name) ? [[name, entry] as const] : [])
+  return JSON.stringify(Object.fromEntries(needed.map(([name, { username, password }]) => [name, { username, password }])))
 }

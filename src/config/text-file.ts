@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { LIMITS } from './defaults.ts'
@@ -7,7 +8,7 @@ export interface FileFault { readonly text: ProblemText, readonly example: strin
 export interface FileFacts { readonly mode: number, readonly uid: number }
 /** `facts` are those of the very file that was read, not of whatever bears its name a moment later. */
 export type TextFile =
-  | { readonly ok: true, readonly text: string, readonly facts: FileFacts, readonly byteOrderMark: boolean }
+  | { readonly ok: true, readonly text: string, readonly facts: FileFacts, readonly byteOrderMark: boolean, readonly sha256: string }
   | { readonly ok: false, readonly fault: FileFault }
 
 /** A path as a shell takes it. */
@@ -62,9 +63,11 @@ export async function readTextFile(file: string): Promise<TextFile> {
     const stat = await handle.stat()
     if (stat.isDirectory()) return { ok: false, fault: errnoFault(Object.assign(new Error('directory'), { code: 'EISDIR' }), file) }
     if (!stat.isFile()) return { ok: false, fault: { text: texts.fileNotRegular, example: `ls -l ${shellWord(file)}` } }
-    const decoded = decode(await readBounded(handle), file)
+    const bytes = await readBounded(handle)
+    const decoded = decode(bytes, file)
     if (!('byteOrderMark' in decoded)) return { ok: false, fault: decoded }
-    return { ok: true, ...decoded, facts: { mode: stat.mode & 0o7777, uid: stat.uid } }
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    return { ok: true, ...decoded, sha256, facts: { mode: stat.mode & 0o7777, uid: stat.uid } }
   } catch (error) {
     return { ok: false, fault: errnoFault(error, file) }
   }

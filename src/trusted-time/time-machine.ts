@@ -93,6 +93,17 @@ export function begin(saved: SavedTime | null, reading: Reading, newestFootageMs
   return step({ ...fresh, trustedMs, isKnown: false, claimMs, doubtSinceMs: trustedMs, told: 'agreed' }, reading)
 }
 
+/**
+ * While what was written down cannot be read: counts on from the newest footage, or from the wall clock where that cannot be
+ * read either. Nothing may be erased by it, and nobody is told of it: it is no word about the clocks.
+ */
+export function standIn(newestFootageMs: number | null, { wallMs, monoMs, bootId }: Reading): TimeState {
+  const trustedMs = newestFootageMs ?? wallMs
+  return {
+    trustedMs, slewMs: 0, monoMs, bootId, wallMs, isKnown: false, claimMs: null, allowanceMs: 0, doubtSinceMs: trustedMs, told: 'unknown',
+  }
+}
+
 /** Within one boot running time tells exactly how long the recorder was away. After another boot only the hardware clock can, and its word is a claim. */
 function resumed(saved: SavedTime, reading: Reading): SavedTime {
   if (saved.bootId === reading.bootId && reading.monoMs >= saved.monoMs) return saved

@@ -6,7 +6,7 @@ import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { timeTables } from './tables.ts'
-import { AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, stateOf, step, trustedAt, waitingOf, type Reading, type Step, type TimeState, type Told } from './time-machine.ts'
+import { AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf, type Reading, type Step, type TimeState, type Told } from './time-machine.ts'
 
 export interface TrustedTimeOptions {
   /** The catalogue's connection; stays the caller's. */
@@ -54,6 +54,8 @@ export class TrustedTime implements AsyncDisposable {
   readonly #listeners: AdvanceListener[] = []
   #state!: TimeState
   #sync: SyncAnswer
+  /** Where the stand-in began; null once what was written down was read. */
+  #unreadSinceMs: number | null = null
   #saveDueMono = 0
   #sampleDueMono = 0
   #toldMono: number[] = []
@@ -66,15 +68,39 @@ export class TrustedTime implements AsyncDisposable {
     this.#tables = timeTables(options.db)
   }
 
-  /** Asks the host whether its clock is synchronised (1.5 s at most), then goes on from what was written down. Believes nothing before the first tick: who must move footage is not listening yet. */
+  /**
+   * Asks the host whether its clock is synchronised (1.5 s at most), then goes on from what was written down. Believes nothing before the first tick: who must move footage is not listening yet.
+   * A row that cannot be read is tried at every tick; until then time is unknown, and nothing is overwritten.
+   */
   static async open(options: TrustedTimeOptions): Promise<TrustedTime> {
-    const time = new TrustedTime(options, await options.hostClock.askSync())
+    const time = new TrustedTime(options, await options.hostClock.askSync().catch(() => NO_ANSWER))
     const reading = time.#read()
-    const saved = time.#tables.load()
-    const { state, events } = begin(saved, { ...reading, isSynchronised: false }, options.newestFootageAt)
-    time.#state = { ...state, told: saved?.told ?? 'agreed' }
-    time.#take({ state: time.#state, events: events.filter(event => event.kind === 'began'), advance: null }, reading, null)
+    try { time.#resume(reading) } catch (error) {
+      options.log.error({ err: error }, 'trusted time cannot be read; nothing is overwritten until it can')
+      let newestMs: number | null = null
+      try { newestMs = options.newestFootageAt() } catch { /* the same fault */ }
+      time.#state = standIn(newestMs, reading)
+      time.#unreadSinceMs = time.#state.trustedMs
+    }
     return time
+  }
+
+  /** The first state of this process. Throws when what was written down cannot be read. */
+  #resume(reading: Reading): void {
+    const { newestFootageAt, log } = this.#options
+    const saved = this.#tables.load()
+    const { state, events } = begin(saved, { ...reading, isSynchronised: false }, newestFootageAt)
+    const first = { ...state, told: saved?.told ?? 'agreed' } as const
+    const began = events.filter(event => event.kind === 'began')
+    if (this.#unreadSinceMs === null) {
+      this.#state = first
+      this.#take({ state: first, events: began, advance: null }, reading, null)
+      return
+    }
+    // What was recorded by the stand-in is as old as this says, and not as the stand-in did.
+    const byMs = state.trustedMs - this.#trustedMs
+    const advance = byMs > 0 ? { sinceMs: this.#unreadSinceMs - STAMP_LAG_MS, byMs } : null
+    if (this.#take({ state: first, events: began, advance }, reading, null)) log.info('trusted time can be read again')
   }
 
   #read(): Reading {
@@ -110,6 +136,10 @@ export class TrustedTime implements AsyncDisposable {
   /** One look at the clocks. Never throws: what cannot be written down is tried again. */
   tick(): void {
     const reading = this.#read()
+    if (this.#unreadSinceMs !== null) {
+      try { this.#resume(reading) } catch { /* said at the start; health says that time is unknown */ }
+      return
+    }
     const next = step(this.#state, reading)
     if (next.events.length > 0 || next.advance !== null) this.#take(next, reading, null)
     else this.#state = next.state
@@ -135,6 +165,7 @@ export class TrustedTime implements AsyncDisposable {
       return false
     }
     this.#state = next.state
+    this.#unreadSinceMs = null
     this.#saveDueMono = reading.monoMs + SAVE_EVERY_MS
     for (const event of next.events) {
       if (event.kind === 'told' && isTold) this.#toldMono.push(reading.monoMs)
@@ -163,6 +194,7 @@ export class TrustedTime implements AsyncDisposable {
   }
 
   #save(): void {
+    if (this.#unreadSinceMs !== null) return // never over what could not be read
     const { monoMs, wallMs } = this.#read()
     this.#tables.save({ ...this.#state, trustedMs: trustedAt(this.#state, monoMs), monoMs, wallMs })
     this.#saveDueMono = monoMs + SAVE_EVERY_MS

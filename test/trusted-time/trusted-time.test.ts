@@ -1,5 +1,7 @@
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
+import { timeTables } from '../../src/trusted-time/tables.ts'
+import { FaultyStatements } from '../support/faulty-statements.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, TimeBench, UNSYNCED } from './support.ts'
 
 t.test('on an empty recorder it begins as the wall clock, and goes with it', async t => {
@@ -260,4 +262,55 @@ t.test('a step of an hour each hour for a month, told to be synchronised, ages n
   const aheadMs = bench.time.now()! - before - 30 * DAY_MS
   t.ok(aheadMs >= 0 && aheadMs <= 30 * DAY_MS * 500e-6 + 1, `${aheadMs} ms in thirty days`)
   t.same(bench.actions(), ['clock.began', 'clock.stepped'])
+})
+
+t.test('a row that cannot be read keeps nobody from recording: time is unknown, and goes on where it stood once it can be read', async t => {
+  const bench = await TimeBench.open(t)
+  const statements = new FaultyStatements(t, bench.catalogue.db)
+  bench.run(HOUR_MS)
+  await bench.time[Symbol.asyncDispose]()
+  const before = bench.time.now()!
+  bench.newest = epochMs(before - 30_000)
+  statements.fail('SQLITE_IOERR_READ', /FROM trusted_time/)
+  bench.clock.drift(2_000, 0)
+  await bench.start()
+  t.equal(bench.time.status().state, 'unknown')
+  t.same([bench.time.now(), bench.time.nowForArchive()], [null, null], 'nothing is erased')
+  const moved: { since: number, byMs: number }[] = []
+  bench.time.onAdvance(advance => { moved.push(advance) })
+  bench.run(10 * MINUTE_MS)
+  t.same(bench.entries.length, 1, 'nothing is told of a time that is not read yet')
+  const stamped = bench.time.trustedOf(bench.clock.wallNow())
+  await bench.time[Symbol.asyncDispose]()
+  statements.heal()
+  t.equal(timeTables(bench.catalogue.db).load()?.trustedMs, Math.floor(before), 'and the row is not written over')
+
+  statements.fail('SQLITE_IOERR_READ', /FROM trusted_time/)
+  await bench.start()
+  bench.time.onAdvance(advance => { moved.push(advance) })
+  bench.run(MINUTE_MS)
+  statements.heal()
+  bench.run(2_000)
+  const now = bench.time.now()!
+  const trueNow = before + 2_000 + 10 * MINUTE_MS + MINUTE_MS + 2_000
+  t.ok(Math.abs(now - trueNow) <= 1_000, `it counted on: ${now - trueNow} ms`)
+  t.equal(bench.time.status().state, 'agreed')
+  t.equal(moved.length, 1, 'what was recorded meanwhile moves with it')
+  t.ok(moved[0]!.byMs >= 2_000 && moved[0]!.since <= bench.newest, JSON.stringify(moved))
+  t.ok(stamped <= now + moved[0]!.byMs)
+})
+
+t.test('without a readable row two people are believed, and what they say is written down', async t => {
+  const bench = await TimeBench.open(t)
+  const statements = new FaultyStatements(t, bench.catalogue.db)
+  await bench.time[Symbol.asyncDispose]()
+  statements.fail('SQLITE_CORRUPT', /FROM trusted_time/)
+  await bench.start()
+  bench.confirm('lin')
+  bench.confirm('wang')
+  bench.run(2_000)
+  t.equal(bench.time.status().state, 'agreed')
+  statements.heal()
+  await bench.restart()
+  t.equal(bench.time.status().state, 'agreed')
 })
