@@ -1,4 +1,5 @@
 import { runTrial, type TrialPlan, type TrialRow } from './core-trial.ts'
+import { catalogueLocked } from './catalogue-lock.ts'
 import { hungDisk } from './hung-disk.ts'
 import { syncBurst } from './sync-burst.ts'
 
@@ -14,12 +15,14 @@ export interface CoreFaultsOptions {
 
 interface Listed { readonly plan: TrialPlan, readonly isDefault: boolean }
 
-function plans({ slice }: CoreFaultsOptions): Listed[] {
+function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
   const usual = (...each: TrialPlan[]): Listed[] => each.map(plan => ({ plan, isDefault: true }))
+  const seconds = minutes * 60
   if (slice) return usual(syncBurst({ volumes: 1, isShort: true }))
   return usual(
     syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
     hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }), hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
+    catalogueLocked({ seconds }), catalogueLocked({ seconds, killed: 'back-inside' }), catalogueLocked({ seconds, killed: 'back-after' }),
   )
 }
 
