@@ -1,7 +1,10 @@
 import { runTrial, type TrialPlan, type TrialRow } from './core-trial.ts'
 import { catalogueLocked } from './catalogue-lock.ts'
 import { hungDisk } from './hung-disk.ts'
+import { spawnFault } from './spawn-fault.ts'
+import { stateDiskFull } from './state-disk.ts'
 import { syncBurst } from './sync-burst.ts'
+import { unreadStdout } from './unread-stdout.ts'
 
 export interface CoreFaultsOptions {
   readonly seed: number
@@ -18,12 +21,21 @@ interface Listed { readonly plan: TrialPlan, readonly isDefault: boolean }
 function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
   const usual = (...each: TrialPlan[]): Listed[] => each.map(plan => ({ plan, isDefault: true }))
   const seconds = minutes * 60
-  if (slice) return usual(syncBurst({ volumes: 1, isShort: true }))
-  return usual(
-    syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
-    hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }), hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
-    catalogueLocked({ seconds }), catalogueLocked({ seconds, killed: 'back-inside' }), catalogueLocked({ seconds, killed: 'back-after' }),
+  if (slice) return usual(
+    syncBurst({ volumes: 1, isShort: true }), hungDisk({ seconds: 14, isShort: true }), catalogueLocked({ seconds: 8, cameras: 3 }),
   )
+  return [
+    ...usual(
+      syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
+      hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }),
+      hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
+      catalogueLocked({ seconds }),
+      catalogueLocked({ seconds, killed: 'back-inside' }), catalogueLocked({ seconds, killed: 'back-after' }),
+      stateDiskFull({ seconds }), stateDiskFull({ seconds, restarted: true }),
+      spawnFault('not-executable'), spawnFault('folder-replaced'),
+    ),
+    { plan: unreadStdout(), isDefault: false },
+  ]
 }
 
 /**

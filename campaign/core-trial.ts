@@ -146,8 +146,8 @@ export class Trial {
 
   /** What stands in the log beside its own lines, newest last: Node's words on an end that nobody caught. */
   #lastWords(): string {
-    const lines = readFileSync(this.site.logFile, 'utf8').split('\n').slice(-60).filter(line => /Error|"level":"fatal"/.test(line))
-    return (lines.findLast(line => !line.startsWith('{') || line.includes('"fatal"')) ?? 'it said nothing').slice(0, 400)
+    const lines = readFileSync(this.site.logFile, 'utf8').split('\n').slice(-60)
+    return (lines.findLast(line => /^\[?\w*Error\b|"level":"fatal"/.test(line)) ?? 'it said nothing').slice(0, 300)
   }
 
   #sinceStrike(at = Date.now()): string {
