@@ -9,10 +9,14 @@ const SLOTS_A_SECOND = 0.1
 /** The recorder keeps at most this share of a ring ready ahead of need. */
 const READY_SHARE = 1 / 8
 const SPARE = 1.25
-const WORN_BYTES_A_SECOND = 8e6
 const SETTLE_LEAST_MS = 12_000, SETTLE_BOUND_MS = 180_000, SETTLED_FOR_MS = 5_000
 
-export interface OutageOptions { readonly seconds: number, readonly cameras?: number }
+export interface OutageOptions {
+  readonly seconds: number
+  readonly cameras?: number
+  /** A fresh ring, and no longer than needed. */
+  readonly isShort?: boolean
+}
 
 /** Of a ring whose ready slots carry the cameras through so many seconds without the catalogue. */
 export const ringMiBFor = ({ seconds, cameras = 8 }: OutageOptions): number =>
@@ -25,15 +29,15 @@ export type Killed = 'never' | 'back-inside' | 'back-after'
  * recorder is killed with -9 and started again at once; `back-after`: once the lock is gone.
  */
 export function catalogueLocked(options: OutageOptions & { readonly killed?: Killed }): TrialPlan {
-  const { seconds, cameras = 8, killed = 'never' } = options
+  const { seconds, cameras = 8, killed = 'never', isShort = false } = options
   const sizeMiB = ringMiBFor(options)
   return {
-    name: `catalogue-locked${{ never: '', 'back-inside': '-kill-inside', 'back-after': '-kill-after' }[killed]}`, floorS: 3,
+    name: `catalogue-locked${{ never: '', 'back-inside': '-kill-inside', 'back-after': '-kill-after' }[killed]}`, floorS: 1,
     site: () => Promise.resolve({ cameras, volumes: [{ id: 'disk', sizeMiB }] }),
     async act(trial) {
-      const wornMs = await wearRing(trial.site, sizeMiB * 2 ** 20 / WORN_BYTES_A_SECOND * 1000 + 60_000)
+      const wornMs = isShort ? 0 : await wearRing(trial.site, sizeMiB)
       await trial.start()
-      await untilReady(trial)
+      await untilReady(trial, isShort ? 5_000 : SETTLE_LEAST_MS)
       trial.strike()
       const lock = lockCatalogue(trial.site.catalogueFile)
       try {
@@ -43,9 +47,9 @@ export function catalogueLocked(options: OutageOptions & { readonly killed?: Kil
       trial.mend()
       if (killed === 'never') trial.expectTold(/^catalogue-failed/, 'the catalogue')
       await untilOver(trial)
-      await trial.lasting(10_000)
+      await trial.lasting(isShort ? 3_000 : 10_000)
       blamesNoDisk(trial)
-      return `locked for ${seconds} s; ring of ${sizeMiB} MiB, worn in ${(wornMs / 1000).toFixed(0)} s`
+      return `locked for ${seconds} s; ring of ${sizeMiB} MiB${isShort ? '' : `, worn in ${(wornMs / 1000).toFixed(0)} s`}`
     },
   }
 }
@@ -69,14 +73,14 @@ function lockCatalogue(file: string): Lock {
 }
 
 /** Until the recorder has made ready what it keeps ahead of need: no sealed slot is taken faster than one is sealed. */
-export async function untilReady(trial: Trial): Promise<void> {
+export async function untilReady(trial: Trial, leastMs = SETTLE_LEAST_MS): Promise<void> {
   const settleFrom = Date.now()
   const sealed = () => trial.rows<{ n: number }>("SELECT count(*) AS n FROM slot WHERE state IN ('sealed', 'free')")[0]!.n
   for (let least = Infinity, leastAt = settleFrom; ;) {
     await trial.lasting(1_000)
     const now = Date.now(), n = sealed()
     if (n < least) { least = n; leastAt = now }
-    const isSettled = now - settleFrom > SETTLE_LEAST_MS && now - leastAt > SETTLED_FOR_MS
+    const isSettled = now - settleFrom > leastMs && now - leastAt > Math.min(leastMs, SETTLED_FOR_MS)
     if (isSettled || now - settleFrom > SETTLE_BOUND_MS) return
   }
 }

@@ -16,13 +16,16 @@ export interface CoreFaultsOptions {
   readonly slice: boolean
 }
 
+const PROBLEMS_SHOWN = 16
+
 interface Listed { readonly plan: TrialPlan, readonly isDefault: boolean }
 
 function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
   const usual = (...each: TrialPlan[]): Listed[] => each.map(plan => ({ plan, isDefault: true }))
   const seconds = minutes * 60
   if (slice) return usual(
-    syncBurst({ volumes: 1, isShort: true }), hungDisk({ seconds: 14, isShort: true }), catalogueLocked({ seconds: 8, cameras: 3 }),
+    syncBurst({ volumes: 1, isShort: true }), hungDisk({ seconds: 14, isShort: true }),
+    catalogueLocked({ seconds: 8, cameras: 3, isShort: true }),
   )
   return [
     ...usual(
@@ -54,7 +57,9 @@ export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<bo
   for (const { plan } of chosen) {
     const row = await runTrial(plan, seed)
     console.log(textOf(row))
-    for (const problem of row.problems) console.log(`PROBLEM ${row.name}: ${problem}`)
+    for (const problem of row.problems.slice(0, PROBLEMS_SHOWN)) console.log(`PROBLEM ${row.name}: ${problem}`)
+    const more = row.problems.length - PROBLEMS_SHOWN
+    if (more > 0) console.log(`PROBLEM ${row.name}: and ${more} more`)
     isGood &&= row.problems.length === 0
   }
   if (isGood) console.log('recording went on through every fault, and every frame that lacks was told')

@@ -8,16 +8,21 @@ import type { Site } from './site.ts'
 
 /** Many times what an office's camera sends, so that a large ring is full in minutes; half a second of it fits into a slot of 1 MiB twice. */
 const FAST = { codec: 'h264', width: 1920, height: 1080, fps: 15, gopFrames: 15, bitrateBps: 6_000_000, frames: 30 } as const
-const CAMERAS = 16
+const MAX_CAMERAS = 16
+/** A ring that turns over within a few of its floors would have the order of sacrifice step in. */
+const MIB_A_CAMERA = 8
+const START_BOUND_MS = 60_000, LEAST_BYTES_A_SECOND = 2e6
 const LOOK_EVERY_MS = 500
 
 /**
  * Other cameras record to the site's ring until all its slots were used and the oldest are used again, under the site's own
  * configuration. How long that took; the recorder has ended in good order.
  */
-export async function wearRing(site: Site, boundMs: number): Promise<number> {
+export async function wearRing(site: Site, sizeMiB: number): Promise<number> {
   const since = performance.now()
-  const mounts = Array.from({ length: CAMERAS }, (_, i) => ({ path: `/worn${i}`, clip: FAST }))
+  const boundMs = START_BOUND_MS + sizeMiB * 2 ** 20 / LEAST_BYTES_A_SECOND * 1000
+  const length = Math.min(MAX_CAMERAS, Math.ceil(sizeMiB / MIB_A_CAMERA))
+  const mounts = Array.from({ length }, (_, i) => ({ path: `/worn${i}`, clip: FAST }))
   await using server = await CameraServer.start({ mounts })
   const config = JSON.parse(readFileSync(site.config, 'utf8')) as { listen: { port: number }, cameras: object[] }
   const file = path.join(site.folder, 'worn.yaml')
