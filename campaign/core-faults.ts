@@ -1,6 +1,10 @@
 import { runTrial, type TrialPlan, type TrialRow } from './core-trial.ts'
+import { catalogueLocked } from './catalogue-lock.ts'
 import { hungDisk } from './hung-disk.ts'
+import { spawnFault } from './spawn-fault.ts'
+import { stateDiskFull } from './state-disk.ts'
 import { syncBurst } from './sync-burst.ts'
+import { unreadStdout } from './unread-stdout.ts'
 
 export interface CoreFaultsOptions {
   readonly seed: number
@@ -12,15 +16,29 @@ export interface CoreFaultsOptions {
   readonly slice: boolean
 }
 
+const PROBLEMS_SHOWN = 16
+
 interface Listed { readonly plan: TrialPlan, readonly isDefault: boolean }
 
-function plans({ slice }: CoreFaultsOptions): Listed[] {
+function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
   const usual = (...each: TrialPlan[]): Listed[] => each.map(plan => ({ plan, isDefault: true }))
-  if (slice) return usual(syncBurst({ volumes: 1, isShort: true }))
-  return usual(
-    syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
-    hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }), hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
+  const seconds = minutes * 60
+  if (slice) return usual(
+    syncBurst({ volumes: 1, isShort: true }), hungDisk({ seconds: 14, isShort: true }),
+    catalogueLocked({ seconds: 8, cameras: 3, isShort: true }),
   )
+  return [
+    ...usual(
+      syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
+      hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }),
+      hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
+      catalogueLocked({ seconds }),
+      catalogueLocked({ seconds, killed: 'back-inside' }), catalogueLocked({ seconds, killed: 'back-after' }),
+      stateDiskFull({ seconds }), stateDiskFull({ seconds, restarted: true }),
+      spawnFault('not-executable'), spawnFault('folder-replaced'),
+    ),
+    { plan: unreadStdout(), isDefault: false },
+  ]
 }
 
 /**
@@ -39,7 +57,9 @@ export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<bo
   for (const { plan } of chosen) {
     const row = await runTrial(plan, seed)
     console.log(textOf(row))
-    for (const problem of row.problems) console.log(`PROBLEM ${row.name}: ${problem}`)
+    for (const problem of row.problems.slice(0, PROBLEMS_SHOWN)) console.log(`PROBLEM ${row.name}: ${problem}`)
+    const more = row.problems.length - PROBLEMS_SHOWN
+    if (more > 0) console.log(`PROBLEM ${row.name}: and ${more} more`)
     isGood &&= row.problems.length === 0
   }
   if (isGood) console.log('recording went on through every fault, and every frame that lacks was told')

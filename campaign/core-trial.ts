@@ -55,6 +55,7 @@ export class Trial {
   /** Ends of the recorder that the trial itself brought about. */
   readonly kills: Kill[] = []
   readonly verdicts: (() => void)[] = []
+  readonly #ends: string[] = []
   startedAt = 0
   struckAt = 0
   mendedAt = 0
@@ -90,7 +91,7 @@ export class Trial {
     while (Date.now() < endAt) {
       if (await this.watch.during(endAt - Date.now(), isEnough)) return true
       if (this.site.recorder.isRunning) continue
-      this.problems.push(`${this.#sinceStrike()}: the recorder ended by itself (${this.site.recorder.ended}): ${this.#lastWords()}`)
+      this.#ends.push(`${this.#sinceStrike()} (${this.site.recorder.ended}): ${this.#lastWords()}`)
       await sleep(RESTART_AFTER_MS)
       this.site.recorder.launch()
     }
@@ -133,6 +134,13 @@ export class Trial {
     try { return db.prepare<unknown[], Row>(sql).all(...values) } finally { db.close() }
   }
 
+  /** Of all of these the first is told: they repeat themselves. */
+  noteEnds(): void {
+    const [first] = this.#ends
+    const times = this.#ends.length === 1 ? '' : ` ${this.#ends.length} times, first`
+    if (first !== undefined) this.problems.unshift(`the recorder ended by itself${times} ${first}`)
+  }
+
   /** Ends the recorder in good order; one that does not end is killed, which is a problem. */
   async stop(): Promise<void> {
     const { recorder } = this.site
@@ -146,8 +154,8 @@ export class Trial {
 
   /** What stands in the log beside its own lines, newest last: Node's words on an end that nobody caught. */
   #lastWords(): string {
-    const lines = readFileSync(this.site.logFile, 'utf8').split('\n').slice(-60).filter(line => /Error|"level":"fatal"/.test(line))
-    return (lines.findLast(line => !line.startsWith('{') || line.includes('"fatal"')) ?? 'it said nothing').slice(0, 400)
+    const lines = readFileSync(this.site.logFile, 'utf8').split('\n').slice(-60)
+    return (lines.findLast(line => /^\[?\w*Error\b|"level":"fatal"/.test(line)) ?? 'it said nothing').slice(0, 300)
   }
 
   #sinceStrike(at = Date.now()): string {
@@ -171,6 +179,7 @@ export async function runTrial(plan: TrialPlan, seed: number): Promise<TrialRow>
     await above.disposeAsync()
     trial.expect(await trial.lasting(BACK_BOUND_MS, allRecording), 'at the end not all cameras were recorded')
     await trial.stop()
+    trial.noteEnds()
     await judge(plan, trial)
     row = { ...figuresOf(trial), name: plan.name, happened, problems: [...new Set(trial.problems)], tookMs: performance.now() - since }
     return row

@@ -39,7 +39,7 @@ const hang = async ({ site, resources }: Trial): Promise<Frozen> => resources.us
 
 async function frozenRunning(trial: Trial, seconds: number, afterMs: number): Promise<string> {
   await trial.start()
-  await trial.lasting(8_000 + trial.random() * 2_000)
+  await trial.lasting(Math.min(8_000, afterMs * 1.5) + trial.random() * 2_000)
   const on = volumesOf(trial)
   trial.strike()
   const frozen = await hang(trial)

@@ -13,13 +13,15 @@ export class RecorderProcess implements AsyncDisposable {
   readonly #config: string
   readonly #port: number
   readonly #log: number
+  readonly #isUnread: boolean
   #child: ChildProcess | null = null
 
-  constructor(options: { config: string, port: number, logFile: string, program?: string }) {
+  constructor(options: { config: string, port: number, logFile: string, program?: string, isUnread?: boolean }) {
     this.#program = options.program ?? CUSTOS
     this.#config = options.config
     this.#port = options.port
     this.#log = openSync(options.logFile, 'a')
+    this.#isUnread = options.isUnread ?? false
   }
 
   get pid(): number { return this.#child?.pid ?? 0 }
@@ -30,7 +32,10 @@ export class RecorderProcess implements AsyncDisposable {
   /** Starts it and does not wait. `mark` (NAME=value) is in the environment of all its processes. */
   launch(mark = ''): void {
     const [name, value] = mark.split('=')
-    this.#child = spawn(this.#program, ['run', '--config', this.#config], { stdio: ['ignore', this.#log, this.#log], env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) } })
+    this.#child = spawn(this.#program, ['run', '--config', this.#config], {
+      stdio: ['ignore', this.#isUnread ? 'pipe' : this.#log, this.#log], env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) },
+    })
+    this.#child.on('error', () => undefined) // its program may be away just now; that is an end like any other
   }
 
   async start(): Promise<void> {

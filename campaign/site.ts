@@ -27,6 +27,8 @@ export interface SiteOptions {
   readonly stateDir?: string
   /** `custos` of another checkout. */
   readonly program?: string
+  /** The recorder's stdout is a pipe that nobody reads. */
+  readonly isLogUnread?: boolean
 }
 
 export interface SiteCamera {
@@ -54,7 +56,7 @@ export class Site implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack
   #clips = 0
 
-  private constructor(parts: { folder: string, config: string, port: number, volumes: readonly { id: string, path: string }[], cameras: readonly SiteCamera[], server: CameraServer, stateDir: string, program: string | undefined, resources: AsyncDisposableStack }) {
+  private constructor(parts: { folder: string, config: string, port: number, volumes: readonly { id: string, path: string }[], cameras: readonly SiteCamera[], server: CameraServer, stateDir: string, program: { program?: string, isUnread?: boolean }, resources: AsyncDisposableStack }) {
     this.folder = parts.folder
     this.config = parts.config
     this.logFile = path.join(parts.folder, 'recorder.log')
@@ -64,7 +66,7 @@ export class Site implements AsyncDisposable {
     this.#server = parts.server
     this.#resources = parts.resources
     const { config, port, program } = parts
-    this.recorder = this.#resources.use(new RecorderProcess({ config, port, logFile: this.logFile, ...program === undefined ? {} : { program } }))
+    this.recorder = this.#resources.use(new RecorderProcess({ config, port, logFile: this.logFile, ...program }))
   }
 
   static folder(name: string): string { return mkdtempSync(path.join(ROOT, `.campaign-${name}-`)) }
@@ -83,7 +85,8 @@ export class Site implements AsyncDisposable {
     const secrets = path.join(folder, 'secrets.yaml'), config = path.join(folder, 'custos.yaml')
     writeFileSync(secrets, JSON.stringify(Object.fromEntries(mounts.map(({ username, password }, i) => [`c${i}`, { username, password }]))), { mode: 0o600 })
     const port = 20_000 + Math.floor(Math.random() * 20_000) // several campaigns may run beside each other
-    const { stateDir = path.join(folder, 'state'), program } = options
+    const { stateDir = path.join(folder, 'state') } = options
+    const program = { ...options.program === undefined ? {} : { program: options.program }, isUnread: options.isLogUnread ?? false }
     writeFileSync(config, JSON.stringify({
       site: { name: options.name }, state: { dir: stateDir }, listen: { host: '127.0.0.1', port }, volumes, retention: { floor: options.floor }, secrets: { file: secrets },
       ...options.sections?.(folder),
