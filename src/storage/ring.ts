@@ -415,24 +415,30 @@ export class Ring {
     }, { done: () => { volumes.freeOf(volume).add(free) } })
   }
 
-  /** Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows. Returns what they say. */
-  async seal(open: OpenSlot): Promise<SealFacts> {
+  /**
+   * Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows. Returns what they say.
+   * `enterMore` writes what else there is to say of it in the same transaction.
+   */
+  async seal(open: OpenSlot, enterMore: (sealed: SealFacts) => void = () => undefined): Promise<SealFacts> {
     const { writer } = open
     const keepUntilOf = () => keepUntil(open.floor, open.newestAt)
     try {
       const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
-      this.enterSealed(open, sealed, writer.failure)
+      this.enterSealed(open, sealed, writer.failure, () => { enterMore(sealed) })
       return sealed
     } finally { await writer.close().catch(() => undefined) } // everything that counts is synced or given up
   }
 
   /** The rows of a segment to which nothing is added any more; `failure` when its slot is not to be used again. */
-  enterSealed(open: Pick<OpenSlot, 'volume' | 'row' | 'owner' | 'newestAt'> & { readonly writer: { readonly startAt: EpochMs } }, sealed: SealFacts, failure: unknown): void {
+  enterSealed(
+    open: Pick<OpenSlot, 'volume' | 'row' | 'owner' | 'newestAt'> & { readonly writer: { readonly startAt: EpochMs } }, sealed: SealFacts, failure: unknown, enterMore: () => void = () => undefined,
+  ): void {
     const { slots, segments, holds, volumes, rows, clock } = this.#options
     const { volume, row, owner, newestAt, writer: { startAt } } = open
     const sealedAt = clock.wallNow()
     const enterSegment = (): void => {
       segments.seal(row, { ...sealed, newestAt, sealedAt })
+      enterMore()
       holds.recount(row)
       if (failure !== null) segments.markQuarantined(row)
       rows.append({

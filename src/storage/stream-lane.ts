@@ -138,11 +138,10 @@ export class StreamLane {
     rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) }, { isRepeated: true })
   }
   /** Lost time inside a run that goes on. */
-  noteHole(startAt: EpochMs, endAt: EpochMs): void { this.#noteGap(startAt, endAt, 'no-frames') }
-  #noteGap(startAt: EpochMs, endAt: EpochMs, cause: GapCause): void {
+  noteHole(startAt: EpochMs, endAt: EpochMs): void {
     const { runs, rows, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
-    rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, cause, now) })
+    rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', now) })
   }
   /** As the catalogue has it; as last seen while it cannot be read. */
   gapNow(): { startAt: EpochMs, cause: GapCause } | null {
@@ -162,8 +161,10 @@ export class StreamLane {
 
   /** What a slot took but never got onto the medium is lost, and lost time is a gap [G7]. */
   async #seal(open: OpenSlot): Promise<void> {
-    const sealed = await this.#options.ring.seal(open)
-    if (sealed.records < open.writer.records) this.#noteGap(sealed.endAt, open.writer.endAt, 'storage-failed')
+    const { ring, runs, cameraUuid, stream, clock } = this.#options
+    await ring.seal(open, sealed => {
+      if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())
+    })
   }
 
   /** Seals what is open and waits until everything is. */

@@ -9,14 +9,14 @@ export const SYNC_INTERVAL_MS = 800
 export interface SyncLoopOptions { readonly clock: Clock, readonly volumes: VolumeSet, readonly openSlots: () => Iterable<OpenSlot> }
 
 /** Syncs every slot that was written since its last sync. A failure marks the slot's writer; the lane notices at its next append. */
-export async function syncOnce({ volumes, openSlots }: SyncLoopOptions): Promise<void> {
+export async function syncOnce({ clock, volumes, openSlots }: SyncLoopOptions): Promise<void> {
   const dirty = [...openSlots()].filter(open => open.writer.isDirty)
   await Promise.all(dirty.map(async open => {
-    const done = volumes.beginSync(open.volume)
+    const startedAt = clock.monoNow()
     try {
       await open.writer.sync()
-      done(true)
-    } catch { done(false) /* kept in writer.failure, which decides what becomes of the slot */ }
+      volumes.noteSync(open.volume, clock.monoNow() - startedAt)
+    } catch { /* kept in writer.failure, which decides what becomes of the slot */ }
   }))
 }
 

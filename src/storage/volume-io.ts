@@ -34,7 +34,7 @@ interface Call {
   readonly fail: (error: StorageError) => void
 }
 
-interface Traffic { readonly id: VolumeId, readonly prefix: string, readonly inFlight: Set<Call>, readonly waiting: Call[], reads: number, isHung: boolean }
+interface Traffic { readonly id: VolumeId, readonly prefix: string, readonly inFlight: Set<Call>, readonly waiting: Call[], readonly closing: Call[], reads: number, isHung: boolean }
 
 /**
  * The file system of the volumes with a bound in time and number for each volume: a call that does not return is failed for whoever waits for it (fault `hung`), and
@@ -46,11 +46,19 @@ export class VolumeIo implements VolumeFileSystem {
 
   constructor(options: VolumeIoOptions) {
     this.#options = options
-    this.#traffic = options.volumes.map(({ id, path }) => ({ id, prefix: `${path}/`, inFlight: new Set(), waiting: [], reads: 0, isHung: false }))
+    this.#traffic = options.volumes.map(({ id, path }) => ({ id, prefix: `${path}/`, inFlight: new Set(), waiting: [], closing: [], reads: 0, isHung: false }))
   }
 
   /** Whether a call on the volume has passed its deadline and has not come back. */
   isHung(id: VolumeId): boolean { return this.#traffic.find(traffic => traffic.id === id)?.isHung === true }
+
+  /** Since when the oldest sync in flight on the volume lasts, also one that nobody waits for any more; null when there is none. */
+  oldestSync(id: VolumeId): MonoMs | null {
+    const traffic = this.#traffic.find(each => each.id === id)
+    let oldest: MonoMs | null = null
+    for (const { step, since } of traffic?.inFlight ?? []) if (step.endsWith('sync') && (oldest === null || since < oldest)) oldest = since
+    return oldest
+  }
 
   /** Until `signal` aborts: fails calls that are overdue. */
   async run(signal: AbortSignal): Promise<void> {
@@ -103,11 +111,11 @@ export class VolumeIo implements VolumeFileSystem {
         work().then(resolve, reject).finally(() => { this.#ended(traffic, call) })
       },
     }
-    // A volume that hangs would keep this call too; whoever asks goes elsewhere at once. What is open must be closed all the same.
-    if (isClose) call.begin()
-    else if (traffic.isHung) reject(hung(call, call.since))
-    else if (hasRoom(traffic, call)) call.begin()
-    else traffic.waiting.push(call)
+    // A volume that hangs would keep this call too; whoever asks goes elsewhere at once. What is open is closed once it answers.
+    if (isClose && (traffic.isHung || !hasRoom(traffic, call))) traffic.closing.push(call)
+    else if (!traffic.isHung && hasRoom(traffic, call)) call.begin()
+    else if (!traffic.isHung) traffic.waiting.push(call)
+    if (traffic.isHung) reject(hung(call, call.since))
     return promise
   }
 
@@ -119,8 +127,10 @@ export class VolumeIo implements VolumeFileSystem {
       if (next < 0) break
       traffic.waiting.splice(next, 1)[0]!.begin()
     }
-    if (!call.isOverdue || [...traffic.inFlight].some(each => each.isOverdue)) return
-    traffic.isHung = false
+    const isBack = call.isOverdue && ![...traffic.inFlight].some(each => each.isOverdue)
+    if (isBack) traffic.isHung = false
+    while (!traffic.isHung && traffic.closing.length > 0 && traffic.inFlight.size < CALLS_A_VOLUME) traffic.closing.shift()!.begin()
+    if (!isBack) return
     this.#options.onReturned(traffic.id)
   }
 

@@ -39,7 +39,6 @@ interface Entry {
   slots: Record<SlotState, number>
   lastSyncMs: number
   syncs: { at: MonoMs, durationMs: number }[]
-  readonly syncsInFlight: Set<{ readonly at: MonoMs }>
   errors: number
   reusedSlots: number
   /** Aborted to have the volume looked at sooner; a new one each time. */
@@ -92,7 +91,7 @@ export class VolumeSet {
     this.#options = options
     this.#entries = options.configured.map(({ id, path }) => ({
       id, path, health: new VolumeHealth(), volume: null, free: null, state: 'missing', detail: 'not looked at yet', slots: { ...NO_SLOTS }, lastSyncMs: 0, syncs: [],
-      syncsInFlight: new Set(), errors: 0, reusedSlots: 0, wake: new AbortController(), looking: Promise.resolve(),
+      errors: 0, reusedSlots: 0, wake: new AbortController(), looking: Promise.resolve(),
     }))
     this.io = new VolumeIo({
       fs: options.fs, clock: options.clock, volumes: options.configured,
@@ -355,37 +354,31 @@ export class VolumeSet {
   freeSlots(volume: Volume): number { return this.#of(volume).slots.free }
   freeRow(volume: Volume): SlotRow | null { return this.#options.slots.firstFree(volume.identity.uuid) }
 
-  /** A sync begins; to be called with its outcome. While it lasts its age counts as its duration. */
-  beginSync(volume: Volume): (isGood: boolean) => void {
-    const entry = this.#of(volume), { clock } = this.#options
-    const sync = { at: clock.monoNow() }
-    entry.syncsInFlight.add(sync)
-    return isGood => {
-      entry.syncsInFlight.delete(sync)
-      if (isGood) this.#noteSync(entry, clock.monoNow() - sync.at)
-    }
-  }
-
-  #noteSync(entry: Entry, durationMs: number): void {
+  /** A slot's records were synced. */
+  noteSync(volume: Volume, durationMs: number): void {
+    const entry = this.#of(volume)
     entry.lastSyncMs = durationMs
     const at = this.#options.clock.monoNow()
     entry.syncs.push({ at, durationMs })
     while (entry.syncs[0]!.at < at - SYNC_MEMORY_MS) entry.syncs.shift()
-    this.noteGood(entry.volume!)
+    this.noteGood(volume)
   }
 
   #note(action: string, { id }: Entry, result: AuditEvent['result'], detail: AuditEvent['detail']): void {
     this.#options.rows.note({ action, object: id, result, detail })
   }
 
-  /** Longest sync of the last `ms`, at most a minute, over all volumes. */
-  worstSyncMs(withinMs: number): number { return Math.max(0, ...this.#entries.map(entry => this.#worstSyncMs(entry, withinMs))) }
+  /** Longest sync of the last `ms`, at most a minute, over the volumes that are recorded to. */
+  worstSyncMs(withinMs: number): number {
+    return Math.max(0, ...this.#entries.filter(({ state }) => state === 'ok').map(entry => this.#worstSyncMs(entry, withinMs)))
+  }
 
-  #worstSyncMs({ syncs, syncsInFlight }: Entry, withinMs: number): number {
+  /** The age of one in flight counts as its duration. */
+  #worstSyncMs({ id, syncs }: Entry, withinMs: number): number {
     const now = this.#options.clock.monoNow()
     const oldest = now - withinMs // also while nothing is recorded and nothing is synced
     const done = syncs.reduce((worst, { at, durationMs }) => at < oldest ? worst : Math.max(worst, durationMs), 0)
-    return [...syncsInFlight].reduce((worst, { at }) => Math.max(worst, now - at), done)
+    return Math.max(done, now - (this.io.oldestSync(id) ?? now))
   }
 
   status(): VolumeStatus[] {
