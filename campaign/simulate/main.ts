@@ -1,0 +1,32 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { SCALE } from './scale.ts'
+import { hookSources } from './source-hooks.ts'
+
+export interface SimulateOptions { readonly seed: number, readonly years: number, readonly echo?: boolean }
+
+const MEMORY_FOLDER = '/dev/shm'
+
+export async function simulateCampaign({ seed, years, echo = false }: SimulateOptions): Promise<boolean> {
+  hookSources(SCALE)
+  const { World } = await import('./world.ts')
+  const { Trace } = await import('./trace.ts')
+  const { seedRandomBytes } = await import('./seeded-crypto.ts')
+  const folder = mkdtempSync(path.join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'custos-simulate-'))
+  const startedAt = performance.now()
+  try {
+    seedRandomBytes(String(seed))
+    const trace = new Trace(echo)
+    const world = new World({ seed, days: Math.round(years * 365), stateDir: path.join(folder, 'state'), trace })
+    process.on('unhandledRejection', error => { world.unhandled(error) })
+    try { await world.run() } catch (error) { if (world.violation === null) throw error }
+    console.log(`seed ${seed}: ${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${world.queue.steps} events, ${trace.lines} lines, trace ${trace.digest()}`)
+    console.log(JSON.stringify({ ...world.figures, ...world.oracle.figures }))
+    if (world.violation !== null) {
+      console.log(trace.tail(40).join('\n'))
+      console.log(`VIOLATION ${world.violation.message}`)
+    }
+    return world.violation === null
+  } finally { rmSync(folder, { recursive: true, force: true }) }
+}
