@@ -25,10 +25,17 @@ export class DiskTrouble {
   fullUntil = 0
   lyingUntil = 0
 
-  isOver(now: number): boolean {
-    return Math.max(this.hungUntil, this.slowUntil, this.faultyUntil, this.readOnlyUntil, this.fullUntil) <= now
+  #lastAt = -Infinity
+
+  #until(): number { return Math.max(this.hungUntil, this.slowUntil, this.faultyUntil, this.readOnlyUntil, this.fullUntil) }
+  isOver(now: number): boolean { return this.#until() <= now }
+  /** When something ailed it last, or it was not there. */
+  lastAt(now: number): number { return Math.max(this.#lastAt, Math.min(now, this.#until() === 0 ? -Infinity : this.#until())) }
+  note(now: number): void { this.#lastAt = now }
+  end(now: number): void {
+    this.#lastAt = this.lastAt(now)
+    this.hungUntil = this.slowUntil = this.faultyUntil = this.readOnlyUntil = this.fullUntil = this.lyingUntil = 0
   }
-  end(): void { this.hungUntil = this.slowUntil = this.faultyUntil = this.readOnlyUntil = this.fullUntil = this.lyingUntil = 0 }
 }
 
 /** A physical disk with one file system on it. Paths are relative to its root. */
@@ -41,8 +48,10 @@ export class SimDisk {
   readonly #watcher: DiskWatcher
   /** Open files of before were cut off. */
   plugs = 0
-  /** Whether something was lost on it that nobody but the disk is to blame for: a lie, an old image, a failed write-back. */
-  isSpoilt = false
+  /** How many times anything went wrong with it. */
+  faults = 0
+  /** It belongs to another recorder. */
+  isForeign = false
 
   constructor(name: string, watcher: DiskWatcher) {
     this.name = name
@@ -81,6 +90,12 @@ export class SimDisk {
 
   image(): DiskImage {
     return { files: new Map([...this.files].map(([name, file]) => [name, file.seen.copy()])), texts: new Map(this.texts), folders: new Set(this.folders) }
+  }
+  /** The same content under another identity. */
+  restoreAs(image: DiskImage, file: string, text: string): void {
+    for (const folder of image.folders) this.folders.add(folder)
+    this.restore(image)
+    this.texts.set(file, text)
   }
   /** Only while nothing uses the disk. */
   restore(image: DiskImage): void {

@@ -39,7 +39,8 @@ export class Session {
 }
 
 export interface CameraFacts { readonly camera: string, readonly stream: string, readonly device: number, readonly bytesPerHour: number }
-export interface SentBy { readonly wallOffsetMs: number, readonly isWanted: boolean, readonly floorDays: number | null }
+/** What stands when something is sent. `knownSince`: when the recorder first heard of the camera. */
+export interface SentBy { readonly wallOffsetMs: number, readonly isWanted: boolean, readonly knownSince: number | null, readonly floorDays: number | null }
 
 const MAX_PIECE_BYTES = 12 * 1024
 const MAX_PIECE_MS = 6 * 3_600_000
@@ -54,6 +55,8 @@ export class SimStream {
   #serial = 0
   #session: Session | null = null
   isReachable = true
+  /** The ring, or the budget of slots, refused its last run. */
+  isRefused = false
   /** How many times its usual rate it takes now. */
   rate = 1
   /** Of its pictures; another one means other parameter sets. */
@@ -90,7 +93,11 @@ export class SimStream {
       const endAt = i === pieces ? nowMs : startAt + Math.floor(lengthMs / pieces)
       this.#lastEndAt = endAt
       const name = `${this.key}#${this.facts.device}.${this.#serial++}`
-      const sent: SentFragment = { name, key: this.key, device: this.facts.device, startAt, endAt, sentAt: nowMs, ...by, ackedAt: null, copies: 0, durable: 0, excuse: null }
+      const { knownSince, ...rest } = by
+      const sent: SentFragment = {
+        name, key: this.key, device: this.facts.device, startAt, endAt, sentAt: nowMs, ...rest, isKnownCamera: knownSince !== null && knownSince <= startAt,
+        ackedAt: null, copies: 0, durable: 0, found: 0, excuse: null,
+      }
       this.#send(sent)
       const session = this.#session
       if (session === null || !this.isReachable || session.connectedAt > startAt + 20) continue

@@ -74,6 +74,7 @@ export class StreamDriver {
       if (reason !== null) session.close(reason)
     }
     reason ??= session.endReason ?? 'closed-by-camera'
+    stream.isRefused = reason === 'storage-full' || reason === 'slot-budget'
     if (run === null) lane.noteNoFootage(reason)
     else lane.endRun(reason, run.endAt)
     this.#options.note(`${stream.key} run ended: ${reason}`)
@@ -99,6 +100,7 @@ export class StreamDriver {
     await lane.append(madeFragment({ init, name: sent.name, dataBytes, durationMs, mediaMs: sent.startAt - run.mediaFrom, runId: run.id, startAt }))
     run.endAt = epochMs(startAt + durationMs)
     run.stored++
+    this.#options.stream.isRefused = false
     this.#options.onStored(sent)
     return null
   }

@@ -5,171 +5,297 @@ import { initVolume } from '../../src/storage/index.ts'
 import { Dice } from './dice.ts'
 import { SimDisk } from './disk.ts'
 import { EventQueue } from './event-queue.ts'
-import { Life, type Death } from './life.ts'
+import { DeathError, Life, type Death } from './life.ts'
 import { Machine } from './machine.ts'
-import { DAY_MS } from './oracle/calendar.ts'
 import { Oracle } from './oracle/oracle.ts'
-import type { SentFragment } from './oracle/sent-footage.ts'
 import type { Violation } from './oracle/violation.ts'
-import { ProcessFileSystem } from './process-fs.ts'
+import type { CatalogueTrouble } from './process-db.ts'
+import { Program } from './program.ts'
 import { Recorder } from './recorder.ts'
 import { SLOT_BYTES } from './scale.ts'
 import { SimStream, type SentBy } from './sim-camera.ts'
-import type { Site } from './site.ts'
+import type { Site, VolumeSite } from './site.ts'
 import type { CutStyle } from './slot-file.ts'
 import { textOf } from './stream-driver.ts'
+import { TimeLedger } from './time-ledger.ts'
 import type { Trace } from './trace.ts'
 
-export interface WorldOptions { readonly seed: number, readonly days: number, readonly stateDir: string, readonly trace: Trace, readonly cameras?: number }
+export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number }
 
-const START = Date.UTC(2026, 10, 22)
+export const START = Date.UTC(2026, 10, 22)
 const HOUR_MS = 3_600_000
 const RESTART_MS = 5_000
+/** After a death, until everything is expected to be as it was. */
+const RECOVERY_MS = 60_000
+const STOP_WITHIN_MS = 90_000
 const log = pino({ level: 'silent' })
 
-/** A recorder's years: the machine, its disks and cameras, and all that happens to them. */
+/** The site as it is: the machine with its disks and cameras, the recorder's lives, commands beside it. What happens to it, others decide. */
 export class World implements Site {
   readonly seed: number
   readonly trace: Trace
   readonly stateDir: string
   readonly queue = new EventQueue(START)
   readonly machine = new Machine(this.queue)
+  readonly gains = new TimeLedger(this.machine)
   readonly oracle: Oracle
   readonly streams: SimStream[] = []
+  readonly volumes: VolumeSite[] = []
+  readonly dice: Dice
   floorDays = 31
   violation: Violation | null = null
-  readonly #days: number
-  readonly #dice: Dice
-  readonly #disks: SimDisk[] = []
-  #recorder: Recorder | null = null
-  #lives = 0
-  readonly figures = { kills: 0, cuts: 0, starts: 0, failedStarts: 0, windows: 0 }
+  recorder: Recorder | null = null
+  /** Until when something that happened may still show. */
+  unsettledUntil = 0
+  readonly #lives = new Set<Life>()
+  readonly #programs = new Map<Life, Program>()
+  #named = 0
+  #devices = 0
+  #restartAt: number | null = null
+  /** The operator keeps it stopped. */
+  isHeldBack = false
+  /** When somebody will rebuild the catalogue; null while nobody has to. */
+  rebuildDue: number | null = null
+  readonly usualCameras: number
+  /** Ids of what happened, in order. */
+  readonly happened: string[] = []
+  readonly figures = { kills: 0, cuts: 0, starts: 0, failedStarts: 0, windows: 0, judged: 0 }
 
-  constructor({ seed, days, stateDir, trace, cameras = 16 }: WorldOptions) {
+  constructor({ seed, stateDir, trace, cameras }: WorldOptions) {
     this.seed = seed
     this.trace = trace
     this.stateDir = stateDir
-    this.#days = days
-    this.#dice = new Dice(seed, 'world')
-    const world = this
-    this.oracle = new Oracle({ get now() { return world.queue.now }, get floorDays() { return world.floorDays }, gains: { since: () => 0 } }, violation => {
+    this.usualCameras = cameras
+    this.dice = new Dice(seed, 'world')
+    this.oracle = new Oracle(this, violation => {
       this.violation ??= violation
       this.queue.halt(violation)
     })
-    for (let i = 0; i < cameras; i++) {
-      this.streams.push(new SimStream({ camera: `c${String(i).padStart(2, '0')}`, stream: 'main', device: i, bytesPerHour: 2_000 }, START, fragment => { this.#sent(fragment) }))
+    for (let i = 0; i < cameras; i++) this.addStream(`c${String(i).padStart(2, '0')}`)
+    mkdirSync(stateDir, { recursive: true })
+  }
+
+  get now(): number { return this.queue.now }
+  note(line: string): void { this.trace.note(line) }
+  unsettle(forMs: number): void { this.unsettledUntil = Math.max(this.unsettledUntil, this.now + forMs) }
+
+  // ---- configuration
+
+  addStream(camera: string): SimStream {
+    const facts = { camera, stream: 'main', device: this.#devices++, bytesPerHour: 2_000 }
+    const stream = new SimStream(facts, this.now, fragment => { this.oracle.sent(fragment) })
+    this.streams.push(stream)
+    return stream
+  }
+  removeStream(stream: SimStream): void { this.streams.splice(this.streams.indexOf(stream), 1) }
+
+  sentBy(stream: SimStream): SentBy {
+    const { recorder } = this
+    return { wallOffsetMs: this.machine.wallOffsetMs, isWanted: this.streams.includes(stream), knownSince: this.oracle.knownSince(stream.facts.device), floorDays: recorder?.upSince == null ? null : recorder.floorDays }
+  }
+
+  /** Takes over what the configuration file says now. */
+  reconfigure(): void {
+    const { recorder } = this
+    if (recorder?.upSince == null || recorder.isStopping) return
+    recorder.configure().catch((error: unknown) => { this.crashed(recorder.life, textOf(error)) })
+  }
+
+  // ---- disks
+
+  async makeVolumes(count: number, slots: number): Promise<void> {
+    for (let i = 1; i <= count; i++) {
+      const site: VolumeSite = { id: `disk${i}`, path: `/volumes/disk${i}`, home: new SimDisk(`d${i}`, this.oracle.disks) }
+      this.volumes.push(site)
+      this.machine.mounts.set(site.path, site.home)
+      await this.initVolume(site.path, site.id, slots)
     }
   }
 
-  #sent(fragment: SentFragment): void { this.oracle.sent(fragment) }
-
-  sentBy(stream: SimStream): SentBy {
-    return { wallOffsetMs: this.machine.wallOffsetMs, isWanted: this.streams.includes(stream), floorDays: this.#recorder?.isUp === true ? this.#recorder.floorDays : null }
+  async initVolume(folder: string, id: string, slots: number): Promise<void> {
+    const { fs } = new Program(this, new Life('init', () => undefined))
+    const work = initVolume(fs, { folder, id: volumeId(id), sizeBytes: slots * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date(this.now) })
+    await this.queue.runWhile(work, HOUR_MS)
+    await work
   }
 
-  async run(): Promise<void> {
-    mkdirSync(this.stateDir, { recursive: true })
-    for (const name of ['disk1', 'disk2']) await this.#makeVolume(name)
-    this.#start()
-    const end = START + this.#days * DAY_MS
-    for (let window = 0; this.queue.now < end; window++) await this.#window(window)
-    if (this.#recorder !== null) await this.queue.runWhile(this.#recorder.stop(), HOUR_MS)
-    this.#recorder?.release()
+  /** The same by a command beside the recorder. */
+  initVolumeBeside(folder: string, id: string, slots: number, onDone: () => void): void {
+    this.runCommand('init', ({ fs }) => initVolume(fs, {
+      folder, id: volumeId(id), sizeBytes: slots * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date(this.now),
+    }), onDone)
   }
 
-  async #makeVolume(name: string): Promise<void> {
-    const disk = new SimDisk(name.replace('disk', 'd'), this.oracle.disks)
-    const path = `/volumes/${name}`
-    this.#disks.push(disk)
-    this.machine.mounts.set(path, disk)
-    const life = new Life('init', () => undefined)
-    const fs = new ProcessFileSystem({ life, queue: this.queue, mounts: this.machine, dice: this.#dice, trace: this.trace })
-    const slots = Math.ceil(this.streams.length * 37 / 2)
-    await this.queue.runWhile(initVolume(fs, { folder: path, id: volumeId(name), sizeBytes: slots * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date(START) }), HOUR_MS)
+  // ---- clock and catalogue
+
+  setClock(offsetMs: number, isSynchronised: boolean | null): void {
+    this.machine.wallOffsetMs = offsetMs
+    this.machine.isSynchronised = isSynchronised
+    this.unsettle(RECOVERY_MS)
+    this.note(`the wall clock is off by ${Math.round(offsetMs)} ms, synchronised ${isSynchronised}`)
   }
 
-  #start(): void {
-    if (!this.machine.isOn || this.#recorder !== null) return
-    const life = new Life(`r${++this.#lives}`, (how, call) => { this.#died(life, how, call) })
+  ailCatalogue(how: string, forMs: number, strike: (trouble: CatalogueTrouble) => void): void {
+    strike(this.machine.catalogue)
+    this.unsettle(forMs + RECOVERY_MS)
+    this.note(`the catalogue is ${how} for ${Math.round(forMs)} ms`)
+  }
+
+  /** A person will see that a volume is refused, and rebuild. */
+  needRebuild(afterMs: number): void {
+    this.rebuildDue = this.now + afterMs
+  }
+
+  // ---- the recorder
+
+  start(): void {
+    this.#restartAt = null
+    if (!this.machine.isOn || this.recorder !== null || this.isHeldBack) return
+    const life = this.#newLife(`r${this.#named + 1}`)
     this.figures.starts++
-    this.trace.note(`${life.name} starts at ${this.queue.now}`)
-    Recorder.start(this, life, log, recorder => { this.#recorder = recorder }).catch((error: unknown) => {
+    this.note(`${life.name} starts at ${this.now}`)
+    this.unsettle(RECOVERY_MS)
+    const made = (recorder: Recorder): void => {
+      this.recorder = recorder
+      this.#programs.set(life, recorder.program)
+    }
+    Recorder.start(this, life, log, made).catch((error: unknown) => {
       if (life.isGone) return
       this.figures.failedStarts++
-      this.trace.note(`${life.name} could not start: ${textOf(error)}`)
-      life.die('kill', 'start failed')
+      this.note(`${life.name} could not start: ${textOf(error)}`)
+      life.die('kill', 'a start that failed')
     })
   }
 
+  #newLife(name: string): Life {
+    this.#named++
+    const life = new Life(name, (how, call) => { this.#died(life, how, call) })
+    this.#lives.add(life)
+    return life
+  }
+
+  /** As systemd does it: asked to stop, and killed when it does not. Then `next`, if it has not died meanwhile. */
+  stop(next: () => void): void {
+    const { recorder } = this
+    if (recorder === null || recorder.upSince === null || recorder.isStopping) return
+    this.note(`${recorder.life.name} is asked to stop`)
+    this.unsettle(RECOVERY_MS)
+    recorder.stop().then(() => {
+      if (recorder.life.isGone) return
+      recorder.life.isGone = true
+      this.recorder = null
+      this.#lives.delete(recorder.life)
+      this.note(`${recorder.life.name} has stopped at ${this.now}`)
+      for (const stream of this.streams) stream.hangUp('closed-by-camera')
+      next()
+    }, (error: unknown) => { this.crashed(recorder.life, textOf(error)) })
+    this.queue.after(STOP_WITHIN_MS, () => { recorder.life.die('kill', 'a stop that took too long') }, recorder.life)
+  }
+
   crashed(life: Life, why: string): void {
-    if (life.isGone) return
-    this.trace.note(`${life.name} crashed: ${why}`)
-    this.oracle.violate('crash', why)
-    life.die('kill', 'crash')
+    if (life.isGone || why.includes('DeathError')) return
+    this.note(`${life.name} crashed: ${why}`)
+    this.oracle.violate('crash', `the recorder ended by itself: ${why}`)
+    life.die('kill', 'an error')
   }
 
   /** A promise that nobody waited for was rejected: the program ends by it, unless its process was gone already. */
   unhandled(error: unknown): void {
-    const life = this.#recorder?.life
-    if (life !== undefined && !/connection is not open|this process is dead/.test(String(error))) this.crashed(life, textOf(error))
+    const life = this.recorder?.life
+    if (life === undefined || error instanceof DeathError || /connection is not open/.test(String(error))) return
+    this.crashed(life, `unhandled rejection: ${textOf(error)}`)
   }
+
+  /** A command beside the recorder. Resolves with what it brought; never when it dies. */
+  runCommand<Result>(name: string, work: (program: Program) => Promise<Result>, onDone: (result: Result) => void, onFailed?: (error: unknown) => void): void {
+    if (!this.machine.isOn) return
+    const life = this.#newLife(`${name}${this.#named + 1}`)
+    const program = new Program(this, life)
+    this.#programs.set(life, program)
+    const end = (): void => {
+      life.isGone = true
+      this.#lives.delete(life)
+      program.release()
+    }
+    const failed = (error: unknown): void => {
+      if (life.isGone) return
+      this.note(`${life.name} failed: ${textOf(error)}`)
+      end()
+      onFailed?.(error)
+    }
+    Promise.resolve().then(() => work(program)).then(result => {
+      if (life.isGone) return
+      this.note(`${life.name} is done`)
+      end()
+      onDone(result)
+    }, failed)
+  }
+
+  // ---- death
 
   #died(life: Life, how: Death, call: string): void {
-    this.trace.note(`${life.name} ${how} at ${call}, ${this.queue.now}`)
-    this.#recorder?.release()
-    this.#recorder = null
-    for (const stream of this.streams) stream.hangUp('closed-by-camera')
+    this.note(`${life.name}: ${how} ${call} at ${this.now}`)
+    this.unsettle(RECOVERY_MS)
+    if (how === 'power-cut') { this.cutPower(this.dice.between(20_000, 600_000)); return }
+    const isRecorder = this.recorder?.life === life
+    this.figures.kills++
+    this.#bury(life)
+    if (isRecorder && this.#restartAt === null) {
+      this.#restartAt = this.now + RESTART_MS
+      this.queue.at(this.#restartAt, () => { this.start() })
+    }
+  }
+
+  #bury(life: Life): void {
+    this.#programs.get(life)?.release()
+    this.#programs.delete(life)
+    this.#lives.delete(life)
+    if (this.recorder?.life === life) {
+      this.recorder = null
+      this.oracle.leases.endAll()
+      for (const stream of this.streams) stream.hangUp('closed-by-camera')
+    }
     for (const flight of life.inFlight) flight.apply()
-    if (how === 'power-cut') this.#cutPower()
-    else {
-      this.figures.kills++
-      this.queue.after(RESTART_MS, () => { this.#start() })
-    }
+    life.inFlight.clear()
   }
 
-  #cutPower(): void {
+  /** Every process ends, each disk keeps what it has. On again after `offMs`; `onBoot` says how the clock stands then. */
+  cutPower(offMs: number, onBoot?: () => void): void {
+    if (!this.machine.isOn) return
     this.figures.cuts++
-    this.oracle.lookNow()
-    const dice = this.#dice
-    const hurt = this.#disks.map(disk => {
-      const wasLiedAbout = new Set<string>(), files: string[] = []
-      for (const [path, file] of disk.files) {
-        if (file.isClean) continue
-        if (file.wasLiedAbout) wasLiedAbout.add(path)
-        files.push(path)
-        file.cut(dice.weighted<CutStyle>({ nothing: 1, everything: 1, 'in-order': 2, any: 4 }), dice.next)
-      }
-      return { disk, files, wasLiedAbout, troubledSince: null }
-    })
-    this.oracle.powerCut(hurt)
+    this.note(`power is cut at ${this.now} for ${Math.round(offMs)} ms`)
     this.machine.isOn = false
-    this.queue.after(dice.chance(0.9) ? dice.between(20_000, 600_000) : dice.between(1, 48) * HOUR_MS, () => {
-      this.machine.boot()
-      this.trace.note(`boot at ${this.queue.now}`)
-      this.#start()
-    })
+    for (const life of [...this.#lives]) {
+      life.isGone = true
+      this.#bury(life)
+    }
+    this.oracle.lookNow()
+    this.oracle.powerCut([...this.machine.mounts.values()].filter(disk => disk !== null).map(disk => this.#cut(disk)))
+    this.unsettle(offMs + RECOVERY_MS)
+    this.gains.noteOff()
+    this.queue.after(offMs, () => { this.boot(onBoot) })
   }
 
-  /** Some seconds of which every moment counts; then hours pass at once. */
-  async #window(index: number): Promise<void> {
-    const { queue } = this
-    const dice = new Dice(this.seed, `window ${index}`)
-    this.figures.windows++
-    const startAt = queue.now + dice.between(6, 10) * HOUR_MS
-    queue.jumpTo(startAt - 70_000)
-    await queue.runUntil(startAt)
-    this.trace.note(`window ${index} at ${startAt}`)
-    for (const stream of this.streams) {
-      for (let i = 0, at = startAt + dice.between(0, 500); i < 5; i++, at += 500) queue.at(at, () => { stream.film(queue.now, this.sentBy(stream)) })
+  #cut(disk: SimDisk) {
+    const troubledAt = disk.trouble.lastAt(this.now)
+    const liedAbout = new Set<string>(), files: string[] = []
+    for (const [path, file] of disk.files) {
+      if (file.isClean) continue
+      if (file.wasLiedAbout) liedAbout.add(path)
+      files.push(path)
+      file.cut(this.dice.weighted<CutStyle>({ nothing: 1, everything: 1, 'in-order': 2, any: 4 }), this.dice.next)
     }
-    const life = this.#recorder?.life
-    if (life !== undefined && dice.chance(0.2)) life.doom = { atCall: life.calls + dice.whole(1, 500), how: dice.chance(0.5) ? 'kill' : 'power-cut', side: dice.chance(0.5) ? 'before' : 'after' }
-    await queue.runUntil(startAt + 6_000)
-    if (this.#recorder === null || !this.#recorder.isUp) await queue.runUntil(startAt + 60_000)
-    this.oracle.checkStored()
-    if (index % 3 === 0) {
-      this.oracle.footage.forgetBefore(queue.now - 80 * DAY_MS)
-      this.#recorder?.daily()
-    }
+    disk.plugs++
+    disk.trouble.end(this.now)
+    return { disk, files, liedAbout, troubledAt }
+  }
+
+  boot(onBoot?: () => void): void {
+    if (this.machine.isOn) return
+    onBoot?.()
+    this.machine.boot()
+    this.gains.noteBoot()
+    this.note(`boot at ${this.now}, wall clock off by ${Math.round(this.machine.wallOffsetMs)} ms`)
+    this.start()
   }
 }

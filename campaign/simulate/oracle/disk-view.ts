@@ -1,6 +1,6 @@
 import type { DiskWatcher, SimDisk } from '../disk.ts'
-import { readHeader, readRecord, type FoundHeader, type FoundRecord } from './slot-parser.ts'
 import type { SentFootage, SentFragment } from './sent-footage.ts'
+import { readHeader, readRecord, type FoundHeader, type FoundRecord, type SlotBytes } from './slot-parser.ts'
 
 export interface ViewedRecord extends FoundRecord { readonly fragment: SentFragment | null, isDurable: boolean }
 
@@ -8,22 +8,32 @@ export interface ViewedRecord extends FoundRecord { readonly fragment: SentFragm
 export class SlotView {
   readonly disk: SimDisk
   readonly file: string
+  readonly slot: number
   header: FoundHeader | null = null
   records: ViewedRecord[] = []
+  /** Rises with each change. */
+  version = 0
+  /** A disk that lied has lost something of this use of the slot. */
+  isSpoilt = false
+
   constructor(disk: SimDisk, file: string) {
     this.disk = disk
     this.file = file
+    this.slot = Number(/(\d+)\.mp4$/.exec(file)?.[1] ?? -1)
   }
+  get bytes(): SlotBytes { return this.disk.file(this.file)!.seen }
   get endByte(): number {
     const last = this.records.at(-1)
     return last === undefined ? this.header?.dataAt ?? 0 : last.at + last.sizeBytes
   }
-  get name(): string { return `${this.disk.name}/${this.file.replace(/^.*\/0*(\d)/, '$1').replace('.mp4', '')}/${this.header?.generation ?? 0}` }
+  get name(): string { return `${this.disk.name}/${this.slot}/${this.header?.generation ?? 0}` }
 }
 
 export interface DiskJudge {
   /** The records are being destroyed; `copies` of their fragments are counted down already. */
   destroyed(view: SlotView, records: readonly ViewedRecord[]): void
+  /** A disk of somebody else's is about to be changed. */
+  foreignChanged(disk: SimDisk, what: string): void
   wrong(what: string): void
 }
 
@@ -34,21 +44,29 @@ export class DiskViews implements DiskWatcher {
   readonly #views = new Map<SimDisk, Map<string, SlotView>>()
   /** Of which records may have come that were not looked at yet. */
   readonly #touched = new Set<SlotView>()
+  /** By the camera's mark in headers. */
+  readonly #devices = new Map<string, number>()
 
   constructor(footage: SentFootage, judge: DiskJudge) {
     this.#footage = footage
     this.#judge = judge
   }
 
+  uuidsOf(device: number): string[] { return [...this.#devices].flatMap(([uuid, of]) => of === device ? [uuid] : []) }
+
   changing(disk: SimDisk, path: string, at: number, length: number): void {
+    if (disk.isForeign) this.#judge.foreignChanged(disk, path)
     const view = this.#viewOf(disk, path)
     this.#catchUp(view)
-    if (view.header !== null) {
-      const first = at < view.header.dataAt ? 0 : view.records.findIndex(record => record.at < at + length && record.at + record.sizeBytes > at)
-      if (first >= 0) this.#drop(view, first)
-      if (at < view.header.dataAt) view.header = null
-    }
     this.#touched.add(view)
+    if (view.header === null) return
+    if (at + length === disk.file(path)!.sizeBytes && at >= view.endByte) view.isSpoilt = false // sealed anew: from now on index and records must agree
+    const first = at < view.header.dataAt ? 0 : view.records.findIndex(record => record.at < at + length && record.at + record.sizeBytes > at)
+    if (first >= 0) this.#drop(view, first)
+    if (at >= view.header.dataAt) return
+    view.header = null
+    view.isSpoilt = false
+    view.version++
   }
 
   synced(disk: SimDisk, path: string): void {
@@ -66,15 +84,10 @@ export class DiskViews implements DiskWatcher {
     }
   }
 
-  /** All slots of a disk that hold anything. */
+  /** All slots of a disk that were ever written. */
   viewsOf(disk: SimDisk): Iterable<SlotView> {
     this.catchUpAll()
     return this.#views.get(disk)?.values() ?? []
-  }
-  viewOf(disk: SimDisk, path: string): SlotView {
-    const view = this.#viewOf(disk, path)
-    this.#catchUp(view)
-    return view
   }
 
   catchUpAll(): void {
@@ -83,19 +96,28 @@ export class DiskViews implements DiskWatcher {
   }
 
   /** After a power cut or another disk's image: everything is looked at anew. Returns what was there before and is not. */
-  lookAgain(disk: SimDisk, files: Iterable<string>): ViewedRecord[] {
-    const gone: ViewedRecord[] = []
+  lookAgain(disk: SimDisk, files: Iterable<string>): { readonly view: SlotView, readonly record: ViewedRecord }[] {
+    const gone: { view: SlotView, record: ViewedRecord }[] = []
     for (const path of files) {
       const view = this.#viewOf(disk, path)
       const before = view.records
       for (const record of before) this.#count(record, -1)
-      Object.assign(view, { header: null, records: [] })
+      Object.assign(view, { header: null, records: [], version: view.version + 1 })
       this.#catchUp(view, true)
       this.#noteDurable(view)
       const now = new Set(view.records.map(record => record.name))
-      gone.push(...before.filter(record => !now.has(record.name)))
+      for (const record of before) if (!now.has(record.name)) gone.push({ view, record })
     }
     return gone
+  }
+
+  /** A disk that never comes back. Returns what was on it. */
+  forget(disk: SimDisk): ViewedRecord[] {
+    this.catchUpAll()
+    const records = [...this.#views.get(disk)?.values() ?? []].flatMap(view => view.records)
+    for (const record of records) this.#count(record, -1)
+    this.#views.delete(disk)
+    return records
   }
 
   #viewOf(disk: SimDisk, path: string): SlotView {
@@ -113,19 +135,31 @@ export class DiskViews implements DiskWatcher {
       const found = readHeader(file.seen)
       if (found === null || typeof found === 'string') return
       view.header = found
+      view.version++
       // What a power cut left of a first record may stand there; what anybody writes into later must be clean.
-      if (!isTorn && !file.seen.isZeroFrom(found.dataAt + 8) && readRecord(file.seen, found.dataAt) === null) this.#judge.wrong(`${view.name}: bytes of an earlier use stand behind a new header`)
+      if (!isTorn && !file.seen.isZeroFrom(found.dataAt + 8) && readRecord(file.seen, found.dataAt) === null) {
+        this.#judge.wrong(`${view.name}: bytes of an earlier use stand behind a new header`)
+      }
     }
     const { header, records } = view
     for (;;) {
       const record = readRecord(file.seen, view.endByte)
-      if (record === null || record.slot !== header.slot || record.generation !== header.generation || record.sequence !== records.length || record.run < (records.at(-1)?.run ?? 0)) return
-      const fragment = this.#footage.byName.get(record.name) ?? null
-      if (fragment !== null && fragment.key !== `${header.camera}/${header.stream}`) this.#judge.wrong(`${view.name}: ${record.name} stands in a slot of ${header.camera}/${header.stream}`)
-      const seen = { ...record, fragment, isDurable: false }
-      records.push(seen)
-      this.#count(seen, 1)
+      if (record === null || record.slot !== header.slot || record.generation !== header.generation) return
+      if (record.sequence !== records.length || record.run < (records.at(-1)?.run ?? 0)) return
+      this.#add(view, header, { ...record, fragment: this.#footage.byName.get(record.name) ?? null, isDurable: false })
     }
+  }
+
+  #add(view: SlotView, header: FoundHeader, record: ViewedRecord): void {
+    const { fragment } = record
+    view.records.push(record)
+    view.version++
+    this.#count(record, 1)
+    if (fragment === null) return
+    if (fragment.key !== `${header.camera}/${header.stream}`) this.#judge.wrong(`${view.name}: ${record.name} stands in a slot of ${header.camera}/${header.stream}`)
+    const device = this.#devices.get(header.cameraUuid)
+    if (device !== undefined && device !== fragment.device) this.#judge.wrong(`${view.name}: devices ${device} and ${fragment.device} have one mark, ${header.cameraUuid}`)
+    this.#devices.set(header.cameraUuid, fragment.device)
   }
 
   #count(record: ViewedRecord, by: 1 | -1): void {
@@ -138,6 +172,8 @@ export class DiskViews implements DiskWatcher {
   #drop(view: SlotView, first: number): void {
     const gone = view.records.splice(first)
     for (const record of gone) this.#count(record, -1)
-    if (gone.length > 0) this.#judge.destroyed(view, gone)
+    if (gone.length === 0) return
+    view.version++
+    this.#judge.destroyed(view, gone)
   }
 }

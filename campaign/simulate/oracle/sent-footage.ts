@@ -1,4 +1,4 @@
-/** What a camera filmed, piece by piece, and what became of each. Instants are of true time but for `wallAt`. */
+/** What a camera filmed, piece by piece, and what became of each. Instants are of true time. */
 export interface SentFragment {
   readonly name: string
   /** `lobby/main`. */
@@ -13,6 +13,8 @@ export interface SentFragment {
   readonly wallOffsetMs: number
   /** The configuration wanted it recorded. */
   readonly isWanted: boolean
+  /** The recorder had heard of its camera when it was filmed. */
+  readonly isKnownCamera: boolean
   /** The floor in force while it was recorded; null while the recorder was not running. */
   readonly floorDays: number | null
   /** Storage said that it has it. */
@@ -21,11 +23,13 @@ export interface SentFragment {
   copies: number
   /** How many of them the medium has. */
   durable: number
+  /** In how many slots the catalogue lets somebody find it. */
+  found: number
   /** Why it may be gone; null while nothing excuses it. */
   excuse: string | null
 }
 
-/** A stream's fragments in the order they were sent. The oldest are forgotten once they are gone and told. */
+/** Every stream's fragments in the order they were sent. The oldest are forgotten once they are gone. */
 export class SentFootage {
   readonly byName = new Map<string, SentFragment>()
   readonly byKey = new Map<string, SentFragment[]>()
@@ -37,20 +41,22 @@ export class SentFootage {
     else known.push(fragment)
   }
 
-  /** Forgets what ended before `atMs` and is on no disk. */
+  /** Forgets what was sent before `atMs` and is on no disk. */
   forgetBefore(atMs: number): void {
     for (const [key, fragments] of this.byKey) {
-      const kept = fragments.filter(fragment => fragment.endAt >= atMs || fragment.copies > 0)
-      if (kept.length === fragments.length) continue
-      const left = new Set(kept)
-      for (const fragment of fragments) if (!left.has(fragment)) this.byName.delete(fragment.name)
-      this.byKey.set(key, kept)
+      const kept = fragments.filter(fragment => {
+        const isKept = fragment.sentAt >= atMs || fragment.copies > 0
+        if (!isKept) this.byName.delete(fragment.name)
+        return isKept
+      })
+      if (kept.length < fragments.length) this.byKey.set(key, kept)
     }
   }
 
-  *after(atMs: number): Generator<SentFragment> {
-    for (const fragments of this.byKey.values()) {
-      for (let i = fragments.length - 1; i >= 0 && fragments[i]!.endAt >= atMs; i--) yield fragments[i]!
-    }
+  /** Of one stream, newest first. */
+  *after(key: string, atMs: number): Generator<SentFragment> {
+    const fragments = this.byKey.get(key) ?? []
+    for (let i = fragments.length - 1; i >= 0 && fragments[i]!.sentAt >= atMs; i--) yield fragments[i]!
   }
+  *all(): Generator<SentFragment> { for (const fragments of this.byKey.values()) yield* fragments }
 }
