@@ -6,7 +6,7 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: {
   floor: { type: 'string' }, ring: { type: 'string', default: '1024' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   kills: { type: 'string', default: '200' }, slots: { type: 'string' }, cameras: { type: 'string' },
   slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, steps: { type: 'string' },
-  years: { type: 'string', default: '1' }, echo: { type: 'boolean', default: false },
+  years: { type: 'string', default: '1' }, echo: { type: 'boolean', default: false }, ignore: { type: 'string' },
 } })
 const [name = 'record'] = positionals
 const seed = Number(values.seed)
@@ -28,7 +28,7 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
     ...(values.slice ? { only: ['+40d'] } : {}), ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   }),
   copies: async () => (await import('./copies.ts')).copiesCampaign({ minutes: values.slice ? 0.7 : Number(values.minutes), seed, killShare: values.slice ? 0.5 : 0.2 }),
-  simulate: async () => (await import('./simulate/main.ts')).simulateCampaign({ seed, years: Number(values.years), echo: values.echo }),
+  simulate: async () => (await import('./simulate/main.ts')).simulateCampaign({ seed, years: Number(values.years), echo: values.echo, ignore: values.ignore?.split(',') ?? [] }),
   disk: async () => (await import('./disk.ts')).diskCampaign({ seed, slice: values.slice, ...(values.only === undefined ? {} : { only: values.only }) }),
 }
 

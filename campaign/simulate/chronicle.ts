@@ -2,7 +2,7 @@ import { timeTables } from '../../src/trusted-time/index.ts'
 import { Dice } from './dice.ts'
 import { happeningsIn, WINDOWS_A_YEAR } from './happenings.ts'
 import { DAY_MS } from './oracle/calendar.ts'
-import type { VolumeInUse } from './oracle/catalogue-judge.ts'
+import type { VolumeInPlace } from './oracle/catalogue-judge.ts'
 import { identityOf } from './oracle/volume-files.ts'
 import { rebuild } from './people.ts'
 import { STRIKES } from './strikes.ts'
@@ -106,8 +106,8 @@ export class Chronicle {
   #judge(windowAt: number): void {
     const world = this.#world, { recorder, machine, oracle } = world
     if (recorder?.upSince == null || recorder.upSince > world.now - 30_000 || world.rebuildDue !== null) return
-    const status = recorder.storage.volumeStatus()
-    const volumes: VolumeInUse[] = [], told: (typeof status)[number][] = []
+    const status = recorder.life.quietly(() => recorder.storage.volumeStatus())
+    const volumes: VolumeInPlace[] = [], told: (typeof status)[number][] = []
     const faults = new Map<string, number>()
     for (const { id, path, home } of world.volumes) {
       if (home === null || machine.mounts.get(path) !== home) continue
@@ -115,9 +115,9 @@ export class Chronicle {
       const word = status.find(each => each.id === id)!
       faults.set(identity.uuid, home.faults)
       told.push(word)
-      if (word.state === 'ok') volumes.push({ id, uuid: identity.uuid, disk: home })
+      volumes.push({ id, uuid: identity.uuid, disk: home, isInUse: word.state === 'ok' })
     }
-    if (volumes.length === 0 && told.length === 0) return
+    if (volumes.length === 0) return
     world.figures.judged++
     const streams = world.streams.filter(stream => stream.isReachable && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
       key: stream.key, since: windowAt, isRefused: stream.isRefused,

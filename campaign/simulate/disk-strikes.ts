@@ -69,9 +69,8 @@ export function lie(world: World, dice: Dice): void {
 
 export function unmount(world: World, { site, disk }: Struck): void {
   world.machine.mounts.set(site.path, null)
-  disk.plugs++
   disk.faults++
-  disk.trouble.note(world.now)
+  world.unplug(disk)
   world.note(`${disk.name} is pulled at ${world.now}`)
 }
 export function mount(world: World, { site, disk }: Struck): void {
@@ -101,20 +100,24 @@ export function swap(world: World, dice: Dice): void {
   world.unsettle(TAKEN_BACK_MS)
   world.machine.mounts.set('/spare', fresh)
   const returnsAfterMs = dice.chance(0.4) ? dice.between(0.1, 5) * DAY_MS : null
-  world.initVolumeBeside('/spare', struck.site.id, slots, () => {
+  const takesMs = dice.between(0.5, 10) * MINUTE_MS
+  world.unsettle(takesMs)
+  world.initVolumeBeside('/spare', struck.site.id, slots, () => { world.queue.after(takesMs, put) })
+  const put = (): void => {
     world.machine.mounts.delete('/spare')
     mount(world, { site: struck.site, disk: fresh })
     world.queue.after(returnsAfterMs ?? 0, () => {
       if (returnsAfterMs === null) {
         struck.site.home = fresh
         world.oracle.diskLost(struck.disk)
+        world.stop(() => { world.start() }) // a new disk is taken into use by a start
         return
       }
       unmount(world, { site: struck.site, disk: fresh })
       world.oracle.diskLost(fresh)
       mount(world, struck)
     })
-  })
+  }
 }
 
 /** A disk of another recorder, full of its footage, hangs under the mount point for a while. */
@@ -127,13 +130,16 @@ export function foreign(world: World, dice: Dice): void {
   other.restoreAs(image, 'custos-volume.json', `${JSON.stringify({ ...identity, uuid: [...identity.uuid].reverse().join('') })}\n`)
   other.isForeign = true
   unmount(world, struck)
-  world.machine.mounts.set(struck.site.path, other)
-  world.note(`${other.name}, of another recorder, is at ${struck.site.path}`)
+  const comesMs = dice.between(0.3, 5) * MINUTE_MS
   const forMs = shortOrLong(dice, [30 * SECOND_MS, 5 * MINUTE_MS], [HOUR_MS, DAY_MS], 0.5)
-  world.unsettle(forMs)
-  world.queue.after(forMs, () => {
+  world.unsettle(comesMs + forMs)
+  world.queue.after(comesMs, () => {
+    world.machine.mounts.set(struck.site.path, other)
+    world.note(`${other.name}, of another recorder, is at ${struck.site.path}`)
+  })
+  world.queue.after(comesMs + forMs, () => {
     other.plugs++
-    if (world.machine.mounts.get(struck.site.path) === other) mount(world, struck)
+    mount(world, struck)
   })
 }
 

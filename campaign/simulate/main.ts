@@ -4,11 +4,11 @@ import path from 'node:path'
 import { SCALE } from './scale.ts'
 import { hookSources } from './source-hooks.ts'
 
-export interface SimulateOptions { readonly seed: number, readonly years: number, readonly echo?: boolean }
+export interface SimulateOptions { readonly seed: number, readonly years: number, readonly echo?: boolean, readonly ignore?: readonly string[] }
 
 const MEMORY_FOLDER = '/dev/shm'
 
-export async function simulateCampaign({ seed, years, echo = false }: SimulateOptions): Promise<boolean> {
+export async function simulateCampaign({ seed, years, echo = false, ignore = [] }: SimulateOptions): Promise<boolean> {
   hookSources(SCALE)
   const { World } = await import('./world.ts')
   const { Chronicle } = await import('./chronicle.ts')
@@ -19,7 +19,8 @@ export async function simulateCampaign({ seed, years, echo = false }: SimulateOp
   try {
     seedRandomBytes(String(seed))
     const trace = new Trace(echo)
-    const world = new World({ seed, stateDir: path.join(folder, 'state'), trace, cameras: 16 })
+    const ignored = new Map(ignore.map(name => [name, 0]))
+    const world = new World({ seed, stateDir: path.join(folder, 'state'), trace, cameras: 16, ignore: ignored })
     process.on('unhandledRejection', error => { world.unhandled(error) })
     try {
       await world.makeVolumes(2, 300)
@@ -27,7 +28,7 @@ export async function simulateCampaign({ seed, years, echo = false }: SimulateOp
     } catch (error) { if (world.violation === null) throw error }
     const seconds = (performance.now() - startedAt) / 1000
     console.log(`seed ${seed}: ${seconds.toFixed(1)} s, ${world.queue.steps} events, ${trace.lines} lines, trace ${trace.digest()}`)
-    console.log(JSON.stringify({ ...world.figures, ...world.oracle.figures }))
+    console.log(JSON.stringify({ ...world.figures, ...world.oracle.figures, ignored: Object.fromEntries(ignored) }))
     if (world.violation !== null) {
       console.log(trace.tail(60).join('\n'))
       console.log(`day ${((world.now - Date.UTC(2026, 10, 22)) / 86_400_000).toFixed(1)}: VIOLATION ${world.violation.message}`)

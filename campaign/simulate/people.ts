@@ -30,12 +30,14 @@ export function removeCamera(world: World, dice: Dice): void {
 export function exchangeCamera(world: World, dice: Dice): void {
   const stream = dice.pick(world.streams)
   const { camera } = stream.facts
+  const afterMs = dice.between(3, 30) * SECOND_MS
   world.removeStream(stream)
-  world.reconfigure()
-  world.queue.after(dice.between(3, 30) * SECOND_MS, () => {
-    if (world.streams.some(each => each.facts.camera === camera)) return
-    world.addStream(camera)
-    world.reconfigure()
+  world.reconfigure(() => {
+    world.queue.after(afterMs, () => {
+      if (world.streams.some(each => each.facts.camera === camera)) return
+      world.addStream(camera)
+      world.reconfigure()
+    })
   })
 }
 
@@ -54,7 +56,7 @@ export function placeHold(world: World, dice: Dice): void {
     world.oracle.holds.placed({ id: hold.holdId, cameraUuid: hold.cameraUuid, fromAt: hold.fromAt, toAt: hold.toAt })
   }
   if (recorder?.upSince != null && dice.chance(0.5)) {
-    const uuid = recorder.storage.cameras().find(camera => camera.id === stream.facts.camera)?.uuid
+    const uuid = recorder.life.quietly(() => recorder.storage.cameras()).find(camera => camera.id === stream.facts.camera)?.uuid
     if (uuid === undefined) return
     recorder.storage.holds.place(ask(uuid)).then(hold => { if (!recorder.life.isGone) placed(hold) }, (error: unknown) => { world.note(`hold refused: ${textOf(error)}`) })
     return

@@ -44,6 +44,7 @@ export function watchConnection(db: Db, options: ProcessDbOptions): void {
     return new Database.SqliteError(message, code)
   }
   const meet = (kind: Kind): void => {
+    if (life.isQuiet) return
     if (life.isGone || life.begins(`catalogue ${kind}`)) end()
     if (trouble.ioErrorUntil > now() && options.chance(trouble.ioErrorShare)) throw sqliteError('SQLITE_IOERR', 'disk I/O error')
     if (kind === 'read') return
@@ -55,7 +56,7 @@ export function watchConnection(db: Db, options: ProcessDbOptions): void {
     if (trouble.fullUntil > now() && (kind === 'commit' || (kind === 'write' && !db.inTransaction))) throw sqliteError('SQLITE_FULL', 'database or disk is full')
     if (kind !== 'commit') hasLock = true
   }
-  const done = (kind: Kind): void => { if (life.ended(`catalogue ${kind}`)) end() }
+  const done = (kind: Kind): void => { if (!life.isQuiet && life.ended(`catalogue ${kind}`)) end() }
 
   const prepare = db.prepare.bind(db)
   const begin = prepare('BEGIN IMMEDIATE'), commit = prepare('COMMIT'), rollback = prepare('ROLLBACK')

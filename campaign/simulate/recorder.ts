@@ -25,6 +25,7 @@ export class Recorder {
   readonly #drivers = new Map<SimStream, Driven>()
   readonly #stop = new AbortController()
   #watching: Promise<void> = Promise.resolve()
+  #configuring: Promise<void> = Promise.resolve()
   storage!: Storage
   time!: TrustedTime
   audit!: AuditLog
@@ -65,9 +66,15 @@ export class Recorder {
     this.upSince = queue.now
   }
 
-  /** Takes over the cameras of the site's configuration. */
-  async configure(): Promise<void> {
-    const { streams } = this.#site
+  /** Takes over the cameras of the site's configuration as it is now, one change after the other. */
+  configure(): Promise<void> {
+    const streams = [...this.#site.streams]
+    const done = this.#configuring.then(() => this.#apply(streams))
+    this.#configuring = done.catch(() => undefined)
+    return done
+  }
+
+  async #apply(streams: readonly SimStream[]): Promise<void> {
     const leaving = [...this.#drivers].filter(([stream]) => !streams.includes(stream))
     for (const [, { driver }] of leaving) driver.stop('removed-from-config')
     for (const [stream, { done }] of leaving) {

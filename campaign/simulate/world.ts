@@ -20,7 +20,7 @@ import { textOf } from './stream-driver.ts'
 import { TimeLedger } from './time-ledger.ts'
 import type { Trace } from './trace.ts'
 
-export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number }
+export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number, readonly ignore?: Map<string, number> }
 
 export const START = Date.UTC(2026, 10, 22)
 const HOUR_MS = 3_600_000
@@ -61,13 +61,18 @@ export class World implements Site {
   readonly happened: string[] = []
   readonly figures = { kills: 0, cuts: 0, starts: 0, failedStarts: 0, windows: 0, judged: 0 }
 
-  constructor({ seed, stateDir, trace, cameras }: WorldOptions) {
+  constructor({ seed, stateDir, trace, cameras, ignore = new Map() }: WorldOptions) {
     this.seed = seed
     this.trace = trace
     this.stateDir = stateDir
     this.usualCameras = cameras
     this.dice = new Dice(seed, 'world')
     this.oracle = new Oracle(this, violation => {
+      const known = ignore.get(violation.guarantee)
+      if (known !== undefined) {
+        ignore.set(violation.guarantee, known + 1)
+        return
+      }
       this.violation ??= violation
       this.queue.halt(violation)
     })
@@ -94,11 +99,12 @@ export class World implements Site {
     return { wallOffsetMs: this.machine.wallOffsetMs, isWanted: this.streams.includes(stream), knownSince: this.oracle.knownSince(stream.facts.device), floorDays: recorder?.upSince == null ? null : recorder.floorDays }
   }
 
-  /** Takes over what the configuration file says now. */
-  reconfigure(): void {
+  /** The recorder takes over what the configuration file says now. `onDone` when it has; never when it dies before. */
+  reconfigure(onDone?: () => void): void {
     const { recorder } = this
     if (recorder?.upSince == null || recorder.isStopping) return
-    recorder.configure().catch((error: unknown) => { this.crashed(recorder.life, textOf(error)) })
+    this.unsettle(RECOVERY_MS)
+    recorder.configure().then(() => { if (!recorder.life.isGone) onDone?.() }, (error: unknown) => { this.crashed(recorder.life, textOf(error)) })
   }
 
   // ---- disks
@@ -163,6 +169,7 @@ export class World implements Site {
       if (life.isGone) return
       this.figures.failedStarts++
       this.note(`${life.name} could not start: ${textOf(error)}`)
+      this.oracle.violate('start', `the recorder could not start: ${textOf(error)}`)
       life.die('kill', 'a start that failed')
     })
   }
@@ -274,6 +281,13 @@ export class World implements Site {
     this.unsettle(offMs + RECOVERY_MS)
     this.gains.noteOff()
     this.queue.after(offMs, () => { this.boot(onBoot) })
+  }
+
+  /** A disk is pulled out: what was not synced is lost, as at a power cut. */
+  unplug(disk: SimDisk): void {
+    disk.trouble.note(this.now)
+    this.oracle.lookNow()
+    this.oracle.powerCut([this.#cut(disk)])
   }
 
   #cut(disk: SimDisk) {

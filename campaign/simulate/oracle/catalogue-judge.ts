@@ -4,8 +4,8 @@ import type { DiskViews, SlotView } from './disk-view.ts'
 import type { SentFragment } from './sent-footage.ts'
 import { readIndex, treeRoot } from './slot-parser.ts'
 
-/** A volume in use: what its identity file says, and the disk it stands on. */
-export interface VolumeInUse { readonly id: string, readonly uuid: string, readonly disk: SimDisk }
+/** A volume that is in its place: what its identity file says, the disk it stands on, and whether the recorder uses it. */
+export interface VolumeInPlace { readonly id: string, readonly uuid: string, readonly disk: SimDisk, readonly isInUse: boolean }
 
 interface Claim { readonly version: number, readonly key: string, readonly fragments: readonly SentFragment[] }
 const keyOf = (row: SegmentFact | undefined): string => row === undefined ? 'none' : `${row.generation} ${row.sealed_at} ${row.is_quarantined} ${row.records}`
@@ -26,11 +26,11 @@ export class CatalogueJudge {
   }
 
   /** What does not fit, each in words. Counts up `found` of what can be found through the catalogue. */
-  judge(volumes: readonly VolumeInUse[]): string[] {
+  judge(volumes: readonly VolumeInPlace[]): string[] {
     const wrong: string[] = []
     const segments = new Map(this.#catalogue.segments().map(row => [`${row.volume_uuid}/${row.slot}`, row]))
     const slots = new Map(this.#catalogue.slots().map(row => [`${row.volume_uuid}/${row.slot}`, row]))
-    for (const { uuid, disk } of volumes) {
+    for (const { uuid, disk, isInUse } of volumes) {
       for (const view of this.#views.viewsOf(disk)) {
         const key = `${uuid}/${view.slot}`
         const row = segments.get(key)
@@ -41,9 +41,9 @@ export class CatalogueJudge {
         const { fragments, fault } = claimOf(view, row, slots.get(key))
         for (const fragment of fragments) fragment.found++
         this.#claims.set(view, { version: view.version, key: keyOf(row), fragments })
-        if (fault !== null && !view.isSpoilt) wrong.push(`${view.name}: ${fault}`)
+        if (fault !== null && isInUse && !view.isSpoilt) wrong.push(`${view.name}: ${fault}`)
       }
-      for (const [key, row] of segments) if (row.volume_uuid === uuid && (row.records ?? 0) > 0) wrong.push(`${key}: the catalogue has footage in a slot that was never written`)
+      for (const [key, row] of segments) if (isInUse && row.volume_uuid === uuid && (row.records ?? 0) > 0) wrong.push(`${key}: the catalogue has footage in a slot that was never written`)
     }
     return wrong
   }

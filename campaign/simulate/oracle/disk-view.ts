@@ -75,12 +75,11 @@ export class DiskViews implements DiskWatcher {
     this.#noteDurable(view)
   }
 
+  /** Only what a sync has told: that something outlasts a power cut by chance, nobody can know. */
   #noteDurable(view: SlotView): void {
     const file = view.disk.file(view.file)!
     for (const record of view.records) {
-      if (record.isDurable || !file.isOnMedium(record.at, record.sizeBytes)) continue
-      record.isDurable = true
-      if (record.fragment !== null) record.fragment.durable++
+      if (!record.isDurable && file.isOnMedium(record.at, record.sizeBytes)) markDurable(record)
     }
   }
 
@@ -104,9 +103,12 @@ export class DiskViews implements DiskWatcher {
       for (const record of before) this.#count(record, -1)
       Object.assign(view, { header: null, records: [], version: view.version + 1 })
       this.#catchUp(view, true)
-      this.#noteDurable(view)
-      const now = new Set(view.records.map(record => record.name))
-      for (const record of before) if (!now.has(record.name)) gone.push({ view, record })
+      const now = new Map(view.records.map(record => [record.name, record]))
+      for (const record of before) {
+        const same = now.get(record.name)
+        if (same === undefined) gone.push({ view, record })
+        else if (record.isDurable) markDurable(same)
+      }
     }
     return gone
   }
@@ -176,4 +178,9 @@ export class DiskViews implements DiskWatcher {
     view.version++
     this.#judge.destroyed(view, gone)
   }
+}
+
+function markDurable(record: ViewedRecord): void {
+  record.isDurable = true
+  if (record.fragment !== null) record.fragment.durable++
 }

@@ -52,10 +52,13 @@ export class GapJudge {
     let told = startAt
     for (const { start_at: from, end_at: to } of gaps) if (from <= told + ROUNDING_MS) told = Math.max(told, to ?? Infinity)
     if (told >= endAt) return null
-    const span = `${new Date(startAt).toISOString()} to ${new Date(endAt).toISOString()}`
-    return `${first.key}: ${group.length} fragments (${first.name}..) from ${span} cannot be found, and no gap tells of ${Math.round(endAt - told)} ms of it`
+    const span = `${iso(startAt)} to ${iso(endAt)}`
+    const near = gaps.slice(0, 3).map(gap => `${iso(gap.start_at)} to ${gap.end_at === null ? 'now' : iso(gap.end_at)} ${gap.cause}`).join(', ')
+    return `${first.key}: ${group.length} fragments (${first.name}..) from ${span} cannot be found, and no gap tells of ${Math.round(endAt - told)} ms of it (${near || 'no gap is near'})`
   }
 }
+
+const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 23)
 
 /** Neighbours that are missing, together. */
 function missingIn(fragments: readonly SentFragment[]): SentFragment[][] {

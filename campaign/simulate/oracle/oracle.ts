@@ -1,6 +1,6 @@
 import type { SimDisk } from '../disk.ts'
 import { AuditJudge } from './audit-judge.ts'
-import { CatalogueJudge, type VolumeInUse } from './catalogue-judge.ts'
+import { CatalogueJudge, type VolumeInPlace } from './catalogue-judge.ts'
 import { CatalogueReader } from './catalogue-reader.ts'
 import { DiskViews, type DiskJudge, type SlotView, type ViewedRecord } from './disk-view.ts'
 import { mayGoAt, type TimeGains } from './floor-judge.ts'
@@ -142,7 +142,7 @@ export class Oracle implements DiskJudge {
   // ---- while nothing is wrong with the world
 
   /** The recorder has had time for everything: catalogue, volumes, gaps, holds and its own word on them must agree. */
-  judgeCalm(state: CalmState, volumes: readonly VolumeInUse[]): void {
+  judgeCalm(state: CalmState, volumes: readonly VolumeInPlace[]): void {
     const { now } = this.#world
     const broken = this.#audit.read()
     if (broken !== null) this.violate('G10', broken)

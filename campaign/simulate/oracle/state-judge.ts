@@ -1,4 +1,4 @@
-import type { VolumeInUse } from './catalogue-judge.ts'
+import type { VolumeInPlace } from './catalogue-judge.ts'
 import type { CatalogueReader } from './catalogue-reader.ts'
 import type { HeldFootage } from './held-footage.ts'
 import type { SentFootage } from './sent-footage.ts'
@@ -19,7 +19,7 @@ interface Facts {
   readonly holds: HeldFootage
   readonly catalogue: CatalogueReader
   readonly footage: SentFootage
-  readonly volumes: readonly VolumeInUse[]
+  readonly volumes: readonly VolumeInPlace[]
 }
 interface Fault { readonly guarantee: string, readonly what: string }
 
@@ -33,7 +33,7 @@ function volumeFaults({ volumes, hadFault }: CalmState, { catalogue, volumes: in
   const slots = catalogue.slots()
   for (const { id, state, detail, slots: told } of volumes) {
     if (state !== 'ok') faults.push({ guarantee: 'V1', what: `${id} has been sound for a minute and is ${state}: ${detail}` })
-    const uuid = inUse.find(volume => volume.id === id)?.uuid
+    const uuid = inUse.find(volume => volume.id === id && volume.isInUse)?.uuid
     if (uuid === undefined) continue
     const counted: Record<string, number> = {}
     for (const slot of slots) if (slot.volume_uuid === uuid) counted[slot.state] = (counted[slot.state] ?? 0) + 1
@@ -62,7 +62,7 @@ function holdFaults({ holds, catalogue, volumes }: Facts): Fault[] {
   for (const hold of holds.inForce) {
     const row = rows.get(hold.id)
     if (row === undefined || row.ended_at !== null) faults.push({ guarantee: 'G2', what: `hold ${hold.id} was acknowledged, and the catalogue ${row === undefined ? 'does not know it' : 'has ended it'}` })
-    for (const { id, disk } of volumes) if (!holdsOn(disk).has(hold.id)) faults.push({ guarantee: 'G2', what: `hold ${hold.id} is not in the file of ${id}` })
+    for (const { id, disk, isInUse } of volumes) if (isInUse && !holdsOn(disk).has(hold.id)) faults.push({ guarantee: 'G2', what: `hold ${hold.id} is not in the file of ${id}` })
   }
   return faults
 }
