@@ -1,4 +1,5 @@
 import type { AuditActor } from '../domain/index.ts'
+import { isCatalogueBusy } from '../platform/catalogue.ts'
 import { sessionStanding, standingOf, type Account } from './account-machine.ts'
 import { accountActing, authorize, nowOf, personText, rolesNow, type Acting, type Core } from './core.ts'
 import { AccountRefusedError, SessionEndedError, ViewingLockedError } from './errors.ts'
@@ -67,7 +68,10 @@ export class Sessions {
   touch(token: string): OpenSession {
     const session = this.look(token)
     const { steadyMs } = nowOf(this.#core)
-    if (steadyMs - (this.#core.sessions.get(session.hash)?.touchedMs ?? 0) >= TOUCH_EACH_MS) this.#core.sessions.touch(session.hash, steadyMs)
+    if (steadyMs - (this.#core.sessions.get(session.hash)?.touchedMs ?? 0) >= TOUCH_EACH_MS) {
+      // Tried again at the next use; until then the session only ends the sooner.
+      try { this.#core.sessions.touch(session.hash, steadyMs) } catch (error) { if (!isCatalogueBusy(error)) throw error }
+    }
     return session
   }
 

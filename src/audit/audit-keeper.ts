@@ -21,6 +21,8 @@ export interface AuditKeeperOptions {
   readonly logger: Logger
   /** Tests give their own. */
   readonly channels?: readonly WitnessChannel[]
+  /** Called at each look while the disk has the reserve, and so room for more. Must not throw. */
+  readonly onRoom?: () => void
 }
 
 /** For health. */
@@ -83,6 +85,8 @@ export class AuditKeeper implements AsyncDisposable {
     options.log.onFull = () => { keeper.#reserve.release() }
     keeper.#try('signing key cannot be used', () => { keeper.#book.openKey(options.stateDir) })
     keeper.#checkpoint(() => { if (keeper.#book.entriesSince() > 0) keeper.#book.make('start') })
+    // A start on a full disk: the first write gave the reserve up, and the next can succeed.
+    if (options.log.auditState().state === 'failed') options.log.probe()
     keeper.#loops = Promise.all([keeper.#watch(), keeper.#deliver()])
     return keeper
   }
@@ -91,6 +95,7 @@ export class AuditKeeper implements AsyncDisposable {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
     await this.#loops
+    this.#settle()
     this.#checkpoint(() => { if (this.#book.entriesSince() > 0) this.#book.make('stop') })
   }
 
@@ -132,7 +137,9 @@ export class AuditKeeper implements AsyncDisposable {
           if (this.#book.table.newestDay()?.day !== day) this.#book.make('day', day)
           else if (this.#book.entriesSince() >= ENTRIES_PER_CHECKPOINT) this.#book.make('entries')
         })
+        this.#settle()
         await this.#reserve.restore()
+        if (this.#reserve.state === 'kept') this.#options.onRoom?.()
       }
       await clock.wait(LOOK_EVERY_MS, signal)
     }
@@ -166,6 +173,11 @@ export class AuditKeeper implements AsyncDisposable {
       entry.nextMono = clock.monoNow() + minutes * 60_000
       logger.warn({ err, how: channel.how, failures: entry.failures, retryInMinutes: minutes }, 'checkpoint could not leave the machine')
     }
+  }
+
+  #settle(): void {
+    const { log, logger } = this.#options
+    try { log.settle() } catch (err) { logger.error({ err }, 'events that wait cannot be audited') }
   }
 
   #checkpoint(make: () => void): void {

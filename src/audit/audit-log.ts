@@ -1,10 +1,10 @@
-import type { AuditEvent, AuditSink, EpochMs } from '../domain/index.ts'
-import { SYSTEM } from '../domain/index.ts'
+import type { AuditEvent, AuditSink, EpochMs, MonoMs } from '../domain/index.ts'
+import { isoOf, SYSTEM } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { canonicalJson } from './canonical.ts'
 import { entryHash, entryText, type AuditEntry, type ClockState } from './entry.ts'
-import { AuditUnavailableError, isUnwritable, sqliteCode } from './errors.ts'
+import { AuditUnavailableError, isBusy, isUnwritable, sqliteCode } from './errors.ts'
 import { entryTable } from './tables/entries.ts'
 import { AuditTree } from './tree.ts'
 
@@ -18,6 +18,12 @@ export interface AuditLogOptions {
 /** Longest text of an actor, an action, an object or an application, in characters, and of a detail. Callers bound what people type below it. */
 const MAX_TEXT_CHARS = 1000
 const MAX_DETAIL_CHARS = 64 * 1024
+/** A command that writes beside the recorder has the lock for moments; one that lasts longer stops the acts of all others. */
+const BUSY_FAILS_AFTER_MS = 5_000
+/** Events that wait to be written: hours of a recorder whose disks come and go. */
+const MAX_OWED = 1_000
+/** What is a disk without room: EDQUOT comes as an error of writing. */
+const NO_ROOM = /^SQLITE_(FULL|IOERR_WRITE|IOERR_SHMSIZE)$/
 
 /** Whether acts can be written down; since when not, and why. */
 export type AuditState = { readonly state: 'ok' } | { readonly state: 'failed', readonly since: EpochMs, readonly cause: string }
@@ -32,6 +38,10 @@ export class AuditLog implements AuditSink {
   #trusted: () => ClockState
   #state: AuditState = OK
   #refused = 0
+  /** Of the first refusal for a lock since the last success. */
+  #busySince: MonoMs | null = null
+  readonly #owed: AuditEvent[] = []
+  #dropped = 0
   /** Called once each time the disk turns out to be full; may free some. */
   onFull: () => void = () => undefined
 
@@ -50,11 +60,7 @@ export class AuditLog implements AuditSink {
    * a caller may roll back, and commands write beside the recorder. Throws AuditUnavailableError when it cannot be written, TypeError for what is no event.
    */
   append(event: AuditEvent): { readonly seq: number } {
-    const detail = canonicalJson(event.detail)
-    if (detail.length > MAX_DETAIL_CHARS) throw new TypeError(`the detail of an audit entry has ${detail.length} characters; ${MAX_DETAIL_CHARS} is the bound`)
-    for (const text of [event.action, event.object, event.application, event.actor.name, event.actor.role, event.actor.source]) {
-      if (text !== null && text.length > MAX_TEXT_CHARS) throw new TypeError(`a text of an audit entry has ${text.length} characters; ${MAX_TEXT_CHARS} is the bound`)
-    }
+    const detail = detailOf(event)
     const write = () => this.#write(event, detail)
     return this.#db.inTransaction ? this.#guarded(write, sqliteCode) : this.transaction(write)
   }
@@ -63,8 +69,44 @@ export class AuditLog implements AuditSink {
   transaction<Result>(act: () => Result): Result {
     if (this.#db.inTransaction) return act()
     const result = this.#guarded(() => this.#db.transaction(act).immediate(), isUnwritable)
-    this.#state = OK
+    this.#succeeded()
     return result
+  }
+
+  note(event: AuditEvent): 'written' | 'kept' {
+    // Inside a transaction what was owed could be undone with it.
+    if (!this.#db.inTransaction) this.settle()
+    if (this.#owed.length === 0 || this.#db.inTransaction) {
+      try {
+        this.append(event)
+        return 'written'
+      } catch (error) { if (!(error instanceof AuditUnavailableError)) throw error }
+    }
+    const late = { ...event, detail: { ...event.detail, happenedAt: isoOf(this.#clock.wallNow()) } }
+    detailOf(late)
+    if (this.#owed.length >= MAX_OWED) {
+      this.#owed.shift()
+      this.#dropped++
+    }
+    this.#owed.push(late)
+    return 'kept'
+  }
+
+  /** Writes down what waits, in its order, and how much of it was dropped. What cannot be written goes on waiting. */
+  settle(): void {
+    if (this.#owed.length === 0) return
+    const owed = [...this.#owed], dropped = this.#dropped
+    try {
+      this.transaction(() => {
+        if (dropped > 0) this.append({ action: 'audit.events-lost', actor: SYSTEM, object: null, application: null, result: 'failed', detail: { count: dropped } })
+        for (const event of owed) this.append(event)
+      })
+    } catch (error) {
+      if (!(error instanceof AuditUnavailableError)) throw error
+      return
+    }
+    this.#owed.splice(0, owed.length)
+    this.#dropped -= dropped
   }
 
   /** How it stands; ends a failure only when an entry was written. */
@@ -82,7 +124,10 @@ export class AuditLog implements AuditSink {
       return
     }
     if (this.#db.inTransaction) return
-    try { this.#db.prepare('UPDATE audit_log SET written_at = ?').run(this.#clock.wallNow()) } catch (error) { this.#note(error) }
+    try {
+      this.#db.prepare('UPDATE audit_log SET written_at = ?').run(this.#clock.wallNow())
+      this.#busySince = null
+    } catch (error) { this.#note(error) }
   }
 
   /** After a failure: the entry that tells of it is the test whether it is over. Throws AuditUnavailableError when it is not. */
@@ -117,11 +162,30 @@ export class AuditLog implements AuditSink {
     }
   }
 
+  #succeeded(): void {
+    this.#state = OK
+    this.#busySince = null
+  }
+
   #note(error: unknown): void {
     const cause = sqliteCode(error) ?? 'unknown'
     if (cause === 'SQLITE_BUSY_SNAPSHOT') return // the caller read before it wrote and somebody else was faster: nothing is wrong with the log
+    if (isBusy(error)) {
+      this.#busySince ??= this.#clock.monoNow()
+      if (this.#clock.monoNow() - this.#busySince <= BUSY_FAILS_AFTER_MS) return
+    }
     this.#refused += 1
     if (this.#state.state === 'ok') this.#state = { state: 'failed', since: this.#clock.wallNow(), cause }
-    if (cause === 'SQLITE_FULL') this.onFull()
+    if (NO_ROOM.test(cause)) this.onFull()
   }
+}
+
+/** The text of its detail. Throws TypeError for what is no event. */
+function detailOf({ action, object, application, actor, detail }: AuditEvent): string {
+  const text = canonicalJson(detail)
+  if (text.length > MAX_DETAIL_CHARS) throw new TypeError(`the detail of an audit entry has ${text.length} characters; ${MAX_DETAIL_CHARS} is the bound`)
+  for (const each of [action, object, application, actor.name, actor.role, actor.source]) {
+    if (each !== null && each.length > MAX_TEXT_CHARS) throw new TypeError(`a text of an audit entry has ${each.length} characters; ${MAX_TEXT_CHARS} is the bound`)
+  }
+  return text
 }

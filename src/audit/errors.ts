@@ -18,3 +18,5 @@ export function sqliteCode(error: unknown): string | null {
 /** Faults of the medium or of the file, apart from those of the act that was tried on it. */
 const UNWRITABLE = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|BUSY|LOCKED|NOMEM|PROTOCOL|PERM|AUTH)(_|$)/
 export const isUnwritable = (error: unknown): boolean => UNWRITABLE.test(sqliteCode(error) ?? '')
+/** Another process has the lock; mostly a command that writes an act of its own. */
+export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)(_|$)/.test(sqliteCode(error) ?? '')

@@ -1,6 +1,7 @@
 export { AuditLog } from './audit-log.ts'
 export type { AuditLogOptions, AuditState } from './audit-log.ts'
 export { AuditUnavailableError, sqliteCode } from './errors.ts'
+export { giveUpReserve } from './reserve.ts'
 export { AuditKeeper, dayIn } from './audit-keeper.ts'
 export type { AuditKeeperOptions, AuditView, WitnessView } from './audit-keeper.ts'
 export { CheckpointBook } from './checkpoint-book.ts'

@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 
@@ -10,6 +10,16 @@ const PUT_BACK_WHEN_FREE_BYTES = 4 * RESERVE_BYTES
 /** `checking` until the first look; `used`: given up and not back yet; `absent`: there never was room for it. */
 export type ReserveState = 'checking' | 'kept' | 'used' | 'absent'
 
+const reserveFile = (stateDir: string): string => path.join(stateDir, 'audit-reserve')
+
+/** Frees the reserve of a state folder, also before any log is open: a catalogue needs room to be opened at all. False when there was none. */
+export function giveUpReserve(stateDir: string): boolean {
+  const file = reserveFile(stateDir)
+  if (!existsSync(file)) return false
+  try { rmSync(file, { force: true }) } catch { return false } // a disk that takes no writes frees nothing either
+  return true
+}
+
 /** A file beside the database that is given up when the disk is full, so that acts can still be written down while somebody makes room (R73). */
 export class AuditReserve {
   readonly #file: string
@@ -19,7 +29,7 @@ export class AuditReserve {
 
   constructor(stateDir: string, fs: VolumeFileSystem) {
     this.#folder = stateDir
-    this.#file = path.join(stateDir, 'audit-reserve')
+    this.#file = reserveFile(stateDir)
     this.#fs = fs
   }
 
@@ -27,9 +37,8 @@ export class AuditReserve {
 
   /** At once and without waiting, because the act that needs the room is about to be refused. */
   release(): void {
-    if (this.#state !== 'kept') return
-    rmSync(this.#file, { force: true })
-    this.#state = 'used'
+    if (this.#state !== 'kept' && this.#state !== 'checking') return
+    if (giveUpReserve(this.#folder)) this.#state = 'used'
   }
 
   /** Puts it in place when there is room. Never throws: a reserve that cannot be is a matter for health. */

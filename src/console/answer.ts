@@ -1,4 +1,5 @@
 import { CustosError } from '../domain/index.ts'
+import { isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Answer, Change, Refusal, RefusalCode } from '../requests/index.ts'
 import { ConsoleRefusal, type FieldProblem } from './errors.ts'
 
@@ -26,9 +27,15 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 ])
 /** Errors that are the operator's to mend: people get the code, the log the rest. */
 const STANDSTILL: ReadonlySet<string> = new Set([
-  'CUSTOS_AUDIT_UNWRITABLE', 'CUSTOS_FACTOR_KEY_UNUSABLE', 'CUSTOS_PERSON_KEY_UNUSABLE', 'CUSTOS_RULE_SET_MISSING', 'CUSTOS_RULE_SET_CHANGED', 'CUSTOS_APPLICATION_ALTERED', 'CUSTOS_ATTACHMENT_UNWRITABLE', 'CUSTOS_ATTACHMENT_DAMAGED', 'CUSTOS_OPENSSL_FAILED', 'CUSTOS_PAPER_FONT', 'CUSTOS_PAPER_FAILED',
+  'CUSTOS_AUDIT_UNWRITABLE', 'CUSTOS_CATALOGUE_FAULT', 'CUSTOS_FACTOR_KEY_UNUSABLE', 'CUSTOS_PERSON_KEY_UNUSABLE', 'CUSTOS_RULE_SET_MISSING', 'CUSTOS_RULE_SET_CHANGED', 'CUSTOS_APPLICATION_ALTERED', 'CUSTOS_ATTACHMENT_UNWRITABLE', 'CUSTOS_ATTACHMENT_DAMAGED', 'CUSTOS_OPENSSL_FAILED', 'CUSTOS_PAPER_FONT', 'CUSTOS_PAPER_FAILED',
 ])
 const STANDSTILL_WORDS = { zh: '系統目前無法辦理，請告知系統管理。', en: 'The system cannot do this now; tell the administrator.' }
+/** A command beside the recorder is writing; the event loop does not wait for it. */
+const BUSY = {
+  code: 'CUSTOS_CATALOGUE_BUSY', zh: '系統正在處理另一項作業，這項尚未辦理；請再送出一次。',
+  en: 'The system is busy with something else and this was not done; send it again.',
+} as const
+const BUSY_RETRY_MS = 1_000
 const FAULT = { code: 'CUSTOS_CONSOLE_FAULT', zh: '系統發生錯誤，未完成。請將編號告知系統管理。', en: 'Something went wrong and this was not done. Tell the administrator the number.' } as const
 
 /** Refusals for what was sent, not for how the case stands: sending it again can never succeed. */
@@ -64,6 +71,8 @@ export function answerOf(error: unknown, requestId: string): ErrorAnswer {
       code: refusal.code, ...refusal.message, ...(refusal.problems.length === 0 ? {} : { problems: refusal.problems }), ...(refusal.code !== 'stale' || version === null ? {} : { version, changes }),
     })
   }
+  if (isCatalogueBusy(error)) return { ...answer(503, BUSY), retryAfterMs: BUSY_RETRY_MS }
+  if (isCatalogueFault(error)) return answer(503, { code: 'CUSTOS_CATALOGUE_FAULT', ...STANDSTILL_WORDS }, true)
   if (error instanceof CustosError) {
     const words = inBoth(error.message)
     const status = error instanceof ConsoleRefusal ? error.status : STATUS.get(error.code)

@@ -1,38 +1,118 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { FatalError, RetryableError } from '../domain/index.ts'
+import { lockState, type StateLock } from './state-lock.ts'
 
 export type Db = Database.Database
 
 const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
 
+/** The event loop must not stand still for another process's lock; who gets SQLITE_BUSY tries again later. */
+const LOCK_WAIT_MS = 40
+/** At a start nothing is recorded yet: migrations and the recovery of the log wait for a command that is about to end. */
+const OPENING_LOCK_WAIT_MS = 5_000
+
+export interface OpenCatalogueOptions {
+  /** Called when there is no room even to open; false when nothing was freed. */
+  readonly makeRoom?: () => boolean
+  readonly lock?: (stateDir: string) => StateLock
+}
+
+/** The recorder's own catalogue, with the lock on its folder. */
+export interface OwnCatalogue extends Catalogue {
+  /** Why nobody can tell whether another recorder uses the folder; null when none does. */
+  readonly lockFault: string | null
+  /** False: there was no room for the index that processes share, so that no command can look beside the recorder. */
+  readonly isShared: boolean
+  /** Lets others look again, once there is room. Throws the error of the file system or of SQLite when that cannot be done now. */
+  share(): void
+}
+
 /**
  * Opens `catalogue.db` in the state folder, brings its schema up to this version and takes the folder for this process alone.
- * Throws FatalError when another recorder has it, when the file is damaged, or when its schema is newer than this program.
+ * A full disk does not keep it from opening. Throws FatalError when another recorder has the folder, when the file is damaged,
+ * or when its schema is newer than this program.
  */
-export function openCatalogue(stateDir: string, nowMs: number): Catalogue {
-  mkdirSync(stateDir, { recursive: true, mode: 0o750 })
-  const lock = lockState(stateDir)
+export function openCatalogue(
+  stateDir: string, nowMs: number, { makeRoom = () => false, lock = lockState }: OpenCatalogueOptions = {},
+): OwnCatalogue {
   const file = path.join(stateDir, 'catalogue.db')
+  let held: StateLock | null = null
   try {
-    const db = new Database(file)
-    db.pragma('journal_mode = WAL')
-    db.pragma('synchronous = FULL')      // the WAL default, NORMAL, may lose acknowledged rows at a power cut
-    db.pragma('foreign_keys = ON')
-    db.pragma('busy_timeout = 2000')     // an auditor's reader may hold a checkpoint up for a moment
-    db.pragma('wal_autocheckpoint = 500')
-    db.pragma('cache_size = -4096')      // KiB; the kernel has the file in memory anyway, and 16 MiB would fill over the years
-    migrate(db, nowMs)
-    return { db, [Symbol.dispose]: () => { db.close(); lock.close() } }
+    mkdirSync(stateDir, { recursive: true, mode: 0o750 })
+    const own = held = lock(stateDir)
+    const opened = openWithLittleRoom(file, nowMs, makeRoom)
+    const { db } = opened
+    let { isShared } = opened
+    return {
+      db, lockFault: own.fault,
+      get isShared() { return isShared },
+      share() {
+        if (isShared) return
+        shareAgain(db)
+        isShared = true
+      },
+      [Symbol.dispose]: () => { db.close(); own.close() },
+    }
   } catch (error) {
-    lock.close()
+    held?.close()
     if (error instanceof FatalError) throw error
+    if (isCatalogueFault(error) && !DAMAGED.test((error as { code: string }).code)) throw new CatalogueFaultError(error)
     throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue ${file} cannot be used: ${(error as Error).message}`, {
       remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
     })
   }
+}
+
+const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)(_|$)/
+/** How a disk without room answers, or one without inodes; EDQUOT comes as an error of writing. */
+const NO_ROOM = /^SQLITE_(FULL|CANTOPEN|IOERR)(_|$)/
+
+/**
+ * First as usual; then with what `makeRoom` freed; then without the index in shared memory, which takes 32 KiB of disk:
+ * SQLite keeps it in its own memory while one process has the file to itself.
+ */
+function openWithLittleRoom(file: string, nowMs: number, makeRoom: () => boolean): { db: Db, isShared: boolean } {
+  const lacksRoom = (error: unknown): boolean => error instanceof Database.SqliteError && NO_ROOM.test(error.code)
+  try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) { if (!lacksRoom(error)) throw error }
+  if (makeRoom()) {
+    try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) { if (!lacksRoom(error)) throw error }
+  }
+  return { db: openDb(file, nowMs, false), isShared: false }
+}
+
+function openDb(file: string, nowMs: number, isShared: boolean): Db {
+  const db = new Database(file, { timeout: OPENING_LOCK_WAIT_MS })
+  try {
+    if (!isShared) db.pragma('locking_mode = EXCLUSIVE') // before the first look, or the index is shared already
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')      // the WAL default, NORMAL, may lose acknowledged rows at a power cut
+    db.pragma('foreign_keys = ON')
+    db.pragma('wal_autocheckpoint = 500')
+    db.pragma('cache_size = -4096')      // KiB; the kernel has the file in memory anyway, and 16 MiB would fill over the years
+    migrate(db, nowMs)
+    db.pragma(`busy_timeout = ${LOCK_WAIT_MS}`)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Two pages of the shared index of a log. */
+const INDEX_BYTES = 65_536
+
+/** The index can be shared only from the beginning of a log on: this one is written back and a new one begun. */
+function shareAgain(db: Db): void {
+  // Once the log has begun without its index there is no way back, so its file is made first; SQLite empties it.
+  const index = openSync(`${db.name}-shm`, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
+  try { writeSync(index, Buffer.alloc(INDEX_BYTES)) } finally { closeSync(index) }
+  db.pragma('journal_mode = DELETE')
+  db.pragma('locking_mode = NORMAL')
+  db.pragma('journal_mode = WAL')
+  db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get() // the lock is let go at the next look
 }
 
 /**
@@ -67,6 +147,14 @@ export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): C
 /** A fault of the catalogue's file or disk: full, unreadable, locked by somebody. May pass; a broken constraint never does. */
 export const isCatalogueFault = (error: unknown): boolean => error instanceof Database.SqliteError && !/^SQLITE_(CONSTRAINT|ERROR|MISUSE|RANGE|SCHEMA|TOOBIG|MISMATCH)/.test(error.code)
 
+/** Another process has the lock for now, as a cause too: nothing is wrong, and nothing was done. */
+export function isCatalogueBusy(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof Database.SqliteError) return /^SQLITE_(BUSY|LOCKED)(_|$)/.test(at.code)
+  }
+  return false
+}
+
 /** The catalogue does not take a row now. */
 export class CatalogueFaultError extends RetryableError {
   constructor(cause: unknown) {
@@ -84,22 +172,6 @@ const migrationFiles = (): string[] => readdirSync(MIGRATIONS).filter(name => /^
 
 /** Owned by who opened it; all parts share its one connection, so that an act of several parts can be one transaction. */
 export interface Catalogue extends Disposable { readonly db: Db }
-
-/** SQLite's own file lock, held as long as the process lives: the kernel lets go of it at any kind of death. */
-function lockState(stateDir: string): { close(): void } {
-  const lock = new Database(path.join(stateDir, 'recorder.lock'))
-  try {
-    lock.pragma('journal_mode = DELETE')
-    lock.pragma('busy_timeout = 3000') // a predecessor that was just killed may still be dying
-    lock.exec('BEGIN EXCLUSIVE')
-    return { close: () => { lock.close() } }
-  } catch (error) {
-    lock.close()
-    throw new FatalError('CUSTOS_ALREADY_RUNNING', `另一個錄影程式正在使用狀態資料夾 ${stateDir}。/ another recorder uses the state folder ${stateDir}`, {
-      remedy: '請先停止該程式（systemctl stop custos），或另設狀態資料夾。/ Stop the other one first (systemctl stop custos), or give this one a state folder of its own.', cause: error,
-    })
-  }
-}
 
 /** Numbered SQL files, forward only, each in one transaction. A file that was applied must not have changed since. */
 export function migrate(db: Db, nowMs: number): void {

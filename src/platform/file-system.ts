@@ -39,7 +39,8 @@ export interface VolumeFileSystem {
   freeBytes(folder: string, step: FileStep): Promise<number>
 }
 
-export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'other'
+/** `hung`: no answer came in time; what was asked for may still be done later. */
+export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'hung' | 'other'
 
 const FAULT_BY_ERRNO: Record<string, StorageFault> = {
   ENOSPC: 'no-space', EDQUOT: 'no-space', EIO: 'io', EROFS: 'read-only', ENOENT: 'missing', ENOTDIR: 'missing',

@@ -1,6 +1,7 @@
 import { actorOf, personKey, SessionEndedError, type Act, type Acting, type AuditBook, type Sessions } from '../access/index.ts'
 import { AuditUnavailableError } from '../audit/index.ts'
 import { CustosError, type AuditEvent, type EpochMs, type MonoMs } from '../domain/index.ts'
+import { isCatalogueBusy } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { ScreenKind } from './tables/sessions.ts'
@@ -14,6 +15,8 @@ export interface ScreenCore {
   readonly clock: Clock
   readonly log: Logger
 }
+
+const BUSY = '系統正在處理另一項作業，請再試一次。/ the system is busy with something else; try again'
 
 export const CLOSE_REASONS = {
   'closed': { zh: '已關閉。如需再看，請由管理人員於控制台重新開啟。', en: 'Closed. To look again, the custodian opens it anew at the console.' },
@@ -157,6 +160,7 @@ export abstract class Screen {
     else if (error instanceof AuditUnavailableError) this.close('book-unwritable')
     else if (code === 'CUSTOS_VIEWING_LOCKED' && !this.#isLocked) this.#setLocked(true)
     else if (error instanceof CustosError) this.#line?.tell({ type: 'refused', code, message: `${error.message} ${error.remedy}`, ref, camera })
+    else if (isCatalogueBusy(error)) this.#line?.tell({ type: 'refused', code: 'CUSTOS_CATALOGUE_BUSY', message: BUSY, ref, camera })
     else {
       this.core.log.error({ err: error, screen: this.id }, 'a screen broke')
       this.close('failed')
@@ -167,7 +171,10 @@ export abstract class Screen {
   protected touch(): void {
     const now = this.core.clock.monoNow()
     if (!this.#isLocked && now - this.#touchedMono < TOUCH_EACH_MS) return
-    this.core.sessions.touchViewing(this.#facts.token)
+    try { this.core.sessions.touchViewing(this.#facts.token) } catch (error) {
+      if (isCatalogueBusy(error) && !this.#isLocked) return // the next act tries again
+      throw error
+    }
     this.#touchedMono = now
     this.#setLocked(false)
   }

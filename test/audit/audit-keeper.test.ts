@@ -1,8 +1,8 @@
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import pino from 'pino'
 import t, { type Test } from 'tap'
-import { AuditKeeper, AuditLog, checkpointTable, parseCheckpoints, verifyAuditLog, type Checkpoint, type WitnessChannel, type WitnessSettings } from '../../src/audit/index.ts'
+import { AuditKeeper, AuditLog, checkpointTable, giveUpReserve, noteEvent, parseCheckpoints, verifyAuditLog, type Checkpoint, type WitnessChannel, type WitnessSettings } from '../../src/audit/index.ts'
 import { realFileSystem, type VolumeFileSystem } from '../../src/platform/file-system.ts'
 import { dropGuards, event, fill, openLog, START, type LogRig } from './support/log.ts'
 
@@ -145,6 +145,28 @@ t.test('a disk that fills up: the reserve is given up, and comes back', async t 
   const again = await kept(t, { rig, fs })
   t.equal(statSync(reserve).size, 16 << 20, 'half of one is made whole')
   t.equal(again.keeper.auditView().reserve, 'kept')
+})
+
+t.test('a start on a full disk gives the reserve up at its first write, and events of the start are told afterwards', async t => {
+  const rig = openLog(t)
+  const first = await kept(t, { rig })
+  await first.keeper[Symbol.asyncDispose]()
+  const reserve = path.join(rig.folder, 'audit-reserve')
+  t.ok(existsSync(reserve))
+  rig.log.append(event())
+  const limit = (pages: number) => { rig.db.pragma(`max_page_count = ${pages}`) }
+  limit(Number(rig.db.pragma('page_count', { simple: true })))
+  const big = event({ detail: { long: '滿'.repeat(20_000) } })
+  t.throws(() => rig.log.append(big), { code: 'CUSTOS_AUDIT_UNWRITABLE' })
+  const again = await kept(t, { rig })
+  t.throws(() => rig.log.append(big), { code: 'CUSTOS_AUDIT_UNWRITABLE' })
+  t.notOk(existsSync(reserve), 'before anybody looked whether it was whole')
+  t.equal(again.keeper.auditView().reserve, 'used')
+  noteEvent(rig.log, pino({ level: 'silent' }), big)
+  limit(100_000)
+  await passes(again, 5_000)
+  t.match(rig.log.get(rig.log.size())?.detail, /happenedAt/)
+  t.notOk(giveUpReserve(path.join(rig.folder, 'nowhere')), 'nothing to give')
 })
 
 t.test('a disk without room for a reserve is told', async t => {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import pino from 'pino'
 import t from 'tap'
-import { AuditLog, entryText } from '../../src/audit/index.ts'
+import { AuditLog, entryText, noteEvent } from '../../src/audit/index.ts'
 import { consistencyPath, inclusionPath, rootOf, subtreesOf } from '../../src/platform/merkle.ts'
 import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
 import { event, fill, openLog, START } from './support/log.ts'
@@ -121,6 +124,59 @@ t.test('a log that nobody writes to is tried now and then', async t => {
   log.probe()
   t.same(log.auditState(), { state: 'ok' })
   t.match(log.get(1), { action: 'audit.restored' })
+})
+
+t.test('a lock that another process holds for a moment refuses the act and is no failure; one that lasts is', async t => {
+  const { db, log, clock, folder } = openLog(t)
+  const other = new Database(path.join(folder, 'catalogue.db'))
+  t.teardown(() => { other.close() })
+  const refused = () => { t.throws(() => log.append(event()), { code: 'CUSTOS_AUDIT_UNWRITABLE', cause: { code: 'SQLITE_BUSY' } }) }
+  other.exec('BEGIN IMMEDIATE')
+  refused()
+  clock.drift(4_000, 0)
+  refused()
+  t.same(log.auditState(), { state: 'ok' })
+  other.exec('ROLLBACK')
+  log.append(event())
+  clock.drift(60_000, 0)
+  other.exec('BEGIN IMMEDIATE')
+  refused()
+  t.same(log.auditState(), { state: 'ok' }, 'counted from the first refusal since the last success')
+  clock.drift(5_001, 0)
+  log.probe()
+  t.match(log.auditState(), { state: 'failed', cause: 'SQLITE_BUSY' })
+  other.exec('ROLLBACK')
+  log.probe()
+  t.same(log.auditState(), { state: 'ok' })
+  t.match(log.get(log.size()), { action: 'audit.restored' })
+  t.notOk(db.inTransaction)
+})
+
+t.test('what happened while nothing could be written down is written down afterwards, with its own time', async t => {
+  const { log, clock, folder } = openLog(t)
+  const other = new Database(path.join(folder, 'catalogue.db'))
+  t.teardown(() => { other.close() })
+  const logger = pino({ level: 'silent' })
+  other.exec('BEGIN IMMEDIATE')
+  noteEvent(log, logger, event({ action: 'volume.refused' }))
+  clock.drift(600_000, 0)
+  noteEvent(log, logger, event({ action: 'volume.in-use' }))
+  log.settle()
+  t.equal(log.size(), 0)
+  other.exec('ROLLBACK')
+  noteEvent(log, logger, event({ action: 'config.changed' }))
+  t.match([1, 2, 3].map(seq => log.get(seq)).map(entry => [entry?.action, JSON.parse(entry?.detail ?? '{}')]), [
+    ['volume.refused', { bytes: 4096, happenedAt: START }], ['volume.in-use', { happenedAt: '2026-11-22T08:10:00.000Z' }], ['config.changed', {}],
+  ], 'in their order')
+  t.equal(log.size(), 3)
+
+  other.exec('BEGIN IMMEDIATE')
+  for (let i = 0; i < 1_005; i++) noteEvent(log, logger, event({ detail: { i } }))
+  other.exec('ROLLBACK')
+  log.settle()
+  t.match(log.get(4), { action: 'audit.events-lost', detail: /"count":5/ })
+  t.match(JSON.parse(log.get(5)?.detail ?? '{}'), { i: 5 }, 'the oldest go first')
+  t.equal(log.size(), 1_004)
 })
 
 t.test('an act that fails for a reason of its own is no fault of the log', async t => {

@@ -1,10 +1,13 @@
 import { connect } from 'node:net'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import Type from 'typebox'
 import { RateGate, sourceKey } from '../../src/console/rate-gate.ts'
 import { closed } from '../../src/console/route.ts'
 import { outbound } from '../../src/console/schema-check.ts'
 import { monoMs } from '../../src/domain/index.ts'
+import { openCatalogue } from '../../src/platform/catalogue.ts'
+import { stateFolder } from '../audit/support/log.ts'
 import { CLERK, DIRECTOR, party } from '../requests/support/front-desk.ts'
 import { Console } from './support/caller.ts'
 
@@ -73,6 +76,25 @@ t.test('a standstill of the audit log is 503 in the office\'s words, and recordi
   t.equal((await clerk.get('/api/applications?limit=1')).status, 200, 'reads without an entry go on')
   db.pragma('max_page_count = 1000000')
   t.equal((await clerk.post('/api/applications', party())).status, 201)
+})
+
+t.test('while another process has the catalogue acts are refused at once with words, and reads go on', async t => {
+  using catalogue = openCatalogue(stateFolder(t), 0)
+  const console = await Console.open(t, { catalogue: catalogue.db }), clerk = await console.as(...CLERK)
+  const other = new Database(catalogue.db.name)
+  t.teardown(() => { other.close() })
+  other.exec('BEGIN IMMEDIATE')
+  const askedAt = performance.now()
+  const said = await clerk.send('POST', '/api/applications', party())
+  t.match(said, { status: 503, headers: { 'retry-after': '1' }, body: { code: 'CUSTOS_CATALOGUE_BUSY', zh: /再送出一次/, en: /send it again/ } })
+  t.notMatch(JSON.stringify(said.body), /SQLITE/i)
+  t.comment(`answered after ${Math.round(performance.now() - askedAt)} ms`)
+  console.front.office.pass(60_000) // so that the use of the session is to be noted
+  t.equal((await clerk.get('/api/applications?limit=1')).status, 200)
+  t.equal((await clerk.get('/api/session')).status, 200)
+  other.exec('ROLLBACK')
+  t.equal((await clerk.post('/api/applications', party())).status, 201)
+  t.same(console.front.office.audit.auditState(), { state: 'ok' })
 })
 
 t.test('what goes out is what was declared', async t => {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
-import t from 'tap'
-import { migrate, openCatalogue, type Db } from '../../src/platform/catalogue.ts'
+import t, { type Test } from 'tap'
+import { migrate, openCatalogue, openCatalogueBeside, type Db } from '../../src/platform/catalogue.ts'
 
 const NOW_MS = Date.parse('2026-11-22T08:00:00Z')
 const GOLDEN = path.join(import.meta.dirname, '../golden/schema.sql')
@@ -92,4 +92,69 @@ t.test('a second process is refused as long as the first one lives, and let in w
   const catalogue = openCatalogue(folder, NOW_MS)
   t.ok(catalogue.db.open)
   catalogue[Symbol.dispose]()
+})
+
+/** A link in the way of the index that processes share: SQLite cannot open it, as on a disk without room. */
+const withoutIndex = (t: Test): string => {
+  const folder = t.testdir()
+  openCatalogue(folder, NOW_MS)[Symbol.dispose]()
+  symlinkSync('nowhere', path.join(folder, 'catalogue.db-shm'))
+  return folder
+}
+
+t.test('where there is no room even to open, what can be freed is freed', t => {
+  const folder = withoutIndex(t)
+  let asked = 0
+  using catalogue = openCatalogue(folder, NOW_MS, { makeRoom: () => { asked++; rmSync(path.join(folder, 'catalogue.db-shm')); return true } })
+  t.equal(asked, 1)
+  t.ok(catalogue.isShared)
+  t.end()
+})
+
+t.test('with nothing left to free it opens for itself alone, and for others again once there is room', t => {
+  const folder = withoutIndex(t)
+  using catalogue = openCatalogue(folder, NOW_MS, { makeRoom: () => false })
+  const insert = catalogue.db.prepare('INSERT INTO camera VALUES (?, ?, 1, NULL)')
+  insert.run('a'.repeat(32), 'lobby')
+  t.notOk(catalogue.isShared)
+  const other = new Database(path.join(folder, 'catalogue.db'), { timeout: 100 })
+  t.throws(() => other.prepare('SELECT count(*) FROM camera').get(), { code: 'SQLITE_BUSY' })
+  other.close()
+  t.throws(() => { catalogue.share() }, 'still no room')
+  insert.run('b'.repeat(32), 'door')
+  t.notOk(catalogue.isShared)
+
+  rmSync(path.join(folder, 'catalogue.db-shm'))
+  catalogue.share()
+  t.ok(catalogue.isShared)
+  insert.run('c'.repeat(32), 'gate')
+  t.equal(catalogue.db.pragma('journal_mode', { simple: true }), 'wal')
+  t.ok(existsSync(path.join(folder, 'catalogue.db-shm')))
+  using beside = openCatalogueBeside(folder, 'read')
+  t.equal(beside.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM camera').get()?.n, 3)
+  t.end()
+})
+
+t.test('the event loop never waits long for a lock, and a start does', async t => {
+  const folder = t.testdir()
+  using catalogue = openCatalogue(folder, NOW_MS)
+  const other = new Database(path.join(folder, 'catalogue.db'))
+  other.exec('BEGIN IMMEDIATE')
+  const startedAt = performance.now()
+  t.throws(() => catalogue.db.prepare("INSERT INTO camera VALUES (?, 'lobby', 1, NULL)").run('a'.repeat(32)), { code: 'SQLITE_BUSY' })
+  const waitedMs = performance.now() - startedAt
+  t.ok(waitedMs < 50 + 30, `${waitedMs.toFixed(1)} ms, of which a busy machine may have taken some`)
+  other.close()
+
+  const young = t.testdir({ young: {} })
+  const command = spawn(process.execPath, ['--input-type=module', '-e', `
+    const { default: Database } = await import('better-sqlite3')
+    const db = new Database(${JSON.stringify(path.join(young, 'catalogue.db'))})
+    db.pragma('journal_mode = WAL')
+    db.exec('BEGIN IMMEDIATE')
+    process.stdout.write('locked')
+    setTimeout(() => db.close(), 700)`], { stdio: ['ignore', 'pipe', 'inherit'], cwd: import.meta.dirname })
+  await once(command.stdout, 'data')
+  openCatalogue(young, NOW_MS)[Symbol.dispose]()
+  t.pass('its migrations waited')
 })

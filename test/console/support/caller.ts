@@ -7,6 +7,7 @@ import type { Archive } from '../../../src/archive/index.ts'
 import { openBook } from '../../../src/book/index.ts'
 import { ConsoleServer, type ConsoleParts, type ConsoleServerOptions } from '../../../src/console/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
+import type { Db } from '../../../src/platform/catalogue.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
 import { footageFinder, lastDevices } from '../../../src/storage/index.ts'
@@ -42,8 +43,8 @@ export class Console {
     this.archiveTime = archiveTime
   }
 
-  static async open(t: Test, options: Partial<ConsoleServerOptions> = {}): Promise<Console> {
-    const front = await FrontDesk.open(t)
+  static async open(t: Test, { catalogue, ...options }: Partial<ConsoleServerOptions> & { readonly catalogue?: Db } = {}): Promise<Console> {
+    const front = await FrontDesk.open(t, catalogue)
     const { db, audit, access, clock } = front.office
     const book = openBook({
       db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: () => new OfficeCalendar(), grants: () => [],
