@@ -60,13 +60,13 @@ export class SimDisk {
 
   file(path: string): SlotFile | null { return this.files.get(path) ?? null }
 
-  write(path: string, file: SlotFile, source: Buffer, at: number): void {
+  write(path: string, file: SlotFile, source: Buffer, at: number, now: number): void {
     this.#watcher.changing(this, path, at, source.length)
-    file.write(source, at)
+    file.write(source, at, now)
   }
-  zero(path: string, file: SlotFile, at: number, length: number): void {
+  zero(path: string, file: SlotFile, at: number, length: number, now: number): void {
     this.#watcher.changing(this, path, at, length)
-    file.zero(at, length)
+    file.zero(at, length, now)
   }
   sync(path: string, file: SlotFile, changes: number, isLie: boolean): void {
     if (isLie) file.lieAbout(changes)

@@ -131,7 +131,8 @@ export class ProcessFileSystem implements VolumeFileSystem {
       write: (source, position, what) => {
         if (mode === 'read') throw new TypeError(`${what}: ${path} is open for reading`)
         if (position < 0 || position + source.length > file.sizeBytes) throw new TypeError(`${what} leaves ${path}: ${position} + ${source.length}`)
-        return call('write', what, () => { disk.write(inside, file, source, position) }, () => { disk.write(inside, file, source.subarray(0, source.length >> 1), position) })
+        const write = (part: Buffer): void => { disk.write(inside, file, part, position, this.#options.queue.now) }
+        return call('write', what, () => { write(source) }, () => { write(source.subarray(0, source.length >> 1)) })
       },
       datasync: what => call('sync', what, () => undefined),
       close: () => { isOpen = false; return Promise.resolve() },
@@ -148,7 +149,7 @@ export class ProcessFileSystem implements VolumeFileSystem {
     const zero = (length: number) => (disk: SimDisk, inside: string): void => {
       const file = disk.file(inside)
       if (file === null) throw new StorageError('missing', step, path, undefined)
-      disk.zero(inside, file, offset, length)
+      disk.zero(inside, file, offset, length, this.#options.queue.now)
     }
     return this.#call({ kind: 'zero', step, path, apply: zero(lengthBytes), applyHalf: zero(lengthBytes >> 1) })
   }

@@ -6,6 +6,9 @@ import { watchConnection } from './process-db.ts'
 import { ProcessFileSystem } from './process-fs.ts'
 import type { Site } from './site.ts'
 
+/** Processes of the simulation share one real one, which the kernel's lock cannot tell apart. */
+const NO_LOCK = { fault: null, close: () => undefined }
+
 /** A process and its doors to the machine: the recorder's, or those of a command beside it. */
 export class Program {
   readonly life: Life
@@ -27,7 +30,7 @@ export class Program {
   /** `own`: as the one recorder of the state folder. */
   openCatalogue(as: 'own' | 'beside'): Catalogue {
     const { queue, machine, trace, stateDir } = this.#site
-    const catalogue = as === 'own' ? openCatalogue(stateDir, this.clock.wallNow()) : openCatalogueBeside(stateDir, 'write')
+    const catalogue = as === 'own' ? openCatalogue(stateDir, this.clock.wallNow(), { lock: () => NO_LOCK }) : openCatalogueBeside(stateDir, 'write')
     this.#catalogue = catalogue
     watchConnection(catalogue.db, {
       life: this.life, trouble: machine.catalogue, now: () => queue.now, block: ms => { queue.block(ms) },

@@ -4,7 +4,12 @@ import { isZero, PAGE, SparseBytes } from './sparse-bytes.ts'
 const SECTOR_BYTES = 512
 
 /** A change that the kernel shows and the medium may lack. `data` null zeroes. `isLost`: its write-back failed. */
-interface Change { readonly at: number, readonly length: number, readonly data: Buffer | null, isLost: boolean, isLiedAbout: boolean }
+interface Change {
+  readonly at: number, readonly length: number, readonly data: Buffer | null
+  /** True time. */
+  readonly madeAt: number
+  isLost: boolean, isLiedAbout: boolean
+}
 
 export type CutStyle = 'nothing' | 'everything' | 'in-order' | 'any'
 
@@ -25,18 +30,24 @@ export class SlotFile {
   /** The medium has it all. */
   get isClean(): boolean { return this.#unsynced.length === 0 && !this.#hasLost }
 
-  write(source: Buffer, at: number): void {
+  write(source: Buffer, at: number, now: number): void {
     this.seen.write(source, at)
-    this.#unsynced.push({ at, length: source.length, data: Buffer.from(source), isLost: false, isLiedAbout: false })
+    this.#unsynced.push({ at, length: source.length, data: Buffer.from(source), madeAt: now, isLost: false, isLiedAbout: false })
   }
-  zero(at: number, length: number): void {
+  zero(at: number, length: number, now: number): void {
     this.seen.zero(at, length)
-    this.#unsynced.push({ at, length, data: null, isLost: false, isLiedAbout: false })
+    this.#unsynced.push({ at, length, data: null, madeAt: now, isLost: false, isLiedAbout: false })
   }
 
   /** The first `count` changes are on the medium from now on. */
   sync(count: number): void {
     for (const change of this.#unsynced.splice(0, count)) if (!change.isLost) apply(this.#medium, change)
+  }
+
+  /** What the kernel has written by itself, for it was made before `beforeMs`; unless the disk lied about it. */
+  writeBack(beforeMs: number): void {
+    const old = this.#unsynced.findIndex(change => change.madeAt >= beforeMs || change.isLiedAbout)
+    this.sync(old < 0 ? this.#unsynced.length : old)
   }
 
   /** A write-back that failed: the kernel forgets that these pages were dirty, tells it once, and shows them on. */

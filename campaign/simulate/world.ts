@@ -27,6 +27,8 @@ const HOUR_MS = 3_600_000
 const RESTART_MS = 5_000
 /** After a death, until everything is expected to be as it was. */
 const RECOVERY_MS = 60_000
+/** The kernel writes by itself what is older (dirty_expire_centisecs, and its own pace). */
+const WRITE_BACK_MS = 40_000
 const STOP_WITHIN_MS = 90_000
 const log = pino({ level: 'silent' })
 
@@ -294,6 +296,7 @@ export class World implements Site {
     const troubledAt = disk.trouble.lastAt(this.now)
     const liedAbout = new Set<string>(), files: string[] = []
     for (const [path, file] of disk.files) {
+      if (disk.trouble.hungUntil <= this.now) file.writeBack(this.now - WRITE_BACK_MS)
       if (file.isClean) continue
       if (file.wasLiedAbout) liedAbout.add(path)
       files.push(path)
