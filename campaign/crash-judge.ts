@@ -145,16 +145,24 @@ function sortedJson(value: unknown): string {
 
 interface Listed { readonly volume: string, readonly slot: number, readonly generation: number, readonly sealed: boolean, readonly records: number }
 
-/** What the volumes themselves say must be what the catalogue says: same generations, sealed, as many records. */
+/** What the volumes themselves say must be what the catalogue says, both ways: same generations, sealed, as many records; and every run whose records were found has ended. */
 export async function judgeVolumes(site: Site): Promise<string[]> {
   const said = await site.custos(['rescue', ...site.volumes.map(volume => volume.path), '--list', '--json'])
-  const onDisk = new Map<string, string>(said.out.trim().split('\n').filter(line => line !== '').map(line => { const row = JSON.parse(line) as Listed; return [`${row.volume}/${row.slot}`, `${row.generation} ${row.sealed ? 'sealed' : 'open'} ${row.records}`] as const }))
+  const listed = said.out.trim().split('\n').filter(line => line !== '').map(line => JSON.parse(line) as Listed)
+  const onDisk = new Map<string, string>(listed.map(row => [`${row.volume}/${row.slot}`, `${row.generation} ${row.sealed ? 'sealed' : 'open'} ${row.records}`] as const))
   const db = new Database(site.catalogueFile, { readonly: true })
   try {
-    const rows = db.prepare<[], { key: string, text: string }>(`SELECT volume.id || '/' || segment.slot AS key, generation || ' ' || CASE WHEN sealed_at IS NULL THEN 'open' ELSE 'sealed' END || ' ' || records AS text
-      FROM segment JOIN volume ON volume.uuid = volume_uuid WHERE ended_at IS NULL AND is_quarantined = 0 AND records > 0`).all()
-    const problems = rows.filter(({ key, text }) => onDisk.get(key) !== text).map(({ key, text }) => `slot ${key}: the catalogue says ${text}, the volume ${onDisk.get(key) ?? 'nothing'}`)
-    return said.code === 0 ? problems : [...problems, `rescue --list failed: ${said.err.slice(0, 300)}`]
+    const known = new Map<string, string>(db.prepare<[], { key: string, text: string }>(`SELECT volume.id || '/' || segment.slot AS key, generation || ' ' || CASE WHEN sealed_at IS NULL THEN 'open' ELSE 'sealed' END || ' ' || records AS text
+      FROM segment JOIN volume ON volume.uuid = volume_uuid WHERE ended_at IS NULL AND is_quarantined = 0 AND records > 0`).all().map(({ key, text }) => [key, text] as const))
+    const setAside = new Set<string>(db.prepare<[], { key: string }>(`SELECT volume.id || '/' || slot.slot AS key FROM slot JOIN volume ON volume.uuid = volume_uuid WHERE state = 'quarantined'`).all().map(({ key }) => key))
+    const ended = new Set(db.prepare<[], { run: number }>('SELECT run_id AS run FROM run WHERE end_at IS NOT NULL').all().map(({ run }) => run))
+    const unknown = listed.filter(row => row.records > 0 && !known.has(`${row.volume}/${row.slot}`) && !setAside.has(`${row.volume}/${row.slot}`))
+    return [
+      ...[...known].filter(([key, text]) => onDisk.get(key) !== text).map(([key, text]) => `slot ${key}: the catalogue says ${text}, the volume ${onDisk.get(key) ?? 'nothing'}`),
+      ...unknown.map(({ volume, slot, generation, records }) => `slot ${volume}/${slot}: ${records} records of generation ${generation} are on the volume and not in the catalogue`),
+      ...[...site.runsFound].filter(run => !ended.has(run)).map(run => `run ${run} is on a volume; in the catalogue it has no end`),
+      ...said.code === 0 ? [] : [`rescue --list failed: ${said.err.slice(0, 300)}`],
+    ]
   } finally { db.close() }
 }
 

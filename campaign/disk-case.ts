@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeDisk, type Disk } from './disk-mounts.ts'
 import { judgeCatalogue, judgeFrames } from './crash-judge.ts'
+import { HealthWatch, stateOf } from './health-watch.ts'
 import { Site } from './site.ts'
 import { rmSync } from 'node:fs'
 
@@ -14,8 +15,6 @@ export interface DiskCase {
   readonly isDead?: boolean
 }
 export interface CaseFigures { readonly name: string, readonly lostMs: number, readonly reason: string, readonly injected: number | null, readonly problems: string[] }
-
-interface Snapshot { readonly level: string, readonly reasons: { code: string, subject: string | null }[], readonly volumes: { id: string, state: string }[], readonly streams: { camera: string, state: string, lastFrameAgeMs: number | null }[] }
 
 const CAMERAS = 3
 const FLOOR_S = 20
@@ -41,20 +40,14 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
     await sleep(pace.beforeMs)
     const struckAt = Date.now()
     const running = await trouble(disk, site)
-    let worst: Snapshot | null = null
-    let outAt: number | null = null, namedAt: number | null = null
-    const reasons = new Set<string>()
-    while (Date.now() < struckAt + pace.troubleMs) {
-      await sleep(500)
-      if (!site.recorder.isRunning) { problems.push('the recorder ended by itself'); break }
-      const health = await site.recorder.health() as Snapshot | null
-      if (health === null) { problems.push('health did not answer'); continue }
-      for (const { code, subject } of health.reasons) if (subject === 'bad') reasons.add(code)
-      if (health.volumes.some(volume => volume.id === 'bad' && volume.state !== 'ok')) outAt ??= Date.now()
-      worst = health
-      if (reasons.size > 0) namedAt ??= Date.now()
-      if (pace.isShort && namedAt !== null && Date.now() > namedAt + NAMED_FOR_MS) break
-    }
+    const watch = new HealthWatch(site.recorder)
+    const isShown = () => watch.reasons(struckAt).some(({ subject, firstAt }) => subject === 'bad' && Date.now() > firstAt + NAMED_FOR_MS)
+    await watch.during(pace.troubleMs, () => pace.isShort && isShown())
+    if (!site.recorder.isRunning) problems.push('the recorder ended by itself')
+    problems.push(...watch.looks.filter(({ health }) => health === null).map(() => 'health did not answer'))
+    const worst = watch.looks.findLast(({ health }) => health !== null)?.health ?? null
+    const outAt = watch.looks.find(({ health }) => health !== null && stateOf(health, 'bad') !== 'ok')?.at ?? null
+    const reasons = new Set(watch.reasons(struckAt).filter(({ subject }) => subject === 'bad').map(({ code }) => code))
     if (worst !== null && worst.streams.some(stream => stream.state !== 'recording')) problems.push(`not all streams recorded at the end of the trouble: ${worst.streams.map(({ camera, state }) => `${camera} ${state}`).join(', ')}`)
     if (worst !== null && worst.volumes.some(volume => volume.id === 'good' && volume.state !== 'ok')) problems.push('the other volume was taken out too')
     if (isHarmless && [...reasons].some(code => code !== 'volume-slow-sync')) problems.push(`health complains of the volume: ${[...reasons].join(', ')}`)
@@ -68,10 +61,9 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
     const restartAt = Date.now()
     await site.recorder.start()
     await sleep(pace.afterMs)
-    const after = await site.recorder.health() as Snapshot | null
-    const bad = after?.volumes.find(volume => volume.id === 'bad')
+    const after = await watch.look()
     if (after === null || after.streams.some(stream => stream.state !== 'recording')) problems.push('after the repair not all streams are recorded')
-    if (!isDead && bad?.state !== 'ok') problems.push(`after the repair the volume is ${bad?.state}: ${JSON.stringify(after?.reasons.filter(({ subject }) => subject === 'bad'))}`)
+    if (!isDead && stateOf(after, 'bad') !== 'ok') problems.push(`after the repair the volume is ${stateOf(after, 'bad')}: ${JSON.stringify(after?.reasons.filter(({ subject }) => subject === 'bad'))}`)
     await site.recorder.end('SIGTERM')
     // Of a dead disk only what came after it was taken out can be asked for, and that lies on the other.
     if (isDead && outAt === null) problems.push('the dead disk was not taken out')

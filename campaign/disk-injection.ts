@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A system call of the running recorder that fails, by `strace -e inject`, on the slot files of one volume only. */
+/** A system call of the running recorder that fails, by `strace -e inject`. */
 export interface Injection { readonly name: string, readonly trace: string, readonly inject: string }
 
 export const INJECTIONS: readonly Injection[] = [
@@ -21,18 +21,18 @@ export const INJECTIONS: readonly Injection[] = [
 ]
 
 /** Calls that were failed so far; ends with `stop`. */
-export interface Running { injected(): number, stop(): Promise<void> }
+export interface Running extends AsyncDisposable { injected(): number, stop(): Promise<void> }
 
-export async function inject({ trace, inject: what }: Injection, pid: number, volumePath: string): Promise<Running> {
-  const paths = globSync('slots/*/*.mp4', { cwd: volumePath }).sort().flatMap(file => ['-P', `${volumePath}/${file}`])
+/** On the slot files of that volume only; on whatever the recorder has open when none is given. */
+export async function inject({ trace, inject: what }: Injection, pid: number, volumePath?: string): Promise<Running> {
+  const files = volumePath === undefined ? [] : globSync('slots/*/*.mp4', { cwd: volumePath }).sort()
+  const paths = files.flatMap(file => ['-P', `${volumePath}/${file}`])
   const child = spawn('strace', ['-f', '-qq', '-p', String(pid), ...paths, '-e', `trace=${trace}`, '-e', `inject=${what}`], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { said += text })
   const gone = once(child, 'exit')
   await Promise.race([sleep(500), gone])
   if (child.exitCode !== null) throw new Error(`strace ended at once: ${said.slice(0, 300)}`)
-  return {
-    injected: () => said.split('(INJECTED').length - 1,
-    stop: async () => { child.kill('SIGINT'); await gone },
-  }
+  const stop = async () => { child.kill('SIGINT'); await gone }
+  return { injected: () => said.split('(INJECTED').length - 1, stop, [Symbol.asyncDispose]: stop }
 }

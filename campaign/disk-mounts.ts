@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, renameSync, rmdirSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import path from 'node:path'
@@ -21,8 +22,8 @@ export interface Disk extends AsyncDisposable {
 }
 
 /** An image file with a file system in it, loop-mounted: needs root. `folder`: a plain folder in place of a mount. */
-export async function makeDisk(kind: Disk['kind'], folder: string): Promise<Disk> {
-  const mountPoint = path.join(folder, 'bad'), image = path.join(folder, 'bad.img')
+export async function makeDisk(kind: Disk['kind'], folder: string, { name = 'bad', sizeMiB }: { name?: string, sizeMiB?: number } = {}): Promise<Disk> {
+  const mountPoint = path.join(folder, name), image = path.join(folder, `${name}.img`)
   const unmount = async () => { await run('umount', [mountPoint]).catch(() => undefined) } // not mounted: as wanted
   const disk: Disk = {
     kind, mountPoint, image, unmount,
@@ -36,7 +37,7 @@ export async function makeDisk(kind: Disk['kind'], folder: string): Promise<Disk
   if (kind === 'folder') return disk
   mkdirSync(mountPoint)
   writeFileSync(image, '')
-  truncateSync(image, IMAGE_MIB[kind] << 20)
+  truncateSync(image, (sizeMiB ?? IMAGE_MIB[kind]) * 2 ** 20)
   await run(`mkfs.${kind}`, ['-q', image])
   await disk.mount()
   if (kind === 'ext4') rmdirSync(path.join(mountPoint, 'lost+found'))
@@ -82,8 +83,9 @@ export const STRIKES: readonly Strike[] = [
   },
 ]
 
-async function fill({ mountPoint }: Disk): Promise<void> {
-  const filler = await open(path.join(mountPoint, 'filler'), 'w')
+/** To the last byte. Again: what has become free since is taken too. */
+export async function fill({ mountPoint }: Pick<Disk, 'mountPoint'>): Promise<void> {
+  const filler = await open(path.join(mountPoint, 'filler'), 'a')
   try {
     for (let chunkBytes = FILL_CHUNK_BYTES; chunkBytes >= 512;) {
       try { await filler.write(Buffer.alloc(chunkBytes, 1)) } catch (error) {
@@ -94,4 +96,24 @@ async function fill({ mountPoint }: Disk): Promise<void> {
     await filler.sync().catch(() => undefined)
   } finally { await filler.close() }
   if (statSync(path.join(mountPoint, 'filler')).size === 0) throw new Error('nothing could be filled')
+}
+
+/** Disposal thaws. */
+export interface Frozen extends AsyncDisposable { thaw(): Promise<void> }
+
+/**
+ * Freezes the file system under a mount point: whoever writes there waits, and cannot even be killed. It is thawed at the
+ * latest when this process ends, however it ends. Needs root.
+ */
+export async function freeze(mountPoint: string): Promise<Frozen> {
+  const script = 'trap "" INT TERM HUP; fsfreeze -f "$1" && echo frozen; cat >/dev/null; fsfreeze -u "$1"'
+  const child = spawn('sh', ['-c', script, 'sh', mountPoint], { stdio: ['pipe', 'pipe', 'inherit'], detached: true })
+  const gone = once(child, 'exit')
+  const thaw = async () => {
+    child.stdin.end() // ends cat
+    await gone
+  }
+  const said = await Promise.race([once(child.stdout, 'data'), gone.then(() => null)])
+  if (said === null) throw new Error(`${mountPoint} could not be frozen`)
+  return { thaw, [Symbol.asyncDispose]: thaw }
 }

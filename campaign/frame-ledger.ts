@@ -16,6 +16,8 @@ interface Verdict {
 /** `seconds` in the clip, from its beginning; `wallMs` when the camera captured it. */
 export interface FoundFrame { readonly counter: number, readonly wallMs: number, readonly seconds: number }
 
+/** What was sent in the last moments before a stop may be on its way still. */
+const TAIL_MS = 2_000
 const PYTHON = '/usr/bin/python3'
 const ASKED = { encoding: 'utf8', maxBuffer: 64 << 20 } as const
 
@@ -27,6 +29,8 @@ export class FrameLedger {
   faults: string[] = []
   worstTimeErrorMs = 0
   unnumbered = 0
+  /** The last frame that was sent, where that is known: what lacks up to it is a hole too. */
+  sentTo: { readonly counter: number, readonly wallMs: number } | null = null
 
   readonly #harmless: ReadonlySet<string>
   readonly #more: readonly string[]
@@ -98,7 +102,19 @@ export class FrameLedger {
 
   get frames(): number { return this.#found.size }
 
-  /** Holes between the first and the last frame found, with the camera's wall times around them. */
+  /** Frames that were sent since the first one found. */
+  get sent(): number {
+    const counters = [...this.#found.keys()]
+    if (counters.length === 0) return 0
+    const first = counters.reduce((least, each) => Math.min(least, each)), last = counters.reduce((most, each) => Math.max(most, each))
+    return Math.max(last, this.#tail(last)?.counter ?? last) - first + 1
+  }
+
+  #tail(last: number): { readonly counter: number, readonly wallMs: number } | null {
+    return this.sentTo !== null && this.sentTo.wallMs - this.#found.get(last)! > TAIL_MS ? this.sentTo : null
+  }
+
+  /** Holes from the first frame found to the last one found or sent, with the camera's wall times around them. */
   holes(): { fromCounter: number, frames: number, lastBeforeMs: number, firstAfterMs: number }[] {
     const counters = [...this.#found.keys()].sort((a, b) => a - b)
     const holes = []
@@ -108,6 +124,8 @@ export class FrameLedger {
         holes.push({ fromCounter: before + 1, frames: counter - before - 1, lastBeforeMs: this.#found.get(before)!, firstAfterMs: this.#found.get(counter)! })
       }
     }
+    const last = counters.at(-1), tail = last === undefined ? null : this.#tail(last)
+    if (tail !== null) holes.push({ fromCounter: last! + 1, frames: tail.counter - last!, lastBeforeMs: this.#found.get(last!)!, firstAfterMs: tail.wallMs })
     return holes
   }
 }

@@ -9,24 +9,33 @@ const START_BOUND_MS = 30_000
 
 /** A `custos run` of its own; killed and started again at will. */
 export class RecorderProcess implements AsyncDisposable {
+  readonly #program: string
   readonly #config: string
   readonly #port: number
   readonly #log: number
+  readonly #isUnread: boolean
   #child: ChildProcess | null = null
 
-  constructor(options: { config: string, port: number, logFile: string }) {
+  constructor(options: { config: string, port: number, logFile: string, program?: string, isUnread?: boolean }) {
+    this.#program = options.program ?? CUSTOS
     this.#config = options.config
     this.#port = options.port
     this.#log = openSync(options.logFile, 'a')
+    this.#isUnread = options.isUnread ?? false
   }
 
   get pid(): number { return this.#child?.pid ?? 0 }
   get isRunning(): boolean { return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null }
+  /** How it ended; null while it runs and before it was started. */
+  get ended(): number | string | null { return this.#child?.exitCode ?? this.#child?.signalCode ?? null }
 
   /** Starts it and does not wait. `mark` (NAME=value) is in the environment of all its processes. */
   launch(mark = ''): void {
     const [name, value] = mark.split('=')
-    this.#child = spawn(CUSTOS, ['run', '--config', this.#config], { stdio: ['ignore', this.#log, this.#log], env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) } })
+    this.#child = spawn(this.#program, ['run', '--config', this.#config], {
+      stdio: ['ignore', this.#isUnread ? 'pipe' : this.#log, this.#log], env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) },
+    })
+    this.#child.on('error', () => undefined) // its program may be away just now; that is an end like any other
   }
 
   async start(): Promise<void> {

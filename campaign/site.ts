@@ -4,12 +4,12 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { CameraServer } from '../test/support/cameras/camera-server.ts'
 import { FaultProxy } from '../test/support/cameras/fault-proxy.ts'
-import { clip, CLIPS } from '../test/support/cameras/make-clips.ts'
+import { clip, CLIPS, type ClipOptions } from '../test/support/cameras/make-clips.ts'
 import { FrameLedger } from './frame-ledger.ts'
 import { CUSTOS, RecorderProcess } from './recorder-process.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
-const KINDS = [CLIPS.h264Small, CLIPS.h265Small, CLIPS.h264Hd]
+const KINDS: readonly ClipOptions[] = [CLIPS.h264Small, CLIPS.h265Small, CLIPS.h264Hd]
 const PRE_ROLL_MS = 2000
 const COMMAND_BOUND_MS = 60_000
 
@@ -17,10 +17,18 @@ export interface SiteOptions {
   /** Name of the campaign, for the folder. */
   readonly name: string
   readonly cameras: number
+  /** What they send, in turn. */
+  readonly clips?: readonly ClipOptions[]
   readonly volumes: readonly { readonly id: string, readonly path?: string, readonly sizeMiB: number }[]
   readonly floor: string
   /** More of the configuration, by its keys. */
   readonly sections?: (folder: string) => object
+  /** Where the catalogue lies; a folder of the site when left out. */
+  readonly stateDir?: string
+  /** `custos` of another checkout. */
+  readonly program?: string
+  /** The recorder's stdout is a pipe that nobody reads. */
+  readonly isLogUnread?: boolean
 }
 
 export interface SiteCamera {
@@ -42,25 +50,31 @@ export class Site implements AsyncDisposable {
   readonly recorder: RecorderProcess
   /** How far the recorded time of a frame was from the instant at which the camera captured it. */
   worstStampErrorMs = 0
+  /** Runs, by their numbers, whose records were found on the volumes. */
+  readonly runsFound = new Set<number>()
+  readonly #server: CameraServer
   readonly #resources: AsyncDisposableStack
   #clips = 0
 
-  private constructor(parts: { folder: string, config: string, port: number, volumes: readonly { id: string, path: string }[], cameras: readonly SiteCamera[], resources: AsyncDisposableStack }) {
+  private constructor(parts: { folder: string, config: string, port: number, volumes: readonly { id: string, path: string }[], cameras: readonly SiteCamera[], server: CameraServer, stateDir: string, program: { program?: string, isUnread?: boolean }, resources: AsyncDisposableStack }) {
     this.folder = parts.folder
     this.config = parts.config
     this.logFile = path.join(parts.folder, 'recorder.log')
-    this.catalogueFile = path.join(parts.folder, 'state/catalogue.db')
+    this.catalogueFile = path.join(parts.stateDir, 'catalogue.db')
     this.volumes = parts.volumes
     this.cameras = parts.cameras
+    this.#server = parts.server
     this.#resources = parts.resources
-    this.recorder = this.#resources.use(new RecorderProcess({ config: parts.config, port: parts.port, logFile: this.logFile }))
+    const { config, port, program } = parts
+    this.recorder = this.#resources.use(new RecorderProcess({ config, port, logFile: this.logFile, ...program }))
   }
 
   static folder(name: string): string { return mkdtempSync(path.join(ROOT, `.campaign-${name}-`)) }
 
   static async open(folder: string, options: SiteOptions): Promise<Site> {
     await using resources = new AsyncDisposableStack()
-    const mounts = Array.from({ length: options.cameras }, (_, i) => ({ path: `/c${i}`, clip: KINDS[i % KINDS.length]!, username: `viewer${i}`, password: `pass ${i}` }))
+    const kinds = options.clips ?? KINDS
+    const mounts = Array.from({ length: options.cameras }, (_, i) => ({ path: `/c${i}`, clip: kinds[i % kinds.length]!, username: `viewer${i}`, password: `pass ${i}` }))
     const server = resources.use(await CameraServer.start({ mounts }))
     const cameras: SiteCamera[] = []
     for (const [i, mount] of mounts.entries()) {
@@ -71,13 +85,21 @@ export class Site implements AsyncDisposable {
     const secrets = path.join(folder, 'secrets.yaml'), config = path.join(folder, 'custos.yaml')
     writeFileSync(secrets, JSON.stringify(Object.fromEntries(mounts.map(({ username, password }, i) => [`c${i}`, { username, password }]))), { mode: 0o600 })
     const port = 20_000 + Math.floor(Math.random() * 20_000) // several campaigns may run beside each other
+    const { stateDir = path.join(folder, 'state') } = options
+    const program = { ...options.program === undefined ? {} : { program: options.program }, isUnread: options.isLogUnread ?? false }
     writeFileSync(config, JSON.stringify({
-      site: { name: options.name }, state: { dir: path.join(folder, 'state') }, listen: { host: '127.0.0.1', port }, volumes, retention: { floor: options.floor }, secrets: { file: secrets },
+      site: { name: options.name }, state: { dir: stateDir }, listen: { host: '127.0.0.1', port }, volumes, retention: { floor: options.floor }, secrets: { file: secrets },
       ...options.sections?.(folder),
       cameras: cameras.map(({ id, proxy }, i) => ({ id, name: id, credential: id, streams: { main: { url: proxy.through(server.url(mounts[i]!.path)) } } })),
     }))
     mkdirSync(path.join(folder, 'clips'))
-    return new Site({ folder, config, port, volumes, cameras, resources: resources.move() })
+    return new Site({ folder, config, port, volumes, cameras, server, stateDir, program, resources: resources.move() })
+  }
+
+  /** Tells every ledger which frame its camera captures now: what is to be found ends there. */
+  async noteSent(): Promise<void> {
+    const mounts = await this.#server.status()
+    for (const { id, ledger } of this.cameras) ledger.sentTo = { counter: mounts[`/${id}`]!.frame, wallMs: Date.now() }
   }
 
   /** `custos ...`, beside all that goes on. */
@@ -104,6 +126,7 @@ export class Site implements AsyncDisposable {
       await this.#probe(file, ledger)
       const manifest = JSON.parse(readFileSync(`${file}.manifest.json`, 'utf8')) as { from: string, records: { run: number }[] }
       const zeroMs = Date.parse(manifest.from), runs = new Set(manifest.records.map(record => record.run))
+      for (const run of runs) this.runsFound.add(run)
       for (const frame of await ledger.addBeside(file, `${camera.id} ${new Date(fromMs).toISOString()} ${path.basename(file)}`)) {
         const before = seen.get(frame.counter) // a camera that is asked again begins with its last key frame: another run may hold a frame once more, the same run never
         if (before !== undefined && !before.isDisjointFrom(runs)) ledger.faults.push(`${camera.id}: frame ${frame.counter} is in two parts of ${path.basename(out)}`)

@@ -44,9 +44,13 @@ export class SystemdReport implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { clock, notify } = this.#options
+    const intervalMs = notify.watchdogIntervalMs ?? STATUS_INTERVAL_MS
+    let dueAt: number = clock.monoNow()
     while (!this.#stop.signal.aborted) {
       this.#tell()
-      await clock.wait(notify.watchdogIntervalMs ?? STATUS_INTERVAL_MS, this.#stop.signal)
+      // By the clock and not by the last time: what telling takes would add up until a word comes an interval late.
+      dueAt = Math.max(dueAt + intervalMs, clock.monoNow())
+      await clock.wait(dueAt - clock.monoNow(), this.#stop.signal)
     }
   }
 

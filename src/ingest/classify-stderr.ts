@@ -1,4 +1,5 @@
 import type { RunEndReason } from '../domain/index.ts'
+import { isOwnFailure } from '../platform/ffmpeg.ts'
 import { SOCKET_TIMEOUT_MS } from './ffmpeg-arguments.ts'
 
 /** ffmpeg 5.1's words for what a camera or the network did, the more telling first. Where none fits, the run simply ended. */
@@ -9,7 +10,7 @@ const WORDS: readonly (readonly [RegExp, RunEndReason])[] = [
   [/\bmethod [A-Z]+ failed: 4\d\d|Server returned 40[04]|Stream map .* matches no streams/i, 'no-such-stream'],
   [/Connection refused/i, 'refused'],
   [/Connection timed out|No route to host|Network is unreachable|Host is unreachable|Failed to resolve hostname|Name or service not known|Network is down/i, 'unreachable'],
-  [/Cannot allocate memory|Unrecognized option|Option .* not found|Cannot find ffmpeg|ENOENT/i, 'ffmpeg-failed'],
+  [/Cannot allocate memory|Unrecognized option|Option .* not found/i, 'ffmpeg-failed'],
 ]
 /** Said of a camera that describes a stream and then sends nothing that shows its size, and also of one that sends nothing at all. */
 const NO_PARAMETERS = /Could not find codec parameters/i
@@ -27,7 +28,7 @@ const NOT_RUN = new Set<number | null>([126, 127])
 
 /** Why a child that ended by itself did so, from its last lines. ffmpeg has no word for its own time-out, so silence tells that. */
 export function classifyStderr(lines: readonly string[], { hadFrames, silentMs, exitCode }: RunFacts): RunEndReason {
-  if (NOT_RUN.has(exitCode)) return 'ffmpeg-failed'
+  if (NOT_RUN.has(exitCode) || isOwnFailure(lines.at(-1) ?? '')) return 'ffmpeg-failed'
   const text = lines.join('\n')
   for (const [pattern, reason] of WORDS) {
     if (!pattern.test(text) || (hadFrames && reason === 'no-such-stream')) continue

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { lstat, mkdir, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { FatalError } from '../domain/index.ts'
+import { runProgram } from './child-process.ts'
 import { PollRound, type Polled } from './poll-round.ts'
 
 /** What became of a piece: it was `whole`, it ended `midway` and the rest is on its way, or there is `no-room` for more until `resume`. */
@@ -20,30 +19,39 @@ export interface BytePipe {
   relax(): void
   /** No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent. */
   expectEnd(): void
-  readonly ended: Promise<void>
+  /** Null when all was handed over; else what `onBytes` threw, after which nothing more is read. */
+  readonly ended: Promise<Error | null>
 }
 
-const run = promisify(execFile)
+/** It takes a millisecond; one that hangs must not hold a run up for ever. */
+const MKFIFO_WITHIN_MS = 5_000
 // One buffer for every pipe: each piece is taken over before the next is read, so nothing is allocated per read.
 // A read into fresh memory each time cost a garbage collection every 1.5 s at 8 streams (measured: 4 % of a core).
 const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
 const round = new PollRound()
 let made = 0
 
-/** Throws FatalError when no private folder can be had. */
+/** Throws FatalError when no private folder can be had, and what the system says when no pipe can be made; nothing is left then. */
 export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
   const fifo = path.join(await privateFolder(), `${process.pid}-${++made}`)
   await unlink(fifo).catch(() => undefined) // a name that a killed process of the same id left behind; mkfifo tells of any other trouble
-  await run('mkfifo', ['-m', '600', fifo])
-  const readEnd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
-  const ownWriteEnd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) // keeps the end of the file away until the child writes
-  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  const [readEnd, ownWriteEnd] = await makePipe(fifo).catch(async (error: unknown) => {
+    await unlink(fifo).catch(() => undefined)
+    throw error
+  })
+  const { promise: ended, resolve } = Promise.withResolvers<Error | null>()
   let isReleased = false, isEnding = false
   const release = () => {
     if (isReleased) return
     isReleased = true
     closeSync(ownWriteEnd)
     void unlink(fifo).catch(() => undefined) // a name left behind is swept with the folder
+  }
+  const close = (failure: Error | null) => {
+    round.remove(polled)
+    release()
+    closeSync(readEnd)
+    resolve(failure)
   }
   const polled: Polled = {
     isFresh: true, isHeld: false,
@@ -52,13 +60,15 @@ export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
       const length = readNow(readEnd)
       if (length === null) return false
       if (length === 0) {
-        round.remove(polled)
-        closeSync(readEnd)
-        resolve()
+        close(null)
         return false
       }
       release() // the child has it open: from now on its death is the end
-      const taken = onBytes(readBuffer.subarray(0, length))
+      let taken: Taken
+      try { taken = onBytes(readBuffer.subarray(0, length)) } catch (error) { // one pipe must not end the looking into all
+        close(error instanceof Error ? error : new Error(String(error)))
+        return false
+      }
       polled.isHeld = taken === 'no-room'
       return isEnding || taken === 'midway'
     },
@@ -73,6 +83,16 @@ export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
       release()
       round.soon(polled)
     },
+  }
+}
+
+/** Its two ends, both ours: the second keeps the end of the file away until the child writes. */
+async function makePipe(fifo: string): Promise<readonly [number, number]> {
+  await runProgram('mkfifo', ['-m', '600', fifo], { timeout: MKFIFO_WITHIN_MS, killSignal: 'SIGKILL' })
+  const readEnd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+  try { return [readEnd, openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)] } catch (error) {
+    closeSync(readEnd)
+    throw error
   }
 }
 

@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import path from 'node:path'
-import { Readable } from 'node:stream'
-import type { ChildProcess } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 import createCommand from 'fluent-ffmpeg'
 import { openBytePipe, type BytePipe, type OnBytes } from './byte-pipe.ts'
+import { startChild, type Child } from './child-process.ts'
 
 export type { Taken } from './byte-pipe.ts'
 
@@ -30,14 +31,11 @@ export interface FfmpegExit {
 const CHILD = path.join(import.meta.dirname, '../../libexec/ffmpeg-child')
 const STDERR_LINES_KEPT = 40
 const STDERR_LINE_CHARS = 400
-
-/** The library starts ffmpeg twice more before the first runs, to ask what it can do: three starts a camera instead of one. Ours can, or says so itself. */
-const ASSUMED = {
-  availableFormats: (done: (error: null, formats: object) => void) => { done(null, new Proxy({}, { has: () => true, get: () => ({ canMux: true, canDemux: true }) })) },
-  availableEncoders: (done: (error: null, encoders: object) => void) => { done(null, {}) },
-}
-
-type WithProcess = createCommand.FfmpegCommand & { ffmpegProc?: ChildProcess } // a field that the types lack
+/** After its end; somebody it started may hold on to its stderr. */
+const STDERR_DRAIN_MS = 1_000
+const NOT_STARTED = 'ffmpeg could not be started', NOT_TAKEN = 'what ffmpeg wrote could not be taken'
+/** Whether the last line that a run left is ours and not ffmpeg's: it never ran, or was ended because its output could not be used. */
+export const isOwnFailure = (line: string): boolean => line.startsWith(NOT_STARTED) || line.startsWith(NOT_TAKEN)
 
 export interface FfmpegRun {
   /** Resolves when the child is really gone and all its bytes were handed over; never rejects. */
@@ -48,54 +46,91 @@ export interface FfmpegRun {
   relax(): void
 }
 
-/** Starts ffmpeg. `stop` asks it to finish what it holds, `kill` ends it at once. The only user of fluent-ffmpeg. */
-export async function startFfmpeg(job: FfmpegJob, signals: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegRun> {
-  const pipe = await openBytePipe(job.onBytes)
-  const exit = runChild(job, pipe, signals).then(async ended => {
+export interface FfmpegSignals {
+  /** Asks it to finish what it holds. */
+  readonly stop: AbortSignal
+  /** Ends it at once. */
+  readonly kill: AbortSignal
+}
+
+/** Starts ffmpeg. One that cannot be started is a run that ended, and so is one whose bytes `onBytes` could not take; never rejects. */
+export async function startFfmpeg(job: FfmpegJob, signals: FfmpegSignals): Promise<FfmpegRun> {
+  let pipe: BytePipe
+  try { pipe = await openBytePipe(job.onBytes) } catch (error) {
+    return { exit: Promise.resolve(notStarted(error)), resume: () => undefined, relax: () => undefined }
+  }
+  const broken = new AbortController()
+  void pipe.ended.then(failure => { if (failure !== null) broken.abort() })
+  const exit = runChild(job, pipe.path, { ...signals, kill: AbortSignal.any([signals.kill, broken.signal]) }).then(async ended => {
     pipe.expectEnd()
-    await pipe.ended
-    return ended
+    const failure = await pipe.ended
+    return failure === null ? ended : { code: null, stderrLines: [...ended.stderrLines, `${NOT_TAKEN}: ${failure.message}`] }
   })
   return { exit, resume: pipe.resume, relax: pipe.relax }
 }
 
-function runChild(job: FfmpegJob, pipe: BytePipe, { stop, kill: killSignal }: { stop: AbortSignal, kill: AbortSignal }): Promise<FfmpegExit> {
-  const { promise, resolve } = Promise.withResolvers<FfmpegExit>()
-  const stderrLines: string[] = []
-  let child: ChildProcess | undefined
-  const finish = () => {
-    killSignal.removeEventListener('abort', kill)
-    stop.removeEventListener('abort', terminate)
-    resolve({ code: child?.exitCode ?? null, stderrLines })
-  }
-  // A kill before the child exists is ignored by the library and the child then starts anyway: hence also in `start`.
-  const kill = () => { child?.kill('SIGKILL') }
-  const terminate = () => { child?.kill('SIGTERM') }
-  const command: WithProcess = Object.assign(createCommand(typeof job.inputText === 'string' ? Readable.from([job.inputText]) : job.inputText, { stdoutLines: 1, ...(job.niceness === undefined ? {} : { niceness: job.niceness }) }), ASSUMED)
-  command.setFfmpegPath(CHILD)
+const notStarted = (error: unknown): FfmpegExit => {
+  const code = (error as { code?: unknown }).code
+  return { code: null, stderrLines: [`${NOT_STARTED}: ${(error as Error).message}${typeof code === 'string' ? ` (${code})` : ''}`.slice(0, STDERR_LINE_CHARS)] }
+}
+
+/**
+ * As fluent-ffmpeg puts them together, its only use: its own way of starting ffmpeg throws outside of every promise when the program cannot be
+ * started, asks ffmpeg twice what it can do before the first run, and ignores a kill that comes early.
+ */
+function argumentsOf(job: FfmpegJob, output: string): string[] {
+  const command = createCommand('pipe:0')
   command.inputFormat(job.inputFormat)
   for (const option of job.inputOptions) command.inputOptions(...option)
   for (const option of job.outputOptions) command.outputOptions(...option)
   command.format(job.outputFormat)
-  command.on('stderr', (line: string) => {
-    stderrLines.push(line.slice(0, STDERR_LINE_CHARS))
-    if (stderrLines.length > STDERR_LINES_KEPT) stderrLines.shift()
-  })
-  command.on('start', () => {
-    child = command.ffmpegProc
-    if (killSignal.aborted) kill()
-    else if (stop.aborted) terminate()
-  })
-  // Both come once, after exit and the end of stderr; what they say about success is decided by who asked.
-  command.once('end', finish)
-  command.once('error', (error: Error) => {
-    if (child === undefined) { stderrLines.push(error.message.slice(0, STDERR_LINE_CHARS)); finish() }
-    else if (child.exitCode !== null || child.signalCode !== null) finish()
-    else { child.once('exit', finish); kill() }
-  })
-  killSignal.addEventListener('abort', kill, { once: true })
+  command.output(output)
+  return (command as createCommand.FfmpegCommand & { _getArguments(): string[] })._getArguments() // the types lack it
+}
+
+async function runChild(job: FfmpegJob, output: string, { stop, kill }: FfmpegSignals): Promise<FfmpegExit> {
+  if (stop.aborted || kill.aborted) return { code: null, stderrLines: [] }
+  const { niceness = 0 } = job
+  const [program = CHILD, ...args] = [...(niceness === 0 ? [] : ['nice', '-n', String(niceness)]), CHILD, ...argumentsOf(job, output)]
+  let child: Child<'pipe', 'ignore', 'pipe'>
+  try { child = await startChild(program, args, { stdio: ['pipe', 'ignore', 'pipe'] }) } catch (error) { return notStarted(error) }
+  const killNow = () => { child.kill('SIGKILL') }
+  const terminate = () => { child.kill('SIGTERM') }
+  if (kill.aborted) killNow()
+  else if (stop.aborted) terminate()
+  kill.addEventListener('abort', killNow, { once: true })
   stop.addEventListener('abort', terminate, { once: true })
-  command.output(pipe.path)
-  command.run()
-  return promise
+  feed(child.stdin, job.inputText, killNow)
+  const said = new LastLines()
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { said.add(text) })
+  let draining: NodeJS.Timeout | undefined
+  child.once('exit', () => { draining = setTimeout(() => { child.stderr.destroy() }, STDERR_DRAIN_MS) })
+  await once(child, 'close')
+  clearTimeout(draining)
+  kill.removeEventListener('abort', killNow)
+  stop.removeEventListener('abort', terminate)
+  return { code: child.exitCode, stderrLines: said.lines }
+}
+
+/** An input that fails ends the child: what follows would be no stream any more. */
+function feed(stdin: Writable, input: string | Readable, onFailure: () => void): void {
+  stdin.on('error', () => undefined) // the child ended first, which its exit tells
+  if (typeof input === 'string') { stdin.end(input); return }
+  input.once('error', onFailure)
+  input.pipe(stdin)
+}
+
+/** The last lines of a text that comes in pieces, each cut to a length. */
+class LastLines {
+  readonly #whole: string[] = []
+  #rest = ''
+
+  add(text: string): void {
+    const parts = `${this.#rest}${text}`.split(/[\r\n]+/)
+    this.#rest = parts.pop()!.slice(0, STDERR_LINE_CHARS)
+    this.#whole.push(...parts.filter(part => part !== '').map(part => part.slice(0, STDERR_LINE_CHARS)))
+    this.#whole.splice(0, this.#whole.length - STDERR_LINES_KEPT)
+  }
+
+  get lines(): string[] { return [...this.#whole, ...(this.#rest === '' ? [] : [this.#rest])].slice(-STDERR_LINES_KEPT) }
 }

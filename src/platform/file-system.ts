@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { RetryableError, FatalError } from '../domain/index.ts'
+import { isNotStarted, runProgram } from './child-process.ts'
 
 /** Names the call site of a volume operation, so that a test can break exactly one. */
 export type FileStep = string
@@ -39,7 +38,8 @@ export interface VolumeFileSystem {
   freeBytes(folder: string, step: FileStep): Promise<number>
 }
 
-export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'other'
+/** `hung`: no answer came in time; what was asked for may still be done later. */
+export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'hung' | 'other'
 
 const FAULT_BY_ERRNO: Record<string, StorageFault> = {
   ENOSPC: 'no-space', EDQUOT: 'no-space', EIO: 'io', EROFS: 'read-only', ENOENT: 'missing', ENOTDIR: 'missing',
@@ -64,7 +64,6 @@ export const storageError = (step: FileStep, file: string) => (error: unknown): 
   throw new StorageError((typeof errno === 'string' ? FAULT_BY_ERRNO[errno] : undefined) ?? 'other', step, file, error)
 }
 
-const run = promisify(execFile)
 const ZERO_CHUNK_BYTES = 1 << 20
 
 class RealVolumeFile implements VolumeFile {
@@ -97,9 +96,10 @@ class RealVolumeFile implements VolumeFile {
 
 /** Repeats a call that a signal to our whole process group ended: the range is the same, and a stop must not cost a slot. */
 async function fallocate(file: string, args: readonly string[]): Promise<void> {
-  const call = () => run('fallocate', [...args, file], { timeout: 60_000, env: { ...process.env, LC_ALL: 'C' } }) // only its words tell what failed
+  const call = () => runProgram('fallocate', [...args, file], { timeout: 60_000, env: { ...process.env, LC_ALL: 'C' } }) // only its words tell what failed
   await call().catch((error: unknown) => {
-    if ((error as { signal?: unknown }).signal !== 'SIGTERM' && (error as { signal?: unknown }).signal !== 'SIGINT') throw error
+    const { signal, killed } = error as { signal?: unknown, killed?: unknown }
+    if (killed === true || (signal !== 'SIGTERM' && signal !== 'SIGINT')) throw error // killed: by us, it took too long
     return call()
   })
 }
@@ -125,6 +125,7 @@ export const realFileSystem: VolumeFileSystem = {
       await fallocate(file, ['--length', String(sizeBytes)])
       await handle.sync()
     } catch (error) {
+      if (isNotStarted(error)) throw new StorageError('other', step, file, error)
       storageError(step, file)((error as { stderr?: unknown }).stderr === undefined ? error : errnoOfFallocate(error))
     } finally { await handle.close() }
   },
@@ -133,7 +134,8 @@ export const realFileSystem: VolumeFileSystem = {
     try {
       await fallocate(file, ['--zero-range', '--keep-size', '--offset', String(offset), '--length', String(lengthBytes)])
     } catch (error) {
-      if (!isUnsupported(error)) storageError(step, file)((error as { stderr?: unknown }).stderr === undefined ? error : errnoOfFallocate(error))
+      // A program that cannot be started (no process, no memory) says nothing of the disk.
+      if (!isUnsupported(error) && !isNotStarted(error)) storageError(step, file)((error as { stderr?: unknown }).stderr === undefined ? error : errnoOfFallocate(error))
       await zeroByWriting(file, offset, lengthBytes, step)
     }
   },

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { startChild, type Child } from './child-process.ts'
 
 export interface HookOptions {
   /** Program and arguments; no shell is in between. */
@@ -16,11 +16,14 @@ const KEPT_STDERR_CHARS = 500
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' } // nothing of ours: there may be credentials in it
 
 /** Runs a program of the office with `stdin`, in a process group of its own that is gone when this settles. Never rejects. */
-export function runHook({ command, stdin, timeoutMs, signal }: HookOptions): Promise<HookEnd> {
-  const { promise, resolve } = Promise.withResolvers<HookEnd>()
+export async function runHook({ command, stdin, timeoutMs, signal }: HookOptions): Promise<HookEnd> {
   const [program = '', ...rest] = command
-  if (signal.aborted) return Promise.resolve({ ok: false, why: 'the recorder is stopping' })
-  const child = spawn(program, rest, { stdio: ['pipe', 'ignore', 'pipe'], env: ENVIRONMENT, detached: true, cwd: '/' })
+  if (signal.aborted) return { ok: false, why: 'the recorder is stopping' }
+  let child: Child<'pipe', 'ignore', 'pipe'>
+  try { child = await startChild(program, rest, { stdio: ['pipe', 'ignore', 'pipe'], env: ENVIRONMENT, detached: true, cwd: '/' }) } catch (error) {
+    return { ok: false, why: `${program} cannot be started: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}` }
+  }
+  const { promise, resolve } = Promise.withResolvers<HookEnd>()
   let said = '', ended: string | null = null
   const end = (why: string) => () => {
     ended ??= why
@@ -29,6 +32,7 @@ export function runHook({ command, stdin, timeoutMs, signal }: HookOptions): Pro
   }
   const timer = setTimeout(end(`it took longer than ${timeoutMs / 1000} s`), timeoutMs)
   const abort = end('the recorder is stopping')
+  if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   const settle = (why: string | null) => {
     clearTimeout(timer)
@@ -38,7 +42,6 @@ export function runHook({ command, stdin, timeoutMs, signal }: HookOptions): Pro
   }
   child.stderr.on('data', (bytes: Buffer) => { if (said.length < KEPT_STDERR_CHARS) said += bytes.toString('utf8') })
   child.stdin.on('error', () => undefined) // it may succeed without reading
-  child.once('error', error => { settle(`${program} cannot be started: ${(error as NodeJS.ErrnoException).code ?? error.message}`) })
   child.once('exit', (code, killedBy) => {
     // What it last said is still on its way.
     setImmediate(() => {
@@ -47,5 +50,5 @@ export function runHook({ command, stdin, timeoutMs, signal }: HookOptions): Pro
     })
   })
   child.stdin.end(stdin)
-  return promise
+  return await promise
 }

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
 import { RetryableError } from '../domain/index.ts'
+import { startChild } from './child-process.ts'
 
 export interface OpensslInput {
   /** Goes to its stdin. Keys go there or in files of mode 0600, never among the arguments. */
@@ -24,8 +24,9 @@ export class OpensslError extends RetryableError {
 
 /** What `openssl ARGUMENTS` wrote to stdout; certificates and CMS are its business, not ours. Throws OpensslError for any other exit than 0. */
 export async function runOpenssl(args: readonly string[], { stdin = '', timeoutMs = TIMEOUT_MS }: OpensslInput = {}): Promise<Buffer> {
+  const child = await startChild('openssl', args, { stdio: ['pipe', 'pipe', 'pipe'], env: ENVIRONMENT, timeout: timeoutMs, killSignal: 'SIGKILL' })
+    .catch((cause: unknown) => { throw new OpensslError('it cannot be started', { cause }) })
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const child = spawn('openssl', [...args], { stdio: ['pipe', 'pipe', 'pipe'], env: ENVIRONMENT, timeout: timeoutMs, killSignal: 'SIGKILL' })
   const chunks: Buffer[] = []
   let bytes = 0, said = ''
   child.stdout.on('data', (chunk: Buffer) => {
@@ -35,11 +36,10 @@ export async function runOpenssl(args: readonly string[], { stdin = '', timeoutM
   })
   child.stderr.on('data', (chunk: Buffer) => { if (said.length < KEPT_STDERR_CHARS) said += chunk.toString('utf8') })
   child.stdin.on('error', () => undefined) // it may succeed without reading
-  child.once('error', error => { reject(new OpensslError('it cannot be started', { cause: error })) })
   child.once('close', (code, signal) => {
     if (code === 0) resolve(Buffer.concat(chunks))
     else reject(new OpensslError(`exit ${code ?? signal ?? '?'}: ${said.slice(0, KEPT_STDERR_CHARS).replace(/[\p{Cc}\s]+/gu, ' ').trim()}`, { exitCode: code }))
   })
   child.stdin.end(stdin)
-  return promise
+  return await promise
 }

@@ -1,14 +1,17 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+import { startChild } from './child-process.ts'
 import type { Logger } from './logger.ts'
 
-/**
- * READY waits for the manager's answer: a sender that is gone by the time the message is read is not known to be ours, and the word is lost
- * (measured: 5 of 80 starts with --no-block, 0 of 40 without). The others may get lost. A call that takes longer than this is hung.
- */
-const CALL_TIMEOUT_MS = 5_000
+/** systemd answers nothing; this is for a helper that hangs, or a service manager that reads no more. */
+const ANSWER_WITHIN_MS = 5_000
+/** At the end the recorder waits no longer than this for what is still to be said, and as long again for the helper to go. */
+const LAST_WORDS_MS = 1_000
 const MAX_STATUS_CHARS = 200
-/** systemd restarts at one interval without a word: two may get lost. */
-const PETS_PER_INTERVAL = 3
+/** systemd restarts at one interval without a word: five may get lost, or come late. */
+const PETS_PER_INTERVAL = 6
+/** A word whose helper died is said again by a new one, once; after that with the next word. */
+const TRIES = 2
+const HELPER = path.join(import.meta.dirname, '../../libexec/systemd-words')
 
 /** Words to systemd. Every call returns at once; what cannot be sent yet is merged into the next call. */
 export interface SystemdNotify extends AsyncDisposable {
@@ -21,7 +24,7 @@ export interface SystemdNotify extends AsyncDisposable {
   status(text: string): void
   watchdog(): void
   stopping(): void
-  /** Resolves when all that was said is on its way. */
+  /** Resolves when all that was said was sent, or could not be. */
   flushed(): Promise<void>
 }
 
@@ -30,9 +33,9 @@ export interface SystemdNotifyOptions {
   readonly log: Logger
   /** The process systemd watches; this one unless told. */
   readonly pid?: number
-  /** The tool to call; `systemd-notify` on PATH unless told. */
+  /** The helper to start; `libexec/systemd-words` unless told. */
   readonly command?: string
-  readonly callTimeoutMs?: number
+  readonly answerWithinMs?: number
 }
 
 function watchdogIntervalOf(env: SystemdNotifyOptions['env'], pid: number): number | null {
@@ -42,17 +45,76 @@ function watchdogIntervalOf(env: SystemdNotifyOptions['env'], pid: number): numb
   return Math.max(1, Math.floor(usec / 1_000 / PETS_PER_INTERVAL))
 }
 
+/** A process that sends words as long as it lives. It may hang or die at any time. */
+interface Helper {
+  readonly isGone: boolean
+  /** Null when it was sent, else why it may not have been; never throws. One call at a time. */
+  say(line: string): Promise<string | null>
+  /** Lets it finish, kills it if it does not; resolves within LAST_WORDS_MS. */
+  end(): Promise<void>
+}
+
+/** `work`, but no longer than `ms`; null then. */
+async function within<Result>(ms: number, work: Promise<Result>): Promise<Result | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(() => { resolve(null) }, ms)
+  try { return await Promise.race([work, late]) } finally { clearTimeout(timer) }
+}
+
+/** It dies with the recorder, even by kill -9. Throws when it cannot be started. */
+async function startHelper(command: string, env: NodeJS.ProcessEnv, answerWithinMs: number): Promise<Helper> {
+  const child = await startChild('setpriv', ['--pdeathsig', 'KILL', '--', command], { stdio: ['pipe', 'pipe', 'ignore'], env, cwd: '/' })
+  let isGone = false, said = '', answered: (answer: string) => void = () => undefined
+  const { promise: gone, resolve: leave } = Promise.withResolvers<true>()
+  child.stdin.on('error', () => undefined) // told by its end
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-MAX_STATUS_CHARS)
+    if (!said.endsWith('\n')) return
+    answered(said.trim())
+    said = ''
+  })
+  child.once('close', (code, signal) => {
+    isGone = true
+    answered(signal ?? `exit code ${code}`)
+    leave(true)
+  })
+  const kill = () => {
+    isGone = true
+    child.kill('SIGKILL')
+    child.unref()
+    for (const stream of [child.stdin, child.stdout]) stream.destroy() // nothing of it keeps this process alive
+  }
+  return {
+    get isGone() { return isGone },
+    async say(line) {
+      const { promise: answer, resolve } = Promise.withResolvers<string>()
+      answered = resolve
+      child.stdin.write(`${line}\n`)
+      const why = await within(answerWithinMs, answer)
+      if (why === 'sent') return null
+      if (why === null) kill() // what it was told it may still send: twice does no harm
+      return why ?? `no answer within ${answerWithinMs} ms`
+    },
+    async end() {
+      child.stdin.end()
+      if (await within(LAST_WORDS_MS, gone) === null) kill()
+    },
+  }
+}
+
 /**
- * Speaks sd_notify through the `systemd-notify` program, since Node has no unix datagram sockets: 18 ms a call (measured), one at a time.
- * The unit needs NotifyAccess=all. Does nothing when NOTIFY_SOCKET is unset.
+ * Speaks sd_notify through a helper that stays: Node has no unix datagram sockets, and systemd drops the word of a sender that is gone when it
+ * reads it (27 of 150 by `systemd-notify --no-block`, measured). The unit needs NotifyAccess=all. Does nothing when NOTIFY_SOCKET is unset.
  */
 export function openSystemdNotify(options: SystemdNotifyOptions): SystemdNotify {
-  const { env, log, pid = process.pid, command = 'systemd-notify', callTimeoutMs = CALL_TIMEOUT_MS } = options
+  const { env, log, pid = process.pid, command = HELPER, answerWithinMs = ANSWER_WITHIN_MS } = options
   const socket = env['NOTIFY_SOCKET']
   const active = socket !== undefined && socket !== ''
   const pending = new Map<string, string>()
+  let helper: Helper | null = null
   let inFlight: Promise<void> | null = null
   let failuresInRow = 0
+  let isOver = false
 
   const settled = (why: string | null) => {
     if (why === null) {
@@ -63,27 +125,24 @@ export function openSystemdNotify(options: SystemdNotifyOptions): SystemdNotify 
     }
   }
 
-  /** Ends, never throws, at most `callTimeoutMs` later. */
-  const call = (assignments: string[]): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    let child: ChildProcess
+  const trySaying = async (line: string): Promise<string | null> => {
     try {
-      child = spawn(command, [...(assignments.includes('READY=1') ? [] : ['--no-block']), ...assignments],
-        { stdio: 'ignore', env: { NOTIFY_SOCKET: socket, PATH: env['PATH'] }, timeout: callTimeoutMs, killSignal: 'SIGKILL' })
-    } catch (error) { // EAGAIN and its like come as a throw
-      settled(String((error as NodeJS.ErrnoException).code))
-      return Promise.resolve()
-    }
-    child.once('error', error => { settled(String((error as NodeJS.ErrnoException).code)); resolve() })
-    child.once('exit', (code, signal) => { settled(code === 0 ? null : signal ?? `exit code ${code}`); resolve() })
-    return promise
+      if (helper === null || helper.isGone) helper = await startHelper(command, { NOTIFY_SOCKET: socket, PATH: env['PATH'] }, answerWithinMs)
+      return await helper.say(line)
+    } catch (error) { return String((error as NodeJS.ErrnoException).code) }
   }
 
+  /** Ends with nothing pending, or after TRIES; what could not be sent stays pending unless something newer was said. */
   const drain = async () => {
-    while (pending.size > 0) {
-      const assignments = [...pending].map(([name, value]) => `${name}=${value}`)
+    await Promise.resolve() // what is said in one turn goes together
+    for (let tries = 0; pending.size > 0 && tries < TRIES && !isOver;) {
+      const words = [...pending]
       pending.clear()
-      await call(assignments)
+      const why = await trySaying(words.map(([name, value]) => `${name}=${value}`).join('\t'))
+      settled(why)
+      if (why === null) continue
+      tries++
+      for (const [name, value] of words) if (!pending.has(name)) pending.set(name, value)
     }
     inFlight = null
   }
@@ -99,10 +158,14 @@ export function openSystemdNotify(options: SystemdNotifyOptions): SystemdNotify 
     active,
     watchdogIntervalMs: active ? watchdogIntervalOf(env, pid) : null,
     ready: () => say('READY', '1'),
-    status: text => say('STATUS', text.replace(/[\p{Cc}\s]+/gu, ' ').slice(0, MAX_STATUS_CHARS)), // a newline would start another assignment
+    status: text => say('STATUS', text.replace(/[\p{Cc}\s]+/gu, ' ').slice(0, MAX_STATUS_CHARS)), // a line break would start another assignment
     watchdog: () => say('WATCHDOG', '1'),
     stopping: () => say('STOPPING', '1'),
     flushed,
-    [Symbol.asyncDispose]: flushed,
+    [Symbol.asyncDispose]: async () => {
+      await within(LAST_WORDS_MS, flushed())
+      isOver = true
+      await helper?.end()
+    },
   }
 }

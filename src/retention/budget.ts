@@ -17,14 +17,14 @@ export class SlotBudgetError extends RetryableError {
   }
 }
 
-interface Bucket { tokens: number, at: MonoMs, perHour: number }
+interface Bucket { tokens: number, at: MonoMs, perHour: number, bitrateBps: number }
 
 /**
  * How many slots each stream may open in an hour: twice what its bitrate fills, and some. A token bucket, full at first; all of an hour may be used at once.
  * Streams are bounded by the configuration, so are the buckets.
  */
 export class SlotBudget {
-  readonly #slotSizeBytes: number
+  #slotSizeBytes: number
   readonly #buckets = new Map<string, Bucket>()
 
   constructor(slotSizeBytes: number) { this.#slotSizeBytes = slotSizeBytes }
@@ -32,7 +32,22 @@ export class SlotBudget {
   /** What the stream declared, or what was measured; null when neither is known. */
   expect(streamKey: string, bitrateBps: number | null, now: MonoMs): void {
     const bucket = this.#refilled(streamKey, now)
-    bucket.perHour = allowedAnHour(bitrateBps ?? UNKNOWN_BPS, this.#slotSizeBytes)
+    bucket.bitrateBps = bitrateBps ?? UNKNOWN_BPS
+    this.#allow(bucket)
+  }
+
+  /** Slots are of another size from now on: what was used of the hour stays used in the same share. */
+  resize(slotSizeBytes: number, now: MonoMs): void {
+    this.#slotSizeBytes = slotSizeBytes
+    for (const key of this.#buckets.keys()) {
+      const bucket = this.#refilled(key, now), left = bucket.tokens / bucket.perHour
+      this.#allow(bucket)
+      bucket.tokens = left * bucket.perHour
+    }
+  }
+
+  #allow(bucket: Bucket): void {
+    bucket.perHour = allowedAnHour(bucket.bitrateBps, this.#slotSizeBytes)
     bucket.tokens = Math.min(bucket.tokens, bucket.perHour)
   }
 
@@ -56,7 +71,7 @@ export class SlotBudget {
     let bucket = this.#buckets.get(streamKey)
     if (bucket === undefined) {
       const perHour = allowedAnHour(UNKNOWN_BPS, this.#slotSizeBytes)
-      bucket = { tokens: perHour, at: now, perHour }
+      bucket = { tokens: perHour, at: now, perHour, bitrateBps: UNKNOWN_BPS }
       this.#buckets.set(streamKey, bucket)
     }
     bucket.tokens = Math.min(bucket.perHour, bucket.tokens + Math.max(0, now - bucket.at) * bucket.perHour / HOUR_MS)

@@ -49,29 +49,33 @@ export async function agreesWith({ fs, volume, slots, marks }: { fs: VolumeFileS
 
 /** One start of the recorder: remembered by the catalogue first, then written to each volume it uses. */
 export class CatalogueMarks {
-  readonly #fs: VolumeFileSystem
   readonly #marks: ReturnType<typeof markTable>
   readonly #startId = randomBytes(16).toString('hex')
   readonly #startedAt: EpochMs
 
-  constructor(fs: VolumeFileSystem, marks: ReturnType<typeof markTable>, now: EpochMs) {
-    this.#fs = fs
+  /** `write` enters a row now, or as soon as the catalogue takes it. */
+  constructor(marks: ReturnType<typeof markTable>, now: EpochMs, write: (row: () => void) => void = row => { row() }) {
     this.#marks = marks
     this.#startedAt = now
-    marks.begin(this.#startId, now)
+    write(() => { marks.begin(this.#startId, now) })
   }
 
   /** Random bytes that nobody could foresee, for choosing what to look at. */
   get seed(): string { return this.#startId }
 
-  async judge(volume: Volume): Promise<MarkVerdict> {
-    const found = await readMark(this.#fs, volume)
+  async judge(volume: Volume, fs: VolumeFileSystem): Promise<MarkVerdict> {
+    const found = await readMark(fs, volume)
     return judgeMark(found, found.kind === 'start' ? this.#marks.numberOf(found.startId) : null, this.#marks.markOf(volume.identity.uuid))
   }
 
-  /** Volume first: a crash between the two leaves a start that is remembered anyway. Throws StorageError. */
-  async publish(volume: Volume): Promise<void> {
-    await this.#fs.publishText(path.join(volume.path, MARK_FILE), `${JSON.stringify({ format: 1, start: this.#startId, startedAt: isoOf(this.#startedAt) })}\n`, 'mark publish')
-    this.#marks.setMark(volume.identity.uuid, this.#marks.numberOf(this.#startId)!)
+  /**
+   * Volume first: a crash between the two leaves a start that is remembered anyway. While the catalogue has not taken this start, the volume keeps the mark it has.
+   * Throws StorageError, and what the catalogue throws.
+   */
+  async publish(volume: Volume, fs: VolumeFileSystem): Promise<void> {
+    const startNo = this.#marks.numberOf(this.#startId)
+    if (startNo === null) return
+    await fs.publishText(path.join(volume.path, MARK_FILE), `${JSON.stringify({ format: 1, start: this.#startId, startedAt: isoOf(this.#startedAt) })}\n`, 'mark publish')
+    this.#marks.setMark(volume.identity.uuid, startNo)
   }
 }

@@ -98,13 +98,17 @@ export class HoldBook {
     return hold
   }
 
-  /** Writes the holds in force to every volume. Throws StorageError when a volume did not take them; the catalogue has them all the same. */
+  /** Writes the holds in force to every volume that takes them. Throws StorageError when one did not; the catalogue has them all the same. */
   async publish(): Promise<void> {
     const { holds, fs, volumes } = this.#options
+    const failures: unknown[] = []
     for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) { // another process may have changed them meanwhile
       text = now
-      for (const volume of volumes()) if (!this.#unreadable.has(volume.identity.uuid)) await fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds')
+      failures.length = 0
+      const writable = volumes().filter(volume => !this.#unreadable.has(volume.identity.uuid))
+      await Promise.all(writable.map(volume => fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds').catch((error: unknown) => { failures.push(error) })))
     }
+    if (failures.length > 0) throw failures[0]
   }
 
   /** Takes in what a volume knows and the catalogue does not: after a rebuild, or when a backup of the catalogue came back. A file that cannot be read is told, never dropped. */
@@ -113,6 +117,7 @@ export class HoldBook {
     let text: string
     try { text = await fs.readText(path.join(volume.path, HOLDS_FILE), MAX_FILE_BYTES, 'holds') } catch (error) {
       if (error instanceof StorageError && error.fault === 'missing') return { imported: 0, fault: null }
+      if (error instanceof StorageError && error.fault === 'hung') throw error // it is asked again when the volume answers
       this.#unreadable.add(volume.identity.uuid) // never written over: it may be read another day
       return { imported: 0, fault: (error as Error).message }
     }

@@ -88,9 +88,9 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
       return { ...reconciled, stock }
     }).immediate()
     const holds = await importHolds(options, volumes)
-    const own = new CatalogueMarks(fs, table, now)
+    const own = new CatalogueMarks(table, now)
     const unmarked: VolumeId[] = []
-    for (const volume of volumes) await own.publish(volume).catch(() => unmarked.push(volume.identity.id)) // the report says so; recording there will be refused or not by the mark that stands
+    for (const volume of volumes) await own.publish(volume, fs).catch(() => unmarked.push(volume.identity.id)) // the report says so; recording there will be refused or not by the mark that stands
     return { volumes: told, stock: { ...stock, holds: holdTable(db).inForce().length }, counts, contradictions, ...holds, unmarked }
   } finally { survey.drop() }
 }

@@ -1,19 +1,22 @@
-import { noteEvent } from '../audit/index.ts'
-import { CustosError, epochMs, generation, isoOf, RetryableError, streamKeyText, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type StreamKey, type StreamName } from '../domain/index.ts'
+import { AuditUnavailableError } from '../audit/index.ts'
+import {
+  CustosError, epochMs, generation, isoOf, RetryableError, streamKeyText, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type MonoMs, type StreamKey, type StreamName,
+} from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
-import { withCatalogue, type Catalogue } from '../platform/catalogue.ts'
+import { CatalogueFaultError, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
-import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
+import { StorageError } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { LeaseTable } from './leases.ts'
+import { isCatalogueRefusal, type RowQueue } from './row-queue.ts'
 import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
 import { SlotWriter, type SealFacts } from './slot-writer.ts'
 import type { holdTable } from './tables/holds.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
-import { slotPath, type Volume } from './volume.ts'
+import { slotPath, zeroSlot, type Volume } from './volume.ts'
 import type { VolumeSet } from './volume-set.ts'
 
 /** Every slot is inside its floor, held or read, or no volume is usable. Recording waits; nothing is overwritten. */
@@ -37,12 +40,12 @@ export interface RingOptions {
   readonly slots: ReturnType<typeof slotTable>
   readonly segments: ReturnType<typeof segmentTable>
   readonly holds: ReturnType<typeof holdTable>
+  readonly rows: RowQueue
   readonly volumes: VolumeSet
   readonly leases: LeaseTable
   readonly trustedTime: TrustedTime
   readonly audit: AuditSink
   readonly floor: FloorRule
-  readonly fs: VolumeFileSystem
   readonly clock: Clock
   readonly log: Logger
 }
@@ -58,12 +61,26 @@ export interface OpenSlot {
   newestAt: EpochMs
 }
 interface Candidate extends ReuseCandidate { readonly segment: SegmentRow }
+/** A slot that was taken. `before` is what the catalogue has of it: `preparing`, or `free` where it takes no rows just now. */
+interface Taken { readonly volume: Volume, readonly row: SlotRow, readonly before: SlotRow }
+
+/** A volume that failed is often back within seconds; a stream's fragments wait for it as long as its queue has room. */
+const WAIT_FOR_VOLUME_MS = 10_000
+/** So long the ring goes on when the catalogue takes no rows: that many slots are made ready ahead of need. */
+const RESERVE_FOR_MS = 15 * 60_000
+/** Of all slots, at most: a small ring is for footage. */
+const RESERVE_SHARE = 8
 
 /** Gives out slots and takes the oldest back, as the guard allows. The only place that turns sealed footage into a free slot. */
 export class Ring {
   readonly #options: RingOptions
   #budget: SlotBudget | null = null
+  #budgetSlotBytes = 0
   readonly #expectedBps = new Map<string, number | null>()
+  #takenAt: MonoMs[] = []
+  #reclaiming: Promise<void> | null = null
+  #isStopping = false
+  #abandoned: { readonly volume: Volume, readonly row: SlotRow }[] = []
   constructor(options: RingOptions) { this.#options = options }
 
   /** What a stream declared, for its budget of slots; null when it declared nothing. */
@@ -76,8 +93,11 @@ export class Ring {
   #spending(owner: SegmentOwner): () => void {
     const now = this.#options.clock.monoNow()
     const key = streamKeyText(owner)
-    if (this.#budget === null) {
-      this.#budget = new SlotBudget(Math.min(...this.#options.volumes.usable().map(volume => volume.identity.slotSizeBytes)))
+    const slotBytes = Math.min(...this.#options.volumes.usable().map(volume => volume.identity.slotSizeBytes))
+    if (this.#budget === null || slotBytes !== this.#budgetSlotBytes) { // a volume of other slots came or went
+      this.#budgetSlotBytes = slotBytes
+      if (this.#budget === null) this.#budget = new SlotBudget(slotBytes)
+      else this.#budget.resize(slotBytes, now)
       for (const [stream, bitrateBps] of this.#expectedBps) this.#budget.expect(stream, bitrateBps, now)
     }
     const budget = this.#budget
@@ -89,39 +109,96 @@ export class Ring {
 
   /**
    * Takes a slot for `owner` and makes it ready: row `preparing`, what stands in it compared with the catalogue, the whole slot zeroed and synced, header written and synced, row `open` [INV-2].
-   * Throws RingFullError, NoVolumeError, SlotBudgetError, or StorageError after the slot was quarantined.
+   * While the catalogue takes no rows a free slot is taken without them, and they follow. Throws RingFullError, NoVolumeError, SlotBudgetError, CatalogueFaultError, or StorageError
+   * after the slot was quarantined.
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
-    const { volume, row } = this.#allocate(owner, startAt)
-    const { fs, slots, volumes } = this.#options
+    const { volumes } = this.#options
+    for (;;) {
+      await volumes.whenUsable(WAIT_FOR_VOLUME_MS)
+      const calm = volumes.calm()
+      if (calm.length > 0) {
+        try { return await this.#openOn(calm, owner, init, startAt) } catch (error) {
+          if (!(error instanceof RingFullError) || calm.length === volumes.usable().length) throw error
+        }
+      }
+      if (volumes.usable().length === 0) throw new NoVolumeError()
+      const tried = await volumes.asTrial(() => this.#openOn(volumes.usable(), owner, init, startAt))
+      if (tried !== null) return tried.result
+    }
+  }
+
+  async #openOn(among: readonly Volume[], owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
+    const { slots, segments, volumes, rows, clock, floor } = this.#options
+    const taken = await this.#take(among, owner, startAt)
+    const { volume, row, before } = taken
+    const writer = await this.#prepare(taken, owner, init, startAt)
+    if (row.generation > 1) volumes.noteReuse(volume)
+    const opened: SlotRow = { ...row, state: 'open' }
+    volumes.countMove(volume, 'preparing', 'open')
+    rows.write(() => {
+      slots.move(before, opened)
+      if (before.state === 'free') segments.insert({ ...row, cameraUuid: owner.cameraUuid, stream: owner.stream, startAt, floorRule: floorRuleText(floor) })
+    })
+    this.#takenAt.push(clock.monoNow())
+    this.keepReserve()
+    return { volume, row: opened, owner, writer, floor, newestAt: this.#options.trustedTime.trustedOf(startAt) }
+  }
+
+  /** Zeroes the slot and writes its header. Throws StorageError; the slot is then quarantined, or left for when its volume is back. */
+  async #prepare(taken: Taken, owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<SlotWriter> {
+    const { volume, row } = taken
+    const { volumes } = this.#options
+    const { slotSizeBytes, uuid } = volume.identity
     const file = slotPath(volume, row.slot)
     try {
-      const slotSizeBytes = volume.identity.slotSizeBytes
       await this.#requireKnown(volume, row)
-      await fs.zeroRange(file, 0, slotSizeBytes, 'prepare zero')
-      const handle = await fs.open(file, 'read-write', 'prepare open')
+      await volumes.io.zeroRange(file, 0, slotSizeBytes, 'prepare zero')
+      const handle = await volumes.io.open(file, 'read-write', 'prepare open')
       try {
         await handle.datasync('prepare zero sync')
         const header: SlotHeader = {
-          volumeUuid: volume.identity.uuid, slot: row.slot, generation: row.generation, cameraId: owner.cameraId, cameraUuid: owner.cameraUuid,
+          volumeUuid: uuid, slot: row.slot, generation: row.generation, cameraId: owner.cameraId, cameraUuid: owner.cameraUuid,
           stream: owner.stream, startAt, floorRule: floorRuleText(this.#options.floor), slotSizeBytes,
         }
         const start = encodeSlotStart(header, init.ftyp, init.moov)
         await handle.write(Buffer.concat([start, freeHeader(slotSizeBytes - start.length)]), 0, 'prepare header')
         await handle.datasync('prepare header sync')
-        if (row.generation > 1) volumes.noteReuse(volume)
-        const opened = slots.move(row, { generation: row.generation, state: 'open' })
-        volumes.countMove(volume, 'preparing', 'open')
-        const writer = new SlotWriter({ file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length })
-        return { volume, row: opened, owner, writer, floor: this.#options.floor, newestAt: this.#options.trustedTime.trustedOf(startAt) }
+        volumes.noteGood(volume)
+        return new SlotWriter({
+          file: handle, slot: row.slot, generation: row.generation, startAt, init, slotSizeBytes, endByte: start.length, onFailure: error => { volumes.noteFault(volume, error) },
+        })
       } catch (error) {
         await handle.close().catch(() => undefined) // the first failure is the one to tell
         throw error
       }
     } catch (error) {
-      // A disk that was pulled is no fault of the slot: the row stays `preparing`, and recovery zeroes it when the volume is back [INV-2].
-      if (await volumes.recheck(volume)) this.giveUp(volume, row, 'preparing', error) // no frame was ever in it
+      if (error instanceof StorageError) await this.#prepareFailed(taken, error)
       throw error
+    }
+  }
+
+  /** No frame was ever in it. A disk that was pulled or hangs is no fault of the slot: its row is left `preparing`, and it is zeroed when the disk is back [INV-2]. */
+  async #prepareFailed({ volume, row, before }: Taken, error: StorageError): Promise<void> {
+    const { volumes, rows, slots } = this.#options
+    if (await volumes.recheck(volume)) { this.giveUp(volume, row, before, error); return }
+    if (before.state === 'free') rows.write(() => { slots.move(before, row) })
+    this.#abandoned.push({ volume, row })
+  }
+
+  /** The volume is back: slots that were being made ready when it went are zeroed and free. */
+  async freeAbandoned(volume: Volume): Promise<void> {
+    const waiting = this.#abandoned.filter(each => each.volume === volume)
+    this.#abandoned = this.#abandoned.filter(each => each.volume !== volume)
+    for (const each of waiting) {
+      try {
+        await this.#requireKnown(volume, each.row, { orOwn: true })
+        await zeroSlot(this.#options.volumes.io, volume, each.row, 'recover')
+        this.setFree(volume, each.row)
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+        await this.#prepareFailed({ ...each, before: each.row }, error)
+      }
     }
   }
 
@@ -129,43 +206,138 @@ export class Ring {
    * What is about to be zeroed is blank or the generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
    * it was restored from a backup, or another disk hangs under the mount point.
    */
-  async #requireKnown(volume: Volume, row: SlotRow): Promise<void> {
+  async #requireKnown(volume: Volume, row: SlotRow, { orOwn = false } = {}): Promise<void> {
     const file = slotPath(volume, row.slot)
     const start = Buffer.alloc(Math.min(SLOT_START_MAX_BYTES, volume.identity.slotSizeBytes))
-    const handle = await this.#options.fs.open(file, 'read', 'prepare look')
+    const handle = await this.#options.volumes.io.open(file, 'read', 'prepare look')
     try { await handle.read(start, 0, 'prepare look') } finally { await handle.close() }
     const found = decodeSlotStart(start)
     if (found.kind === 'blank') return
-    if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot && found.header.generation === row.generation - 1) return
+    if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot
+      && (found.header.generation === row.generation - 1 || (orOwn && found.header.generation === row.generation))) return
     const what = found.kind === 'slot' ? `slot ${found.header.slot}, generation ${found.header.generation} of volume ${found.header.volumeUuid}` : found.why
     throw new StorageError('other', 'prepare look', file, new Error(`generation ${row.generation - 1} was wanted, found: ${what}`))
   }
 
-  #allocate(owner: SegmentOwner, startAt: EpochMs): { volume: Volume, row: SlotRow } {
-    const { catalogue, slots, volumes, clock, floor, trustedTime } = this.#options
-    const usable = volumes.usable()
-    if (usable.length === 0) throw new NoVolumeError()
+  /** Immediate: the guard's answer and the act share one transaction, so no hold can slip between. */
+  async #take(among: readonly Volume[], owner: SegmentOwner, startAt: EpochMs): Promise<Taken> {
+    const { catalogue, slots, rows, clock, floor, trustedTime } = this.#options
     const spend = this.#spending(owner)
-    // Immediate: the guard's answer and the act share one transaction, so no hold can slip between.
-    const allocated = withCatalogue(() => catalogue.db.transaction(() => {
-      const now = clock.wallNow()
-      const choice = chooseSlot(usable.map(volume => this.#choiceOf(volume)), floor, trustedTime.now())
-      if (choice.kind === 'none') throw new RingFullError(choice.freeAt, choice.why)
-      const volume = usable.find(each => each.identity.id === choice.volume)!
-      if (choice.kind === 'free') return { volume, row: this.#begin(volume, slots.firstFree(volume.identity.uuid)!, owner, startAt) }
-      this.#free(volume, choice.candidate, now)
-      return { volume, row: this.#begin(volume, { ...choice.candidate.segment, state: 'sealed' }, owner, startAt) }
-    }).immediate())
+    if (rows.isBehind) rows.flush()
+    if (!rows.isBehind) {
+      try {
+        const taken = catalogue.db.transaction(() => {
+          const choice = chooseSlot(among.map(volume => this.#choiceOf(volume)), floor, trustedTime.now())
+          if (choice.kind === 'none') throw new RingFullError(choice.freeAt, choice.why)
+          const volume = among.find(each => each.identity.id === choice.volume)!
+          if (choice.kind === 'free') return { volume, from: slots.firstFree(volume.identity.uuid)!, row: this.#begin(slots.firstFree(volume.identity.uuid)!, owner, startAt) }
+          this.#free(volume, choice.candidate, clock.wallNow())
+          const from: SlotRow = { ...choice.candidate.segment, state: 'sealed' }
+          return { volume, from, row: this.#begin(from, owner, startAt) }
+        }).immediate()
+        this.#moved(taken)
+        spend()
+        return { volume: taken.volume, row: taken.row, before: taken.row }
+      } catch (error) {
+        if (!isCatalogueRefusal(error)) throw error
+        rows.noteRefusal(error)
+      }
+    }
+    const taken = await this.#takeUnentered(among)
     spend()
-    return allocated
+    return taken
   }
 
-  #begin(volume: Volume, from: SlotRow, owner: SegmentOwner, startAt: EpochMs): SlotRow {
-    const { slots, segments, volumes, floor } = this.#options
+  /** While the catalogue takes no rows: the lowest free slot of the volume with the largest free share. Nothing is reused, for that is an act to be written down [G10]. */
+  async #takeUnentered(among: readonly Volume[]): Promise<Taken> {
+    const { volumes, rows } = this.#options
+    await volumes.unentered.set(among)
+    const share = (volume: Volume) => volumes.freeOf(volume).count / volume.identity.slotCount
+    const [volume] = among.filter(each => volumes.freeOf(each).count > 0).sort((a, b) => share(b) - share(a))
+    const before = volume === undefined ? null : volumes.freeOf(volume).take()
+    if (volume === undefined || before === null) throw new CatalogueFaultError({ code: rows.backlog?.cause ?? 'unknown' })
+    volumes.countMove(volume, 'free', 'preparing')
+    return { volume, before, row: { ...before, generation: generation(before.generation + 1), state: 'preparing' } }
+  }
+
+  /** After the transaction that took a slot. */
+  #moved({ volume, from, row }: { readonly volume: Volume, readonly from: SlotRow, readonly row: SlotRow }): void {
+    const { volumes } = this.#options
+    volumes.countMove(volume, from.state, row.state)
+    if (from.state === 'free') volumes.freeOf(volume).remove(from.slot)
+  }
+
+  #begin(from: SlotRow, owner: SegmentOwner, startAt: EpochMs): SlotRow {
+    const { slots, segments, floor } = this.#options
     const row = slots.move(from, { generation: generation(from.generation + 1), state: 'preparing' })
-    segments.insert({ volumeUuid: row.volumeUuid, slot: row.slot, generation: row.generation, cameraUuid: owner.cameraUuid, stream: owner.stream, startAt, floorRule: floorRuleText(floor) })
-    volumes.countMove(volume, from.state, 'preparing')
+    segments.insert({ ...row, cameraUuid: owner.cameraUuid, stream: owner.stream, startAt, floorRule: floorRuleText(floor) })
     return row
+  }
+
+  // ---- the reserve
+
+  /** Makes slots ready ahead of need, in the background: what the guard lets go is zeroed and free before anybody waits for it. */
+  keepReserve(): void {
+    if (this.#reclaiming !== null || this.#isStopping) return
+    this.#reclaiming = this.#reclaim()
+      .catch((error: unknown) => { this.#options.log.error({ err: error }, 'slots could not be made ready ahead of need') })
+      .finally(() => { this.#reclaiming = null })
+  }
+
+  /** How many free slots there should be: what was taken in the last minutes, and one for each stream. */
+  #reserve(among: readonly Volume[]): number {
+    const since = this.#options.clock.monoNow() - RESERVE_FOR_MS
+    while (this.#takenAt.length > 0 && this.#takenAt[0]! < since) this.#takenAt.shift()
+    const slots = among.reduce((sum, { identity }) => sum + identity.slotCount, 0)
+    return Math.min(Math.floor(slots / RESERVE_SHARE), this.#takenAt.length + this.#expectedBps.size)
+  }
+
+  async #reclaim(): Promise<void> {
+    const { volumes, rows } = this.#options
+    while (!this.#isStopping && !rows.isBehind) {
+      const calm = volumes.calm()
+      if (calm.reduce((sum, volume) => sum + volumes.freeSlots(volume), 0) >= this.#reserve(calm)) return
+      if (!await this.#reclaimOldest(calm)) return
+    }
+  }
+
+  /** False: there is none that may go, or it could not be zeroed. */
+  async #reclaimOldest(among: readonly Volume[]): Promise<boolean> {
+    const { catalogue, slots, volumes, rows, clock, floor, trustedTime } = this.#options
+    let taken: { readonly volume: Volume, readonly from: SlotRow, readonly row: SlotRow } | null
+    try {
+      taken = catalogue.db.transaction(() => {
+        const choice = chooseSlot(among.map(volume => ({ ...this.#choiceOf(volume), freeSlots: 0 })), floor, trustedTime.now())
+        if (choice.kind !== 'reuse') return null
+        const volume = among.find(each => each.identity.id === choice.volume)!
+        this.#free(volume, choice.candidate, clock.wallNow())
+        const from: SlotRow = { ...choice.candidate.segment, state: 'sealed' }
+        return { volume, from, row: slots.move(from, { generation: generation(from.generation + 1), state: 'preparing' }) }
+      }).immediate()
+    } catch (error) {
+      if (isCatalogueRefusal(error)) rows.noteRefusal(error)
+      else if (!(error instanceof AuditUnavailableError)) throw error // without the log nothing is overwritten [G10]
+      return false
+    }
+    if (taken === null) return false
+    this.#moved(taken)
+    const { volume, row } = taken
+    try {
+      await this.#requireKnown(volume, row)
+      await zeroSlot(volumes.io, volume, row, 'reclaim')
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      await this.#prepareFailed({ volume, row, before: row }, error)
+      return false
+    }
+    this.setFree(volume, row)
+    return true
+  }
+
+  /** Takes nothing more; returns when what was being made ready is done with. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#reclaiming
   }
 
   /** What the allocator may choose from: of each floor rule the first that is not being read, since the first is the first to be free; and those before it. */
@@ -198,69 +370,91 @@ export class Ring {
     segments.free(segment, { at, trustedAt, keptUntil, floorRule: floorNow, auditSeq: seq })
   }
 
-  /** The slot is not used again until a person looked at the disk. Its footage stays readable as far as it goes. */
-  quarantine(volume: Volume, row: SlotRow, from: 'preparing' | 'open', error: unknown): void {
-    const { audit, slots, segments, volumes, log } = this.#options
+  /**
+   * The slot is not used again until a person looked at the disk. Its footage stays readable as far as it goes. `before` is what the catalogue has of it.
+   * Only a fault of the volume is a reason.
+   */
+  #quarantine(volume: Volume, row: SlotRow, before: SlotRow, error: unknown, enterSegment: () => void): void {
+    const { slots, volumes, rows, clock, log } = this.#options
+    const happenedAt = clock.wallNow()
     const reason = error instanceof CustosError ? error.message : String(error)
-    slots.move({ ...row, state: from }, { generation: row.generation, state: 'quarantined', reason })
-    segments.markQuarantined(row)
-    volumes.countMove(volume, from, 'quarantined')
-    volumes.noteFault(volume, reason)
+    volumes.countMove(volume, row.state, 'quarantined')
     log.error({ volume: volume.identity.id, slot: row.slot, err: error }, 'slot quarantined')
-    noteEvent(audit, log, { action: 'slot.quarantined', actor: SYSTEM, object: slotName(volume, row), application: null, result: 'done', detail: { why: reason.slice(0, 500) } })
+    rows.write(() => {
+      slots.move(before, { generation: row.generation, state: 'quarantined', reason })
+      enterSegment()
+      rows.append({ action: 'slot.quarantined', object: slotName(volume, row), result: 'done', detail: { why: reason.slice(0, 500) } }, happenedAt)
+    })
   }
 
   /** Quarantines a slot whose segment brought nothing. One transaction: a crash between the two would leave a segment without its slot. */
-  giveUp(volume: Volume, row: SlotRow, from: 'preparing' | 'open', error: unknown): void {
-    const { catalogue, segments, clock } = this.#options
-    catalogue.db.transaction(() => {
-      this.quarantine(volume, row, from, error)
-      segments.end(row, clock.wallNow())
-    })()
+  giveUp(volume: Volume, row: SlotRow, before: SlotRow, error: StorageError | RangeError): void {
+    const { segments, volumes, clock } = this.#options
+    const now = clock.wallNow()
+    volumes.noteFault(volume, error)
+    this.#quarantine(volume, row, before, error, () => { segments.endIfAny(row, now) })
   }
 
-  /** A slot that was zeroed again is free, and the segment it was prepared for never was. */
+  /** A slot that was ready when the recorder died, and whose row was not. False: it has no segment. */
+  enterOpen(volume: Volume, row: SlotRow): boolean {
+    const { slots, segments, volumes, rows } = this.#options
+    if (!segments.has(row)) return false
+    volumes.countMove(volume, 'preparing', 'open')
+    rows.write(() => { slots.move(row, { generation: row.generation, state: 'open' }) })
+    return true
+  }
+
+  /** A slot that was zeroed is free, and the segment it was prepared for, if any, never was. */
   setFree(volume: Volume, row: SlotRow): void {
-    const { catalogue, slots, segments, volumes, clock } = this.#options
-    catalogue.db.transaction(() => {
-      slots.move(row, { generation: row.generation, state: 'free' })
-      segments.end(row, clock.wallNow())
-    })()
+    const { slots, segments, volumes, rows, clock } = this.#options
+    const now = clock.wallNow(), free: SlotRow = { ...row, state: 'free' }
     volumes.countMove(volume, row.state, 'free')
+    rows.write(() => {
+      slots.move(row, free)
+      segments.endIfAny(row, now)
+    }, { done: () => { volumes.freeOf(volume).add(free) } })
   }
 
-  /** Seals the footage of an open slot, on disk first, then in the catalogue. Returns what the catalogue now says. */
-  async seal(open: OpenSlot): Promise<SealFacts> {
-    const { volume, row, writer } = open
+  /**
+   * Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows. Returns what they say.
+   * `enterMore` writes what else there is to say of it in the same transaction.
+   */
+  async seal(open: OpenSlot, enterMore: (sealed: SealFacts) => void = () => undefined): Promise<SealFacts> {
+    const { writer } = open
     const keepUntilOf = () => keepUntil(open.floor, open.newestAt)
-    const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
-    const enter = this.#options.catalogue.db.transaction((isTold: boolean) => { this.#enterSealed(open, sealed, isTold) })
-    try { enter(true) } catch (error) { // recording goes on without its book [G10]: a sealed segment is in the overwrite entry too
-      this.#options.log.error({ err: error, slot: row.slot, volume: volume.identity.id }, 'sealing could not be audited')
-      enter(false)
-    }
-    await writer.close().catch(() => undefined) // everything that counts is synced or given up
-    return sealed
+    try {
+      const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
+      this.enterSealed(open, sealed, writer.failure, () => { enterMore(sealed) })
+      return sealed
+    } finally { await writer.close().catch(() => undefined) } // everything that counts is synced or given up
   }
 
-  #enterSealed(open: OpenSlot, sealed: SealFacts, isTold: boolean): void {
-    const { slots, segments, holds, volumes, clock, audit } = this.#options
-    const { volume, row, owner, writer: { failure, startAt } } = open
-    segments.seal(row, { ...sealed, newestAt: open.newestAt, sealedAt: clock.wallNow() })
-    holds.recount(row)
-    if (isTold) {
-      audit.append({
-        action: 'segment.sealed', actor: SYSTEM, object: slotName(volume, row), application: null, result: failure === null ? 'done' : 'failed',
+  /** The rows of a segment to which nothing is added any more; `failure` when its slot is not to be used again. */
+  enterSealed(
+    open: Pick<OpenSlot, 'volume' | 'row' | 'owner' | 'newestAt'> & { readonly writer: { readonly startAt: EpochMs } }, sealed: SealFacts, failure: unknown, enterMore: () => void = () => undefined,
+  ): void {
+    const { slots, segments, holds, volumes, rows, clock } = this.#options
+    const { volume, row, owner, newestAt, writer: { startAt } } = open
+    const sealedAt = clock.wallNow()
+    const enterSegment = (): void => {
+      segments.seal(row, { ...sealed, newestAt, sealedAt })
+      enterMore()
+      holds.recount(row)
+      if (failure !== null) segments.markQuarantined(row)
+      rows.append({
+        action: 'segment.sealed', object: slotName(volume, row), result: failure === null ? 'done' : 'failed',
         detail: {
           camera: owner.cameraId, cameraUuid: owner.cameraUuid, stream: owner.stream, from: isoOf(startAt), to: isoOf(sealed.endAt), keepUntil: isoOf(sealed.keepUntil),
           records: sealed.records, bytes: sealed.usedBytes, root: sealed.merkleRoot.toString('hex'),
         },
-      })
+      }, sealedAt)
     }
-    if (failure === null) {
-      slots.move({ ...row, state: 'open' }, { generation: row.generation, state: 'sealed' })
-      volumes.countMove(volume, 'open', 'sealed')
-    } else this.quarantine(volume, row, 'open', failure)
+    if (failure !== null) { this.#quarantine(volume, row, row, failure, enterSegment); return }
+    volumes.countMove(volume, 'open', 'sealed')
+    rows.write(() => {
+      enterSegment()
+      slots.move(row, { generation: row.generation, state: 'sealed' })
+    })
   }
 
   /** Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the transaction of the act. */

@@ -28,13 +28,13 @@ export interface CheckOptions {
 
 export const SCRUB_BUFFER_BYTES = 1 << 20
 
-/** Reads a whole sealed segment again and compares every byte that means something with what was sealed. Changes nothing. Null when `pace` gave up. */
+/** Reads a whole sealed segment again and compares every byte that means something with what was sealed. Changes nothing. Null when `pace` gave up. Throws StorageError for a volume that hangs. */
 export async function checkSegment(options: CheckOptions): Promise<SegmentFault[] | null> {
   const { fs, volume, segment } = options
   const whole = wholeOf(segment)
   let file: VolumeFile
   try { file = await fs.open(slotPath(volume, segment.slot), 'read', 'scrub open') } catch (error) {
-    if (error instanceof StorageError) return [whole(error.fault === 'missing' ? 'missing' : 'unreadable')]
+    if (error instanceof StorageError && error.fault !== 'hung') return [whole(error.fault === 'missing' ? 'missing' : 'unreadable')]
     throw error
   }
   try {
@@ -58,7 +58,7 @@ const wholeOf = (segment: SegmentRow) => (kind: FaultKind): SegmentFault => ({ k
 
 async function orUnreadable<Result>(read: () => Promise<Result>): Promise<Result | null> {
   try { return await read() } catch (error) {
-    if (error instanceof StorageError) return null
+    if (error instanceof StorageError && error.fault !== 'hung') return null // a disk that does not answer has not said that it lost anything
     throw error
   }
 }

@@ -49,6 +49,8 @@ export class SlotWriter {
   #endByte: number
   #syncedRecords: number
   #failure: unknown = null
+  readonly #onFailure: (error: unknown) => void
+  #syncing: Promise<void> | null = null
   #largestGopBytes = 0
   #gopBytes = 0
   #placement: { runId: RunId, shiftMs: number } | null = null
@@ -56,8 +58,11 @@ export class SlotWriter {
   constructor(options: {
     file: VolumeFile, slot: SlotNumber, generation: Generation, startAt: EpochMs, init: InitSegment, slotSizeBytes: number
     entries?: readonly IndexEntry[], endByte: number
+    /** Called once, with the failure that spent the slot. */
+    onFailure?: (error: unknown) => void
   }) {
     this.#file = options.file
+    this.#onFailure = options.onFailure ?? (() => undefined)
     this.slot = options.slot
     this.generation = options.generation
     this.startAt = options.startAt
@@ -138,17 +143,37 @@ export class SlotWriter {
 
   async #guarded(work: () => Promise<void>): Promise<void> {
     try { await work() } catch (error) {
+      const isFirst = this.#failure === null
       this.#failure ??= error
+      if (isFirst) this.#onFailure(error)
       throw error
     }
+  }
+
+  /** Ends what stands behind the last record of a slot that is gone on with, on the medium when it returns. */
+  async writeFree(free: Buffer, step: string): Promise<void> {
+    await this.#guarded(async () => {
+      await this.#file.write(free, this.#endByte, `${step} free`)
+      await this.#file.datasync(`${step} sync`)
+    })
   }
 
   /** Nothing more is written, as after a failed call; what was synced counts. */
   giveUp(error: unknown): void { this.#failure ??= error }
 
-  /** On return every record appended before the call is on the medium. */
+  /**
+   * On return every record appended before the call is on the medium. One sync is in flight at a time: the kernel tells a failed write-back to one caller only,
+   * so a failure is final for all who wait [INV-4].
+   */
   async sync(): Promise<void> {
+    if (this.#syncing !== null) await this.#syncing
     if (this.#failure !== null) throw this.#failure
+    if (this.#syncedRecords === this.#entries.length) return
+    this.#syncing ??= this.#syncNow().finally(() => { this.#syncing = null })
+    await this.#syncing
+  }
+
+  async #syncNow(): Promise<void> {
     const records = this.#entries.length
     await this.#guarded(() => this.#file.datasync('append sync'))
     this.#syncedRecords = Math.max(this.#syncedRecords, records)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { slotNumber, type SlotNumber } from '../domain/index.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
+import type { SlotStart } from './slot-format.ts'
 import { readSlotStart } from './slot-walk.ts'
 import type { segmentTable } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
@@ -12,10 +13,10 @@ const BY_CHANCE = 24
 /**
  * Whether the slots hold what the catalogue says, by asking those that would tell first: the ring always takes the lowest free slot, and without one the segment
  * with the oldest newest frame, so a recorder that used this volume with another catalogue has changed just these. Some more are asked by chance.
- * Null: nothing speaks against it. A slot that cannot be read says nothing either way; the ring looks at each again before it zeroes it.
+ * `isUnentered`: slots that are free by the catalogue may hold their next generation. Null: nothing speaks against it. A slot that cannot be read says nothing either way; the ring looks at each again before it zeroes it.
  */
-export async function spotCheck(options: { fs: VolumeFileSystem, volume: Volume, slots: ReturnType<typeof slotTable>, segments: ReturnType<typeof segmentTable>, seed: string }): Promise<string | null> {
-  const { fs, volume, slots, segments, seed } = options
+export async function spotCheck(options: { fs: VolumeFileSystem, volume: Volume, slots: ReturnType<typeof slotTable>, segments: ReturnType<typeof segmentTable>, seed: string, isUnentered: boolean }): Promise<string | null> {
+  const { fs, volume, slots, segments, seed, isUnentered } = options
   const { uuid, slotCount } = volume.identity
   const known = slots.countWithin(uuid, slotCount)
   if (known !== slotCount) return `the catalogue knows ${known} of its ${slotCount} slots`
@@ -29,19 +30,24 @@ export async function spotCheck(options: { fs: VolumeFileSystem, volume: Volume,
   }
   for (let i = 0; i < BY_CHANCE; i++) next.add(slotNumber(createHash('sha256').update(`${seed}/${uuid}/${i}`).digest().readUInt32BE(0) % slotCount))
   for (const slot of next) {
-    const wrong = await contradictionOf(fs, volume, slots.get(uuid, slot)!)
+    const wrong = await contradictionOf(fs, volume, slots.get(uuid, slot)!, isUnentered)
     if (wrong !== null) return wrong
   }
   return null
 }
 
-async function contradictionOf(fs: VolumeFileSystem, volume: Volume, row: SlotRow): Promise<string | null> {
+/** The next generation in a slot that the catalogue calls free: recorded while it took no rows. */
+export const isUnenteredUse = (start: SlotStart, row: SlotRow): start is Extract<SlotStart, { kind: 'slot' }> => start.kind === 'slot'
+  && start.header.volumeUuid === row.volumeUuid && start.header.slot === row.slot && start.header.generation === row.generation + 1
+
+async function contradictionOf(fs: VolumeFileSystem, volume: Volume, row: SlotRow, isUnentered: boolean): Promise<string | null> {
   if (row.state !== 'free' && row.state !== 'sealed') return null // recovery looks at the others, and what is quarantined may hold anything
   try {
     const file = await fs.open(slotPath(volume, row.slot), 'read', 'spot check')
     try {
       const start = await readSlotStart(file, volume.identity.slotSizeBytes)
       if (start.kind === 'damaged') return null
+      if (row.state === 'free' && isUnentered && isUnenteredUse(start, row)) return null
       if (row.state === 'free') return start.kind === 'blank' ? null : `slot ${row.slot} is free by the catalogue and holds generation ${start.header.generation}`
       if (start.kind === 'blank') return `slot ${row.slot} is blank where the catalogue has footage`
       const { header } = start
@@ -49,7 +55,7 @@ async function contradictionOf(fs: VolumeFileSystem, volume: Volume, row: SlotRo
         : `slot ${row.slot} holds generation ${header.generation} of slot ${header.slot} where the catalogue has generation ${row.generation}`
     } finally { await file.close() }
   } catch (error) {
-    if (error instanceof StorageError) return null
+    if (error instanceof StorageError && error.fault !== 'hung') return null
     throw error
   }
 }

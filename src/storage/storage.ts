@@ -1,28 +1,33 @@
-import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
-import type { VolumeFileSystem } from '../platform/file-system.ts'
+import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, RunId, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
-import type { Catalogue } from '../platform/catalogue.ts'
+import { isCatalogueFault, type Catalogue } from '../platform/catalogue.ts'
 import { CatalogueMarks } from './catalogue-mark.ts'
 import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
-import { recoverOpen, recoverPreparing, type RecoveryOptions } from './recovery.ts'
+import type { FreeSlots } from './free-slots.ts'
+import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, type RecoveryOptions } from './recovery.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
+import { RowQueue, type RowBacklog } from './row-queue.ts'
+import { RunIds } from './run-ids.ts'
 import { Scrubber } from './scrubber.ts'
 import { SegmentReader, VolumeAwayError } from './segment-reader.ts'
 import { StreamLane } from './stream-lane.ts'
+import type { IndexEntry } from './slot-format.ts'
 import { runSyncLoop } from './sync-loop.ts'
-import { cameraTable } from './tables/cameras.ts'
+import { cameraTable, mintCameraUuid } from './tables/cameras.ts'
 import { holdTable } from './tables/holds.ts'
 import { markTable } from './tables/marks.ts'
 import { runTable } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
+import { UnenteredMark } from './unentered-mark.ts'
 import type { Volume } from './volume.ts'
 
 export interface StorageOptions {
@@ -36,14 +41,24 @@ export interface StorageOptions {
   readonly log: Logger
 }
 
-const VOLUME_RECHECK_MS = 10_000
 const BUSY_FOR_MS = 5_000 // several syncs of each slot; many a disk has a slow one a minute, and a copy has to be made there too
 const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes way for recording
+/** A start waits for its volumes this long; those that do not answer come when they do. */
+const OPEN_WAIT_MS = 3_000
+/** Rounds of ten seconds in which a slot that was open at the last end may be unreadable before it is given up. */
+const UNREADABLE_ROUNDS = 6
+/** Between runs this is rounding, not lost time. */
+const TRIVIAL_GAP_MS = 10
+
+/** A slot that was open when the recorder last ended. */
+interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, rounds: number }
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
   readonly #options: StorageOptions
   readonly #tables
+  readonly #rows: RowQueue
+  readonly #runIds: RunIds
   readonly #volumes: VolumeSet
   readonly #leases: LeaseTable
   readonly holds: HoldBook
@@ -51,123 +66,199 @@ export class Storage implements AsyncDisposable {
   readonly #ring: Ring
   readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
-  readonly #unsealed = new Map<string, { volume: Volume, segment: SegmentRow }[]>()
+  readonly #cameras = new Map<CameraId, CameraUuid>()
+  readonly #unsealed = new Map<string, Unsealed[]>()
+  readonly #lastKnown = new Map<string, unknown>()
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
 
   private constructor(options: StorageOptions) {
     this.#options = options
-    const { db } = options.catalogue
+    const { catalogue: { db }, clock, log } = options
     this.#tables = { cameras: cameraTable(db), holds: holdTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
-    this.#volumes = new VolumeSet({ ...options, ...this.#tables, configured: options.volumes, marks: new CatalogueMarks(options.fs, markTable(db), options.clock.wallNow()) })
-    this.#leases = new LeaseTable(options.clock)
-    this.#rescues = new RescueImport(options)
-    this.holds = new HoldBook({ ...options, ...this.#tables, volumes: () => this.#volumes.usable() })
+    const rows = this.#rows = new RowQueue(options)
+    this.#runIds = new RunIds(this.#tables.runs.newest())
+    const marks = new CatalogueMarks(markTable(db), clock.wallNow(), row => { rows.write(row) })
+    this.#volumes = new VolumeSet({ ...options, ...this.#tables, rows, configured: options.volumes, marks, unentered: fs => new UnenteredMark({ fs, clock, log }) })
+    const fs = this.#volumes.io
+    this.#leases = new LeaseTable(clock)
+    this.#rescues = new RescueImport({ ...options, fs })
+    this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
-    this.#ring = new Ring({ ...options, ...this.#tables, volumes: this.#volumes, leases: this.#leases })
+    this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
+    rows.onOutage = () => { void this.#volumes.unentered.set(this.#volumes.usable()) }
+    rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
+    this.#volumes.onBack = volume => { void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') }) }
+    this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
   }
 
-  /** Opens the volumes; the catalogue stays the caller's. Does not wait for open slots to be recovered: lanes do that when they are first used. */
+  /**
+   * Opens the volumes; the catalogue stays the caller's. Does not wait for open slots to be recovered: lanes do that when they are first used; nor for a volume that does not
+   * answer: it is taken into use when it does.
+   */
   static async open(options: StorageOptions): Promise<Storage> {
     const storage = new Storage(options)
+    const { clock } = options
     options.trustedTime.onAdvance(advance => { storage.advanceAge(advance) })
-    await storage.#takeIntoUse()
     const { signal } = storage.#stop
-    storage.#loops.push(
-      runSyncLoop({ clock: options.clock, volumes: storage.#volumes, openSlots: () => storage.#openSlots() }, signal),
-      storage.#recheckVolumes(signal),
-    )
+    storage.#loops.push(storage.#volumes.io.run(signal), storage.#rows.run(signal))
+    const waited = new AbortController()
+    const looked = Promise.all(storage.#volumes.ids.map(async id => {
+      const volume = await storage.#volumes.look(id)
+      if (volume !== null) await storage.#looked(volume)
+    }))
+    await Promise.race([looked, clock.wait(OPEN_WAIT_MS, AbortSignal.any([signal, waited.signal]))])
+    waited.abort()
+    for (const id of storage.#volumes.ids) {
+      storage.#loops.push(
+        runSyncLoop({ clock, volumes: storage.#volumes, openSlots: () => storage.#openSlots(id) }, signal),
+        storage.#volumes.watch(id, signal, volume => storage.#looked(volume)),
+      )
+    }
     return storage
   }
 
-  async #recheckVolumes(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#options.clock.wait(VOLUME_RECHECK_MS, signal)
-      if (!signal.aborted) await this.#takeIntoUse().catch((error: unknown) => { this.#options.log.error({ err: error }, 'volume check failed') })
+  /** Before the first slot of a volume is given away: what its holds say, and what stood open there. */
+  async #admit(volume: Volume, { isUnentered, free }: { readonly isUnentered: boolean, readonly free: FreeSlots }): Promise<void> {
+    const { log } = this.#options
+    const { fault } = await this.holds.import(volume)
+    if (fault !== null) log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
+    const settled = await recoverPreparing(this.#recovery(), volume)
+    const unsealed = this.#tables.segments.unsealed(volume.identity.uuid).filter(({ slot }) => !settled.has(slot))
+    if (isUnentered) unsealed.push(...await adoptUnentered(this.#recovery(), volume, free))
+    for (const segment of unsealed) {
+      const key = laneKey(segment.cameraUuid, segment.stream)
+      const waiting = this.#unsealed.get(key) ?? []
+      waiting.push({ volume, segment, rounds: 0 })
+      this.#unsealed.set(key, waiting)
     }
   }
 
-  async #takeIntoUse(): Promise<void> {
-    const came = await this.#volumes.refresh()
-    for (const volume of came) {
-      const { fault } = await this.holds.import(volume)
-      if (fault !== null) this.#options.log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
-      await recoverPreparing(this.#recovery(), volume)
-      for (const segment of this.#tables.segments.unsealed(volume.identity.uuid)) {
-        const key = laneKey(segment.cameraUuid, segment.stream)
-        const waiting = this.#unsealed.get(key) ?? []
-        waiting.push({ volume, segment })
-        this.#unsealed.set(key, waiting)
-      }
+  /** After each look at a volume that can be recorded to. Never throws. */
+  async #looked(volume: Volume): Promise<void> {
+    const { log } = this.#options
+    const id = volume.identity.id
+    const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => { log.error({ err: error, volume: id }, what) })
+    if (!this.#rows.isBehind) await this.#volumes.unentered.clear([volume])
+    if (!this.#published.has(id)) {
+      this.#published.add(id)
+      await this.#publishHolds()
     }
-    if (came.length > 0) await this.holds.publish().catch((error: unknown) => { this.#options.log.error({ err: error }, 'holds could not be written to every volume') })
-    await this.#sealLateComers()
-    for (const volume of this.#volumes.usable()) {
-      await this.#rescues.take(volume).catch((error: unknown) => { this.#options.log.error({ err: error, volume: volume.identity.id }, 'the rescue log of a volume could not be taken in') })
-    }
+    await attempt('slots that were open could not be sealed', () => this.#sealLateComers())
+    await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
+    this.#ring.keepReserve()
+  }
+  readonly #published = new Set<VolumeId>()
+
+  async #publishHolds(): Promise<void> {
+    await this.holds.publish().catch((error: unknown) => { this.#options.log.error({ err: error }, 'holds could not be written to every volume') })
   }
 
   /** Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last seven days. */
-  rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
+  rescues(): { count: number, newestAt: EpochMs | null } { return this.#orLastKnown('rescues', () => this.#rescues.recent(), { count: 0, newestAt: null }) }
 
-  /** A volume that came back after its streams went on elsewhere: what was open on it is history now. */
+  /** Slots whose streams went on elsewhere: of a volume that came back, or that could not be read at the start. What was open there is history now. */
   async #sealLateComers(): Promise<void> {
     for (const [key, [first]] of [...this.#unsealed]) {
       if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
-      const open = await this.#recoverSlots(key) // its run and its gap were settled long ago; another run may be going on
+      const { cameraUuid, stream } = first.segment
+      const { open, entries } = await this.#recoverSlots(key)
       if (open !== null) await this.#ring.seal(open)
+      for (const range of runsIn(entries).values()) this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
     }
   }
 
-  #recovery(): RecoveryOptions { return { ...this.#options, slots: this.#tables.slots, ring: this.#ring } }
+  #recovery(): RecoveryOptions { return { ...this.#options, ...this.#tables, volumes: this.#volumes, rows: this.#rows, runIds: this.#runIds, ring: this.#ring } }
 
-  /** The lane of a stream; the camera's uuid is minted at first use. Recovery starts at once, in the background. */
+  /** The lane of a stream; the camera's uuid is minted at first use. Recovery starts when it is first asked for. */
   lane(camera: CameraId, stream: StreamName): StreamLane {
-    const { clock, log } = this.#options
-    const cameraUuid = this.#tables.cameras.ensure(camera, clock.wallNow())
+    const { clock, log, trustedTime } = this.#options
+    const cameraUuid = this.#cameraUuid(camera)
     const key = laneKey(cameraUuid, stream)
     const known = this.#lanes.get(key)
     if (known !== undefined) return known
     const lane = new StreamLane({
-      cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, clock, log,
-      trustedTime: this.#options.trustedTime, recovered: () => this.#recoverLane(cameraUuid, stream),
+      cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, runIds: this.#runIds, rows: this.#rows, clock, log, trustedTime,
+      recovered: () => this.#recoverLane(cameraUuid, stream), markUnentered: () => this.#volumes.unentered.set(this.#volumes.usable()),
     })
     this.#lanes.set(key, lane)
     return lane
   }
 
+  #cameraUuid(id: CameraId): CameraUuid {
+    const cached = this.#cameras.get(id)
+    if (cached !== undefined) return cached
+    const { cameras } = this.#tables
+    let uuid = cameras.inUse(id)
+    if (uuid === null) {
+      const minted = uuid = mintCameraUuid(), now = this.#options.clock.wallNow()
+      this.#rows.write(() => { cameras.insert(minted, id, now) })
+    }
+    this.#cameras.set(id, uuid)
+    return uuid
+  }
+
   /** Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest slot are sealed. */
   async #recoverLane(cameraUuid: CameraUuid, stream: StreamName): Promise<OpenSlot | null> {
     const { runs, segments } = this.#tables
-    const newest = await this.#recoverSlots(laneKey(cameraUuid, stream))
-    const lastFrameEnd = newest?.writer.endAt ?? segments.newestFrameOfStream(cameraUuid, stream)
+    const now = this.#options.clock.wallNow(), of = { cameraUuid, stream }
+    const { open: newest, entries } = await this.#recoverSlots(laneKey(cameraUuid, stream))
+    const spans = runsIn(entries)
+    const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? segments.newestFrameOfStream(cameraUuid, stream)
     for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
-      const endAt = lastFrameEnd ?? run.startAt
+      const endAt = spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
       const gap = runs.gapNow(run)
-      if (gap !== null && gap.startAt < run.startAt && run.startAt < endAt) runs.closeGap(run, run.startAt, 0) // killed between its first fragment and the row that ends the gap before
-      runs.end(run.id, endAt, 'recorder-killed')
-      runs.openGapBefore(run, endAt, 'recorder-killed', this.#options.clock.wallNow())
+      this.#rows.write(() => {
+        if (gap !== null && gap.startAt < run.startAt && run.startAt < endAt) runs.closeGap(run, run.startAt, 0) // killed between its first fragment and the row that ends the gap before
+        runs.end(run.id, endAt, 'recorder-killed')
+        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)
+      })
     }
+    this.#noteUntoldGaps(of, spans, now)
     return newest
   }
 
-  /** Recovers the open slots of a stream that volumes brought. All but the newest are sealed. */
-  async #recoverSlots(key: string): Promise<OpenSlot | null> {
+  /** Between runs that were recorded while the catalogue took no rows nothing may be known of the time that was lost [G7]. */
+  #noteUntoldGaps(of: { readonly cameraUuid: CameraUuid, readonly stream: StreamName }, spans: ReadonlyMap<RunId, TimeRange>, now: EpochMs): void {
+    const { runs } = this.#tables
+    const ordered = [...spans.values()].sort((a, b) => a.startAt - b.startAt)
+    for (const [position, { startAt }] of ordered.entries()) {
+      const before = lastEnd(ordered.slice(0, position))
+      if (before !== null && startAt - before > TRIVIAL_GAP_MS) this.#rows.write(() => { runs.addUntoldGap(of, before, startAt, 'recorder-killed', now) })
+    }
+  }
+
+  /** Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that cannot be read is left for the next round. */
+  async #recoverSlots(key: string): Promise<{ open: OpenSlot | null, entries: IndexEntry[] }> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
     let newest: OpenSlot | null = null
-    for (const { volume, segment } of waiting) {
-      const open = await recoverOpen(this.#recovery(), volume, segment)
-      if (open === null) continue
+    const entries: IndexEntry[] = []
+    for (const each of waiting) {
+      const recovered = await recoverOpen(this.#recovery(), each.volume, each.segment)
+      if (recovered.kind === 'unreadable') { entries.push(...await this.#leaveForLater(key, each, recovered.error)); continue }
+      entries.push(...recovered.entries)
+      if (recovered.kind === 'settled') continue
       if (newest !== null) await this.#ring.seal(newest)
-      newest = open
+      newest = recovered.open
     }
-    return newest
+    return { open: newest, entries }
+  }
+
+  async #leaveForLater(key: string, unsealed: Unsealed, error: StorageError): Promise<readonly IndexEntry[]> {
+    const { volume, segment } = unsealed
+    unsealed.rounds++
+    if (unsealed.rounds > UNREADABLE_ROUNDS) return await salvage(this.#recovery(), volume, segment, error)
+    this.#options.log.warn({ err: error, volume: volume.identity.id, slot: segment.slot, rounds: unsealed.rounds }, 'a slot that was open cannot be read; it is tried again')
+    this.#unsealed.set(key, [...this.#unsealed.get(key) ?? [], unsealed])
+    return []
   }
 
   /** Cameras that are no longer configured: their open slots are sealed; the id may come back as another camera. */
   async retireAllBut(ids: ReadonlySet<CameraId>): Promise<void> {
-    this.#tables.cameras.retireAllBut(ids, this.#options.clock.wallNow())
+    const now = this.#options.clock.wallNow()
+    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) })
+    for (const id of [...this.#cameras.keys()]) if (!ids.has(id)) this.#cameras.delete(id)
     for (const [key, lane] of [...this.#lanes]) {
       if (ids.has(lane.cameraId)) continue
       await lane.close()
@@ -187,8 +278,7 @@ export class Storage implements AsyncDisposable {
 
   /** Segments of a stream that overlap the range, oldest first; the newest may still grow. */
   segmentsIn(camera: CameraId, stream: StreamName, range: TimeRange): SegmentRow[] {
-    const { cameras, segments } = this.#tables
-    return segments.inRange(cameras.ensure(camera, this.#options.clock.wallNow()), stream, range)
+    return this.#tables.segments.inRange(this.#cameraUuid(camera), stream, range)
   }
 
   /** The same by the camera's own mark, so that a device whose id was given to another is still found, and never the other. */
@@ -201,11 +291,11 @@ export class Storage implements AsyncDisposable {
   async openReader(segment: SegmentRow): Promise<SegmentReader> {
     const volume = this.#volumes.byUuid(segment.volumeUuid)
     if (volume === null) throw new VolumeAwayError()
-    return SegmentReader.open(this.#options.fs, volume, segment, this.#leases)
+    return SegmentReader.open(this.#volumes.io, volume, segment, this.#leases)
   }
 
   /** Trusted time went forward at once: what was recorded since, in open slots too, moves with it. Inside the transaction of the act. */
-  advanceAge({ since, byMs }: { readonly since: EpochMs, readonly byMs: number }): void { this.#ring.restamp(since, byMs, this.#openSlots()) }
+  advanceAge({ since, byMs }: { readonly since: EpochMs, readonly byMs: number }): void { this.#ring.restamp(since, byMs, this.#openSlots(null)) }
 
   /** Reads what is sealed again, as long as its `run` lasts; the caller runs it. */
   scrubber(random: () => number): Scrubber {
@@ -213,7 +303,7 @@ export class Storage implements AsyncDisposable {
       const worstMs = new Map(this.#volumes.status().map(status => [status.id, status.worstSyncMs]))
       return this.#volumes.usable().map(volume => ({ volume, isSlow: worstMs.get(volume.identity.id)! > BUSY_SYNC_MS }))
     }
-    return new Scrubber({ ...this.#options, random, volumes })
+    return new Scrubber({ ...this.#options, fs: this.#volumes.io, random, volumes })
   }
 
   /** Every camera that was ever recorded, those in use first. */
@@ -223,10 +313,23 @@ export class Storage implements AsyncDisposable {
     const { segments } = this.#tables
     return this.#volumes.status().map(status => ({
       ...status,
-      oldestFrameAt: this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)) ?? null, heldSlots: this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)) ?? 0,
+      oldestFrameAt: this.#orLastKnown(`oldest ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)), null),
+      heldSlots: this.#orLastKnown(`held ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)), null) ?? 0,
     }))
   }
   gapNow(camera: CameraId, stream: StreamName): { startAt: EpochMs, cause: GapCause } | null { return this.lane(camera, stream).gapNow() }
+
+  /** What the catalogue says; while it cannot be read, what it said last. */
+  #orLastKnown<Answer>(key: string, ask: () => Answer, otherwise: Answer): Answer {
+    try {
+      const answer = ask()
+      this.#lastKnown.set(key, answer)
+      return answer
+    } catch (error) {
+      if (!isCatalogueFault(error)) throw error
+      return this.#lastKnown.has(key) ? this.#lastKnown.get(key) as Answer : otherwise
+    }
+  }
 
   /** Nightly: lets SQLite bring its statistics up to date and its log back to a small file. Milliseconds. */
   upkeep(): void {
@@ -234,28 +337,35 @@ export class Storage implements AsyncDisposable {
     this.#options.catalogue.db.pragma('wal_checkpoint(TRUNCATE)')
   }
 
-  /** The last answer of the catalogue: recording needs it at every slot. */
-  catalogueStatus(): { state: 'ok' | 'failed', detail: string } {
+  /** Whether the catalogue can be read and takes the rows of recording; `backlog` are those it has not taken yet. */
+  catalogueStatus(): { state: 'ok' | 'failed', detail: string, backlog: RowBacklog | null } {
+    const { backlog } = this.#rows
     try {
       this.#options.catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
-      return { state: 'ok', detail: '' }
-    } catch (error) { return { state: 'failed', detail: (error as Error).message } }
+      return backlog === null ? { state: 'ok', detail: '', backlog } : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
+    } catch (error) { return { state: 'failed', detail: (error as Error).message, backlog } }
   }
 
   oldestFrameAt(camera: CameraId, stream: StreamName): EpochMs | null {
-    return this.#tables.segments.oldestFrameOfStream(this.#tables.cameras.ensure(camera, this.#options.clock.wallNow()), stream)
+    return this.#orLastKnown(`oldest ${camera}/${stream}`, () => this.#tables.segments.oldestFrameOfStream(this.#cameraUuid(camera), stream), null)
   }
 
-  *#openSlots(): Generator<OpenSlot> {
-    for (const lane of this.#lanes.values()) if (lane.openSlot !== null) yield lane.openSlot
+  /** Of one volume, or of all. */
+  *#openSlots(id: VolumeId | null): Generator<OpenSlot> {
+    for (const { openSlot } of this.#lanes.values()) if (openSlot !== null && (id === null || openSlot.volume.identity.id === id)) yield openSlot
   }
 
   /** Seals every open slot. Ingest must have stopped. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#volumes.stop()
+    await this.#ring.stop()
+    await Promise.all([...this.#lanes.values()].map(lane => lane.close()))
+    this.#rows.flush()
+    await this.#volumes.unentered.settled()
     this.#stop.abort()
     await Promise.all(this.#loops)
-    await Promise.all([...this.#lanes.values()].map(lane => lane.close()))
   }
 }
 
 const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `${cameraUuid}/${stream}`
+const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null => [...spans].reduce<EpochMs | null>((latest, { endAt }) => latest === null || endAt > latest ? endAt : latest, null)

@@ -1,13 +1,14 @@
 import { epochMs, type CameraId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { StorageError } from '../platform/file-system.ts'
-import { withCatalogue } from '../platform/catalogue.ts'
+import { isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { LiveTap, type FragmentWatcher } from './live-tap.ts'
-import { PendingRows } from './pending-rows.ts'
 import type { OpenSlot, Ring } from './ring.ts'
+import type { RowQueue } from './row-queue.ts'
+import type { RunIds } from './run-ids.ts'
 import type { TimedFragment } from './slot-writer.ts'
 import type { runTable } from './tables/runs.ts'
 
@@ -20,11 +21,15 @@ export interface StreamLaneOptions {
   readonly stream: StreamName
   readonly ring: Ring
   readonly runs: ReturnType<typeof runTable>
+  readonly runIds: RunIds
+  readonly rows: RowQueue
   readonly trustedTime: TrustedTime
   readonly clock: Clock
   readonly log: Logger
   /** The slot that was open when the recorder last ended, once it is recovered. */
   readonly recovered: () => Promise<OpenSlot | null>
+  /** On return the volumes say that recording is ahead of the catalogue. Never throws. */
+  readonly markUnentered: () => Promise<void>
 }
 
 /** All that one stream writes: its runs one after another, the slots they fill, the gaps between. Lives as long as the recorder. */
@@ -39,21 +44,22 @@ export class StreamLane {
   #init: InitSegment | null = null
   readonly #sealing = new Set<Promise<void>>()
   readonly #tap = new LiveTap()
-  readonly #rows: PendingRows
+  #appending: Promise<void> = Promise.resolve()
+  #lastGap: { startAt: EpochMs, cause: GapCause } | null = null
 
-  constructor(options: StreamLaneOptions) {
-    this.#options = options
-    this.#rows = new PendingRows(options.log)
-  }
+  constructor(options: StreamLaneOptions) { this.#options = options }
 
   get cameraId(): CameraId { return this.#options.cameraId }
   /** The slot that is being written, for the sync loop. */
   get openSlot(): OpenSlot | null { return this.#open }
 
-  /** Ready to append: the slot of the time before was recovered. Idempotent. */
+  /** Ready to append: the slot of the time before was recovered, or is left for later. Idempotent; never throws. */
   recover(): Promise<void> {
     this.#recovering ??= (async () => {
-      this.#open = await this.#options.recovered()
+      try { this.#open = await this.#options.recovered() } catch (error) {
+        const { log, cameraId, stream } = this.#options
+        log.error({ err: error, camera: cameraId, stream }, 'the last open slot could not be recovered; it is tried again, and recording goes on in another')
+      }
       this.#isRecovered = true
     })()
     return this.#recovering
@@ -62,30 +68,40 @@ export class StreamLane {
 
   /** A run begins with its first frame. Goes on in the open slot when a player would not notice. The gap that lasted ends with the first fragment that is stored. */
   async beginRun(init: InitSegment, startAt: EpochMs): Promise<RunId> {
-    const { runs, cameraUuid, stream } = this.#options
+    const { runs, runIds, rows, cameraUuid, stream, markUnentered } = this.#options
     await this.recover()
+    await this.#appending.catch(() => undefined) // a run that was given up may still be storing
     if (this.#open !== null && !continues(this.#open, init, startAt)) this.#sealInBackground()
     this.#init = init
-    this.#runId = withCatalogue(() => runs.begin({ cameraUuid, stream }, init.video, startAt))
+    const runId = runIds.next()
+    this.#runId = runId
+    rows.write(() => { runs.begin(runId, { cameraUuid, stream }, init.video, startAt) })
+    if (rows.isBehind) await markUnentered()
     this.#gapEndsAt = startAt
-    return this.#runId
+    return runId
   }
 
   /**
-   * Appends to the open slot or to the next. A slot that fails is given up and the fragment written to another one, once.
-   * Throws RingFullError, NoVolumeError, FragmentTooLargeError, StorageError.
+   * Appends to the open slot or to the next. A slot that fails is given up and the fragment written to another one, once. One at a time: a second call waits for the first.
+   * Throws RingFullError, NoVolumeError, SlotBudgetError, FragmentTooLargeError, CatalogueFaultError, StorageError.
    */
   async append(timed: TimedFragment): Promise<void> {
+    const appended = this.#appending.catch(() => undefined).then(() => this.#append(timed))
+    this.#appending = appended
+    await appended
+  }
+
+  async #append(timed: TimedFragment): Promise<void> {
     try { await this.#appendOnce(timed) }
     catch (error) {
       if (!(error instanceof StorageError)) throw error
       this.#sealInBackground()
-      await this.#appendOnce(timed)
+      await this.#appendOnce(error.fault === 'hung' ? withOwnBuffer(timed) : timed)
     }
     if (this.#gapEndsAt === null) return
     const endsAt = this.#gapEndsAt
     this.#gapEndsAt = null
-    this.#rows.write(() => { this.#options.runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS) })
+    this.#options.rows.write(() => { this.#options.runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS) })
   }
 
   async #appendOnce(timed: TimedFragment): Promise<void> {
@@ -104,28 +120,34 @@ export class StreamLane {
 
   /** The run is over and the gap begins: at the end of its last frame, for this reason. */
   endRun(reason: RunEndReason, endAt: EpochMs): void {
-    const { runs, cameraUuid, stream, clock } = this.#options
+    const { runs, rows, cameraUuid, stream, clock } = this.#options
     const runId = this.#runId, now = clock.wallNow()
     if (runId === null) return
-    this.#rows.write(() => { runs.end(runId, endAt, reason) })
-    this.#rows.write(() => { runs.openGap({ cameraUuid, stream }, endAt, reason, now) }) // of a run without a stored frame: the gap before it goes on
+    rows.write(() => {
+      runs.end(runId, endAt, reason)
+      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run without a stored frame: the gap before it goes on
+    })
     this.#runId = null
     this.#gapEndsAt = null
   }
 
   /** A try that brought no frame: begins a gap now unless one lasts already, and notes the cause. */
   noteNoFootage(cause: GapCause): void {
-    const { runs, cameraUuid, stream, clock } = this.#options
+    const { runs, rows, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
-    this.#rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) })
+    rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) }, { isRepeated: true })
   }
   /** Lost time inside a run that goes on. */
   noteHole(startAt: EpochMs, endAt: EpochMs): void {
-    const { runs, cameraUuid, stream, clock } = this.#options
+    const { runs, rows, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
-    this.#rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', now) })
+    rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', now) })
   }
-  gapNow(): { startAt: EpochMs, cause: GapCause } | null { return this.#options.runs.gapNow(this.#options) }
+  /** As the catalogue has it; as last seen while it cannot be read. */
+  gapNow(): { startAt: EpochMs, cause: GapCause } | null {
+    try { this.#lastGap = this.#options.runs.gapNow(this.#options) } catch (error) { if (!isCatalogueFault(error)) throw error }
+    return this.#lastGap
+  }
 
   #sealInBackground(): void {
     const open = this.#open
@@ -140,13 +162,15 @@ export class StreamLane {
   /** What a slot took but never got onto the medium is lost, and lost time is a gap [G7]. */
   async #seal(open: OpenSlot): Promise<void> {
     const { ring, runs, cameraUuid, stream, clock } = this.#options
-    const sealed = await ring.seal(open)
-    if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())
+    await ring.seal(open, sealed => {
+      if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())
+    })
   }
 
   /** Seals what is open and waits until everything is. */
   async close(): Promise<void> {
     if (this.#recovering !== null) await this.#recovering
+    await this.#appending.catch(() => undefined)
     this.#sealInBackground()
     await Promise.all(this.#sealing)
   }
@@ -156,3 +180,6 @@ export class StreamLane {
 function continues({ writer }: OpenSlot, init: InitSegment, startAt: EpochMs): boolean {
   return writer.failure === null && startAt >= writer.endAt && init.ftyp.equals(writer.init.ftyp) && init.moov.equals(writer.init.moov)
 }
+
+/** A write that hangs still reads from the fragment's buffer; what is written elsewhere is labelled in a copy. */
+const withOwnBuffer = (timed: TimedFragment): TimedFragment => ({ ...timed, fragment: { ...timed.fragment, buffer: Buffer.from(timed.fragment.buffer) } })

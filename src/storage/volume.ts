@@ -30,6 +30,14 @@ export function slotPath(volume: Volume, slot: SlotNumber): string {
   return path.join(volume.path, 'slots', folder, `${String(slot).padStart(7, '0')}.mp4`)
 }
 
+/** Makes the whole slot read as zeros, on the medium when it returns [INV-2]. Throws StorageError. */
+export async function zeroSlot(fs: VolumeFileSystem, volume: Volume, { slot }: { readonly slot: SlotNumber }, step: string): Promise<void> {
+  const file = slotPath(volume, slot)
+  await fs.zeroRange(file, 0, volume.identity.slotSizeBytes, `${step} zero`)
+  const handle = await fs.open(file, 'read-write', `${step} open`)
+  try { await handle.datasync(`${step} zero sync`) } finally { await handle.close() }
+}
+
 /**
  * Looks whether `folder` is the volume `id` and may be recorded to. Writes nothing.
  * An empty folder where a mount should be has no identity file and is refused: the system disk is never filled by mistake.

@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { runProgram } from '../platform/child-process.ts'
 
 /** What a time service says of the wall clock. */
 export interface SyncAnswer {
@@ -45,11 +45,9 @@ export function bootIdOf(env: { readonly [name: string]: string | undefined }, f
 }
 
 /** Null when the program is absent, fails, or is too slow: then it has nothing to say. */
-function answerOf(program: string, args: readonly string[]): Promise<string | null> {
-  const { promise, resolve } = Promise.withResolvers<string | null>()
+async function answerOf(program: string, args: readonly string[]): Promise<string | null> {
   const options = { timeout: ANSWER_WITHIN_MS, killSignal: 'SIGKILL', maxBuffer: MAX_ANSWER_BYTES, env: { LC_ALL: 'C' } } as const
-  execFile(program, args, options, (error, stdout) => { resolve(error === null ? stdout : null) })
-  return promise
+  return await runProgram(program, args, options).then(({ stdout }) => stdout, () => null)
 }
 
 const TRACKING_FIELDS = 14

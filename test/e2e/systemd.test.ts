@@ -1,75 +1,16 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { clip, clipIndex, CLIPS } from '../support/cameras/make-clips.ts'
 import { eventually, Machine, runToEnd } from '../support/systemd/machine.ts'
+import { allRecording, CAMERAS, configText, installRecorder, journal, RECORDING_WITHIN_MS, SECRETS_FILE, startCameras, unitProperty as unit } from '../support/systemd/recorder-unit.ts'
 
 const UNIT = new URL('../../systemd/custos.service', import.meta.url).pathname
-const CAMERAS = ['front', 'back'] as const
-const ACCOUNT = { username: 'viewer', password: 'p@ss word' }
 const EXPOSURE_AT_MOST = 1.5
-const RECORDING_WITHIN_MS = 20_000
 /** A busy host must not look like a hung recorder here. */
 const WATCHDOG_S = 8
 const SEALED_WITHIN_MS = 5_000
 
-const config = (secrets: string): string => `
-site: { name: 測試機關 }
-state: { dir: /var/lib/custos }
-volumes: [{ id: disk1, path: /srv/custos/disk1 }]
-secrets: { file: "${secrets}" }
-cameras:
-${CAMERAS.map(id => `  - { id: ${id}, name: ${id}, credential: ${id}, streams: { main: { url: "rtsp://127.0.0.1:8554/${id}" } } }`).join('\n')}
-`
-const SECRETS = CAMERAS.map(id => `${id}: { username: "${ACCOUNT.username}", password: "${ACCOUNT.password}" }\n`).join('')
-
-/** The RTSP server ends with its standard input, which must therefore stay open. */
-const CAMERAS_UNIT = `[Service]
-ExecStart=/bin/sh -c 'tail -f /dev/null | exec /usr/bin/python3 /opt/custos/test/support/cameras/rtsp-server.py /root/cameras.json'
-`
-
-type StreamStatus = { camera: string, state: string, lastFrameAt: string | null }
 type ProcessRow = { pid: number, parent: number, user: string, name: string }
-
-const custos = (machine: Machine, ...args: readonly string[]) => machine.run('custos', ...args)
-
-async function unit(machine: Machine, property: string): Promise<string> {
-  return (await machine.must('systemctl', 'show', 'custos', '--value', '--property', property)).trim()
-}
-
-async function startCameras(machine: Machine): Promise<void> {
-  const path = await clip(CLIPS.h264Small)
-  const { codec, fps, gopFrames } = await clipIndex(path)
-  const inside = `/opt/custos/.cache/clips/${path.split('/').slice(-2).join('/')}`
-  const mounts = CAMERAS.map(id => ({ path: `/${id}`, clip: inside, codec, fps, gopFrames, ...ACCOUNT }))
-  await machine.write('/root/cameras.json', JSON.stringify({ port: 8554, mounts }), 0o600)
-  await machine.write('/etc/systemd/system/cameras.service', CAMERAS_UNIT)
-  await machine.must('systemctl', 'daemon-reload')
-  await machine.must('systemctl', 'start', 'cameras')
-}
-
-async function installRecorder(machine: Machine): Promise<void> {
-  await machine.must('/opt/custos/systemd/install.sh')
-  await machine.write('/etc/custos/custos.yaml', config('/etc/custos/secrets.yaml'))
-  await machine.write('/etc/custos/secrets.yaml', SECRETS, 0o600)
-  await machine.must('chown', '--recursive', 'custos:', '/etc/custos/secrets.yaml', '/srv/custos/disk1')
-  await machine.must('setpriv', '--reuid=custos', '--regid=custos', '--clear-groups', 'custos', 'volume', 'init', '/srv/custos/disk1', '--id', 'disk1', '--size', '128MiB', '--slot-size', '4MiB')
-}
-
-/** Resolves once `custos status --json` shows every camera recording frames that are newer than `after`. */
-async function allRecording(machine: Machine, after: Date): Promise<void> {
-  let seen = ''
-  await eventually('all cameras are recording', RECORDING_WITHIN_MS, async () => {
-    const { code, out, err } = await custos(machine, 'status', '--config', '/etc/custos/custos.yaml', '--json')
-    seen = out + err
-    if (code === 3 || code === null) return null
-    const { streams } = JSON.parse(out) as { streams: StreamStatus[] }
-    const recording = streams.filter(({ state, lastFrameAt }) => state === 'recording' && lastFrameAt !== null && new Date(lastFrameAt) > after)
-    return recording.length === CAMERAS.length ? true : null
-  }).catch(async (error: unknown) => {
-    throw new Error(`${seen}\n${await journal(machine)}`, { cause: error })
-  })
-}
 
 /** Resolves once systemd has started the recorder for the `count`th time after the first. Gives its process. */
 async function restarted(machine: Machine, count: number): Promise<number> {
@@ -77,8 +18,6 @@ async function restarted(machine: Machine, count: number): Promise<number> {
     await unit(machine, 'NRestarts') === `${count}` && await unit(machine, 'ActiveState') === 'active' ? Number(await unit(machine, 'MainPID')) : null,
   ).catch(async (error: unknown) => { throw new Error(await journal(machine), { cause: error }) })
 }
-
-const journal = async (machine: Machine): Promise<string> => (await machine.run('journalctl', '--unit', 'custos', '--output', 'cat', '--no-pager', '--lines', '60')).out
 
 async function processes(machine: Machine): Promise<ProcessRow[]> {
   const rows = await machine.must('ps', '-e', '-o', 'pid=,ppid=,user=,comm=')
@@ -120,13 +59,13 @@ t.test('under a real systemd', async t => {
   })
 
   await t.test('a bad configuration fails at once and is not tried again', async t => {
-    await machine.write('/etc/custos/custos.yaml', `${config('/etc/custos/secrets.yaml')}nonsense: 1\n`)
+    await machine.write('/etc/custos/custos.yaml', `${configText(SECRETS_FILE)}nonsense: 1\n`)
     t.not((await machine.run('systemctl', 'start', 'custos')).code, 0)
     t.equal(await unit(machine, 'ActiveState'), 'failed')
     t.equal(await unit(machine, 'ExecMainStatus'), '2')
     t.equal(await unit(machine, 'NRestarts'), '0')
     t.match(await journal(machine), 'nonsense', 'the journal names the setting')
-    await machine.write('/etc/custos/custos.yaml', config('/etc/custos/secrets.yaml'))
+    await machine.write('/etc/custos/custos.yaml', configText(SECRETS_FILE))
   })
 
   let recorder = 0
@@ -163,7 +102,7 @@ t.test('under a real systemd', async t => {
 
   await t.test('a killed recorder is started again and records on, with its secrets as a systemd credential', async t => {
     await machine.must('chown', 'root:', '/etc/custos/secrets.yaml')
-    await machine.write('/etc/custos/custos.yaml', config('credential:secrets'))
+    await machine.write('/etc/custos/custos.yaml', configText('credential:secrets'))
     await machine.write('/etc/systemd/system/custos.service.d/test.conf', `[Service]\nLoadCredential=secrets:/etc/custos/secrets.yaml\nWatchdogSec=${WATCHDOG_S}\n`)
     await machine.must('systemctl', 'daemon-reload')
     const killedAt = new Date()

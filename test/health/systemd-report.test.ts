@@ -14,9 +14,10 @@ function reporting(given: { active?: boolean } = {}) {
     ready() { said.push('ready') }, stopping() { said.push('stopping') }, watchdog() { said.push('watchdog') }, status(text) { said.push(text) },
     flushed: async () => {}, [Symbol.asyncDispose]: async () => {},
   }
-  const recorder: { facts: RecorderFacts | null } = { facts: facts() }
+  const recorder: { facts: RecorderFacts | null, assessed?: () => void } = { facts: facts() }
   const { log, lines } = keptLog()
   const assess = () => {
+    recorder.assessed?.()
     if (!recorder.facts) throw new Error('gone')
     return state.assess(recorder.facts)
   }
@@ -30,6 +31,15 @@ t.test('feeds the watchdog and says the status while the recorder makes progress
   t.strictSame(said, Array(2).fill(['healthy: 2 of 2 streams recording', 'watchdog']).flat())
   await report[Symbol.asyncDispose]()
   t.equal(clock.pendingWaits, 0)
+})
+
+t.test('a slow look or a late wake-up does not move the words to come', async t => {
+  const { clock, recorder, report } = reporting()
+  const at: number[] = []
+  recorder.assessed = () => { at.push(clock.monoNow()); clock.lose(at.length === 2 ? 4_000 : 3) }
+  await clock.advance(70_000)
+  t.strictSame(at.map(ms => ms - at[0]!), [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000])
+  await report[Symbol.asyncDispose]()
 })
 
 t.test('lets the watchdog go hungry while storage hangs, and says why once', async t => {

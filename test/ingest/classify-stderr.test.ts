@@ -73,7 +73,8 @@ const NETWORK: readonly (readonly [string, string])[] = [
   ['[tcp @ 0x1] [error] Connection to tcp://10.0.0.9:554?timeout=3000000 failed: No route to host', 'unreachable'],
   ['[tcp @ 0x1] [error] Connection to tcp://10.0.0.9:554?timeout=3000000 failed: Network is unreachable', 'unreachable'],
   ['Cannot allocate memory', 'ffmpeg-failed'],
-  ['spawn ffmpeg ENOENT', 'ffmpeg-failed'],
+  ['ffmpeg could not be started: spawn ffmpeg-child EAGAIN (EAGAIN)', 'ffmpeg-failed'],
+  ['what ffmpeg wrote could not be taken: a box without a size', 'ffmpeg-failed'],
 ]
 t.test('knows the words for networks and hosts in trouble', async t => {
   for (const [line, reason] of NETWORK) t.equal(classifyStderr([line], { hadFrames: false, silentMs: 0, exitCode: 1 }), reason)

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { concatScript, INPUT_OPTIONS, outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { classifyStderr } from '../../src/ingest/classify-stderr.ts'
@@ -92,6 +93,97 @@ t.test('a program that is not there ends the run, and is told from a camera that
   const { code, stderrLines } = await (await startFfmpeg(job('rtsp://127.0.0.1:9/x'), { stop: never, kill: never })).exit
   t.not(code, 0)
   t.equal(classifyStderr(stderrLines, { hadFrames: false, silentMs: 10, exitCode: code }), 'ffmpeg-failed', stderrLines.join('\n'))
+})
+
+const ROOT = path.join(import.meta.dirname, '../..')
+
+/** A recorder's own folder, as far as ffmpeg goes, in which `script` runs as a process of its own. What it prints, and that it lived to the end. */
+async function inOwnFolder(t: Test, script: string): Promise<string[]> {
+  const folder = t.testdir({})
+  for (const part of ['src/platform', 'src/domain', 'libexec']) await cp(path.join(ROOT, part), path.join(folder, part), { recursive: true })
+  await symlink(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'))
+  await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }')
+  await mkdir(path.join(folder, 'tmp'), { mode: 0o777 })
+  await chmod(path.join(folder, 'tmp'), 0o777)
+  await writeFile(path.join(folder, 'run.ts'), `
+    import { execFileSync } from 'node:child_process'
+    import { chmodSync, closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+    import { startFfmpeg } from './src/platform/ffmpeg.ts'
+    const never = new AbortController().signal
+    const attempt = async (outputOptions = []) => {
+      const job = { inputFormat: 'concat', inputOptions: [], inputText: 'x', outputFormat: 'mp4', outputOptions, onBytes: () => 'whole' }
+      const { code, stderrLines } = await (await startFfmpeg(job, { stop: never, kill: never })).exit
+      console.log(code, stderrLines.at(-1))
+    }
+    ${script}
+    console.log('alive')`)
+  const env = { ...process.env, CUSTOS_FFMPEG: 'true', RUNTIME_DIRECTORY: path.join(folder, 'tmp') }
+  const { stdout } = await promisify(execFile)(process.execPath, ['run.ts'], { cwd: folder, env, timeout: 30_000 })
+  return stdout.trim().split('\n')
+}
+
+t.test('a child that cannot be started is a run that ended, and no end of the recorder', async t => {
+  const said = await inOwnFolder(t, `
+    await attempt()
+    chmodSync('libexec/ffmpeg-child', 0o644)
+    await attempt()
+    renameSync('libexec', 'libexec.old') // the installer replaces the folder under the running process
+    await attempt()
+    renameSync('libexec.old', 'libexec')
+    chmodSync('libexec/ffmpeg-child', 0o755)
+    await attempt([['-metadata', 'title=' + 'x'.repeat(200_000)]])
+    await attempt()`)
+  t.match(said, ['0 undefined', /^null ffmpeg could not be started: .*EACCES/, /^null ffmpeg could not be started: .*ENOENT/, /^null ffmpeg could not be started: .*E2BIG/, '0 undefined', 'alive'])
+  for (const line of said.slice(1, 4)) t.equal(classifyStderr([line.slice(5)], { hadFrames: false, silentMs: 10_000, exitCode: null }), 'ffmpeg-failed')
+})
+
+t.test('so it is when no pipe can be made, and no descriptor or no process is left', { skip: process.getuid?.() === 0 ? false : 'another user is needed' }, async t => {
+  const said = await inOwnFolder(t, `
+    renameSync('tmp', 'tmp.old')
+    writeFileSync('tmp', '')
+    await attempt()
+    rmSync('tmp')
+    renameSync('tmp.old', 'tmp')
+    execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:64'])
+    const held = []
+    try { for (;;) held.push(openSync('/dev/null')) } catch { /* none is left */ }
+    while (held.length > 0) { // Node itself loses up to three with each start that had none left, hence more than one at a time
+      for (const fd of held.splice(0, 5)) closeSync(fd)
+      await attempt()
+    }
+    rmSync('tmp/custos-pipes-0', { recursive: true, force: true })
+    execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1:1'])
+    process.setgid(65534); process.setgroups([]); process.setuid(65534)
+    await attempt()`)
+  t.match(said[0], /^null ffmpeg could not be started: .*(ENOTDIR|EEXIST)/)
+  const short = said.slice(1, -2)
+  t.ok(short.every(line => /^null ffmpeg could not be started: .*EMFILE|^0 undefined$/.test(line)), short.join('\n'))
+  t.match(short, [/EMFILE/])
+  t.equal(short.at(-1), '0 undefined')
+  t.match(said.slice(-2), [/^null ffmpeg could not be started: .*EAGAIN/, 'alive'])
+})
+
+t.test('bytes that cannot be taken end that run alone, and say why', async t => {
+  await standIn(t, 'for output; do :; done; exec yes > "$output"')
+  const broken = await startFfmpeg(job('rtsp://127.0.0.1:9/x', () => { throw new TypeError('a box without a size') }), { stop: never, kill: never })
+  let bytes = 0
+  const kill = new AbortController()
+  const well = await startFfmpeg(job('rtsp://127.0.0.1:9/x', chunk => { bytes += chunk.length; return 'whole' }), { stop: never, kill: kill.signal })
+  const { code, stderrLines } = await broken.exit
+  t.equal(code, null)
+  t.match(stderrLines.at(-1), 'what ffmpeg wrote could not be taken: a box without a size')
+  const before = bytes
+  while (bytes < before + (1 << 20)) await new Promise(resolve => { setTimeout(resolve, 10) })
+  kill.abort()
+  await well.exit
+})
+
+t.test('a child that somebody still holds on to ends all the same', async t => {
+  await standIn(t, 'sleep 60 > /dev/null & exit 3')
+  const startedAt = performance.now()
+  t.match(await (await startFfmpeg(job('rtsp://127.0.0.1:9/x'), { stop: never, kill: never })).exit, { code: 3 })
+  t.ok(performance.now() - startedAt < 10_000)
+  for (const pid of await children()) process.kill(pid, 'SIGKILL')
 })
 
 t.test('a child that ignores its input and its output is no trouble', async t => {

@@ -14,6 +14,16 @@ t.test('where a range cannot be zeroed by the file system, as on tmpfs, it is ze
   t.ok(bytes.subarray(0, 4096).every(byte => byte === 7) && bytes.subarray(4096 + (2 << 20)).every(byte => byte === 7), 'and nothing else')
 })
 
+t.test('a range is zeroed by writing where fallocate cannot be started, and no disk is blamed for that', async t => {
+  const file = path.join(t.testdir({ slot: 'x'.repeat(10_000) }), 'slot')
+  const { PATH } = process.env
+  t.teardown(() => { process.env['PATH'] = PATH })
+  process.env['PATH'] = '/nowhere'
+  await realFileSystem.zeroRange(file, 10, 9_000, 'test')
+  t.equal(readFileSync(file, 'utf8'), `${'x'.repeat(10)}${'\0'.repeat(9_000)}${'x'.repeat(990)}`)
+  await t.rejects(realFileSystem.createAllocated(path.join(path.dirname(file), 'fresh'), 4096, 'test'), { fault: 'other', cause: { code: 'ENOENT' } })
+})
+
 t.test('what fallocate says is understood in whatever language the host speaks', async t => {
   const bin = path.join(t.testdir({}), 'bin')
   mkdirSync(bin)

@@ -19,6 +19,7 @@ t.test('ends with what the program ends with, and says what it said', async t =>
 t.test('a program that is not there is a failure, not a crash', async t => {
   t.match(await runHook({ command: ['/nonexistent/mailer'], stdin: '', timeoutMs: 1000, signal: new AbortController().signal }), { ok: false, why: /\/nonexistent\/mailer cannot be started: ENOENT/ })
   t.match(await runHook({ command: ['/etc/passwd'], stdin: '', timeoutMs: 1000, signal: new AbortController().signal }), { ok: false, why: /EACCES/ })
+  t.match(await runHook({ command: ['true', 'x'.repeat(200_000)], stdin: '', timeoutMs: 1000, signal: new AbortController().signal }), { ok: false, why: 'true cannot be started: E2BIG' })
 })
 
 t.test('one that takes too long is ended with all it started', async t => {

@@ -11,6 +11,10 @@ t.test('a refusal is an error with its words, on one line', async t => {
   t.match((error as Error).message, /^openssl: exit 1: [^\n]+$/)
 })
 
+t.test('one that cannot be started is an error of the same kind', async t => {
+  await t.rejects(runOpenssl(['x'.repeat(200_000)]), { code: 'CUSTOS_OPENSSL_FAILED', exitCode: null, cause: { code: 'E2BIG' } })
+})
+
 t.test('one that does not end is ended', async t => {
   await t.rejects(runOpenssl(['prime', '-generate', '-bits', '60000'], { timeoutMs: 300 }), /exit SIGKILL/)
 })

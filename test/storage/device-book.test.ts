@@ -2,11 +2,12 @@ import Database from 'better-sqlite3'
 import pino from 'pino'
 import t, { type Test } from 'tap'
 import { AuditLog, entryTable } from '../../src/audit/index.ts'
-import { cameraId, cameraUuid, epochMs, streamName, type DeviceFacts } from '../../src/domain/index.ts'
+import { cameraId, cameraUuid, epochMs, streamName, type RunId, type DeviceFacts } from '../../src/domain/index.ts'
 import { migrate } from '../../src/platform/catalogue.ts'
 import { DeviceBook, deviceFinder } from '../../src/storage/index.ts'
 import { MOST_CHANGES_A_DAY } from '../../src/storage/device-book.ts'
-import { cameraTable } from '../../src/storage/tables/cameras.ts'
+import { cameraTable, mintCameraUuid } from '../../src/storage/tables/cameras.ts'
+import { RunIds } from '../../src/storage/run-ids.ts'
 import { runTable } from '../../src/storage/tables/runs.ts'
 import { builtInit } from '../support/fragments.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -19,14 +20,20 @@ function book(t: Test) {
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z'), db = new Database(':memory:')
   migrate(db, clock.wallNow())
   t.teardown(() => { db.close() })
-  const uuid = cameraTable(db).ensure(LOBBY, clock.wallNow()), runs = runTable(db), start = clock.wallNow()
+  const uuid = mintCameraUuid(), runs = runTable(db), start = clock.wallNow()
+  cameraTable(db).insert(uuid, LOBBY, start)
+  const ids = new RunIds(0)
   const devices = new DeviceBook({ catalogue: { db, [Symbol.dispose]: () => undefined }, audit: new AuditLog({ db, clock }), clock, log: pino({ level: 'silent' }) })
   const at = (ms: number) => epochMs(start + ms), stream = (name: string) => ({ cameraUuid: uuid, stream: streamName(name) })
   return {
     db, uuid, at,
     hears: async (ms: number, told: DeviceFacts) => { await clock.advance(start + ms - clock.wallNow()); devices.heard(LOBBY, told) },
-    run: (fromMs: number, name = 'main') => runs.begin(stream(name), builtInit().video, at(fromMs)),
-    ends: (run: ReturnType<typeof runs.begin>, ms: number) => { runs.end(run, at(ms), 'closed-by-camera') },
+    run: (fromMs: number, name = 'main') => {
+      const id = ids.next()
+      runs.begin(id, stream(name), builtInit().video, at(fromMs))
+      return id
+    },
+    ends: (run: RunId, ms: number) => { runs.end(run, at(ms), 'closed-by-camera') },
     finds: (ms: number) => deviceFinder(db)(uuid, at(ms))?.maker ?? null,
     entries: () => entryTable(db).after(0, 1000).filter(({ action }) => action === 'camera.device-changed').map(({ object, detail }) => ({ object, detail: JSON.parse(detail) as Record<string, unknown> })),
   }

@@ -30,7 +30,7 @@ async function oneRound(rig: RecorderRig, scrubber: Scrubber): Promise<void> {
   const stop = new AbortController()
   const running = scrubber.run(stop.signal)
   const before = scrubber.status().lastPassAt
-  for (let i = 0; i < 400 && scrubber.status().lastPassAt === before; i++) { await rig.clock.settle(3); await rig.clock.advance(100) }
+  for (let i = 0; i < 400 && scrubber.status().lastPassAt === before; i++) { await rig.clock.settle(rig.idleWaits + 1); await rig.clock.advance(100) }
   stop.abort()
   await running
 }
@@ -153,10 +153,10 @@ t.test('while the disks are slow the scrubber waits', async t => {
   const reads = () => rig.fs.steps.filter(step => step === 'scrub read').length
   const stop = new AbortController()
   const running = rig.storage.scrubber(() => 0).run(stop.signal)
-  await rig.clock.settle(3)
+  await rig.clock.settle(rig.idleWaits + 1)
   await rig.clock.advance(20_000)
   t.equal(reads(), 0)
-  for (let i = 0; i < 30; i++) { await rig.clock.advance(5_000); await rig.clock.settle(3) }
+  for (let i = 0; i < 30; i++) { await rig.clock.advance(5_000); await rig.clock.settle(rig.idleWaits + 1) }
   t.ok(reads() > 0, 'a minute later it goes on')
   stop.abort()
   await running
@@ -167,7 +167,7 @@ t.test('where it was is written down: a restart goes on from there', async t => 
   const scrubber = rig.storage.scrubber(() => 0)
   const stop = new AbortController()
   const running = scrubber.run(stop.signal)
-  for (let i = 0; i < 100 && scrubber.status().progress === 0; i++) { await rig.clock.settle(3); await rig.clock.advance(50) }
+  for (let i = 0; i < 100 && scrubber.status().progress === 0; i++) { await rig.clock.settle(rig.idleWaits + 1); await rig.clock.advance(50) }
   stop.abort()
   await running
   const { progress } = scrubber.status()

@@ -8,7 +8,7 @@ t.test('what was appended is on the medium within one interval', async t => {
   await rig.append(1)
   t.ok(rig.lane.openSlot?.writer.isDirty)
   await rig.clock.advance(SYNC_INTERVAL_MS)
-  await rig.clock.settle(2)
+  await rig.clock.settle(rig.idleWaits)
   t.notOk(rig.lane.openSlot?.writer.isDirty)
   rig.freeze(rig.memory.afterPowerCut(seededRandom(1)))
   await rig.reopen()

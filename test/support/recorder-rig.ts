@@ -10,6 +10,7 @@ import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { Storage, initVolume, readSlot, slotPath, type SegmentRow, type SlotContent, type StreamLane, type Volume } from '../../src/storage/index.ts'
 import { newestFootageIn, TrustedTime } from '../../src/trusted-time/index.ts'
+import { FaultyCatalogue } from './faulty-catalogue.ts'
 import { FaultyFileSystem } from './faulty-file-system.ts'
 import { builtFragment, builtInit, timedFragment } from './fragments.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
@@ -19,11 +20,17 @@ export const SLOT_BYTES = 1 << 20
 export const START = '2026-11-22T08:00:00.000Z'
 export const FLOOR_31_DAYS: FloorRule = { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }
 const MAX_INSTANT = epochMs(253402300799000)
-const LOOPS = 2 // a storage that is idle waits for the next sync and for the next look at its volumes
 const FRAGMENT_MS = 500
 const ZEROS = Buffer.alloc(SLOT_BYTES)
 
 export interface RigOptions { readonly slots?: number, readonly volumes?: readonly string[], readonly floor?: FloorRule, readonly start?: string }
+
+export interface StartOptions {
+  /** Called while nobody uses what the recorder will start on. */
+  readonly arm?: (fs: FaultyFileSystem, catalogue: FaultyCatalogue) => void
+  /** A disk may not answer: does not wait until every loop of storage sleeps. */
+  readonly mayHang?: boolean
+}
 
 /** One fragment that was handed to storage. */
 export interface Appended { readonly name: string, readonly startAt: EpochMs, readonly bytes: number }
@@ -56,6 +63,8 @@ export class RecorderRig {
   run: RunId | null = null
   nextAt: EpochMs
   #catalogue: Catalogue | null = null
+  /** Breaks the catalogue of whoever runs on this rig; outlives restarts, as a full disk does. */
+  readonly catalogueFaults = new FaultyCatalogue()
   /** A fork has a running time of its own, as after a boot. */
   readonly #bootId = `boot-${++boots}`
   #states = 0
@@ -99,14 +108,24 @@ export class RecorderRig {
     return rig
   }
 
-  async #start(): Promise<void> {
-    this.#catalogue = openCatalogue(this.stateDir, this.clock.wallNow())
-    const { db } = this.#catalogue
-    this.storage = await Storage.open({
-      catalogue: this.#catalogue, audit: this.#auditOn(db), trustedTime: await this.#openTime(db), volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
-    }).catch((error: unknown) => { this.#catalogue?.[Symbol.dispose](); throw error })
-    await this.clock.settle(LOOPS)
-    this.lane = this.storage.lane(this.camera, this.stream)
+  async #start({ mayHang = false }: StartOptions = {}): Promise<void> {
+    const opened = openCatalogue(this.stateDir, this.clock.wallNow())
+    const db = this.catalogueFaults.wrap(opened.db)
+    this.#catalogue = { db, [Symbol.dispose]: () => { opened[Symbol.dispose]() } }
+    let storage: Storage | null = null
+    try {
+      storage = await Storage.open({
+        catalogue: this.#catalogue, audit: this.#auditOn(db), trustedTime: await this.#openTime(db),
+        volumes: this.configured, floor: this.floor, fs: this.fs, clock: this.clock, log,
+      })
+      this.storage = storage
+      if (!mayHang) await this.clock.settle(() => this.idleWaits)
+      this.lane = storage.lane(this.camera, this.stream)
+    } catch (error) {
+      await storage?.[Symbol.asyncDispose]().catch(() => undefined) // the first failure is the one to tell
+      opened[Symbol.dispose]()
+      throw error
+    }
   }
 
   #auditOn(db: Catalogue['db']): AuditSink {
@@ -125,6 +144,7 @@ export class RecorderRig {
   }
 
   async #end(): Promise<void> {
+    await this.fs.releaseAll() // a test that failed must not wait for a call that it left hanging
     await this.close()
     rmSync(this.#folder, { recursive: true, force: true })
   }
@@ -135,6 +155,9 @@ export class RecorderRig {
     this.#catalogue?.[Symbol.dispose]()
     this.#catalogue = null
   }
+
+  /** How many waits an idle storage has: one for calls that hang, of each volume one for its next sync and one for its next look, and one while rows wait for the catalogue. */
+  get idleWaits(): number { return 1 + 2 * this.configured.length + (this.storage.catalogueStatus().backlog === null ? 0 : 1) }
 
   // ---- recording
 
@@ -166,13 +189,13 @@ export class RecorderRig {
   /** Lets the sync loop run once. */
   async sync(): Promise<void> {
     await this.clock.advance(800)
-    await this.clock.settle(LOOPS)
+    await this.clock.settle(() => this.idleWaits)
   }
 
   /** Lets the volumes be looked at again. */
   async recheck(): Promise<void> {
     await this.clock.advance(10_000)
-    await this.clock.settle(LOOPS)
+    await this.clock.settle(() => this.idleWaits)
   }
 
   /** Fills slots with so many large fragments each. */
@@ -186,6 +209,7 @@ export class RecorderRig {
     mkdirSync(stateDir)
     this.copyCatalogue(stateDir)
     this.#frozen = { memory, stateDir }
+    this.catalogueFaults.retire()
     this.fs.die()
   }
 
@@ -197,8 +221,8 @@ export class RecorderRig {
   /** The volumes that `reopen` will find. */
   get frozenMemory(): MemoryFileSystem | null { return this.#frozen?.memory ?? null }
 
-  /** Starts again after `freeze`, on what was frozen. `before` sees the catalogue while nobody has it, `arm` the disks. */
-  async reopen({ before, arm }: { before?: () => void, arm?: (fs: FaultyFileSystem) => void } = {}): Promise<void> {
+  /** Starts again after `freeze`, on what was frozen. `before` sees the catalogue while nobody has it. */
+  async reopen({ before, arm, ...how }: { before?: () => void } & StartOptions = {}): Promise<void> {
     if (this.#frozen === null) throw new Error('nothing was frozen')
     await this.close().catch(() => undefined) // a dead process cannot complain
     this.memory = this.#frozen.memory
@@ -208,20 +232,22 @@ export class RecorderRig {
     this.run = null
     this.clock.drift(3_000, 0)
     before?.()
-    arm?.(this.fs)
-    await this.#start()
+    arm?.(this.fs, this.catalogueFaults)
+    await this.#start(how)
   }
 
-  async killAndReopen(): Promise<void> {
+  async killAndReopen(options: StartOptions = {}): Promise<void> {
     this.freeze(this.memory.afterKill())
-    await this.reopen()
+    await this.reopen(options)
   }
 
-  async restart(): Promise<void> {
+  async restart({ arm, ...how }: StartOptions = {}): Promise<void> {
     await this.close()
+    this.fs.die() // what still hangs is not done by the next process
     this.fs = new FaultyFileSystem(this.memory)
     this.run = null
-    await this.#start()
+    arm?.(this.fs, this.catalogueFaults)
+    await this.#start(how)
   }
 
   // ---- looking

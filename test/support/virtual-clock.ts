@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { epochMs, monoMs, type EpochMs, type MonoMs } from '../../src/domain/index.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 
-interface Wait { readonly dueMs: number, readonly finish: () => void }
+interface Wait { readonly dueMs: number, readonly isAlarm: boolean, readonly finish: () => void }
 
 /** A test, as far as it runs something when it is over; what that throws fails it. */
 export interface TestOwner { teardown(work: () => unknown): void }
@@ -22,18 +22,29 @@ export class VirtualClock implements Clock {
 
   wallNow(): EpochMs { return epochMs(this.#wallMs) }
   monoNow(): MonoMs { return monoMs(this.#monoMs) }
-  get pendingWaits(): number { return this.#waits.length }
+  get pendingWaits(): number { return this.#waits.reduce((n, wait) => wait.isAlarm ? n : n + 1, 0) }
 
   wait(durationMs: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()
-    const wait: Wait = { dueMs: this.#monoMs + Math.max(0, durationMs), finish: () => {
+    const wait: Wait = { dueMs: this.#monoMs + Math.max(0, durationMs), isAlarm: false, finish: () => {
       this.#waits = this.#waits.filter(other => other !== wait)
       signal?.removeEventListener('abort', wait.finish)
       resolve()
     } }
     signal?.addEventListener('abort', wait.finish, { once: true })
     this.#waits.push(wait)
+    return promise
+  }
+
+  /** Resolves once so much time has passed. The test's own: nobody waits for it, so it is no pending wait. */
+  alarm(afterMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const alarm: Wait = { dueMs: this.#monoMs + afterMs, isAlarm: true, finish: () => {
+      this.#waits = this.#waits.filter(other => other !== alarm)
+      resolve()
+    } }
+    this.#waits.push(alarm)
     return promise
   }
 
@@ -60,11 +71,12 @@ export class VirtualClock implements Clock {
   }
 
   /** Returns once so many waits are pending: every loop has done its work and sleeps again. */
-  async settle(waits: number): Promise<void> {
+  async settle(waits: number | (() => number)): Promise<void> {
+    const wanted = () => typeof waits === 'number' ? waits : waits()
     for (let i = 0; i < SETTLE_TURNS; i++) {
-      if (this.#waits.length === waits) return
+      if (this.pendingWaits === wanted()) return
       await turn()
     }
-    throw new Error(`${this.#waits.length} waits are pending where ${waits} are wanted`)
+    throw new Error(`${this.pendingWaits} waits are pending where ${wanted()} are wanted`)
   }
 }

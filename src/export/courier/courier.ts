@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { startChild } from '../../platform/child-process.ts'
 import { CopyTargetError, type TargetFault } from '../package/target-error.ts'
 import type { Verdict } from '../package/verify.ts'
 import type { Delivery, Named, Offered } from './destination.ts'
@@ -42,11 +43,11 @@ export class Courier implements Destinations {
   async publish(delivery: Named): Promise<void> { await this.#send({ act: 'publish', delivery }) }
   async withdraw({ copyId, target }: Offered): Promise<void> { await this.#send({ act: 'withdraw', delivery: { copyId, target } }).catch(() => undefined) } // what is left there is looked for again
 
-  #send(errand: Errand): Promise<Verdict | null> {
-    const { promise, resolve, reject } = Promise.withResolvers<Verdict | null>()
+  async #send(errand: Errand): Promise<Verdict | null> {
     const place = errand.act === 'verify' ? errand.folder : errand.delivery.target.path
-    if ((this.#stuck.get(place)?.size ?? 0) > 0) return Promise.reject(new CopyTargetError('hung'))
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'ionice', '-t', '-c', '2', '-n', '7', 'nice', '-n', '10', process.execPath, PROGRAM], { stdio: ['pipe', 'pipe', 'pipe'], env: environment(), cwd: '/' })
+    if ((this.#stuck.get(place)?.size ?? 0) > 0) throw new CopyTargetError('hung')
+    const child = await startChild('setpriv', ['--pdeathsig', 'KILL', '--', 'ionice', '-t', '-c', '2', '-n', '7', 'nice', '-n', '10', process.execPath, PROGRAM], { stdio: ['pipe', 'pipe', 'pipe'], env: environment(), cwd: '/' })
+    const { promise, resolve, reject } = Promise.withResolvers<Verdict | null>()
     let said = '', timer: NodeJS.Timeout | null = null, last: CourierLine = { kind: 'broken', why: 'it ended without a word' }
     const giveUp = (): void => {
       this.#abandon(place, child)
@@ -59,11 +60,10 @@ export class Courier implements Destinations {
     wait()
     createInterface({ input: child.stdout }).on('line', line => {
       wait()
-      last = JSON.parse(line) as CourierLine
+      try { last = JSON.parse(line) as CourierLine } catch { last = { kind: 'broken', why: 'it ended in the middle of a word' } }
     })
     child.stderr.on('data', (bytes: Buffer) => { if (said.length < KEPT_STDERR_CHARS) said += bytes.toString('utf8') })
     child.stdin.on('error', () => undefined) // told by its end
-    child.once('error', reject)
     child.once('close', () => {
       if (timer !== null) clearTimeout(timer)
       switch (last.kind) {
@@ -73,7 +73,7 @@ export class Courier implements Destinations {
       }
     })
     child.stdin.end(JSON.stringify(errand))
-    return promise
+    return await promise
   }
 
   /** Dead as soon as the kernel lets it go. */

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { runProgram } from '../../platform/child-process.ts'
 import { syncFolder } from '../../platform/publish-file.ts'
 import { asTargetError, CopyTargetError } from '../package/target-error.ts'
 import { openSource } from '../package/package-source.ts'
@@ -11,7 +10,6 @@ import type { Verdict, VerifyOptions } from '../package/verify.ts'
 import { zipPackage } from '../package/zip-package.ts'
 import type { CopyTarget } from '../copies/job.ts'
 
-const execute = promisify(execFile)
 const CHUNK_BYTES = 1 << 20
 
 /** A place outside the recorder. */
@@ -166,6 +164,6 @@ async function copyFile(from: string, to: string, onBytes: OnBytes): Promise<voi
 /** The page cache lets go of the files, so that reading them back asks the medium (coreutils' dd knows the advice, Node does not). Where it cannot, the reading is of what was synced all the same. */
 async function forget(place: string): Promise<void> {
   const found = await lstat(place)
-  if (!found.isDirectory()) { await execute('dd', [`if=${place}`, 'iflag=nocache', 'count=0', 'status=none']).catch(() => undefined); return }
+  if (!found.isDirectory()) { await runProgram('dd', [`if=${place}`, 'iflag=nocache', 'count=0', 'status=none']).catch(() => undefined); return }
   for (const name of await readdir(place)) await forget(path.join(place, name))
 }

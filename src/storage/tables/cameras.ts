@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { cameraUuid, type CameraId, type CameraUuid, type EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
+/** For a camera that was never recorded. */
+export const mintCameraUuid = (): CameraUuid => cameraUuid(randomBytes(16).toString('hex'))
+
 /** Table `camera`: which device stood behind an id, and when. */
 export function cameraTable(db: Db) {
   const byId = db.prepare<[string], { uuid: string }>('SELECT uuid FROM camera WHERE id = ? AND retired_at IS NULL')
@@ -22,13 +25,17 @@ export function cameraTable(db: Db) {
     },
     /** A camera that a volume knows and this catalogue does not. It comes into use again only when somebody configures it. */
     remember(uuid: CameraUuid, id: CameraId, at: EpochMs): void { if (exists.get(uuid) === undefined) insertRetired.run(uuid, id, at, at) },
-    /** The camera's uuid, minted at its first use. */
-    ensure(id: CameraId, now: EpochMs): CameraUuid {
+    /** The uuid of the camera in use under this id; null when it was never recorded. */
+    inUse(id: CameraId): CameraUuid | null {
       const known = byId.get(id)
-      if (known !== undefined) return cameraUuid(known.uuid)
-      const uuid = cameraUuid(randomBytes(16).toString('hex'))
-      insert.run(uuid, id, now)
-      return uuid
+      return known === undefined ? null : cameraUuid(known.uuid)
+    },
+    insert(uuid: CameraUuid, id: CameraId, now: EpochMs): void { insert.run(uuid, id, now) },
+    /** A camera whose footage was found: in use again where its id is free, and else a former one. */
+    adopt(uuid: CameraUuid, id: CameraId, at: EpochMs): void {
+      if (exists.get(uuid) !== undefined) return
+      if (byId.get(id) === undefined) insert.run(uuid, id, at)
+      else insertRetired.run(uuid, id, at, at)
     },
     /** Cameras that left the configuration: a later one of the same id is another camera. */
     retireAllBut(ids: ReadonlySet<CameraId>, now: EpochMs): void {

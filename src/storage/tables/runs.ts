@@ -1,4 +1,4 @@
-import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName } from '../../domain/index.ts'
+import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName, type TimeRange } from '../../domain/index.ts'
 import type { VideoTrack } from '../../media/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
@@ -6,8 +6,14 @@ export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: S
 
 /** Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause [G7]. */
 export function runTable(db: Db) {
-  const insert = db.prepare<[string, string, string, number, number, number]>(
-    'INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at) VALUES ((SELECT coalesce(max(run_id), 0) + 1 FROM run), ?, ?, ?, ?, ?, ?)')
+  const newest = db.prepare<[], { id: number | null }>('SELECT max(run_id) AS id FROM run')
+  const insert = db.prepare<[number, string, string, string, number, number, number]>(
+    'INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const adopt = db.prepare<[number, string, string, string, number, number, number, number]>(`INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at, end_at, end_reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'recorder-killed') ON CONFLICT (run_id) DO UPDATE SET start_at = min(start_at, excluded.start_at), end_at = max(end_at, excluded.end_at)
+    WHERE end_reason = 'recorder-killed' AND camera_uuid = excluded.camera_uuid AND stream = excluded.stream`) // its records stand in several slots
+  const overlapping = db.prepare<[string, string, number, number], { n: number }>('SELECT count(*) AS n FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND coalesce(end_at, start_at + 1) > ?')
+  const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
   const openGap = db.prepare<[string, string, number, string, string, number]>(
@@ -24,9 +30,12 @@ export function runTable(db: Db) {
     'INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
   const gapNow = db.prepare<[string, string], { start_at: number, cause: string, last_cause: string }>('SELECT start_at, cause, last_cause FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
   return {
-    /** A fresh id, and the run's row. */
-    begin(of: StreamRef, video: VideoTrack, startAt: EpochMs): RunId {
-      return runId(Number(insert.run(of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt).lastInsertRowid))
+    /** The highest number so far; 0 for none. */
+    newest: (): number => newest.get()?.id ?? 0,
+    begin(id: RunId, of: StreamRef, video: VideoTrack, startAt: EpochMs): void { insert.run(id, of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt) },
+    /** A run that its records tell of and that may have no row: one that began while the catalogue took none. */
+    adopt(id: RunId, of: StreamRef, video: VideoTrack, { startAt, endAt }: TimeRange): void {
+      adopt.run(id, of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt, Math.max(startAt, endAt))
     },
     end(id: RunId, endAt: EpochMs, reason: RunEndReason): void { end.run(endAt, reason, id) },
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
@@ -42,6 +51,12 @@ export function runTable(db: Db) {
     addGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
       closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
     },
+    /** Lost time between two runs of which the catalogue knows nothing yet. */
+    addUntoldGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
+      if (overlapping.get(of.cameraUuid, of.stream, endAt, startAt)!.n === 0) closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
+    },
+    /** Footage of before a kill was read late: the gap that was noted since then begins behind it. */
+    cutGap(of: StreamRef, { startAt, endAt }: TimeRange): void { cutGap.run(endAt, endAt, of.cameraUuid, of.stream, startAt, endAt) },
     gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {
       const row = gapNow.get(of.cameraUuid, of.stream)
       return row === undefined ? null : { startAt: row.start_at as EpochMs, cause: row.last_cause as GapCause }

@@ -53,6 +53,7 @@ export function segmentTable(db: Db) {
   const oldestOfRule = db.prepare<[string, string, number, number], Raw>(`${from} WHERE volume_uuid = ? AND floor_rule = ?
     AND sealed_at IS NOT NULL AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0 ORDER BY newest_at LIMIT ? OFFSET ?`)
   const unsealed = db.prepare<[string], Raw>(`${from} WHERE volume_uuid = ? AND sealed_at IS NULL AND ended_at IS NULL`)
+  const one = db.prepare<[string, number, number], { segment_id: number }>('SELECT segment_id FROM segment WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL')
   const insert = db.prepare<[string, number, number, string, string, number, string]>(
     'INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule) VALUES (?, ?, ?, ?, ?, ?, ?)')
   const seal = db.prepare<[number, number, number, number, number, string, number, string, number, number]>(
@@ -92,6 +93,7 @@ export function segmentTable(db: Db) {
       const raw = sealedFrom.get(volume, slotFrom, slotTo)
       return raw === undefined ? null : { ...toRow(raw), isQuarantined: raw.is_quarantined === 1 }
     },
+    has: (key: SegmentKey): boolean => one.get(key.volumeUuid, key.slot, key.generation) !== undefined,
     unsealed: (volume: VolumeUuid): SegmentRow[] => unsealed.all(volume).map(toRow),
     insert(segment: NewSegment): void {
       insert.run(segment.volumeUuid, segment.slot, segment.generation, segment.cameraUuid, segment.stream, segment.startAt, segment.floorRule)
@@ -121,10 +123,8 @@ export function segmentTable(db: Db) {
       return { slots: row.n, spanMs: (row.last ?? 0) - (row.first ?? 0) }
     },
     heldSlots: (volume: VolumeUuid): number => held.get(volume)?.n ?? 0,
-    /** Ends a segment that no frame was ever in. */
-    end(key: SegmentKey, now: EpochMs): void {
-      if (end.run(now, key.volumeUuid, key.slot, key.generation).changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} has ended already`)
-    },
+    /** Ends a segment that no frame was ever in; a slot that was only made ready has none. */
+    endIfAny(key: SegmentKey, now: EpochMs): void { end.run(now, key.volumeUuid, key.slot, key.generation) },
     oldestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(oldestOfStream.get(camera, stream)),
     newestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(newestOfStream.get(camera, stream)),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),

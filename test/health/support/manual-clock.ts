@@ -44,6 +44,9 @@ export class ManualClock implements Clock {
     }
   }
 
+  /** Time that passes while something is at work, waking nobody. */
+  lose(durationMs: number): void { this.#moveTo(this.#monoMs + durationMs) }
+
   #moveTo(monoMsNow: number): void {
     this.#wallMs += monoMsNow - this.#monoMs
     this.#monoMs = monoMsNow

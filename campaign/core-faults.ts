@@ -1,0 +1,77 @@
+import { runTrial, type TrialPlan, type TrialRow } from './core-trial.ts'
+import { catalogueLocked } from './catalogue-lock.ts'
+import { hungDisk } from './hung-disk.ts'
+import { spawnFault } from './spawn-fault.ts'
+import { stateDiskFull } from './state-disk.ts'
+import { syncBurst } from './sync-burst.ts'
+import { unreadStdout } from './unread-stdout.ts'
+
+export interface CoreFaultsOptions {
+  readonly seed: number
+  /** How long the catalogue is locked or the state disk full. */
+  readonly minutes: number
+  /** Names, or their beginnings; the default set when left out. */
+  readonly cases?: readonly string[]
+  /** Short forms of three cases, for `npm test`. */
+  readonly slice: boolean
+}
+
+const PROBLEMS_SHOWN = 16
+
+interface Listed { readonly plan: TrialPlan, readonly isDefault: boolean }
+
+function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
+  const usual = (...each: TrialPlan[]): Listed[] => each.map(plan => ({ plan, isDefault: true }))
+  const seconds = minutes * 60
+  if (slice) return usual(
+    syncBurst({ volumes: 1, isShort: true }), hungDisk({ seconds: 14, isShort: true }),
+    catalogueLocked({ seconds: 8, cameras: 3, isShort: true }),
+  )
+  return [
+    ...usual(
+      syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
+      hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }),
+      hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
+      catalogueLocked({ seconds }),
+      catalogueLocked({ seconds, killed: 'back-inside' }), catalogueLocked({ seconds, killed: 'back-after' }),
+      stateDiskFull({ seconds }), stateDiskFull({ seconds, restarted: true }),
+      spawnFault('not-executable'), spawnFault('folder-replaced'),
+    ),
+    { plan: unreadStdout(), isDefault: false },
+  ]
+}
+
+/**
+ * Faults that befall the recorder's core: each on the real recorder with numbered cameras, frames sent compared with frames
+ * found. Needs root (loop devices, strace, fsfreeze).
+ */
+export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<boolean> {
+  const { cases, seed } = options
+  const chosen = plans(options).filter(({ plan, isDefault }) =>
+    cases === undefined ? isDefault : cases.some(name => plan.name === name || plan.name.startsWith(`${name}-`)))
+  if (chosen.length === 0) throw new Error(`there is no case ${cases?.join(', ')}; there are: ${plans(options).map(({ plan }) => plan.name).join(', ')}`)
+  console.log(`seed ${seed}`)
+  console.log('| case | what happened | sent | found | missing | longest hole | recording went on | health said | verdict |')
+  console.log('|---|---|---|---|---|---|---|---|---|')
+  let isGood = true
+  for (const { plan } of chosen) {
+    const row = await runTrial(plan, seed)
+    console.log(textOf(row))
+    for (const problem of row.problems.slice(0, PROBLEMS_SHOWN)) console.log(`PROBLEM ${row.name}: ${problem}`)
+    const more = row.problems.length - PROBLEMS_SHOWN
+    if (more > 0) console.log(`PROBLEM ${row.name}: and ${more} more`)
+    isGood &&= row.problems.length === 0
+  }
+  if (isGood) console.log('recording went on through every fault, and every frame that lacks was told')
+  return isGood
+}
+
+function textOf(row: TrialRow): string {
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+  const after = (ms: number | null) => ms === null ? 'no break' : `${seconds(ms)} after the fault began`
+  const { name, happened, sent, found, missing, longestHoleMs, wentOnMs, shownOnMs, health, problems, tookMs } = row
+  return `| ${[
+    `${name} (${seconds(tookMs)})`, happened, sent, found, missing, seconds(longestHoleMs),
+    `frames: ${after(wentOnMs)}; by health: ${after(shownOnMs)}`, health, problems.length === 0 ? 'right' : `**wrong**: ${problems.length}`,
+  ].join(' | ')} |`
+}

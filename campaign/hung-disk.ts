@@ -1,0 +1,130 @@
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { allRecording, isLive, stateOf } from './health-watch.ts'
+import { CLIPS } from '../test/support/cameras/make-clips.ts'
+import { freeze, makeDisk, type Frozen } from './disk-mounts.ts'
+import { SYNCED_MS, type Trial, type TrialPlan } from './core-trial.ts'
+
+const MOVED_WITHIN_MS = 10_000
+const BACK_WITHIN_MS = 70_000
+const LEAVES_WITHIN_MS = 6_000
+const LEAVES_BOUND_MS = 15_000
+const IMAGE_SHARE = 1.15 // with room for the file system's own
+/** As busy as a street camera, so that what a recorder does not take is soon lost: small streams fit into the network's buffers. */
+const BUSY = CLIPS.h264FullHd
+const FROZEN = 'frozen', WELL = 'well'
+
+type When = 'running' | 'start' | 'stop'
+export interface HungDiskOptions { readonly seconds: number, readonly when?: When, readonly isShort?: boolean }
+
+/** One of two disks answers no write for a while: `fsfreeze` on a loop-mounted ext4, under four cameras. */
+export function hungDisk({ seconds, when = 'running', isShort = false }: HungDiskOptions): TrialPlan {
+  const name = { running: `hung-disk-${seconds}`, start: 'hung-disk-start', stop: 'hung-disk-stop' }[when]
+  const sizeMiB = isShort ? 64 : Math.ceil((seconds + 100) * 2.5) // all that is recorded fits on one
+  return {
+    name, floorS: 20, mayQuarantine: true,
+    async site(folder, resources) {
+      const image = { sizeMiB: Math.ceil(sizeMiB * IMAGE_SHARE) + 16 }
+      for (const id of [FROZEN, WELL]) resources.use(await makeDisk('ext4', folder, { ...image, name: id }))
+      const volumes = [FROZEN, WELL].map(id => ({ id, path: path.join(folder, id), sizeMiB }))
+      return { cameras: 4, volumes, ...isShort ? {} : { clips: [BUSY] } }
+    },
+    mayLose: ({ from, to, cause }, { struckAt }) =>
+      from >= struckAt - SYNCED_MS && to <= struckAt + MOVED_WITHIN_MS && /storage/.test(cause),
+    act: trial => ({ running: frozenRunning, start: frozenAtStart, stop: stoppedFrozen })[when](trial, seconds, isShort ? 3_000 : 10_000),
+  }
+}
+
+const hang = async ({ site, resources }: Trial): Promise<Frozen> => resources.use(await freeze(site.volumes[0]!.path))
+
+async function frozenRunning(trial: Trial, seconds: number, afterMs: number): Promise<string> {
+  await trial.start()
+  await trial.lasting(Math.min(8_000, afterMs * 1.5) + trial.random() * 2_000)
+  const on = volumesOf(trial)
+  trial.strike()
+  const frozen = await hang(trial)
+  await trial.lasting(seconds * 1000)
+  movedInTime(trial)
+  await frozen.thaw()
+  trial.mend()
+  trial.expectTold(new RegExp(`^volume-.* ${FROZEN}$`), 'the frozen volume')
+  await untilBack(trial)
+  await trial.lasting(afterMs)
+  trial.later(() => { othersLostNothing(trial, on) })
+  const share = [FROZEN, WELL].map(id => `${[...on.values()].filter(volume => volume === id).length} cameras on ${id}`)
+  return `${FROZEN} for ${seconds} s, ${share.join(', ')}`
+}
+
+/** The recorder is started while one disk hangs: it records on the other one. */
+async function frozenAtStart(trial: Trial, seconds: number, afterMs: number): Promise<string> {
+  trial.strike()
+  const frozen = await hang(trial)
+  await trial.start()
+  const upMs = Date.now() - trial.struckAt
+  await trial.lasting(seconds * 1000 - upMs)
+  movedInTime(trial)
+  await frozen.thaw()
+  trial.mend()
+  trial.expectTold(new RegExp(`^volume-.* ${FROZEN}$`), 'the frozen volume')
+  await untilBack(trial)
+  await trial.lasting(afterMs)
+  return `started with ${FROZEN} frozen for ${seconds} s; after ${(upMs / 1000).toFixed(1)} s the start was over`
+}
+
+/** SIGTERM while one disk hangs. A thread that waits for that disk cannot be killed, not even by SIGKILL. */
+async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Promise<string> {
+  const { recorder } = trial.site
+  await trial.start()
+  await trial.lasting(8_000 + trial.random() * 2_000)
+  trial.strike()
+  const frozen = await hang(trial)
+  await trial.lasting(seconds * 1000)
+  const at = Date.now()
+  const leaving = trial.kill('SIGTERM').then(() => Date.now() - at)
+  const leftMs = await Promise.race([leaving, sleep(LEAVES_BOUND_MS, null)])
+  await frozen.thaw()
+  trial.mend()
+  const left = leftMs === null ? `was still there ${LEAVES_BOUND_MS / 1000} s after SIGTERM` : `left ${(leftMs / 1000).toFixed(1)} s after SIGTERM`
+  trial.expect(leftMs !== null && leftMs <= LEAVES_WITHIN_MS, `the recorder ${left}`)
+  const thawedMs = await Promise.race([leaving, sleep(LEAVES_BOUND_MS, null)])
+  if (thawedMs === null) await recorder.end('SIGKILL')
+  await trial.start()
+  await untilBack(trial)
+  await trial.lasting(afterMs)
+  const then = leftMs !== null ? '' : thawedMs === null ? ', and after the thaw too' : `, and left ${((thawedMs - LEAVES_BOUND_MS) / 1000).toFixed(1)} s after the thaw`
+  return `SIGTERM after ${seconds} s of a frozen disk: ${left}${then}`
+}
+
+async function untilBack(trial: Trial): Promise<void> {
+  const isBack = await trial.lasting(BACK_WITHIN_MS, health => stateOf(health, FROZEN) === 'ok' && allRecording(health))
+  trial.expect(isBack, `${BACK_WITHIN_MS / 1000} s after the thaw the volume is ${stateOf(trial.watch.last, FROZEN)}; ${streamStates(trial)}`)
+}
+
+/** Camera -> the volume on which it is being recorded. */
+function volumesOf(trial: Trial): ReadonlyMap<string, string> {
+  return new Map(trial.rows<{ camera: string, volume: string }>(`SELECT camera.id AS camera, volume.id AS volume FROM segment
+    JOIN camera ON camera.uuid = camera_uuid JOIN volume ON volume.uuid = volume_uuid WHERE sealed_at IS NULL AND ended_at IS NULL`)
+    .map(({ camera, volume }) => [camera, volume]))
+}
+
+function othersLostNothing({ site, problems, struckAt }: Trial, on: ReadonlyMap<string, string>): void {
+  for (const { id, ledger } of site.cameras) {
+    const holes = ledger.holes().filter(hole => hole.firstAfterMs > struckAt)
+    if (on.get(id) === FROZEN || holes.length === 0) continue
+    const lost = holes.map(hole => `${hole.frames} frames ${((hole.lastBeforeMs - struckAt) / 1000).toFixed(1)} s after the freeze`)
+    problems.push(`${id} was recorded on the other volume and lost ${lost.join(', ')}`)
+  }
+}
+
+/** From ten seconds after the freeze on, health showed no stream whose newest frame was old. */
+function movedInTime({ watch, struckAt, problems }: Trial): void {
+  const late = watch.looks.filter(({ at }) => at > struckAt + MOVED_WITHIN_MS).flatMap(({ at, health }) =>
+    health === null ? [{ at, who: 'health' }] : health.streams.filter(each => !isLive(each)).map(({ camera }) => ({ at, who: camera })))
+  for (const who of new Set(late.map(each => each.who))) {
+    const spans = late.filter(each => each.who === who).map(({ at }) => ((at - struckAt) / 1000).toFixed(0))
+    problems.push(`${who === 'health' ? 'health did not answer' : `${who} was not recorded`} ${spans[0]}-${spans.at(-1)} s after the freeze`)
+  }
+}
+
+const streamStates = ({ watch }: Trial): string =>
+  watch.last?.streams.map(({ camera, state, lastFrameAgeMs }) => `${camera} ${state}, newest frame ${lastFrameAgeMs ?? '-'} ms old`).join('; ') ?? 'no answer'

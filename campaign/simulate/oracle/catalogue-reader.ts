@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+
+export interface SegmentFact {
+  readonly volume_uuid: string
+  readonly slot: number
+  readonly generation: number
+  readonly camera_uuid: string
+  readonly start_at: number
+  readonly end_at: number | null
+  readonly records: number | null
+  readonly merkle_root: string | null
+  readonly sealed_at: number | null
+  readonly is_quarantined: number
+}
+export interface SlotFact { readonly volume_uuid: string, readonly slot: number, readonly generation: number, readonly state: string, readonly reason: string | null }
+export interface GapFact { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
+export interface HoldFact { readonly hold_id: string, readonly camera_uuid: string, readonly from_at: number, readonly to_at: number, readonly ended_at: number | null }
+
+/** Looks into the catalogue with a connection and questions of its own, as an auditor would. Null answers while there is none. */
+export class CatalogueReader {
+  readonly #file: string
+  #db: Database.Database | null = null
+  constructor(stateDir: string) { this.#file = path.join(stateDir, 'catalogue.db') }
+
+  #open(): Database.Database | null {
+    if (this.#db === null && existsSync(this.#file)) this.#db = new Database(this.#file, { readonly: true })
+    return this.#db
+  }
+  /** Before its file is moved, deleted or replaced. */
+  close(): void {
+    this.#db?.close()
+    this.#db = null
+  }
+
+  ask<Row>(sql: string, ...values: (string | number)[]): Row[] {
+    try { return this.#open()?.prepare<(string | number)[], Row>(sql).all(...values) ?? [] } catch (error) {
+      if (/no such table/.test(String(error))) return [] // a catalogue that is just being made
+      throw error
+    }
+  }
+
+  segments(): SegmentFact[] {
+    return this.ask(`SELECT volume_uuid, slot, generation, camera_uuid, start_at, end_at, records, merkle_root, sealed_at, is_quarantined
+      FROM segment WHERE ended_at IS NULL`)
+  }
+  slots(): SlotFact[] { return this.ask('SELECT volume_uuid, slot, generation, state, reason FROM slot') }
+  holds(): HoldFact[] { return this.ask('SELECT hold_id, camera_uuid, from_at, to_at, ended_at FROM hold') }
+  gaps(cameraUuid: string, stream: string, fromMs: number, toMs: number): GapFact[] {
+    return this.ask(`SELECT start_at, end_at, cause FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at <= ?
+      AND (end_at IS NULL OR end_at >= ?) ORDER BY start_at`, cameraUuid, stream, toMs, fromMs)
+  }
+}

@@ -1,0 +1,75 @@
+import type { CatalogueReader } from './catalogue-reader.ts'
+import type { SentFootage, SentFragment } from './sent-footage.ts'
+
+const ROUNDING_MS = 30
+/** What has just been sent may still be on its way. */
+const ON_ITS_WAY_MS = 20_000
+/** Of these nobody can be told anything by a gap. */
+const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost'])
+
+/** Every span that a camera sent while it was to be recorded, and that cannot be found, must lie inside a gap [G7]. */
+export class GapJudge {
+  readonly #catalogue: CatalogueReader
+  readonly #footage: SentFootage
+  /** By stream: all before was judged. */
+  readonly #judgedTo = new Map<string, number>()
+  readonly #again = new Set<SentFragment>()
+  /** Fragments that were missing and told, for the figures. */
+  told = 0
+  constructor(catalogue: CatalogueReader, footage: SentFootage) {
+    this.#catalogue = catalogue
+    this.#footage = footage
+  }
+
+  /** It was there and is no more: to be judged once more. */
+  lostLater(fragment: SentFragment): void { this.#again.add(fragment) }
+
+  judge(now: number, uuidsOf: (device: number) => readonly string[]): string[] {
+    const wrong: string[] = []
+    for (const [key, fragments] of this.#footage.byKey) {
+      const from = this.#judgedTo.get(key) ?? 0
+      const fresh = [...this.#footage.after(key, from)].reverse().filter(each => each.sentAt > from && each.sentAt < now - ON_ITS_WAY_MS)
+      const all = [...fragments.filter(each => this.#again.has(each) && each.sentAt <= from), ...fresh]
+      const last = fresh.at(-1)
+      if (last !== undefined) this.#judgedTo.set(key, last.sentAt)
+      for (const group of missingIn(all)) {
+        const fault = this.#faultOf(group, fragments, uuidsOf(group[0]!.device))
+        if (fault !== null) wrong.push(fault)
+        else this.told += group.length
+      }
+    }
+    this.#again.clear()
+    return wrong
+  }
+
+  #faultOf(group: readonly SentFragment[], all: readonly SentFragment[], uuids: readonly string[]): string | null {
+    const first = group[0]!, last = group.at(-1)!
+    const at = all.indexOf(first)
+    const neighbours = [all[at - 1], ...group, all[at + group.length]].filter(each => each !== undefined)
+    if (neighbours.some(each => each.wallOffsetMs !== first.wallOffsetMs)) return null // the clock was set meanwhile: the times of the two sides do not compare
+    const startAt = first.startAt + first.wallOffsetMs + ROUNDING_MS, endAt = last.endAt + last.wallOffsetMs - ROUNDING_MS
+    const gaps = uuids.flatMap(uuid => this.#catalogue.gaps(uuid, first.key.split('/')[1]!, startAt, endAt)).sort((a, b) => a.start_at - b.start_at)
+    let told = startAt
+    for (const { start_at: from, end_at: to } of gaps) if (from <= told + ROUNDING_MS) told = Math.max(told, to ?? Infinity)
+    if (told >= endAt) return null
+    const span = `${iso(startAt)} to ${iso(endAt)}`
+    const near = gaps.slice(0, 3).map(gap => `${iso(gap.start_at)} to ${gap.end_at === null ? 'now' : iso(gap.end_at)} ${gap.cause}`).join(', ')
+    return `${first.key}: ${group.length} fragments (${first.name}..) from ${span} cannot be found, and no gap tells of ${Math.round(endAt - told)} ms of it (${near || 'no gap is near'})`
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 23)
+
+/** Neighbours that are missing, together. */
+function missingIn(fragments: readonly SentFragment[]): SentFragment[][] {
+  const groups: SentFragment[][] = []
+  let before: SentFragment | null = null
+  for (const fragment of fragments) {
+    const isMissing = fragment.found <= 0 && fragment.isWanted && fragment.isKnownCamera && (fragment.excuse === null || !EXCUSES.has(fragment.excuse))
+    if (!isMissing) continue
+    if (before !== null && before.endAt === fragment.startAt && before.device === fragment.device) groups.at(-1)!.push(fragment)
+    else groups.push([fragment])
+    before = fragment
+  }
+  return groups
+}

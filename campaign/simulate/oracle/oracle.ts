@@ -1,0 +1,157 @@
+import type { SimDisk } from '../disk.ts'
+import { AuditJudge } from './audit-judge.ts'
+import { CatalogueJudge, type VolumeInPlace } from './catalogue-judge.ts'
+import { CatalogueReader } from './catalogue-reader.ts'
+import { DiskViews, type DiskJudge, type SlotView, type ViewedRecord } from './disk-view.ts'
+import { mayGoAt, type TimeGains } from './floor-judge.ts'
+import { GapJudge } from './gap-judge.ts'
+import { HeldFootage } from './held-footage.ts'
+import { Leases } from './leases.ts'
+import { SentFootage, type SentFragment } from './sent-footage.ts'
+import { faultsOfState, type CalmState } from './state-judge.ts'
+import { Violation } from './violation.ts'
+import { identityOf } from './volume-files.ts'
+
+/** What the oracle must be told of the world, and never of the program under test. */
+export interface WorldFacts {
+  readonly now: number
+  readonly floorDays: number
+  readonly stateDir: string
+  readonly gains: TimeGains
+}
+/** What a power cut did to a disk. `troubledAt`: when something last ailed it. */
+export interface DiskAfterCut { readonly disk: SimDisk, readonly files: readonly string[], readonly liedAbout: ReadonlySet<string>, readonly troubledAt: number }
+
+/** G4: what a kill or a power cut may cost a stream. */
+const MAY_LOSE_MS = 2_000
+const DAY_MS = 86_400_000
+
+/** Judges what becomes of each piece of footage, by G1, G2, G4, G7 and G10. Shares no code with the program. */
+export class Oracle implements DiskJudge {
+  readonly footage = new SentFootage()
+  readonly disks = new DiskViews(this.footage, this)
+  readonly holds = new HeldFootage()
+  readonly leases = new Leases()
+  readonly catalogue: CatalogueReader
+  readonly #audit: AuditJudge
+  readonly #rows: CatalogueJudge
+  readonly #gaps: GapJudge
+  readonly #world: WorldFacts
+  readonly #report: (violation: Violation) => void
+  readonly #knownDevices = new Map<number, number>()
+  readonly figures = { sent: 0, acked: 0, aged: 0, lostAtCut: 0, worstLossMs: 0, missingAndTold: 0 }
+
+  constructor(world: WorldFacts, report: (violation: Violation) => void) {
+    this.#world = world
+    this.#report = report
+    this.catalogue = new CatalogueReader(world.stateDir)
+    this.#audit = new AuditJudge(this.catalogue)
+    this.#rows = new CatalogueJudge(this.catalogue, this.disks)
+    this.#gaps = new GapJudge(this.catalogue, this.footage)
+  }
+
+  violate(guarantee: string, what: string): void { this.#report(new Violation(guarantee, what)) }
+  wrong(what: string): void { this.violate('G1', what) }
+  foreignChanged(disk: SimDisk, what: string): void { this.violate('G1', `${disk.name} belongs to another recorder, and ${what} of it is changed`) }
+
+  // ---- what the world tells
+
+  laneOpened(device: number): void { if (!this.#knownDevices.has(device)) this.#knownDevices.set(device, this.#world.now) }
+  knownSince(device: number): number | null { return this.#knownDevices.get(device) ?? null }
+  sent(fragment: SentFragment): void {
+    this.figures.sent++
+    this.footage.add(fragment)
+  }
+  acked(fragment: SentFragment): void {
+    fragment.ackedAt = this.#world.now
+    this.figures.acked++
+  }
+
+  /** Before bytes change that nobody writes. */
+  lookNow(): void { this.disks.catchUpAll() }
+
+  /** Power is gone; the media are what they are. */
+  powerCut(disks: Iterable<DiskAfterCut>): void {
+    const { now } = this.#world
+    for (const { disk, files, liedAbout, troubledAt } of disks) {
+      for (const { view, record: { fragment, isDurable } } of this.disks.lookAgain(disk, files)) {
+        if (fragment === null || fragment.copies > 0 || fragment.excuse !== null) continue
+        const ageMs = now - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
+        fragment.excuse = isLie ? 'a disk lied about it' : 'lost at a power cut'
+        this.#gaps.lostLater(fragment)
+        this.figures.lostAtCut++
+        if (isDurable) this.violate('G4', `${fragment.name} was on the medium and is gone after a power cut`)
+        if (isLie || isTroubled) continue
+        this.figures.worstLossMs = Math.max(this.figures.worstLossMs, ageMs)
+        if (ageMs > MAY_LOSE_MS) this.violate('G4', `a power cut costs ${fragment.name}, sent ${Math.round(ageMs)} ms before`)
+      }
+      for (const view of this.disks.viewsOf(disk)) if (liedAbout.has(view.file)) view.isSpoilt = true
+    }
+  }
+
+  /** Its content is that of another day. */
+  imageRestored(disk: SimDisk): void {
+    for (const { record: { fragment } } of this.disks.lookAgain(disk, disk.files.keys())) if (fragment?.copies === 0) fragment.excuse ??= 'its disk is gone'
+  }
+  diskLost(disk: SimDisk): void {
+    for (const { fragment } of this.disks.forget(disk)) if (fragment?.copies === 0) fragment.excuse ??= 'its disk is gone'
+  }
+
+  /** The catalogue's file goes, or an older one comes back: what only it knew is gone with it. */
+  catalogueReplaced(): void {
+    this.catalogue.close()
+    this.#audit.startOver()
+    for (const fragment of this.footage.all()) if (fragment.found <= 0 && fragment.copies === 0) fragment.excuse ??= 'its catalogue was lost'
+    this.#rows.startOver()
+  }
+
+  // ---- at every step
+
+  destroyed(view: SlotView, records: readonly ViewedRecord[]): void {
+    const { now, floorDays, gains } = this.#world
+    const { header } = view
+    if (header === null) return
+    if (this.leases.isRead(view, now)) this.violate('G1', `${view.name} is overwritten while somebody reads it`)
+    for (const { fragment, startAt, durationMs } of records) {
+      if (fragment === null || fragment.copies > 0) continue
+      const hold = this.holds.keeping(header.cameraUuid, startAt, startAt + durationMs)
+      if (hold !== null) this.violate('G2', `${view.name} is overwritten: ${fragment.name} is under hold ${hold.id}`)
+      if (fragment.excuse !== null) continue
+      const mayGo = mayGoAt(fragment, floorDays, now, gains)
+      fragment.excuse = 'aged'
+      this.figures.aged++
+      if (now < mayGo) this.violate('G1', `${view.name} is overwritten: ${fragment.name} of ${iso(fragment.endAt)} is gone at ${iso(now)}, ${hours(mayGo - now)} before its floor ends`)
+    }
+    const identity = identityOf(view.disk)
+    const object = `${identity?.id}/${view.slot}/${header.generation}`
+    if (records.some(({ fragment }) => fragment !== null && fragment.copies === 0) && !this.#audit.tellsOverwritten(object)) {
+      this.violate('G10', `${object} is overwritten, and no audit entry tells it`)
+    }
+  }
+
+  /** Everything that was said to be stored must be on a disk, unless it may be gone. */
+  checkStored(): void {
+    this.disks.catchUpAll()
+    for (const key of this.footage.byKey.keys()) {
+      for (const fragment of this.footage.after(key, this.#world.now - 2 * DAY_MS)) {
+        if (fragment.ackedAt !== null && fragment.copies === 0 && fragment.excuse === null) this.violate('G4', `${fragment.name} was said to be stored and is on no disk`)
+      }
+    }
+  }
+
+  // ---- while nothing is wrong with the world
+
+  /** The recorder has had time for everything: catalogue, volumes, gaps, holds and its own word on them must agree. */
+  judgeCalm(state: CalmState, volumes: readonly VolumeInPlace[]): void {
+    const { now } = this.#world
+    const broken = this.#audit.read()
+    if (broken !== null) this.violate('G10', broken)
+    for (const fault of this.#rows.judge(volumes)) this.violate('rescue', fault)
+    for (const fault of this.#gaps.judge(now, device => this.disks.uuidsOf(device))) this.violate('G7', fault)
+    this.figures.missingAndTold = this.#gaps.told
+    for (const { guarantee, what } of faultsOfState(state, { now, holds: this.holds, catalogue: this.catalogue, footage: this.footage, volumes })) this.violate(guarantee, what)
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 19)
+const hours = (ms: number): string => `${(ms / 3_600_000).toFixed(2)} h`

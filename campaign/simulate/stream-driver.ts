@@ -1,0 +1,112 @@
+import { epochMs, RetryableError, type CustosError, type EpochMs, type RunEndReason } from '../../src/domain/index.ts'
+import type { StreamLane } from '../../src/storage/index.ts'
+import type { Dice } from './dice.ts'
+import { initOf, madeFragment } from './fragment-maker.ts'
+import type { ProcessClock } from './process-clock.ts'
+import type { Piece, SentBy, Session, SimStream } from './sim-camera.ts'
+import type { SentFragment } from './oracle/sent-footage.ts'
+
+export interface StreamDriverOptions {
+  readonly stream: SimStream
+  readonly lane: StreamLane
+  readonly clock: ProcessClock
+  readonly trueNow: () => number
+  readonly wallOffsetMs: () => number
+  readonly sentBy: () => SentBy
+  readonly dice: Dice
+  readonly onStored: (fragment: SentFragment) => void
+  readonly note: (line: string) => void
+}
+
+const DELAYS_MS = [100, 250, 500, 1000, 2000, 4000, 8000, 15_000]
+/** A wall clock that moved by more ends the run, as ingest does it. */
+const STEP_MS = 500
+const CONNECT_MS = { least: 60, most: 400 }
+
+/** What ingest does for one stream, without ffmpeg: connects, hands each piece to the lane with its times, and tells how each run ended. */
+export class StreamDriver {
+  readonly #options: StreamDriverOptions
+  #session: Session | null = null
+  #stopReason: RunEndReason | null = null
+
+  constructor(options: StreamDriverOptions) { this.#options = options }
+
+  /** Never ends before `stop`. Rejects with what no supervisor would survive. */
+  async run(): Promise<void> {
+    const { lane, clock, dice, note, stream } = this.#options
+    if (lane.gapNow() === null) lane.noteNoFootage('starting')
+    void lane.recover().catch((error: unknown) => { note(`${stream.key} recovery failed: ${textOf(error)}`) })
+    await clock.wait(dice.between(0, 300))
+    for (let failures = 0; this.#stopReason === null;) {
+      const stored = await this.#runOnce()
+      failures = stored > 0 ? 0 : failures + 1
+      if (this.#stopReason === null) await clock.wait(DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)]! * dice.between(0.8, 1.2))
+    }
+  }
+
+  stop(reason: RunEndReason): void {
+    this.#stopReason ??= reason
+    this.#session?.close(reason)
+  }
+
+  /** How many pieces of the run were stored. */
+  async #runOnce(): Promise<number> {
+    const { stream, lane, clock, dice, trueNow, sentBy } = this.#options
+    await clock.wait(dice.between(CONNECT_MS.least, CONNECT_MS.most))
+    if (!stream.isReachable) {
+      lane.noteNoFootage('unreachable')
+      return 0
+    }
+    const session = this.#session = stream.connect(trueNow(), sentBy())
+    if (this.#stopReason !== null) session.close(this.#stopReason)
+    let run: Run | null = null
+    let reason: RunEndReason | null = null
+    for (let piece = await session.next(); piece !== null; piece = await session.next()) {
+      if (reason !== null) continue
+      try {
+        run ??= this.#newRun(piece)
+        reason = await this.#store(run, piece)
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error
+        this.#options.note(`${stream.key} ${piece.sent.name} refused: ${textOf(error)}`)
+        reason = reasonOf(error)
+      }
+      if (reason !== null) session.close(reason)
+    }
+    reason ??= session.endReason ?? 'closed-by-camera'
+    stream.isRefused = reason === 'storage-full' || reason === 'slot-budget'
+    if (run === null) lane.noteNoFootage(reason)
+    else lane.endRun(reason, run.endAt)
+    this.#options.note(`${stream.key} run ended: ${reason}`)
+    return run?.stored ?? 0
+  }
+
+  #newRun({ sent, width }: Piece): Run {
+    const { wallOffsetMs } = this.#options
+    const anchorMs = wallOffsetMs()
+    return { anchorMs, mediaFrom: sent.startAt, width, id: null, endAt: epochMs(sent.startAt + anchorMs), stored: 0 }
+  }
+
+  /** Why the run must end with this piece, which is then not stored. */
+  async #store(run: Run, { sent, dataBytes, width }: Piece): Promise<RunEndReason | null> {
+    const { lane, wallOffsetMs } = this.#options
+    if (width !== run.width) return 'parameter-sets-changed'
+    if (Math.abs(wallOffsetMs() - run.anchorMs) > STEP_MS) return 'clock-stepped'
+    const init = initOf(width)
+    const startAt = epochMs(sent.startAt + run.anchorMs)
+    run.id ??= await lane.beginRun(init, startAt)
+    if (startAt - run.endAt > 1_500) lane.noteHole(run.endAt, startAt)
+    const durationMs = sent.endAt - sent.startAt
+    await lane.append(madeFragment({ init, name: sent.name, dataBytes, durationMs, mediaMs: sent.startAt - run.mediaFrom, runId: run.id, startAt }))
+    run.endAt = epochMs(startAt + durationMs)
+    run.stored++
+    this.#options.stream.isRefused = false
+    this.#options.onStored(sent)
+    return null
+  }
+}
+
+interface Run { readonly anchorMs: number, readonly mediaFrom: number, readonly width: number, id: number | null, endAt: EpochMs, stored: number }
+
+const reasonOf = (error: CustosError): RunEndReason => error.code === 'CUSTOS_RING_FULL' ? 'storage-full' : error.code === 'CUSTOS_SLOT_BUDGET' ? 'slot-budget' : 'storage-failed'
+export const textOf = (error: unknown): string => error instanceof Error ? `${(error as { code?: string }).code ?? error.name} ${error.message}` : String(error)

@@ -1,0 +1,59 @@
+import { checkInvariants, picturesOf, type RecorderRig } from './recorder-rig.ts'
+
+interface Span { readonly start_at: number, readonly end_at: number | null }
+
+const isIn = (spans: readonly Span[], at: number): boolean =>
+  spans.some(span => at >= span.start_at && at < (span.end_at ?? Infinity))
+
+/** Spans of time that the catalogue says were not recorded. */
+export const gapsOf = (rig: RecorderRig): Span[] => rig.rows<Span>('SELECT start_at, end_at FROM gap')
+
+/**
+ * What is wrong with footage: a record that storage accepted is missing though the ring did not overwrite it;
+ * one is changed, there twice or out of order. With `mayLose` a gap may tell of what is missing.
+ */
+export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): Promise<string[]> {
+  const records = await rig.found()
+  const found = records.map(record => record.name)
+  const names = new Set(found)
+  const overwritten = rig.rows<Span>('SELECT start_at, end_at FROM segment WHERE freed_kept_until > 0')
+  const gaps = mayLose ? gapsOf(rig) : []
+  const told = [...overwritten, ...gaps]
+  const missing = rig.appended.filter(({ name, startAt }) => !names.has(name) && !isIn(told, startAt))
+  const isWhole = ({ name, bytes }: typeof records[number]) =>
+    picturesOf(bytes).equals(Buffer.alloc(picturesOf(bytes).length, `${name} `))
+  const order = new Map(rig.appended.map(({ name }, position) => [name, position]))
+  const positions = found.flatMap(name => order.get(name) ?? [])
+  return [
+    ...missing.map(({ name }) => `${name} was accepted, is gone, and nothing tells it`),
+    ...records.filter(record => !isWhole(record)).map(({ name }) => `${name} is not what was recorded`),
+    ...names.size === found.length ? [] : ['a record is there twice'],
+    ...positions.every((at, i) => at > (positions[i - 1] ?? -1)) ? [] : [`out of order: ${found.join(' ')}`],
+  ]
+}
+
+/** What the recorder counts in memory against what its catalogue says. */
+export function judgeCounts(rig: RecorderRig): string[] {
+  return rig.storage.volumeStatus().flatMap(({ id, slots }) => {
+    const rows = rig.rows<{ state: string, n: number }>(`SELECT state, count(*) AS n FROM slot
+      JOIN volume ON volume.uuid = volume_uuid WHERE volume.id = '${id}' GROUP BY state`)
+    const counted = Object.fromEntries(rows.map(({ state, n }) => [state, n]))
+    const wrong = Object.entries(slots).filter(([state, n]) => n !== (counted[state] ?? 0))
+    return wrong.map(([state, n]) => `${id} counts ${n} ${state} slots, the catalogue ${counted[state] ?? 0}`)
+  })
+}
+
+/** Slots and volumes that were given up. */
+export function judgeBlame(rig: RecorderRig): string[] {
+  const slots = rig.rows<{ slot: number, reason: string }>("SELECT * FROM slot WHERE state = 'quarantined'")
+  const volumes = rig.storage.volumeStatus().filter(({ state }) => state !== 'ok')
+  return [
+    ...slots.map(({ slot, reason }) => `slot ${slot} was quarantined: ${reason}`),
+    ...volumes.map(({ id, state, detail }) => `volume ${id} is ${state}: ${detail}`),
+  ]
+}
+
+/** All of it, for a recorder whose disks were never at fault. */
+export async function judgeAll(rig: RecorderRig): Promise<string[]> {
+  return [...await judgeFootage(rig), ...await checkInvariants(rig), ...judgeCounts(rig), ...judgeBlame(rig)]
+}
