@@ -58,7 +58,7 @@ export function recorderFacts(parts: RecorderParts): { readonly read: () => Reco
     return {
       ...capacity.view(streams, volumes, stoppedByFloor),
       sacrifice: sacrifice.view(),
-      catalogue: known.fault === null ? status : { state: 'failed', detail: known.fault },
+      catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
       scrub, rescues, ...ofHouse,
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: delay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
