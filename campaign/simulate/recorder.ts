@@ -62,7 +62,7 @@ export class Recorder {
     this.storage = await Storage.open({ catalogue, audit: this.audit, trustedTime: this.time, volumes, floor, fs, clock, log })
     this.#watching = this.time.run(this.#stop.signal)
     await this.configure()
-    this.storage.overwrites.writeDue(this.time.now())
+    this.#writeOverwriteRecord()
     this.upSince = queue.now
   }
 
@@ -106,10 +106,14 @@ export class Recorder {
   /** What the schedule does at night. What fails there is logged and tried again the next night. */
   daily(): void {
     if (this.upSince === null) return
-    for (const work of [() => { this.storage.overwrites.writeDue(this.time.now()) }, () => { this.storage.upkeep() }]) {
-      try { work() } catch (error) { this.#site.trace.note(`${this.life.name} at night: ${textOf(error)}`) }
-      if (this.life.isGone) return
-    }
+    this.#writeOverwriteRecord()
+    if (!this.life.isGone) this.#attempt(() => { this.storage.upkeep() })
+  }
+
+  #writeOverwriteRecord(): void { this.#attempt(() => { this.storage.overwrites.writeDue(this.time.now()) }) }
+
+  #attempt(work: () => void): void {
+    try { work() } catch (error) { this.#site.trace.note(`${this.life.name} could not do what is due once a day: ${textOf(error)}`) }
   }
 
   /** In good order, as systemd asks for it. */
