@@ -1,86 +1,177 @@
-import { AuditKeeper, AuditLog } from './audit/index.ts'
+import { AuditKeeper, AuditLog, giveUpReserve } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
-import type { Config } from './config/index.ts'
+import { loadStartConfig, type Config, type StartConfig } from './config/index.ts'
+import { closedFacts } from './daemon/closed-facts.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
+import { LatePart } from './daemon/late-part.ts'
 import { LaterHouse } from './daemon/later-house.ts'
+import { PartFaults } from './daemon/part-faults.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
-import { CapacityReport, HealthServer, SystemdReport } from './health/index.ts'
+import { Upkeep } from './daemon/upkeep.ts'
+import { CustosError, type CameraConfig } from './domain/index.ts'
+import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
 import { Ingest } from './ingest/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
 import { realFileSystem } from './platform/file-system.ts'
+import { LastKnown } from './platform/last-known.ts'
 import type { Logger } from './platform/logger.ts'
-import { openSchedule } from './platform/schedule.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
-import { DeviceBook, Storage } from './storage/index.ts'
+import { DeviceBook, Storage, type Scrubber } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
 
 export { loadHouse } from './daemon/later-house.ts'
 export interface DaemonOptions {
-  readonly config: Config
+  readonly start: StartConfig
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
 }
 
-/** The one composition root: builds the parts in order, hands each what it needs, and takes them down in reverse when `signal` aborts. */
-export async function runDaemon({ config, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
+/** Before a recorder that could not be opened is tried again: a disk comes back within seconds, or a person within the hour. */
+const OPEN_AGAIN_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const
+
+/**
+ * The recorder, until `signal` aborts. One that cannot be opened, mostly for its catalogue, is tried again for ever while health
+ * tells of it; see docs/design/0018-start.md. Throws when another recorder has the state folder, or when a part that runs broke.
+ */
+export async function runDaemon({ start: first, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
   await using parts = new AsyncDisposableStack()
   const notify = parts.use(openSystemdNotify({ env: process.env, log }))
-  const catalogue = parts.use(openCatalogue(config.state.dir, clock.wallNow()))
-  const audit = new AuditLog({ db: catalogue.db, clock })
-  const auditKeeper = parts.use(AuditKeeper.open({ db: catalogue.db, log: audit, stateDir: config.state.dir, witness: config.witness, timezone: config.site.timezone, fs: realFileSystem, clock, logger: log }))
-  const trustedTime = parts.use(await TrustedTime.open({
-    db: catalogue.db, audit, clock, log, hostClock: openHostClock({ chronyc: process.env['CUSTOS_CHRONYC'], timedatectl: process.env['CUSTOS_TIMEDATECTL'] }),
-    newestFootageAt: () => newestFootageIn(catalogue.db), countsDays: config.retention.floor.kind === 'calendar-days',
+  const since = clock.wallNow()
+  let start = first, detail = '', recorder: Recorder | null = null
+  parts.defer(async () => { await recorder?.[Symbol.asyncDispose]() })
+  const seen = parts.use(new AsyncDisposableStack())
+  let server: HealthServer | null = null
+  const openHealth = async (): Promise<void> => {
+    if (server !== null) return
+    const facts = () => recorder?.facts() ?? closedFacts({ start, since, detail })
+    const opened = server = seen.use(await HealthServer.open({ ...start.config.listen, facts, clock, log }))
+    seen.use(SystemdReport.open({ notify, assess: () => opened.assess(), clock, log }))
+  }
+  for (let failures = 0; recorder === null; failures++) {
+    try { recorder = await openRecorder({ start, clock, random, log }, signal) } catch (error) {
+      if (error instanceof CustosError && error.code === 'CUSTOS_ALREADY_RUNNING') throw error
+      detail = error instanceof Error ? error.message : String(error)
+      log.error({ err: error, failures }, 'the recorder cannot be opened and is tried again; nothing is recorded, and nothing overwritten')
+      await openHealth()
+      notify.ready() // it runs and says what is wrong; a unit that does not come up would be started anew for nothing
+      await clock.wait(OPEN_AGAIN_MS[Math.min(failures, OPEN_AGAIN_MS.length - 1)]!, signal)
+      if (signal.aborted) return
+      const again = await loadStartConfig(start.config.file)
+      if (again.config !== null) start = again
+    }
+  }
+  await openHealth()
+  log.info({ port: start.config.listen.port, cameras: start.config.cameras.length }, 'recorder started')
+  notify.ready()
+  recorder.started()
+  await Promise.race([aborted(signal), recorder.failed])
+  notify.stopping()
+  log.info('recorder stopping')
+}
+
+/** All of it, recording. */
+interface Recorder extends AsyncDisposable {
+  readonly facts: () => RecorderFacts
+  /** Rejects when a stream's supervisor broke. */
+  readonly failed: Promise<never>
+  /** What serves people is opened from now on. */
+  started(): void
+}
+
+/** The one composition root: builds the parts in order, hands each what it needs, and takes them down in reverse. Recording comes first; what it does not need may fail and is tried again. */
+async function openRecorder({ start, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<Recorder> {
+  await using parts = new AsyncDisposableStack()
+  const faults = new PartFaults(clock), { config } = start, { state, site: { timezone }, retention } = config
+  const catalogue = parts.use(openCatalogue(state.dir, clock.wallNow(), { makeRoom: () => giveUpReserve(state.dir) }))
+  const unlocked = faults.teller('state-unlocked'), unshared = faults.teller('catalogue-unshared')
+  if (catalogue.lockFault !== null) { unlocked.tell(); log.error({ fault: catalogue.lockFault }, 'whether another recorder runs cannot be told') }
+  if (!catalogue.isShared) { unshared.tell(); log.error('no room for the shared index of the catalogue: no command can look at it') }
+  const share = (): void => {
+    if (catalogue.isShared) return
+    try { catalogue.share(); unshared.clear() } catch (error) { log.warn({ err: error }, 'the catalogue cannot be shared yet') }
+  }
+  const { db } = catalogue
+  const audit = new AuditLog({ db, clock })
+  const auditKeeper = parts.use(AuditKeeper.open({
+    db, log: audit, stateDir: state.dir, witness: config.witness, timezone, fs: realFileSystem, clock, logger: log, onRoom: share,
   }))
-  audit.setClockState(() => { const { trustedAt, state } = trustedTime.status(); return { at: trustedAt, state } })
-  const floor = { floor: config.retention.floor, timezone: config.site.timezone }
+  const trustedTime = parts.use(await TrustedTime.open({
+    db, audit, clock, log, hostClock: openHostClock({ chronyc: process.env['CUSTOS_CHRONYC'], timedatectl: process.env['CUSTOS_TIMEDATECTL'] }),
+    newestFootageAt: () => newestFootageIn(db), countsDays: retention.floor.kind === 'calendar-days',
+  }))
+  audit.setClockState(() => { const { trustedAt, state: told } = trustedTime.status(); return { at: trustedAt, state: told } })
+  const floor = { floor: retention.floor, timezone }
   const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log }))
   const watch = new AbortController() // begins only now: storage moves footage when trusted time is advanced
   const watching = trustedTime.run(watch.signal)
   parts.defer(async () => { watch.abort(); await watching })
   const devices = new DeviceBook({ catalogue, audit, clock, log })
-  const ingest = parts.use(new Ingest({ lane: (camera, stream) => storage.lane(camera, stream), onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log }))
-  const ringLoad = new RingLoad(catalogue.db)
+  const ingest = parts.use(new Ingest({
+    lane: (camera, stream) => storage.lane(camera, stream), onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log,
+  }))
+  const ringLoad = new RingLoad(db)
   const sacrifice = parts.use(new OrderOfSacrifice({
     catalogue, audit, floor, trustedNow: () => trustedTime.now(), ring: () => ringLoad.read(storage.volumeStatus()), streams: () => ingest.report(),
     setModes: modes => { ingest.setModes(modes) }, clock, log,
   }))
-  const capacity: CapacityReport = new CapacityReport({ config: () => reload.current, floor, ring: () => ringLoad.read(storage.volumeStatus()), trustedNow: () => trustedTime.now(), clock, log })
-  const reload = new ConfigReload(config, {
-    audit, clock, log, decide: next => capacity.decide(next),
-    apply: async next => {
-      for (const { id: cameraId, streams } of next.cameras) for (const { name: stream, declaredBps } of streams) storage.expectRate({ cameraId, stream }, declaredBps)
-      await ingest.configure(next.cameras)
-      await storage.retireAllBut(new Set(next.cameras.map(camera => camera.id)))
-      sacrifice.configure(next.cameras)
-    },
+  const capacity: CapacityReport = new CapacityReport({
+    config: () => reload.current, floor, ring: () => ringLoad.read(storage.volumeStatus()), trustedNow: () => trustedTime.now(), clock, log,
+  })
+  const reload = new ConfigReload(start, {
+    audit, clock, log, faults, decide: next => capacity.decide(next), apply: next => applyConfig(next, { storage, ingest, sacrifice }),
   })
   await reload.start()
   sacrifice.start()
-  const scrubber = storage.scrubber(random)
-  const scrubbing = new AbortController()
-  const scrubbed = scrubber.run(scrubbing.signal)
-  parts.defer(async () => { scrubbing.abort(); await scrubbed })
-  const house = parts.use(new LaterHouse({ config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, storage, clock, log, signal, streams: () => ingest.report() }))
-  const facts = recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house: () => house.facts() })
+  const scrubbing = parts.use(await LatePart.open({
+    code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log, open: () => Promise.resolve(scrub(storage.scrubber(random), log)),
+  }))
+  const known = new LastKnown()
+  const house = parts.use(new LaterHouse({
+    config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, storage, known, faults, clock, log, signal, streams: () => ingest.report(),
+  }))
+  const facts = recorderFacts({
+    storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house: () => house.facts(), known, faults: () => faults.all(),
+  })
   parts.use(facts.source)
-  const server = parts.use(await HealthServer.open({ ...config.listen, facts: facts.read, clock, log }))
-  parts.use(SystemdReport.open({ notify, assess: () => server.assess(), clock, log }))
   parts.use(reload.watch())
-  parts.use(openSchedule([
+  parts.use(Upkeep.open({ jobs: [
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
-    { name: 'overwrite record', when: '20 0 * * *', run: async () => { storage.overwrites.writeDue(trustedTime.now()) } },
+    { name: 'overwrite record', when: '20 0 * * *', atStart: true, run: async () => { storage.overwrites.writeDue(trustedTime.now()) } }, // also of the days it was off
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
-  ], { timezone: config.site.timezone, log }))
-  storage.overwrites.writeDue(trustedTime.now()) // of the days the recorder was off
-  log.info({ port: server.port, cameras: config.cameras.length }, 'recorder started')
-  notify.ready()
-  house.open()
-  await Promise.race([aborted(signal), ingest.failed])
-  notify.stopping()
-  log.info('recorder stopping')
+  ], timezone, faults, clock, log }))
+  const open = parts.move()
+  return { facts: facts.read, failed: ingest.failed, started: () => { house.open() }, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+/** Reads what is recorded again until it is disposed of. */
+function scrub(scrubber: Scrubber, log: Logger): { readonly scrubber: Scrubber } & AsyncDisposable {
+  const stop = new AbortController()
+  const done = scrubber.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'where the scrubber stands could not be kept') })
+  return { scrubber, [Symbol.asyncDispose]: async () => { stop.abort(); await done } }
+}
+
+interface Applied { readonly storage: Storage, readonly ingest: Ingest, readonly sacrifice: OrderOfSacrifice }
+
+/** Takes over what of the configuration concerns recording: all that can be, whatever else fails. Throws the first failure; again does the rest. */
+async function applyConfig(next: Config, { storage, ingest, sacrifice }: Applied): Promise<void> {
+  const failures: unknown[] = []
+  const attempt = async (work: () => unknown): Promise<boolean> => {
+    try { await work(); return true } catch (error) { failures.push(error); return false }
+  }
+  for (const { id: cameraId, streams } of next.cameras) {
+    for (const { name: stream, declaredBps } of streams) storage.expectRate({ cameraId, stream }, declaredBps)
+  }
+  // One camera that cannot be entered now must not keep the others from being recorded.
+  const ready: CameraConfig[] = []
+  for (const camera of next.cameras) {
+    if (await attempt(() => { for (const { name } of camera.streams) storage.lane(camera.id, name) })) ready.push(camera)
+  }
+  await attempt(() => ingest.configure(ready))
+  await attempt(() => storage.retireAllBut(new Set(next.cameras.map(camera => camera.id))))
+  await attempt(() => { sacrifice.configure(next.cameras) })
+  if (failures.length > 0) throw failures[0]
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -55,7 +55,8 @@ export class OrderOfSacrifice implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #rateSpanMs: number
   readonly #watched = new Map<string, Watched>()
-  readonly #steps: Map<string, Step>
+  readonly #steps = new Map<string, Step>()
+  #isKnown = false
   #memory: SacrificeMemory = FRESH_MEMORY
   #headroomMs: number | null = null
   #lookedAt: MonoMs
@@ -67,14 +68,22 @@ export class OrderOfSacrifice implements AsyncDisposable {
     this.#log = options.log.child({ cap: 'capacity' })
     this.#table = stepTable(options.catalogue.db)
     this.#rateSpanMs = Math.min(RATE_SPAN_MS, plannedSpanMs(options.floor) / RATE_SPANS_A_FLOOR)
-    this.#steps = new Map(this.#table.inForce().map(step => [streamKeyText(step), step]))
     this.#lookedAt = options.clock.monoNow()
+    try { this.#takeUp() } catch (error) { this.#log.error({ err: error }, 'the steps in force cannot be read; all is recorded in full until they can') }
+  }
+
+  /** Throws what the catalogue throws: nothing is decided before what was in force is known. */
+  #takeUp(): void {
+    if (this.#isKnown) return
+    for (const step of this.#table.inForce()) this.#steps.set(streamKeyText(step), step)
+    this.#isKnown = true
     if (this.#steps.size > 0) this.#memory = { ...FRESH_MEMORY, changedAt: this.#lookedAt }
     this.#setModes()
   }
 
   /** The cameras in force. Steps of streams that are no longer recorded end. */
   configure(cameras: readonly CameraConfig[]): void {
+    this.#takeUp()
     const now = this.#options.clock.wallNow()
     const before = new Map(this.#watched)
     this.#watched.clear()
@@ -111,6 +120,7 @@ export class OrderOfSacrifice implements AsyncDisposable {
   /** One look, and what follows from it. Throws when the steps or the audit log cannot be written: then nothing has changed. */
   async look(): Promise<void> {
     const { clock, trustedNow, floor } = this.#options
+    this.#takeUp()
     this.#measure()
     const now = trustedNow()
     if (now === null) return // nothing may be reused while time is in doubt, and no mode would change that

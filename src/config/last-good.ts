@@ -62,7 +62,7 @@ const publish = (file: string, record: object): Promise<void> => publishFile(fil
 export async function keptConfigs(file: string, hint: string | null, env: Env = process.env): Promise<readonly KeptConfig[]> {
   const service = serviceStateDir(env)
   const places = new Set([hint, service, await readPointer(pointerFile(service, file), file)])
-  const found = await Promise.all([...places].map(dir => dir === null ? null : readRecord(join(dir, RECORD_FILE), file)))
+  const found = await Promise.all([...places].filter(dir => dir !== null).map(dir => readRecord(join(dir, RECORD_FILE), file)))
   return found.filter(kept => kept !== null).sort((a, b) => b.takenOverAt - a.takenOverAt)
 }
 

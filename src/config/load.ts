@@ -102,12 +102,12 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   if (!source.ok) {
     const problems = new ProblemList(file)
     problems.add({ steps: [], text: source.fault.text, example: source.fault.example })
-    return { ok: false, problems: problems.all(), files: [file], stateDir: null }
+    return { ok: false, problems: problems.all(), files: [file], stateDir: null, sha256: null }
   }
   const yaml = parseYaml(source.text)
   const problems = new ProblemList(file, yaml.locate)
   let files: readonly string[] = [file], stateDir: string | null = null
-  const failed = (more: readonly Problem[] = []): ConfigResult => ({ ok: false, problems: [...problems.all(), ...more], files, stateDir })
+  const failed = (more: readonly Problem[] = []): ConfigResult => ({ ok: false, problems: [...problems.all(), ...more], files, stateDir, sha256: source.sha256 })
   const fromWindows = { severity: 'warning', steps: [], position: { line: 1, column: 1 } } as const
   if (source.byteOrderMark) problems.add({ ...fromWindows, text: texts.fileByteOrderMark, example: `sed -i '1s/^\\xEF\\xBB\\xBF//' ${shellWord(file)}` })
   if (source.text.includes('\r\n')) problems.add({ ...fromWindows, text: texts.fileCrLf, example: `sed -i 's/\\r$//' ${shellWord(file)}` })

@@ -13,7 +13,7 @@ export interface StartConfig {
   /** Files whose change may change the configuration. */
   readonly files: readonly string[]
   /** Null: `config` is what the file says. Else what is wrong with the file, and since when the copy used in its place was in force. */
-  readonly rejected: { readonly problems: readonly Problem[], readonly takenOverAt: EpochMs } | null
+  readonly rejected: { readonly problems: readonly Problem[], readonly sha256: string | null, readonly takenOverAt: EpochMs } | null
 }
 /** There has never been a good configuration. */
 export interface NoStartConfig { readonly config: null, readonly problems: readonly Problem[], readonly files: readonly string[] }
@@ -27,12 +27,12 @@ export interface StartOptions extends Pick<LoadOptions, 'credentialsDirectory' |
 export async function loadStartConfig(path: string, { env = process.env, ...options }: StartOptions = {}): Promise<StartConfig | NoStartConfig> {
   const result = await loadConfig(path, options)
   if (result.ok) return { config: result.config, source: result.source, files: result.files, rejected: null }
-  const { problems, stateDir, files } = result
+  const { problems, stateDir, sha256, files } = result
   for (const { takenOverAt, copy } of await keptConfigs(resolve(path), stateDir, env)) {
     // Without its accounts as a last resort: what systemd hands over is not copied, and cameras without a password are recorded then.
     for (const secrets of ['load', 'skip'] as const) {
       const kept = await loadConfig(path, { ...options, copy, secrets })
-      if (kept.ok) return { config: kept.config, source: kept.source, files: [...new Set([...files, ...kept.files])], rejected: { problems, takenOverAt } }
+      if (kept.ok) return { config: kept.config, source: kept.source, files: [...new Set([...files, ...kept.files])], rejected: { problems, sha256, takenOverAt } }
     }
   }
   return { config: null, problems, files }

@@ -14,7 +14,9 @@ import type { Logger } from '../platform/logger.ts'
 import { deviceFinder, footageFinder, gapFinder, lastDevices, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
+import { LatePart } from './late-part.ts'
 import type { Office } from './office.ts'
+import type { PartFaults } from './part-faults.ts'
 
 export interface FrontOfficeOptions {
   readonly config: () => Config
@@ -27,6 +29,7 @@ export interface FrontOfficeOptions {
   readonly storage: Storage
   readonly office: Office
   readonly archive: Archive | null
+  readonly faults: PartFaults
   readonly clock: Clock
   readonly log: Logger
 }
@@ -40,7 +43,7 @@ export function* usedApplications(db: Db): Generator<string> {
 }
 
 /** What people come to: screens, copies, papers, and the console that serves them. Loaded once the cameras are asked; nothing in here keeps the recorder from recording [G9]. */
-export async function openFrontOffice({ config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }: FrontOfficeOptions): Promise<AsyncDisposable> {
+export async function openFrontOffice({ config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive, faults, clock, log }: FrontOfficeOptions): Promise<AsyncDisposable> {
   await using parts = new AsyncDisposableStack()
   const { site, state } = config()
   const { desk, book: { log: book } } = office
@@ -80,7 +83,7 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
     site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
     cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '', device: deviceOf(id) })),
   }
-  try { parts.use(await openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) })) } catch (error) { log.error({ err: error }, 'the console cannot be opened; recording goes on') }
+  parts.use(await LatePart.open({ code: 'console-failed', faults, clock, log, open: () => openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) }) }))
   return parts.move()
 }
 

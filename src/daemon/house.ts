@@ -6,14 +6,17 @@ import type { RecorderFacts } from '../health/index.ts'
 import { Inbox, InboxFolder, InboxKeys } from '../inbox/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { LastKnown } from '../platform/last-known.ts'
 import type { Logger } from '../platform/logger.ts'
 import { openSchedule, type ScheduledJob } from '../platform/schedule.ts'
 import type { Storage } from '../storage/index.ts'
 import { openHostClock, type TrustedTime } from '../trusted-time/index.ts'
 import { openFrontOffice, usedApplications } from './front-office.ts'
 import { archiveReader, glassReader } from './house-facts.ts'
+import { LatePart } from './late-part.ts'
 import { LiveRules } from './live-rules.ts'
 import { openOffice } from './office.ts'
+import type { PartFaults } from './part-faults.ts'
 
 export interface HouseOptions {
   readonly config: () => Config
@@ -22,6 +25,8 @@ export interface HouseOptions {
   readonly auditKeeper: AuditKeeper
   readonly trustedTime: TrustedTime
   readonly storage: Storage
+  readonly known: LastKnown
+  readonly faults: PartFaults
   readonly clock: Clock
   readonly log: Logger
   /** Of the recorder: ends what runs at night. */
@@ -31,7 +36,7 @@ export type HouseFacts = Pick<RecorderFacts, 'glass' | 'office' | 'archive'>
 export interface House extends AsyncDisposable { facts(): HouseFacts }
 
 /** All of the recorder that serves people: accounts, the office's procedure, inbox, archive, and the front office. Opened once the cameras are seen to, and nothing in it keeps them from being recorded [G9]. */
-export async function openHouse({ config, catalogue, audit, auditKeeper, trustedTime, storage, clock, log, signal }: HouseOptions): Promise<House> {
+export async function openHouse({ config, catalogue, audit, auditKeeper, trustedTime, storage, known, faults, clock, log, signal }: HouseOptions): Promise<House> {
   await using parts = new AsyncDisposableStack()
   const { db } = catalogue, { state, site, office: { ruleSets }, inbox: inboxAt, archive: archiveAt } = config()
   const rules = new LiveRules({ folder: ruleSets, log })
@@ -45,9 +50,10 @@ export async function openHouse({ config, catalogue, audit, auditKeeper, trusted
   const archive = archiveAt === null ? null : await archiveRules(() => clock.wallNow()).then(rule => Archive.open({
     db, audit, rights: access.sessions, trustedTime, time, rule, dir: archiveAt.dir, quotaBytes: archiveAt.quotaBytes, stateDir: state.dir, credential: () => archiveCredential(process.env), log,
   })).catch((error: unknown) => { log.error({ err: error }, 'the archive cannot be opened'); return null })
-  try {
-    parts.use(await openFrontOffice({ config, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, clock, log }))
-  } catch (error) { log.error({ err: error }, 'the front office cannot be opened; recording goes on') }
+  parts.use(await LatePart.open({
+    code: 'office-failed', faults, clock, log,
+    open: () => openFrontOffice({ config, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, faults, clock, log }),
+  }))
   parts.use(office.watch())
   if (inbox !== null) parts.use(inbox.watch())
   const jobs: ScheduledJob[] = [
@@ -60,7 +66,7 @@ export async function openHouse({ config, catalogue, audit, auditKeeper, trusted
   ]
   parts.use(openSchedule(jobs, { timezone: site.timezone, log }))
   void archive?.sweep().catch((error: unknown) => { log.error({ err: error }, 'the archive could not be swept at start') })
-  const glass = glassReader(access), archived = archiveReader(archive, archiveAt)
+  const glass = glassReader(access, known), archived = archiveReader(archive, archiveAt, known)
   const open = parts.move()
   return {
     facts: () => ({ glass: glass(), archive: archived(), office: { ...office.view(), inbox: inbox?.status() ?? { state: 'off', waiting: 0, rejected: 0, rejectedAt: null } } }),

@@ -2,6 +2,8 @@ import type { StreamReport } from '../ingest/index.ts'
 import { giveBackMemory } from '../platform/give-back-memory.ts'
 import type { House, HouseFacts, HouseOptions } from './house.ts'
 import { NO_GLASS, unopenedArchive } from './house-facts.ts'
+import { LatePart } from './late-part.ts'
+import type { FaultTeller } from './part-faults.ts'
 
 export interface LaterHouseOptions extends HouseOptions { readonly streams: () => readonly Pick<StreamReport, 'state'>[] }
 
@@ -16,26 +18,38 @@ export const loadHouse = () => import('./house.ts')
 
 /**
  * Opens the house once every camera was heard of: loading its code takes a second of processor time, which after a crash belongs to the cameras [G4, G9].
- * Until then health knows nothing of it. One that cannot be opened leaves the recorder recording, and says so.
+ * Until then health knows nothing of it. One that cannot be opened leaves the recorder recording, says so, and is tried again each minute.
  */
 export class LaterHouse implements AsyncDisposable {
   readonly #options: LaterHouseOptions
   readonly #stop = new AbortController()
   #opening: Promise<void> = Promise.resolve()
-  #house: House | null = null
-  #isBroken = false
-  constructor(options: LaterHouseOptions) { this.#options = options }
-
-  open(): void {
-    this.#opening = this.#open().catch((error: unknown) => {
-      this.#isBroken = true
-      this.#options.log.error({ err: error }, 'accounts, applications and copies cannot be served; recording goes on')
-    })
+  #house: LatePart<House> | null = null
+  #last: HouseFacts = { glass: NO_GLASS, archive: null, office: null }
+  #isBlind = false
+  readonly #blind: FaultTeller
+  constructor(options: LaterHouseOptions) {
+    this.#options = options
+    this.#blind = options.faults.teller('office-failed')
   }
 
+  open(): void { this.#opening = this.#open() }
+
+  /** Never throws: nothing that serves people may blind health. */
   facts(): HouseFacts {
-    if (this.#house !== null) return this.#house.facts()
-    return { glass: NO_GLASS, archive: this.#isBroken ? unopenedArchive(this.#options.config().archive) : null, office: this.#isBroken ? CLOSED : null }
+    const { config, log } = this.#options
+    const house = this.#house?.part ?? null
+    if (house === null) return { glass: NO_GLASS, archive: this.#house === null ? null : unopenedArchive(config().archive), office: null }
+    try {
+      this.#last = house.facts()
+      this.#blind.clear()
+      this.#isBlind = false
+    } catch (error) {
+      if (!this.#isBlind) log.error({ err: error }, 'how accounts, applications and copies stand cannot be told')
+      this.#isBlind = true
+      this.#blind.tell()
+    }
+    return this.#last
   }
 
   async #open(): Promise<void> {
@@ -44,9 +58,11 @@ export class LaterHouse implements AsyncDisposable {
       await clock.wait(LOOK_EACH_MS, signal)
       if (signal.aborted) return
     }
-    const { openHouse } = await loadHouse()
+    await loadHouse().catch(() => undefined) // told when it is opened
     if (signal.aborted) return
-    this.#house = await openHouse(this.#options)
+    const { faults, log } = this.#options
+    const open = async (): Promise<House> => (await loadHouse()).openHouse(this.#options)
+    this.#house = await LatePart.open({ code: 'office-failed', open, faults, clock, log })
     await clock.wait(SETTLED_MS, signal)
     if (!signal.aborted) giveBackMemory()
   }
@@ -56,9 +72,4 @@ export class LaterHouse implements AsyncDisposable {
     await this.#opening
     await this.#house?.[Symbol.asyncDispose]()
   }
-}
-
-const CLOSED: HouseFacts['office'] = {
-  rules: 'none', ruleProblems: 0, calendarMissing: [], calendarProblems: 0, cases: { overdue: 0, soon: 0 }, inbox: { state: 'failed', waiting: 0, rejected: 0, rejectedAt: null },
-  book: { lines: 0, orphans: 0, reconciledAt: null, isReconcilingLate: false, unsigned: 0, oldestUnsignedAt: null, unsignedDays: 0, packsDue: 0 },
 }

@@ -5,7 +5,8 @@ import { openBook, type Book, type Standing } from '../book/index.ts'
 import type { OfficeConfig } from '../config/index.ts'
 import { epochMs } from '../domain/index.ts'
 import type { OfficeView } from '../health/index.ts'
-import { isCatalogueFault, type Catalogue } from '../platform/catalogue.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
+import { LastKnown } from '../platform/last-known.ts'
 import type { Logger } from '../platform/logger.ts'
 import { RequestDesk, type CaseRecords } from '../requests/index.ts'
 import { officeDay, RuleSetError, type OfficeCalendar } from '../rules/index.ts'
@@ -75,8 +76,9 @@ export async function openOffice({ catalogue, audit, access, storage, config, ru
       cases: desk.records.dueWithin(SOON_DAYS),
     }
   }
+  const known = new LastKnown()
   let last = look()
-  const refresh = (): void => { try { last = look() } catch (error) { if (!isCatalogueFault(error)) throw error /* that it cannot be read is told elsewhere */ } }
+  const refresh = (): void => { last = known.ask('office', look, last) }
   const sweep = async (): Promise<void> => {
     await rules.reload()
     await calendars.reload()

@@ -1,18 +1,19 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
-import type { CapacityReport, ClockView, RecorderFacts } from '../health/index.ts'
+import { streamKeyText } from '../domain/index.ts'
+import type { CapacityReport, ClockView, PartFault, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
+import type { LastKnown } from '../platform/last-known.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
 import type { HouseFacts } from './house.ts'
-
-const LOOP_SAMPLE_MS = 100 // each sample wakes the process; delays that matter are longer
+import { LoopDelay } from './loop-delay.ts'
 
 export interface RecorderParts {
   readonly storage: Storage
-  readonly scrubber: Scrubber
+  /** Null while it cannot be opened. */
+  readonly scrubber: () => Scrubber | null
   readonly ingest: Ingest
   readonly sacrifice: OrderOfSacrifice
   readonly capacity: CapacityReport
@@ -20,36 +21,52 @@ export interface RecorderParts {
   readonly trustedTime: TrustedTime
   readonly auditKeeper: AuditKeeper
   readonly house: () => HouseFacts
+  readonly known: LastKnown
+  readonly faults: () => readonly PartFault[]
 }
 
-/** What health looks at: gathered from the parts each time it is asked for. */
-export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
-  const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
-  delay.enable()
+const NOT_SCRUBBED: RecorderFacts['scrub'] = { lastPassAt: null, progress: 0, rotten: [] }
+
+/**
+ * What health looks at: gathered from the parts each time it is asked for. While the catalogue cannot be read it is told as it
+ * was last known, and that it cannot be read: a recorder that records must not look dead to its watchdog.
+ */
+export function recorderFacts(parts: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
+  const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house, known, faults } = parts
+  const delay = new LoopDelay()
   const read = (): RecorderFacts => {
-    const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - LOOP_SAMPLE_MS)
-    delay.reset()
+    known.begin()
     const streams = ingest.report().map(report => {
-      const gap = storage.gapNow(report.cameraId, report.stream)
-      return { ...report, oldestFrameAt: storage.oldestFrameAt(report.cameraId, report.stream), openGapSince: gap?.startAt ?? null, openGapCause: gap?.cause ?? null }
+      const { cameraId, stream } = report, key = streamKeyText(report)
+      const gap = known.ask(`gap ${key}`, () => storage.gapNow(cameraId, stream), null)
+      const oldestFrameAt = known.ask(`oldest ${key}`, () => storage.oldestFrameAt(cameraId, stream), null)
+      return { ...report, oldestFrameAt, openGapSince: gap?.startAt ?? null, openGapCause: gap?.cause ?? null }
     })
-    const volumes = storage.volumeStatus().map(({ slots, heldSlots, lastSyncMs, worstSyncMs, ...status }) => ({
+    const volumes = known.ask('volumes', () => storage.volumeStatus(), []).map(({ slots, heldSlots, lastSyncMs, worstSyncMs, ...status }) => ({
       ...status,
-      slots: { total: slots.free + slots.preparing + slots.open + slots.sealed + slots.quarantined, free: slots.free, open: slots.open + slots.preparing, sealed: slots.sealed, held: heldSlots, quarantined: slots.quarantined },
+      slots: {
+        total: slots.free + slots.preparing + slots.open + slots.sealed + slots.quarantined, free: slots.free,
+        open: slots.open + slots.preparing, sealed: slots.sealed, held: heldSlots, quarantined: slots.quarantined,
+      },
       syncMs: { last: lastSyncMs, worst: worstSyncMs },
     }))
+    const stoppedByFloor = streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')
+    const scrub = known.ask('scrub', () => scrubber()?.status() ?? NOT_SCRUBBED, NOT_SCRUBBED)
+    const rescues = known.ask('rescues', () => storage.rescues(), { count: 0, newestAt: null })
+    const ofHouse = house()
+    const status = storage.catalogueStatus()
     return {
-      ...capacity.view(streams, volumes, streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')),
+      ...capacity.view(streams, volumes, stoppedByFloor),
       sacrifice: sacrifice.view(),
-      catalogue: storage.catalogueStatus(),
-      scrub: scrubber.status(), rescues: storage.rescues(), ...house(),
-      process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs, uptimeMs: Math.round(process.uptime() * 1000) },
+      catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
+      scrub, rescues, ...ofHouse,
+      process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: delay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
-      configReload: reload.rejected,
+      configReload: reload.view(), faults: faults(),
     }
   }
-  return { read, source: { [Symbol.dispose]: () => { delay.disable() } } }
+  return { read, source: delay }
 }
 
 const clockView = ({ sync, ...status }: TimeStatus): ClockView =>

@@ -4,7 +4,7 @@ import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.t
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
 import { STREAM_DOWN_AFTER_MS, type StreamWatch } from './stream-watch.ts'
-import { isWanted, type ClockView, type FloorView, type OfficeView, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
+import { isWanted, type ClockView, type FloorView, type OfficeView, type PartFaultCode, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
 
 export const STREAM_CRITICAL_AFTER_MS = 5 * 60_000
 /** In UNSTABLE_WINDOW_MS: a camera that drops this often loses footage while looking alive at every glance. */
@@ -31,6 +31,7 @@ export type StreamWatches = ReadonlyMap<string, StreamWatch>
 interface Severity { readonly level: HealthLevel, readonly urgency: Urgency }
 const CRITICAL: Severity = { level: 'critical', urgency: 'tonight' }
 const DEGRADED: Severity = { level: 'degraded', urgency: 'week' }
+const TONIGHT: Severity = { level: 'degraded', urgency: 'tonight' }
 const NOTE: Severity = { level: 'healthy', urgency: 'note' }
 
 function finding(code: ReasonCode, severity: Severity, subject: string | null, values: Record<string, string> = {}): Finding {
@@ -167,7 +168,6 @@ const isWrapping = (volumes: readonly VolumeView[]): boolean => volumes.every(({
 /** R76. */
 const OFFSET_WARN_MS = 500
 const OFFSET_ALARM_MS = 2_000
-const TONIGHT: Severity = { level: 'degraded', urgency: 'tonight' }
 
 function clockFindings({ state, offsetMs, synchronised, referenceOffsetMs, waitingMs, waitingFor }: ClockView): Finding[] {
   const found: Finding[] = []
@@ -268,6 +268,22 @@ function archiveFindings(archive: RecorderFacts['archive'], timezone: string): F
   return found
 }
 
+/** Nobody sees a recorder whose health cannot be asked for. */
+const PART_SEVERITY: Readonly<Record<PartFaultCode, Severity>> = {
+  'health-not-listening': CRITICAL, 'config-not-applied': TONIGHT, 'config-not-kept': DEGRADED, 'state-unlocked': DEGRADED,
+  'catalogue-unshared': DEGRADED, 'console-failed': TONIGHT, 'office-failed': TONIGHT, 'upkeep-failed': DEGRADED,
+}
+
+/** A configuration refused while running changes nothing; at a start, the next act of the office may rest on an old one. */
+function configFindings({ configReload, faults, floor }: RecorderFacts): Finding[] {
+  const found: Finding[] = faults.map(({ code, since, values = {} }) => ({ ...finding(code, PART_SEVERITY[code], null, values), beganAt: since }))
+  if (configReload === null) return found
+  const { problems, rejectedAt, fromLastGood, inForceSince } = configReload
+  const minute = new Intl.DateTimeFormat('sv-SE', { timeZone: floor.timezone, dateStyle: 'short', timeStyle: 'short' })
+  const values = { problems: String(problems), inForce: minute.format(inForceSince) }
+  return [...found, { ...finding('config-rejected', fromLastGood ? CRITICAL : DEGRADED, null, values), beganAt: rejectedAt }]
+}
+
 /** Pure: all that is wrong by these facts, in no particular order. */
 export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Finding[] {
   const stoppedForFloor = new Set(facts.sacrifice.steps.filter(step => step.mode === 'stopped').map(streamKeyText))
@@ -280,7 +296,6 @@ export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Findin
   if (facts.catalogue.state !== 'ok') found.push(finding('catalogue-failed', CRITICAL, null))
   const delayMs = facts.process.eventLoopDelayMs
   if (delayMs > EVENT_LOOP_DELAYED_MS) found.push(finding('event-loop-delayed', DEGRADED, null, { delayMs: String(Math.round(delayMs)) }))
-  const reload = facts.configReload
-  if (reload) found.push({ ...finding('config-rejected', DEGRADED, null, { problems: String(reload.problems) }), beganAt: reload.rejectedAt })
+  found.push(...configFindings(facts))
   return found
 }

@@ -116,7 +116,9 @@ const body = {
   audit: AuditMessage,
   witness: WitnessMessage,
   process: Type.Object({ rssBytes: Count, eventLoopDelayMs: Amount, uptimeMs: Count }),
-  configReload: orNull(Type.Object({ rejectedAt: Instant, problems: Count })),
+  configReload: orNull(Type.Object({
+    rejectedAt: Instant, problems: Count, fromLastGood: Type.Boolean({ description: 'refused at the start: the copy of the last good one is in force' }), inForceSince: Instant,
+  }, { description: 'the configuration file, while it is refused' })),
 }
 
 export const SnapshotSchema = Type.Object({ ...envelope, kind: Type.Literal('snapshot'), ...body })

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { FatalError, type MonoMs } from '../domain/index.ts'
+import { CustosError, FatalError, RetryableError, type MonoMs } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { http } from '../platform/http.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -9,7 +9,7 @@ import { ClientFeed } from './client-feed.ts'
 import { HealthState, type Assessment } from './health-state.ts'
 import { isFromThisMachine, isLoopbackAddress, urlHost } from './loopback.ts'
 import { snapshotOf } from './snapshot.ts'
-import type { RecorderFacts } from './views.ts'
+import type { PartFault, RecorderFacts } from './views.ts'
 
 export const MAX_SOCKETS = 32
 /** Fewer than sockets: `custos status` gets its answer however many boards are open. */
@@ -21,6 +21,8 @@ const SAME_LOOK_MS = 100
 const REQUEST_TIMEOUT_MS = 5_000
 /** In beats: while no client listens, a look at everything so often, for the log and for what is told over time. Whoever asks gets a look of its own. */
 const IDLE_BEATS = 5
+/** A predecessor or another program may still have the port. */
+const LISTEN_AGAIN_MS = [1_000, 2_000, 5_000, 10_000, 30_000] as const
 
 export interface HealthServerOptions {
   /** Loopback only. */
@@ -51,6 +53,7 @@ export class HealthServer implements AsyncDisposable {
   readonly #feeds = new Set<ClientFeed>()
   readonly #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
+  #notListening: PartFault | null = null
   #latest: { readonly assessment: Assessment, readonly mono: MonoMs } | null = null
   #blindTicks = 0
   #idleBeats = 0
@@ -68,15 +71,14 @@ export class HealthServer implements AsyncDisposable {
     this.#http.on('drop', () => { this.#refusedSockets++ })
   }
 
-  /** Throws FatalError when the address is not loopback or cannot be listened on. */
+  /**
+   * Never rejects: where it may not listen, or cannot, the verdict is still to be had from `assess`, with that as a critical
+   * reason; a port that is taken is tried again.
+   */
   static async open(options: HealthServerOptions): Promise<HealthServer> {
-    if (!isLoopbackAddress(options.host)) {
-      throw new FatalError('CUSTOS_HEALTH_NOT_LOOPBACK', `health must not listen on ${options.host}: it asks for no password`,
-        { remedy: 'set listen.host to 127.0.0.1; reach it from elsewhere through the console or an SSH tunnel' })
-    }
     const server = new HealthServer(options)
-    await server.#listen()
-    server.#loop = server.#run()
+    const mayTryAgain = await server.#tryToListen(0)
+    server.#loop = Promise.all([server.#run(), mayTryAgain ? server.#listenInTheEnd() : undefined]).then(() => undefined)
     return server
   }
 
@@ -110,7 +112,8 @@ export class HealthServer implements AsyncDisposable {
 
   #look(): Assessment {
     const mono = this.#options.clock.monoNow()
-    const assessment = this.#state.assess(this.#options.facts())
+    const facts = this.#options.facts(), fault = this.#notListening
+    const assessment = this.#state.assess(fault === null ? facts : { ...facts, faults: [...facts.faults, fault] })
     const before = this.#latest?.assessment
     this.#latest = { assessment, mono }
     if (assessment.level !== (before?.level ?? 'healthy')) {
@@ -184,21 +187,52 @@ export class HealthServer implements AsyncDisposable {
     })
   }
 
-  #listen(): Promise<void> {
+  /** Whether another try may help. */
+  async #tryToListen(failures: number): Promise<boolean> {
+    const { host, port, clock, log } = this.#options
+    try { await this.#listen() } catch (error) {
+      if (!(error instanceof CustosError)) throw error
+      if (failures === 0) log.error({ err: error }, 'health cannot be offered; recording goes on')
+      this.#notListening ??= { code: 'health-not-listening', since: clock.wallNow(), values: { address: `${urlHost(host)}:${port}` } }
+      return error instanceof RetryableError
+    }
+    if (this.#notListening !== null) log.info({ failures }, 'health is offered again')
+    this.#notListening = null
+    return false
+  }
+
+  async #listenInTheEnd(): Promise<void> {
+    const { clock } = this.#options, { signal } = this.#stop
+    for (let failures = 1; ; failures++) {
+      await clock.wait(LISTEN_AGAIN_MS[Math.min(failures, LISTEN_AGAIN_MS.length) - 1]!, signal)
+      if (signal.aborted || !await this.#tryToListen(failures)) return
+    }
+  }
+
+  async #listen(): Promise<void> {
     const { host, port, log } = this.#options
+    if (!isLoopbackAddress(host)) {
+      throw new FatalError('CUSTOS_HEALTH_NOT_LOOPBACK', `health must not listen on ${host}: it asks for no password`,
+        { remedy: 'set listen.host to 127.0.0.1; reach it from elsewhere through the console or an SSH tunnel' })
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const refused = (cause: NodeJS.ErrnoException) => reject(cause.code === 'EADDRINUSE'
-      ? new FatalError('CUSTOS_HEALTH_PORT_IN_USE', `another program listens on ${urlHost(host)}:${port}`,
-        { remedy: 'stop the other recorder (systemctl status custos), or set another listen.port', cause })
-      : new FatalError('CUSTOS_HEALTH_LISTEN_FAILED', `cannot listen on ${urlHost(host)}:${port}`,
+      ? new RetryableError('CUSTOS_HEALTH_PORT_IN_USE', `another program listens on ${urlHost(host)}:${port}`,
+        { remedy: 'stop the other program (ss -ltnp shows which), or set another listen.port', cause })
+      : new RetryableError('CUSTOS_HEALTH_LISTEN_FAILED', `cannot listen on ${urlHost(host)}:${port}`,
         { remedy: 'set listen.host to 127.0.0.1 and listen.port to a free port above 1023', cause }))
     this.#http.once('error', refused)
-    this.#http.listen(port, host, () => {
+    try {
+      this.#http.listen(port, host, () => {
+        this.#http.off('error', refused)
+        this.#http.on('error', err => log.warn({ err }, 'health listener failed'))
+        resolve()
+      })
+    } catch (error) { // a port that is none is a throw
       this.#http.off('error', refused)
-      this.#http.on('error', err => log.warn({ err }, 'health listener failed'))
-      resolve()
-    })
-    return promise
+      refused(error as NodeJS.ErrnoException)
+    }
+    await promise
   }
 }
 

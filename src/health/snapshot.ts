@@ -61,7 +61,9 @@ function bodyOf({ facts, level, reasons }: Assessment): Body {
     scrub: { lastPassAt: isoOrNull(facts.scrub.lastPassAt), progress: Math.min(1, Math.round(facts.scrub.progress * 10_000) / 10_000), rotten: count(facts.scrub.rotten.length) },
     clock: clockOf(facts.clock), audit: auditOf(facts.audit), witness: witnessOf(facts.witness),
     process: { rssBytes: count(facts.process.rssBytes), eventLoopDelayMs: amount(facts.process.eventLoopDelayMs), uptimeMs: count(facts.process.uptimeMs) },
-    configReload: configReload && { rejectedAt: isoOf(configReload.rejectedAt), problems: count(configReload.problems) },
+    configReload: configReload && {
+      rejectedAt: isoOf(configReload.rejectedAt), problems: count(configReload.problems), fromLastGood: configReload.fromLastGood, inForceSince: isoOf(configReload.inForceSince),
+    },
   }
 }
 

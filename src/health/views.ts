@@ -139,6 +139,27 @@ export interface InboxView {
   readonly rejectedAt: EpochMs | null
 }
 
+/** A part that recording does not need, or needs only at the next start, and that does not work. */
+export interface PartFault {
+  readonly code: PartFaultCode
+  readonly since: EpochMs
+  /** Fills the placeholders of the reason. */
+  readonly values?: Readonly<Record<string, string>>
+}
+export type PartFaultCode =
+  | 'config-not-applied' | 'config-not-kept' | 'state-unlocked' | 'catalogue-unshared'
+  | 'health-not-listening' | 'console-failed' | 'office-failed' | 'upkeep-failed'
+
+/** A configuration file that was refused. */
+export interface ConfigRejection {
+  readonly rejectedAt: EpochMs
+  readonly problems: number
+  /** It was refused at the start: what is in force is the copy kept of the last good one. */
+  readonly fromLastGood: boolean
+  /** Since when the configuration in force is in force. */
+  readonly inForceSince: EpochMs
+}
+
 /** One consistent look at the recorder; a fresh object each time, never changed afterwards. */
 export interface RecorderFacts {
   readonly streams: readonly StreamView[]
@@ -160,8 +181,9 @@ export interface RecorderFacts {
   readonly clock: ClockView
   readonly audit: AuditView
   readonly witness: WitnessView
-  /** The last configuration that was refused while running; null once one was accepted. */
-  readonly configReload: { readonly rejectedAt: EpochMs, readonly problems: number } | null
+  /** The configuration file as it was last read, if it was refused; null once one was accepted. */
+  readonly configReload: ConfigRejection | null
+  readonly faults: readonly PartFault[]
 }
 
 /** Stopped on purpose: nobody expects pictures of it. */

@@ -4,7 +4,6 @@ import { connect } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Check } from 'typebox/value'
 import t, { type Test } from 'tap'
-import { FatalError } from '../../src/domain/index.ts'
 import { HealthMessageSchema, HealthServer, MAX_CLIENTS, MAX_SOCKETS, SnapshotSchema, type HealthMessage, type RecorderFacts } from '../../src/health/index.ts'
 import { MAX_CLIENT_MESSAGES, MAX_CLIENT_PINGS, REFRESH_TICKS } from '../../src/health/client-feed.ts'
 import { down, facts, stream, volume } from './support/facts.ts'
@@ -282,20 +281,49 @@ t.test('disposal tells clients, closes every socket and can be repeated', async 
   await t.rejects(ask(port), { code: 'ECONNREFUSED' })
 })
 
-t.test('refuses to listen where it may not, and says what to do', async t => {
-  const options = { port: 0, facts, clock: new ManualClock(), log: keptLog().log }
+const reasonsOf = (server: HealthServer) => server.assess().reasons.map(({ code, level, en }) => [code, level, en])
+
+t.test('where it may not listen it says so, and the verdict is to be had all the same', async t => {
   for (const host of ['0.0.0.0', '10.0.0.5', '::', 'nvr.example']) {
-    await t.rejects(HealthServer.open({ ...options, host }), { code: 'CUSTOS_HEALTH_NOT_LOOPBACK', remedy: /127\.0\.0\.1/ }, host)
+    const { log, lines } = keptLog(), clock = new ManualClock()
+    const server = await HealthServer.open({ host, port: 8787, facts, clock, log })
+    t.match(lines.join(''), /CUSTOS_HEALTH_NOT_LOOPBACK.*127\.0\.0\.1/, host)
+    t.match(reasonsOf(server), [['health-not-listening', 'critical', new RegExp(host.replaceAll('.', '\\.'))]])
+    await clock.advance(600_000)
+    t.equal(lines.filter(line => line.includes('NOT_LOOPBACK')).length, 1, 'and does not try again')
+    await server[Symbol.asyncDispose]()
+    t.equal(clock.pendingWaits, 0)
   }
+})
+
+t.test('a port that is taken is tried again until it is free', async t => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
-  t.teardown(() => { other.close() })
-  const address = other.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  const refusal = await HealthServer.open({ ...options, host: '127.0.0.1', port }).catch((error: unknown) => error)
-  t.ok(refusal instanceof FatalError)
-  t.match(refusal, { code: 'CUSTOS_HEALTH_PORT_IN_USE', remedy: /listen\.port/, cause: { code: 'EADDRINUSE' } })
-  await t.rejects(HealthServer.open({ ...options, host: '127.0.0.1', port: 99_999 }))
+  const address = other.address(), port = typeof address === 'object' && address ? address.port : 0
+  const { log, lines } = keptLog(), clock = new ManualClock()
+  const server = await HealthServer.open({ host: '127.0.0.1', port, facts, clock, log })
+  t.teardown(() => server[Symbol.asyncDispose]())
+  t.match(lines.join(''), /CUSTOS_HEALTH_PORT_IN_USE.*listen\.port.*EADDRINUSE/)
+  t.match(reasonsOf(server), [['health-not-listening', 'critical', new RegExp(`127\\.0\\.0\\.1:${port}`)]])
+  await clock.advance(1_000)
+  await turn()
+  other.close()
+  await once(other, 'close')
+  for (let i = 0; i < 100 && reasonsOf(server).length > 0; i++) {
+    await clock.advance(1_000)
+    await turn()
+  }
+  t.equal((await ask(port)).status, 200)
+  t.equal(lines.filter(line => line.includes('PORT_IN_USE')).length, 1, 'said once')
+  t.match(lines.join(''), /health is offered again/)
+})
+
+t.test('a port that cannot be had is told', async t => {
+  const { log, lines } = keptLog()
+  const server = await HealthServer.open({ host: '127.0.0.1', port: 99_999, facts, clock: new ManualClock(), log })
+  t.match(lines.join(''), /CUSTOS_HEALTH_LISTEN_FAILED/)
+  t.match(reasonsOf(server), [['health-not-listening', 'critical', /99999/]])
+  await server[Symbol.asyncDispose]()
 })
 
 t.test('logs a change of level once, with its reasons', async t => {

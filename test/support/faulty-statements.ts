@@ -6,18 +6,20 @@ const METHODS = ['get', 'all', 'run', 'iterate'] as const
 type Faulty = Record<(typeof METHODS)[number], (...args: unknown[]) => unknown>
 interface Statement { readonly source: string, readonly database: Db }
 
-/** Makes statements of one catalogue fail as a sick disk does, prepared ones too. Statements of other connections go on. */
+/** Makes statements fail as those of a sick disk do, prepared ones too: of one connection, or of all of this process. */
 export class FaultyStatements {
   #code: string | null = null
   #matches: (sql: string) => boolean = () => true
   /** How many failed. */
   failed = 0
 
-  constructor(owner: TestOwner, db: Db) {
-    const prototype = Object.getPrototypeOf(db.prepare('SELECT 1')) as Faulty
+  constructor(owner: TestOwner, db: Db | null = null) {
+    const own = new Database(':memory:')
+    const prototype = Object.getPrototypeOf(own.prepare('SELECT 1')) as Faulty
+    own.close()
     const originals = Object.fromEntries(METHODS.map(name => [name, prototype[name]])) as Faulty
     const fault = (statement: Statement) => {
-      if (this.#code === null || statement.database !== db || !this.#matches(statement.source)) return
+      if (this.#code === null || (db !== null && statement.database !== db) || !this.#matches(statement.source)) return
       this.failed++
       throw new Database.SqliteError('planted', this.#code)
     }

@@ -1,0 +1,31 @@
+import type { PartFault, PartFaultCode } from '../health/index.ts'
+import type { Clock } from '../platform/clock.ts'
+
+/** Told by one part; two parts may tell the same reason, and it stands as long as one of them does. */
+export interface FaultTeller {
+  /** It does not work; `values` fill the placeholders of the reason. */
+  tell(values?: PartFault['values']): void
+  clear(): void
+}
+
+/** Parts that do not work just now, for health, and since when. */
+export class PartFaults {
+  readonly #clock: Clock
+  readonly #told = new Set<{ fault: PartFault | null }>()
+  constructor(clock: Clock) { this.#clock = clock }
+
+  teller(code: PartFaultCode): FaultTeller {
+    const own: { fault: PartFault | null } = { fault: null }
+    this.#told.add(own)
+    return {
+      tell: (values = {}) => { own.fault = { code, since: own.fault?.since ?? this.#clock.wallNow(), values } },
+      clear: () => { own.fault = null },
+    }
+  }
+
+  /** One of each reason, as who told it first. */
+  all(): readonly PartFault[] {
+    const faults = [...this.#told].flatMap(({ fault }) => fault === null ? [] : [fault]).sort((a, b) => a.since - b.since)
+    return faults.filter((fault, index) => faults.findIndex(({ code }) => code === fault.code) === index)
+  }
+}
