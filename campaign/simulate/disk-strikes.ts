@@ -156,7 +156,7 @@ export function image(world: World, dice: Dice): void {
       struck.disk.faults++
       world.oracle.imageRestored(struck.disk)
       world.note(`the image of ${struck.disk.name} is restored`)
-      world.needRebuild(dice.between(0.05, 2) * DAY_MS)
+      world.needRebuild([struck.site], dice.between(0.05, 2) * DAY_MS)
     })
   })
 }

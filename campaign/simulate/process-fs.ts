@@ -29,6 +29,8 @@ interface Call<Result> {
 }
 
 const WRITES: ReadonlySet<CallKind> = new Set<CallKind>(['write', 'zero', 'sync', 'text-write'])
+/** Who waits for a sync may have given it up by then. */
+const LATE_MS = 2_000
 const HALF_SHARE = 0.3
 const APPLIED_SHARE = 0.3
 
@@ -46,6 +48,7 @@ export class ProcessFileSystem implements VolumeFileSystem {
       trace.note(`${life.name} ${call.step} ${call.path}: ${fault}${note}`)
       reject(new StorageError(fault, call.step, call.path, new Error('simulated')))
     }
+    const begunAt = queue.now
     const flight = { apply: () => { this.#atDeath(call, disk, inside) } }
     life.inFlight.add(flight)
     const changesAtStart = call.kind === 'sync' ? disk?.file(inside)?.changes ?? 0 : 0
@@ -68,7 +71,7 @@ export class ProcessFileSystem implements VolumeFileSystem {
       }
       try {
         const result = call.apply(disk, inside)
-        if (call.kind === 'sync') this.#sync(disk, inside, changesAtStart)
+        if (call.kind === 'sync') this.#sync(disk, inside, changesAtStart, begunAt)
         if (call.kind !== 'read' && call.kind !== 'open') trace.note(`${life.name} ${call.step} ${call.path}`)
         if (!life.ended(call.step)) resolve(result)
       } catch (error) { reject(error as Error) }
@@ -78,8 +81,9 @@ export class ProcessFileSystem implements VolumeFileSystem {
     return promise
   }
 
-  #sync(disk: SimDisk, inside: string, changes: number): void {
-    disk.sync(inside, disk.file(inside)!, changes, disk.trouble.lyingUntil > this.#options.queue.now)
+  #sync(disk: SimDisk, inside: string, changes: number, begunAt: number): void {
+    const { now } = this.#options.queue
+    disk.sync(inside, disk.file(inside)!, changes, { isLie: disk.trouble.lyingUntil > now, isLate: now - begunAt > LATE_MS })
   }
 
   #faultOf({ kind }: Call<unknown>, { trouble }: SimDisk): StorageFault | null {

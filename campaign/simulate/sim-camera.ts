@@ -55,6 +55,7 @@ export class SimStream {
   #serial = 0
   #session: Session | null = null
   isReachable = true
+  reachableSince = 0
   /** The ring, or the budget of slots, refused its last run. */
   isRefused = false
   /** How many times its usual rate it takes now. */

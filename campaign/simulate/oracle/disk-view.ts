@@ -44,15 +44,16 @@ export class DiskViews implements DiskWatcher {
   readonly #views = new Map<SimDisk, Map<string, SlotView>>()
   /** Of which records may have come that were not looked at yet. */
   readonly #touched = new Set<SlotView>()
-  /** By the camera's mark in headers. */
-  readonly #devices = new Map<string, number>()
+  /** Which device each camera's mark in headers stands for. */
+  #devices = new Map<string, number>()
 
   constructor(footage: SentFootage, judge: DiskJudge) {
     this.#footage = footage
     this.#judge = judge
   }
 
-  uuidsOf(device: number): string[] { return [...this.#devices].flatMap(([uuid, of]) => of === device ? [uuid] : []) }
+  /** The catalogue that knew which device had a name is gone: a name may go back to the one that had it before. */
+  forgetDevices(): void { this.#devices = new Map() }
 
   changing(disk: SimDisk, path: string, at: number, length: number): void {
     if (disk.isForeign) this.#judge.foreignChanged(disk, path)
