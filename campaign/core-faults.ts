@@ -10,7 +10,7 @@ export interface CoreFaultsOptions {
   readonly seed: number
   /** How long the catalogue is locked or the state disk full. */
   readonly minutes: number
-  /** Names, or their beginnings; the default set when left out. */
+  /** Names, or the beginning of several; the default set when left out. */
   readonly cases?: readonly string[]
   /** Short forms of three cases, for `npm test`. */
   readonly slice: boolean
@@ -54,9 +54,7 @@ function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
 export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<boolean> {
   const { cases, seed } = options
   const all = plans(options)
-  const isAsked = ({ plan, isDefault }: Listed) =>
-    cases?.some(name => plan.name === name || plan.name.startsWith(`${name}-`)) ?? isDefault
-  const chosen = all.filter(isAsked)
+  const chosen = cases === undefined ? all.filter(({ isDefault }) => isDefault) : cases.flatMap(name => named(all, name))
   if (chosen.length === 0) {
     const known = all.map(({ plan }) => plan.name).join(', ')
     console.error(`there is no case ${cases?.join(', ')}; there are: ${known}`)
@@ -76,6 +74,12 @@ export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<bo
   }
   if (isGood) console.log('recording went on through every fault, and every frame that lacks was told')
   return isGood
+}
+
+/** The one of that name, or those whose names begin with it. */
+function named(all: readonly Listed[], name: string): readonly Listed[] {
+  const exact = all.filter(({ plan }) => plan.name === name)
+  return exact.length > 0 ? exact : all.filter(({ plan }) => plan.name.startsWith(name))
 }
 
 function textOf(row: TrialRow): string {

@@ -146,8 +146,8 @@ function sortedJson(value: unknown): string {
 interface Listed { readonly volume: string, readonly slot: number, readonly generation: number, readonly sealed: boolean, readonly records: number }
 
 /**
- * What the volumes themselves say must be what the catalogue says, both ways: same generations, sealed, as many
- * records; and every run whose records were found has ended.
+ * What the volumes themselves say must be what the catalogue says, both ways: same generations, sealed, as
+ * many records; and every run whose records were found has ended.
  */
 export async function judgeVolumes(site: Site): Promise<string[]> {
   const said = await site.custos(['rescue', ...site.volumes.map(volume => volume.path), '--list', '--json'])
@@ -161,7 +161,7 @@ export async function judgeVolumes(site: Site): Promise<string[]> {
   const unknown = listed.filter(row => row.records > 0 && !known.has(keyOf(row)) && !setAside.has(keyOf(row)))
   const endless = [...site.runsFound].filter(run => !ended.has(run))
   return [
-    ...differing.map(({ key, text, found }) => `slot ${key}: the catalogue says ${text}, the volume ${found}`),
+    ...differing.map(({ key, text, found }) => `slot ${key}: catalogue ${text}, volume ${found}`),
     ...unknown.map(row => `slot ${keyOf(row)}: the volume says ${textOf(row)}, the catalogue nothing`),
     ...endless.map(run => `run ${run} is on a volume; in the catalogue it has no end`),
     ...said.code === 0 ? [] : [`rescue --list failed: ${said.err.slice(0, 300)}`],

@@ -105,8 +105,8 @@ export async function fill({ mountPoint }: Pick<Disk, 'mountPoint'>): Promise<vo
 export interface Frozen extends AsyncDisposable { thaw(): Promise<void> }
 
 /**
- * Freezes the file system under a mount point: whoever writes there waits, and cannot even be killed. It is thawed
- * when this process ends, however it ends, if not before. Needs root.
+ * Freezes the file system under a mount point: whoever writes there waits, and cannot even be killed. It is
+ * thawed when this process ends, however it ends, if not before. Needs root.
  */
 export async function freeze(mountPoint: string): Promise<Frozen> {
   const script = 'trap "" INT TERM HUP; fsfreeze -f "$1" && echo frozen; cat >/dev/null; fsfreeze -u "$1"'
