@@ -54,7 +54,7 @@ function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
 export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<boolean> {
   const { cases, seed } = options
   const all = plans(options)
-  const chosen = cases === undefined ? all.filter(({ isDefault }) => isDefault) : cases.flatMap(name => named(all, name))
+  const chosen = cases?.flatMap(name => named(all, name)) ?? all.filter(({ isDefault }) => isDefault)
   if (chosen.length === 0) {
     const known = all.map(({ plan }) => plan.name).join(', ')
     console.error(`there is no case ${cases?.join(', ')}; there are: ${known}`)
