@@ -7,7 +7,7 @@ const base = await turnedRing(t)
 /** Killed while it prepared a slot, with another one open. */
 const START: Phase = {
   name: 'a start after a kill',
-  occurrences: 2,
+  occurrences: 1,
   async prepare(owner) {
     const rig = await RecorderRig.fork(owner, base)
     await rig.append(1, LONG)

@@ -18,8 +18,8 @@ export function untoldBy(rig: RecorderRig, instants: readonly number[]): number[
 }
 
 /**
- * What is wrong with footage: a record that storage took is missing though the ring did not overwrite it, is changed,
- * there twice or out of order. With `mayLose` a gap may tell of what is missing.
+ * What is wrong with footage: a record that storage took is gone and the ring did not overwrite it, or it is
+ * changed, there twice or out of order. With `mayLose` a gap may tell of what is missing.
  */
 export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): Promise<string[]> {
   const records = await rig.found()
