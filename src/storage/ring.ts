@@ -66,6 +66,8 @@ interface Taken { readonly volume: Volume, readonly row: SlotRow, readonly befor
 
 /** A volume that failed is often back within seconds; a stream's fragments wait for it as long as its queue has room. */
 const WAIT_FOR_VOLUME_MS = 10_000
+/** So does a catalogue that another program has locked. */
+const WAIT_FOR_CATALOGUE_MS = 10_000
 /** So long the ring goes on when the catalogue takes no rows: that many slots are made ready ahead of need. */
 const RESERVE_FOR_MS = 15 * 60_000
 /** Of all slots, at most: a small ring is for footage. */
@@ -79,7 +81,7 @@ export class Ring {
   readonly #expectedBps = new Map<string, number | null>()
   #takenAt: MonoMs[] = []
   #reclaiming: Promise<void> | null = null
-  #isStopping = false
+  readonly #stopped = new AbortController()
   #abandoned: { readonly volume: Volume, readonly row: SlotRow }[] = []
   constructor(options: RingOptions) { this.#options = options }
 
@@ -113,6 +115,18 @@ export class Ring {
    * after the slot was quarantined.
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
+    const { rows, clock } = this.#options
+    const until = clock.monoNow() + WAIT_FOR_CATALOGUE_MS
+    for (;;) {
+      try { return await this.#openSomewhere(owner, init, startAt) } catch (error) {
+        const leftMs = until - clock.monoNow()
+        if (!(error instanceof CatalogueFaultError) || leftMs <= 0 || this.#stopped.signal.aborted) throw error
+        await rows.whenCaughtUp(leftMs, this.#stopped.signal) // no slot is ready, and the fragments that come meanwhile have room
+      }
+    }
+  }
+
+  async #openSomewhere(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
     const { volumes } = this.#options
     for (;;) {
       await volumes.whenUsable(WAIT_FOR_VOLUME_MS)
@@ -277,7 +291,7 @@ export class Ring {
 
   /** Makes slots ready ahead of need, in the background: what the guard lets go is zeroed and free before anybody waits for it. */
   keepReserve(): void {
-    if (this.#reclaiming !== null || this.#isStopping) return
+    if (this.#reclaiming !== null || this.#stopped.signal.aborted) return
     this.#reclaiming = this.#reclaim()
       .catch((error: unknown) => { this.#options.log.error({ err: error }, 'slots could not be made ready ahead of need') })
       .finally(() => { this.#reclaiming = null })
@@ -293,7 +307,7 @@ export class Ring {
 
   async #reclaim(): Promise<void> {
     const { volumes, rows } = this.#options
-    while (!this.#isStopping && !rows.isBehind) {
+    while (!this.#stopped.signal.aborted && !rows.isBehind) {
       const calm = volumes.calm()
       if (calm.reduce((sum, volume) => sum + volumes.freeSlots(volume), 0) >= this.#reserve(calm)) return
       if (!await this.#reclaimOldest(calm)) return
@@ -335,7 +349,7 @@ export class Ring {
 
   /** Takes nothing more; returns when what was being made ready is done with. */
   async stop(): Promise<void> {
-    this.#isStopping = true
+    this.#stopped.abort()
     await this.#reclaiming
   }
 
