@@ -202,12 +202,14 @@ export class Storage implements AsyncDisposable {
   async #recoverLane(cameraUuid: CameraUuid, stream: StreamName): Promise<OpenSlot | null> {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow(), of = { cameraUuid, stream }
+    // Asked first: what fails here leaves the slots for the next round.
+    const unended = runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)
+    const gap = runs.gapNow(of), newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
     const { open: newest, entries } = await this.#recoverSlots(laneKey(cameraUuid, stream))
     const spans = runsIn(entries)
-    const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? segments.newestFrameOfStream(cameraUuid, stream)
-    for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
+    const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? newestFrameAt
+    for (const run of unended) {
       const endAt = spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
-      const gap = runs.gapNow(run)
       this.#rows.write(() => {
         if (gap !== null && gap.startAt < run.startAt && run.startAt < endAt) runs.closeGap(run, run.startAt, 0) // killed between its first fragment and the row that ends the gap before
         runs.end(run.id, endAt, 'recorder-killed')
@@ -215,6 +217,11 @@ export class Storage implements AsyncDisposable {
       })
     }
     this.#noteUntoldGaps(of, spans, now)
+    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
+    if (newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt) {
+      await this.#ring.seal(newest)
+      return null
+    }
     return newest
   }
 
