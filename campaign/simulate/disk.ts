@@ -68,9 +68,9 @@ export class SimDisk {
     this.#watcher.changing(this, path, at, length)
     file.zero(at, length, now)
   }
-  sync(path: string, file: SlotFile, changes: number, { isLie, isLate }: { readonly isLie: boolean, readonly isLate: boolean }): void {
-    if (isLie) file.lieAbout(changes)
-    else file.sync(changes)
+  sync(path: string, file: SlotFile, upTo: number, { isLie, isLate }: { readonly isLie: boolean, readonly isLate: boolean }): void {
+    if (isLie) file.lieAbout(upTo)
+    else file.sync(upTo)
     if (!isLate) this.#watcher.synced(this, path)
   }
 

@@ -32,13 +32,16 @@ export function exchangeCamera(world: World, dice: Dice): void {
   const { camera } = stream.facts
   const afterMs = dice.between(3, 30) * SECOND_MS
   world.removeStream(stream)
-  world.reconfigure(() => {
-    world.queue.after(afterMs, () => {
-      if (world.streams.some(each => each.facts.camera === camera)) return
-      world.addStream(camera)
-      world.reconfigure()
-    })
-  })
+  const add = (): void => {
+    if (world.streams.some(each => each.facts.camera === camera)) return
+    if (world.oracle.catalogue.isInUse(camera)) { // what the catalogue has not taken yet, a kill undoes
+      world.queue.after(HOUR_MS, add)
+      return
+    }
+    world.addStream(camera)
+    world.reconfigure()
+  }
+  world.reconfigure(() => { world.queue.after(afterMs, add) })
 }
 
 // ---- holds, by the recorder or by a command beside it

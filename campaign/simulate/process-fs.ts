@@ -51,7 +51,7 @@ export class ProcessFileSystem implements VolumeFileSystem {
     const begunAt = queue.now
     const flight = { apply: () => { this.#atDeath(call, disk, inside) } }
     life.inFlight.add(flight)
-    const changesAtStart = call.kind === 'sync' ? disk?.file(inside)?.changes ?? 0 : 0
+    const newest = call.kind === 'sync' ? disk?.file(inside)?.newest ?? 0 : 0
     const finish = (): void => {
       if (disk !== null && disk.trouble.hungUntil > queue.now) {
         queue.at(disk.trouble.hungUntil, finish, life)
@@ -65,13 +65,13 @@ export class ProcessFileSystem implements VolumeFileSystem {
       }
       const fault = this.#faultOf(call, disk)
       if (fault !== null) {
-        const note = this.#leave(call, disk, inside, changesAtStart)
+        const note = this.#leave(call, disk, inside, newest)
         if (!life.ended(call.step)) fail(fault, note)
         return
       }
       try {
         const result = call.apply(disk, inside)
-        if (call.kind === 'sync') this.#sync(disk, inside, changesAtStart, begunAt)
+        if (call.kind === 'sync') this.#sync(disk, inside, newest, begunAt)
         if (call.kind !== 'read' && call.kind !== 'open') trace.note(`${life.name} ${call.step} ${call.path}`)
         if (!life.ended(call.step)) resolve(result)
       } catch (error) { reject(error as Error) }
@@ -81,9 +81,9 @@ export class ProcessFileSystem implements VolumeFileSystem {
     return promise
   }
 
-  #sync(disk: SimDisk, inside: string, changes: number, begunAt: number): void {
+  #sync(disk: SimDisk, inside: string, upTo: number, begunAt: number): void {
     const { now } = this.#options.queue
-    disk.sync(inside, disk.file(inside)!, changes, { isLie: disk.trouble.lyingUntil > now, isLate: now - begunAt > LATE_MS })
+    disk.sync(inside, disk.file(inside)!, upTo, { isLie: disk.trouble.lyingUntil > now, isLate: now - begunAt > LATE_MS })
   }
 
   #faultOf({ kind }: Call<unknown>, { trouble }: SimDisk): StorageFault | null {
@@ -95,11 +95,11 @@ export class ProcessFileSystem implements VolumeFileSystem {
   }
 
   /** What a failed call did after all. */
-  #leave(call: Call<unknown>, disk: SimDisk, inside: string, changes: number): string {
+  #leave(call: Call<unknown>, disk: SimDisk, inside: string, upTo: number): string {
     const { dice, queue } = this.#options
     if (disk.trouble.faultyUntil <= queue.now) return ''
     if (call.kind === 'sync') {
-      disk.file(inside)?.loseUnsynced(changes)
+      disk.file(inside)?.loseUnsynced(upTo)
       return ', its write-back is lost'
     }
     if (!WRITES.has(call.kind)) return ''

@@ -73,7 +73,12 @@ const CAMERA = {
   },
   flaps(world: World, dice: Dice): void {
     const stream = dice.pick(world.streams)
-    for (let i = 0, at = 0; i < 6; i++, at += dice.between(100, 1200)) world.queue.after(at, () => { stream.hangUp('closed-by-camera') })
+    for (let i = 0, at = 0; i < 6; i++, at += dice.between(100, 1200)) {
+      world.queue.after(at, () => {
+        stream.hangUp('closed-by-camera')
+        stream.reachableSince = world.now
+      })
+    }
   },
   rate(world: World, dice: Dice): void {
     const stream = dice.pick(world.streams)

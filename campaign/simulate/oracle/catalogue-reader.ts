@@ -47,6 +47,7 @@ export class CatalogueReader {
   }
   slots(): SlotFact[] { return this.ask('SELECT volume_uuid, slot, generation, state, reason FROM slot') }
   holds(): HoldFact[] { return this.ask('SELECT hold_id, camera_uuid, from_at, to_at, ended_at FROM hold') }
+  isInUse(camera: string): boolean { return this.ask('SELECT 1 FROM camera WHERE id = ? AND retired_at IS NULL', camera).length > 0 }
   /** Whether the camera that has this name now has a run or a gap. */
   isRecorded(camera: string, stream: string): boolean {
     return this.ask(`SELECT 1 FROM camera WHERE id = ? AND retired_at IS NULL AND (EXISTS (SELECT 1 FROM gap WHERE camera_uuid = uuid AND stream = ?)

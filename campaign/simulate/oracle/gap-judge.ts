@@ -7,7 +7,7 @@ const ON_ITS_WAY_MS = 20_000
 /** What is shown beside a fault. */
 const NEAR_MS = 3_600_000
 /** Of these nobody can be told anything by a gap. */
-const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost'])
+const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost', 'a disk lied about it'])
 
 /** Every span that a camera sent while it was to be recorded, and that cannot be found, must lie inside a gap [G7]. */
 export class GapJudge {
