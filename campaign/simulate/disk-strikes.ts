@@ -127,7 +127,7 @@ export function foreign(world: World, dice: Dice): void {
   const other = new SimDisk(`${struck.disk.name}f${spare++}`, world.oracle.disks)
   const image = struck.disk.image()
   const identity = JSON.parse(image.texts.get('custos-volume.json')!) as { uuid: string }
-  other.restoreAs(image, 'custos-volume.json', `${JSON.stringify({ ...identity, uuid: [...identity.uuid].reverse().join('') })}\n`)
+  other.restoreAs(image, 'custos-volume.json', `${JSON.stringify({ ...identity, uuid: Array.from(identity.uuid).reverse().join('') })}\n`)
   other.isForeign = true
   unmount(world, struck)
   const comesMs = dice.between(0.3, 5) * MINUTE_MS

@@ -187,7 +187,7 @@ export class World implements Site {
   }
 
   /** As systemd does it: asked to stop, and killed when it does not. Then `next`, if it has not died meanwhile. */
-  stop(next: () => void): void {
+  stop(onStopped: () => void): void {
     const { recorder } = this
     if (recorder === null || recorder.upSince === null || recorder.isStopping) return
     this.note(`${recorder.life.name} is asked to stop`)
@@ -199,7 +199,7 @@ export class World implements Site {
       this.#lives.delete(recorder.life)
       this.note(`${recorder.life.name} has stopped at ${this.now}`)
       for (const stream of this.streams) stream.hangUp('closed-by-camera')
-      next()
+      onStopped()
     }, (error: unknown) => { this.crashed(recorder.life, textOf(error)) })
     this.queue.after(STOP_WITHIN_MS, () => { recorder.life.die('kill', 'a stop that took too long') }, recorder.life)
   }
