@@ -1,14 +1,12 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
 import type { CapacityReport, ClockView, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
+import { watchLoopDelay } from '../platform/loop-delay.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
 import type { HouseFacts } from './house.ts'
-
-const LOOP_SAMPLE_MS = 100 // each sample wakes the process; delays that matter are longer
 
 export interface RecorderParts {
   readonly storage: Storage
@@ -24,11 +22,8 @@ export interface RecorderParts {
 
 /** What health looks at: gathered from the parts each time it is asked for. */
 export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house }: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
-  const delay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS })
-  delay.enable()
+  const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
-    const eventLoopDelayMs = Math.max(0, Math.round(delay.max / 1e6) - LOOP_SAMPLE_MS)
-    delay.reset()
     const streams = ingest.report().map(report => {
       const gap = storage.gapNow(report.cameraId, report.stream)
       return { ...report, oldestFrameAt: storage.oldestFrameAt(report.cameraId, report.stream), openGapSince: gap?.startAt ?? null, openGapCause: gap?.cause ?? null }
@@ -43,13 +38,13 @@ export function recorderFacts({ storage, scrubber, ingest, sacrifice, capacity, 
       sacrifice: sacrifice.view(),
       catalogue: storage.catalogueStatus(),
       scrub: scrubber.status(), rescues: storage.rescues(), ...house(),
-      process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs, uptimeMs: Math.round(process.uptime() * 1000) },
+      process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
       configReload: reload.rejected,
     }
   }
-  return { read, source: { [Symbol.dispose]: () => { delay.disable() } } }
+  return { read, source: loopDelay }
 }
 
 const clockView = ({ sync, ...status }: TimeStatus): ClockView =>
