@@ -4,7 +4,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
-import { isCatalogueFault, type Catalogue } from '../platform/catalogue.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
+import { LastKnown } from '../platform/last-known.ts'
 import { CatalogueMarks } from './catalogue-mark.ts'
 import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
@@ -68,7 +69,7 @@ export class Storage implements AsyncDisposable {
   readonly #lanes = new Map<string, StreamLane>()
   readonly #cameras = new Map<CameraId, CameraUuid>()
   readonly #unsealed = new Map<string, Unsealed[]>()
-  readonly #lastKnown = new Map<string, unknown>()
+  readonly #known = new LastKnown()
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
 
@@ -155,7 +156,7 @@ export class Storage implements AsyncDisposable {
   }
 
   /** Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last seven days. */
-  rescues(): { count: number, newestAt: EpochMs | null } { return this.#orLastKnown('rescues', () => this.#rescues.recent(), { count: 0, newestAt: null }) }
+  rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
   /** Slots whose streams went on elsewhere: of a volume that came back, or that could not be read at the start. What was open there is history now. */
   async #sealLateComers(): Promise<void> {
@@ -320,23 +321,11 @@ export class Storage implements AsyncDisposable {
     const { segments } = this.#tables
     return this.#volumes.status().map(status => ({
       ...status,
-      oldestFrameAt: this.#orLastKnown(`oldest ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)), null),
-      heldSlots: this.#orLastKnown(`held ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)), null) ?? 0,
+      oldestFrameAt: this.#known.ask(`oldest ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)), null),
+      heldSlots: this.#known.ask(`held ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)), null) ?? 0,
     }))
   }
   gapNow(camera: CameraId, stream: StreamName): { startAt: EpochMs, cause: GapCause } | null { return this.lane(camera, stream).gapNow() }
-
-  /** What the catalogue says; while it cannot be read, what it said last. */
-  #orLastKnown<Answer>(key: string, ask: () => Answer, otherwise: Answer): Answer {
-    try {
-      const answer = ask()
-      this.#lastKnown.set(key, answer)
-      return answer
-    } catch (error) {
-      if (!isCatalogueFault(error)) throw error
-      return this.#lastKnown.has(key) ? this.#lastKnown.get(key) as Answer : otherwise
-    }
-  }
 
   /** Nightly: lets SQLite bring its statistics up to date and its log back to a small file. Milliseconds. */
   upkeep(): void {
@@ -354,7 +343,7 @@ export class Storage implements AsyncDisposable {
   }
 
   oldestFrameAt(camera: CameraId, stream: StreamName): EpochMs | null {
-    return this.#orLastKnown(`oldest ${camera}/${stream}`, () => this.#tables.segments.oldestFrameOfStream(this.#cameraUuid(camera), stream), null)
+    return this.#tables.segments.oldestFrameOfStream(this.#cameraUuid(camera), stream)
   }
 
   /** Of one volume, or of all. */
