@@ -71,10 +71,12 @@ export function unmount(world: World, { site, disk }: Struck): void {
   world.machine.mounts.set(site.path, null)
   disk.faults++
   world.unplug(disk)
+  world.oracle.disks.setAway(disk, true)
   world.note(`${disk.name} is pulled at ${world.now}`)
 }
 export function mount(world: World, { site, disk }: Struck): void {
   world.machine.mounts.set(site.path, disk)
+  world.oracle.disks.setAway(disk, false)
   disk.trouble.note(world.now)
   world.note(`${disk.name} is at ${site.path} at ${world.now}`)
   world.unsettle(TAKEN_BACK_MS)

@@ -52,6 +52,8 @@ export class SimDisk {
   faults = 0
   /** It belongs to another recorder. */
   isForeign = false
+  /** Pulled out. */
+  isAway = false
 
   constructor(name: string, watcher: DiskWatcher) {
     this.name = name

@@ -114,8 +114,16 @@ export class DiskViews implements DiskWatcher {
     return gone
   }
 
+  /** Pulled out, or back: what is on it can be found again when it is. */
+  setAway(disk: SimDisk, isAway: boolean): void {
+    if (disk.isAway === isAway) return
+    disk.isAway = isAway
+    for (const { records } of this.viewsOf(disk)) for (const { fragment } of records) if (fragment !== null) fragment.away += isAway ? 1 : -1
+  }
+
   /** A disk that never comes back. Returns what was on it. */
   forget(disk: SimDisk): ViewedRecord[] {
+    this.setAway(disk, false)
     this.catchUpAll()
     const records = [...this.#views.get(disk)?.values() ?? []].flatMap(view => view.records)
     for (const record of records) this.#count(record, -1)

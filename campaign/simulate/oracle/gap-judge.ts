@@ -67,7 +67,7 @@ function missingIn(fragments: readonly SentFragment[]): SentFragment[][] {
   const groups: SentFragment[][] = []
   let before: SentFragment | null = null
   for (const fragment of fragments) {
-    const isMissing = fragment.found <= 0 && fragment.isWanted && fragment.isKnownCamera && (fragment.excuse === null || !EXCUSES.has(fragment.excuse))
+    const isMissing = fragment.found <= 0 && fragment.away === 0 && fragment.isWanted && fragment.isKnownCamera && (fragment.excuse === null || !EXCUSES.has(fragment.excuse))
     if (!isMissing) continue
     if (before !== null && before.endAt === fragment.startAt && before.device === fragment.device) groups.at(-1)!.push(fragment)
     else groups.push([fragment])
