@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
-import type { Trial, TrialPlan } from './core-trial.ts'
-import { allRecording } from './health-watch.ts'
+import { named, type Trial, type TrialPlan } from './core-trial.ts'
+import { allRecording, type HealthTest } from './health-watch.ts'
 import { wearRing } from './worn-ring.ts'
 
 const RECOVERED_WITHIN_MS = 30_000
@@ -25,14 +25,15 @@ export const ringMiBFor = ({ seconds, cameras = 8 }: OutageOptions): number =>
 export type Killed = 'never' | 'back-inside' | 'back-after'
 
 /**
- * Another program holds the write lock of the catalogue while a worn ring turns over. `back-inside`: in the middle of it the
- * recorder is killed with -9 and started again at once; `back-after`: once the lock is gone.
+ * Another program holds the write lock of the catalogue while a worn ring turns over. `back-inside`: in the
+ * middle of it the recorder is killed with -9 and started again at once; `back-after`: once the lock is gone.
  */
 export function catalogueLocked(options: OutageOptions & { readonly killed?: Killed }): TrialPlan {
   const { seconds, cameras = 8, killed = 'never', isShort = false } = options
   const sizeMiB = ringMiBFor(options)
+  const name = { never: '', 'back-inside': '-kill-inside', 'back-after': '-kill-after' }[killed]
   return {
-    name: `catalogue-locked${{ never: '', 'back-inside': '-kill-inside', 'back-after': '-kill-after' }[killed]}`, floorS: 1,
+    name: `catalogue-locked${name}`, floorS: 1,
     site: () => Promise.resolve({ cameras, volumes: [{ id: 'disk', sizeMiB }] }),
     async act(trial) {
       const wornMs = isShort ? 0 : await wearRing(trial.site, sizeMiB)
@@ -49,7 +50,8 @@ export function catalogueLocked(options: OutageOptions & { readonly killed?: Kil
       await untilOver(trial)
       await trial.lasting(isShort ? 3_000 : 10_000)
       blamesNoDisk(trial)
-      return `locked for ${seconds} s; ring of ${sizeMiB} MiB${isShort ? '' : `, worn in ${(wornMs / 1000).toFixed(0)} s`}`
+      const worn = isShort ? '' : `, worn in ${(wornMs / 1000).toFixed(0)} s`
+      return `locked for ${seconds} s; ring of ${sizeMiB} MiB${worn}`
     },
   }
 }
@@ -57,8 +59,9 @@ export function catalogueLocked(options: OutageOptions & { readonly killed?: Kil
 async function killInside(trial: Trial, seconds: number, killed: Killed, lock: Lock): Promise<void> {
   await trial.lasting(seconds * 500)
   await trial.kill()
-  if (killed === 'back-after') { lock.release(); await trial.start(); return }
+  if (killed === 'back-after') lock.release()
   await trial.start()
+  if (killed === 'back-after') return
   await trial.lasting(Math.max(10_000, trial.struckAt + seconds * 1000 - Date.now()))
 }
 
@@ -72,10 +75,11 @@ function lockCatalogue(file: string): Lock {
   return { release: () => { if (db.open) db.close() } }
 }
 
-/** Until the recorder has made ready what it keeps ahead of need: no sealed slot is taken faster than one is sealed. */
+/** Until the recorder has made ready what it keeps ahead of need: free and sealed slots become no fewer. */
 export async function untilReady(trial: Trial, leastMs = SETTLE_LEAST_MS): Promise<void> {
   const settleFrom = Date.now()
-  const sealed = () => trial.rows<{ n: number }>("SELECT count(*) AS n FROM slot WHERE state IN ('sealed', 'free')")[0]!.n
+  const sealed = () => trial.rows<{ n: number }>(
+    "SELECT count(*) AS n FROM slot WHERE state IN ('sealed', 'free')")[0]!.n
   for (let least = Infinity, leastAt = settleFrom; ;) {
     await trial.lasting(1_000)
     const now = Date.now(), n = sealed()
@@ -87,14 +91,17 @@ export async function untilReady(trial: Trial, leastMs = SETTLE_LEAST_MS): Promi
 
 /** Health takes back what it said of catalogue and audit log, and of no room. */
 export async function untilOver(trial: Trial): Promise<void> {
-  const isOver = await trial.lasting(RECOVERED_WITHIN_MS, health =>
-    allRecording(health) && !health!.reasons.some(({ code }) => /^(catalogue-failed|audit-unwritable)/.test(code)))
-  const left = trial.watch.last?.reasons.map(({ code }) => code).join(', ') ?? 'no answer'
-  trial.expect(isOver, `${RECOVERED_WITHIN_MS / 1000} s after the end of the fault health still says: ${left}`)
+  const isTold = ({ code }: { readonly code: string }) => /^(catalogue-failed|audit-unwritable)/.test(code)
+  const isWell: HealthTest = health => allRecording(health) && !health!.reasons.some(isTold)
+  const isOver = await trial.lasting(RECOVERED_WITHIN_MS, isWell)
+  const left = trial.watch.last?.reasons.filter(isTold).map(({ code }) => code).join(', ') ?? 'no answer'
+  const late = `${RECOVERED_WITHIN_MS / 1000} s after the end of the fault`
+  trial.expect(isOver, `${late} health still says: ${left || trial.streamStates()}`)
 }
 
 /** The disks of the footage are well all the time; what another disk or program does is not their fault. */
 export function blamesNoDisk(trial: Trial): void {
-  const blamed = trial.newReasons().filter(({ code }) => /^(volume-|no-usable-volume|stream-storage)/.test(code) && code !== 'volume-slow-sync')
-  trial.expect(blamed.length === 0, `health blames the disks: ${[...new Set(blamed.map(({ code, subject }) => `${code} ${subject}`))].join(', ')}`)
+  const blames = /^(volume-(?!slow-sync)|no-usable-volume|stream-storage)/
+  const blamed = trial.newReasons().map(named).filter(each => blames.test(each))
+  trial.expect(blamed.length === 0, `health blames the disks: ${blamed.join(', ')}`)
 }

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { seededRandom } from '../test/support/seeded-random.ts'
 import { auditVerify } from './crash.ts'
 import { judgeCatalogue, judgeFrames, judgeVolumes, type Kill } from './crash-judge.ts'
-import { allRecording, HealthWatch, type SeenReason, type Snapshot } from './health-watch.ts'
+import { allRecording, HealthWatch, type HealthTest, type SeenReason } from './health-watch.ts'
 import { Site, type SiteOptions } from './site.ts'
 
 /** One fault, one recorder's life with it, and what must be true of that life. */
@@ -77,16 +77,16 @@ export class Trial {
   async untilRecording(boundMs: number): Promise<void> {
     const since = Date.now()
     if (!await this.lasting(boundMs, allRecording)) {
-      const states = this.watch.last?.streams.map(({ camera, state }) => `${camera} ${state}`).join(', ') ?? 'no answer'
-      this.problems.push(`${this.#sinceStrike(since)}: not all cameras recorded within ${boundMs / 1000} s (${states})`)
+      const when = this.#sinceStrike(since), states = this.streamStates()
+      this.problems.push(`${when}: not all cameras recorded within ${boundMs / 1000} s (${states})`)
     }
   }
 
   /**
-   * Watches for so long, or until `isEnough`; true when it was. A recorder that ends by itself is a problem, and is started
-   * again as the unit would do.
+   * Watches for so long, or until `isEnough`; true when it was. A recorder that ends by itself is a problem;
+   * it is started again, as the unit would do.
    */
-  async lasting(durationMs: number, isEnough?: (health: Snapshot | null) => boolean): Promise<boolean> {
+  async lasting(durationMs: number, isEnough?: HealthTest): Promise<boolean> {
     const endAt = Date.now() + durationMs
     while (Date.now() < endAt) {
       if (await this.watch.during(endAt - Date.now(), isEnough)) return true
@@ -98,6 +98,13 @@ export class Trial {
     return false
   }
 
+  /** As health showed them last. */
+  streamStates(): string {
+    const shown = this.watch.last?.streams.map(({ camera, state, lastFrameAgeMs }) =>
+      `${camera} ${state}, newest frame ${lastFrameAgeMs ?? '-'} ms old`)
+    return shown?.join('; ') ?? 'no answer'
+  }
+
   strike(): void { this.struckAt = Date.now() }
   mend(): void { this.mendedAt = Date.now() }
   /** Runs once all frames were fetched. */
@@ -105,7 +112,9 @@ export class Trial {
   expect(isSo: boolean, problem: string): void { if (!isSo) this.problems.push(problem) }
 
   /** Ends the recorder and counts that as a kill: two seconds before it may be lost. */
-  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> { this.kills.push({ at: await this.site.recorder.end(signal) }) }
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    this.kills.push({ at: await this.site.recorder.end(signal) })
+  }
 
   /** Reasons that health gave between the fault's beginning and `toMs`, and not before. */
   newReasons(toMs = Infinity): SeenReason[] {
@@ -123,7 +132,8 @@ export class Trial {
   /** All of them, with the seconds since the fault began. */
   toldReasons(): string {
     const seconds = (at: number) => ((at - this.struckAt) / 1000).toFixed(0)
-    const told = this.newReasons().map(each => `${named(each)} (${seconds(each.firstAt)}-${seconds(each.lastAt)} s)`)
+    const span = ({ firstAt, lastAt }: SeenReason) => `${seconds(firstAt)}-${seconds(lastAt)} s`
+    const told = this.newReasons().map(each => `${named(each)} (${span(each)})`)
     const silent = this.watch.looks.filter(({ at, health }) => at >= this.struckAt && health === null).length
     return [...told, ...silent === 0 ? [] : [`no answer to ${silent} looks`]].join(', ') || 'nothing new'
   }
@@ -144,7 +154,10 @@ export class Trial {
   /** Ends the recorder in good order; one that does not end is killed, which is a problem. */
   async stop(): Promise<void> {
     const { recorder } = this.site
-    if (!recorder.isRunning) { this.problems.push('the recorder was not running at the end'); return }
+    if (!recorder.isRunning) {
+      this.problems.push('the recorder was not running at the end')
+      return
+    }
     await this.site.noteSent()
     const isGone = await Promise.race([recorder.end('SIGTERM').then(() => true), sleep(STOP_BOUND_MS, false)])
     if (isGone) return
@@ -155,15 +168,17 @@ export class Trial {
   /** What stands in the log beside its own lines, newest last: Node's words on an end that nobody caught. */
   #lastWords(): string {
     const lines = readFileSync(this.site.logFile, 'utf8').split('\n').slice(-60)
-    return (lines.findLast(line => /^\[?\w*Error\b|"level":"fatal"/.test(line)) ?? 'it said nothing').slice(0, 300)
+    const last = lines.findLast(line => /^\[?\w*Error\b|"level":"fatal"/.test(line))
+    return (last ?? 'it said nothing').slice(0, 300)
   }
 
   #sinceStrike(at = Date.now()): string {
-    return this.struckAt === 0 ? 'before the fault' : `${((at - this.struckAt) / 1000).toFixed(1)} s after the fault began`
+    if (this.struckAt === 0) return 'before the fault'
+    return `${((at - this.struckAt) / 1000).toFixed(1)} s after the fault began`
   }
 }
 
-const named = ({ code, subject }: SeenReason): string => subject === null ? code : `${code} ${subject}`
+export const named = ({ code, subject }: SeenReason): string => subject === null ? code : `${code} ${subject}`
 
 export async function runTrial(plan: TrialPlan, seed: number): Promise<TrialRow> {
   const folder = Site.folder('core')
@@ -173,7 +188,7 @@ export async function runTrial(plan: TrialPlan, seed: number): Promise<TrialRow>
     await using under = new AsyncDisposableStack()
     const options = await plan.site(folder, under)
     await using site = await Site.open(folder, { name: 'core', floor: `${plan.floorS}s`, ...options })
-    await using above = new AsyncDisposableStack() // goes first: a recorder that waits for a frozen disk cannot be killed
+    await using above = new AsyncDisposableStack() // goes first: who waits for a frozen disk cannot be killed
     const trial = new Trial(site, above, seed)
     const happened = await plan.act(trial)
     await above.disposeAsync()
@@ -181,10 +196,12 @@ export async function runTrial(plan: TrialPlan, seed: number): Promise<TrialRow>
     await trial.stop()
     trial.noteEnds()
     await judge(plan, trial)
-    row = { ...figuresOf(trial), name: plan.name, happened, problems: [...new Set(trial.problems)], tookMs: performance.now() - since }
+    const problems = [...new Set(trial.problems)]
+    row = { ...figuresOf(trial), name: plan.name, happened, problems, tookMs: performance.now() - since }
     return row
   } finally {
-    if (row?.problems.length === 0 && process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true })
+    const isDone = row?.problems.length === 0 && process.env['CUSTOS_KEEP'] === undefined
+    if (isDone) rmSync(folder, { recursive: true, force: true })
     else console.log(`kept: ${folder}`)
   }
 }
@@ -192,7 +209,8 @@ export async function runTrial(plan: TrialPlan, seed: number): Promise<TrialRow>
 async function judge({ floorS, mayLose, mayQuarantine = false }: TrialPlan, trial: Trial): Promise<void> {
   const { site, problems } = trial
   for (const camera of site.cameras) await site.fetch(camera, trial.startedAt, Date.now(), problems)
-  for (const { id, ledger } of site.cameras) if (ledger.frames === 0) problems.push(`${id}: no frame was found`)
+  const unseen = site.cameras.filter(({ ledger }) => ledger.frames === 0)
+  problems.push(...unseen.map(({ id }) => `${id}: no frame was found`))
   for (const verdict of trial.verdicts) verdict()
   problems.push(
     ...judgeFrames(site, trial.kills, hole => mayLose?.(hole, trial) ?? false).problems,

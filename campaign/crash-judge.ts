@@ -145,24 +145,53 @@ function sortedJson(value: unknown): string {
 
 interface Listed { readonly volume: string, readonly slot: number, readonly generation: number, readonly sealed: boolean, readonly records: number }
 
-/** What the volumes themselves say must be what the catalogue says, both ways: same generations, sealed, as many records; and every run whose records were found has ended. */
+/**
+ * What the volumes themselves say must be what the catalogue says, both ways: same generations, sealed, as
+ * many records; and every run whose records were found has ended.
+ */
 export async function judgeVolumes(site: Site): Promise<string[]> {
   const said = await site.custos(['rescue', ...site.volumes.map(volume => volume.path), '--list', '--json'])
-  const listed = said.out.trim().split('\n').filter(line => line !== '').map(line => JSON.parse(line) as Listed)
-  const onDisk = new Map<string, string>(listed.map(row => [`${row.volume}/${row.slot}`, `${row.generation} ${row.sealed ? 'sealed' : 'open'} ${row.records}`] as const))
+  const listed = said.out.split('\n').filter(line => line !== '').map(line => JSON.parse(line) as Listed)
+  const keyOf = ({ volume, slot }: Listed) => `${volume}/${slot}`
+  const textOf = (row: Listed) => `${row.generation} ${row.sealed ? 'sealed' : 'open'} ${row.records}`
+  const onDisk = new Map<string, string>(listed.map(row => [keyOf(row), textOf(row)]))
+  const { known, setAside, ended } = catalogued(site)
+  const differing = [...known].map(([key, text]) => ({ key, text, found: onDisk.get(key) ?? 'nothing' }))
+    .filter(({ text, found }) => text !== found)
+  const unknown = listed.filter(row => row.records > 0 && !known.has(keyOf(row)) && !setAside.has(keyOf(row)))
+  const endless = [...site.runsFound].filter(run => !ended.has(run))
+  return [
+    ...differing.map(({ key, text, found }) => `slot ${key}: catalogue ${text}, volume ${found}`),
+    ...unknown.map(row => `slot ${keyOf(row)}: the volume says ${textOf(row)}, the catalogue nothing`),
+    ...endless.map(run => `run ${run} is on a volume; in the catalogue it has no end`),
+    ...said.code === 0 ? [] : [`rescue --list failed: ${said.err.slice(0, 300)}`],
+  ]
+}
+
+interface Catalogued {
+  /** What stands in each slot. */
+  readonly known: ReadonlyMap<string, string>
+  /** Slots that are not used any more; what is in them is asked of nobody. */
+  readonly setAside: ReadonlySet<string>
+  readonly ended: ReadonlySet<number>
+}
+
+function catalogued(site: Site): Catalogued {
   const db = new Database(site.catalogueFile, { readonly: true })
   try {
-    const known = new Map<string, string>(db.prepare<[], { key: string, text: string }>(`SELECT volume.id || '/' || segment.slot AS key, generation || ' ' || CASE WHEN sealed_at IS NULL THEN 'open' ELSE 'sealed' END || ' ' || records AS text
-      FROM segment JOIN volume ON volume.uuid = volume_uuid WHERE ended_at IS NULL AND is_quarantined = 0 AND records > 0`).all().map(({ key, text }) => [key, text] as const))
-    const setAside = new Set<string>(db.prepare<[], { key: string }>(`SELECT volume.id || '/' || slot.slot AS key FROM slot JOIN volume ON volume.uuid = volume_uuid WHERE state = 'quarantined'`).all().map(({ key }) => key))
-    const ended = new Set(db.prepare<[], { run: number }>('SELECT run_id AS run FROM run WHERE end_at IS NOT NULL').all().map(({ run }) => run))
-    const unknown = listed.filter(row => row.records > 0 && !known.has(`${row.volume}/${row.slot}`) && !setAside.has(`${row.volume}/${row.slot}`))
-    return [
-      ...[...known].filter(([key, text]) => onDisk.get(key) !== text).map(([key, text]) => `slot ${key}: the catalogue says ${text}, the volume ${onDisk.get(key) ?? 'nothing'}`),
-      ...unknown.map(({ volume, slot, generation, records }) => `slot ${volume}/${slot}: ${records} records of generation ${generation} are on the volume and not in the catalogue`),
-      ...[...site.runsFound].filter(run => !ended.has(run)).map(run => `run ${run} is on a volume; in the catalogue it has no end`),
-      ...said.code === 0 ? [] : [`rescue --list failed: ${said.err.slice(0, 300)}`],
-    ]
+    const known = db.prepare<[], { key: string, text: string }>(`SELECT
+        volume.id || '/' || segment.slot AS key,
+        generation || ' ' || iif(sealed_at IS NULL, 'open', 'sealed') || ' ' || records AS text
+      FROM segment JOIN volume ON volume.uuid = volume_uuid
+      WHERE ended_at IS NULL AND is_quarantined = 0 AND records > 0`).all()
+    const setAside = db.prepare<[], { key: string }>(`SELECT volume.id || '/' || slot.slot AS key
+      FROM slot JOIN volume ON volume.uuid = volume_uuid WHERE state = 'quarantined'`).all()
+    const ended = db.prepare<[], { run: number }>(
+      'SELECT run_id AS run FROM run WHERE end_at IS NOT NULL').all()
+    return {
+      known: new Map(known.map(({ key, text }) => [key, text])),
+      setAside: new Set(setAside.map(({ key }) => key)), ended: new Set(ended.map(({ run }) => run)),
+    }
   } finally { db.close() }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeDisk, type Disk } from './disk-mounts.ts'
 import { judgeCatalogue, judgeFrames } from './crash-judge.ts'
-import { HealthWatch, stateOf } from './health-watch.ts'
+import { HealthWatch, stateOf, type Snapshot } from './health-watch.ts'
 import { Site } from './site.ts'
 import { rmSync } from 'node:fs'
 
@@ -41,13 +41,15 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
     const struckAt = Date.now()
     const running = await trouble(disk, site)
     const watch = new HealthWatch(site.recorder)
-    const isShown = () => watch.reasons(struckAt).some(({ subject, firstAt }) => subject === 'bad' && Date.now() > firstAt + NAMED_FOR_MS)
-    await watch.during(pace.troubleMs, () => pace.isShort && isShown())
+    const told = () => watch.reasons(struckAt).filter(({ subject }) => subject === 'bad')
+    const isTold = () => told().some(({ firstAt }) => Date.now() > firstAt + NAMED_FOR_MS)
+    await watch.during(pace.troubleMs, () => pace.isShort && isTold())
     if (!site.recorder.isRunning) problems.push('the recorder ended by itself')
     problems.push(...watch.looks.filter(({ health }) => health === null).map(() => 'health did not answer'))
     const worst = watch.looks.findLast(({ health }) => health !== null)?.health ?? null
-    const outAt = watch.looks.find(({ health }) => health !== null && stateOf(health, 'bad') !== 'ok')?.at ?? null
-    const reasons = new Set(watch.reasons(struckAt).filter(({ subject }) => subject === 'bad').map(({ code }) => code))
+    const isOut = (health: Snapshot | null) => health !== null && stateOf(health, 'bad') !== 'ok'
+    const outAt = watch.looks.find(({ health }) => isOut(health))?.at ?? null
+    const reasons = new Set(told().map(({ code }) => code))
     if (worst !== null && worst.streams.some(stream => stream.state !== 'recording')) problems.push(`not all streams recorded at the end of the trouble: ${worst.streams.map(({ camera, state }) => `${camera} ${state}`).join(', ')}`)
     if (worst !== null && worst.volumes.some(volume => volume.id === 'good' && volume.state !== 'ok')) problems.push('the other volume was taken out too')
     if (isHarmless && [...reasons].some(code => code !== 'volume-slow-sync')) problems.push(`health complains of the volume: ${[...reasons].join(', ')}`)
@@ -63,7 +65,10 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
     await sleep(pace.afterMs)
     const after = await watch.look()
     if (after === null || after.streams.some(stream => stream.state !== 'recording')) problems.push('after the repair not all streams are recorded')
-    if (!isDead && stateOf(after, 'bad') !== 'ok') problems.push(`after the repair the volume is ${stateOf(after, 'bad')}: ${JSON.stringify(after?.reasons.filter(({ subject }) => subject === 'bad'))}`)
+    if (!isDead && stateOf(after, 'bad') !== 'ok') {
+      const why = JSON.stringify(after?.reasons.filter(({ subject }) => subject === 'bad'))
+      problems.push(`after the repair the volume is ${stateOf(after, 'bad')}: ${why}`)
+    }
     await site.recorder.end('SIGTERM')
     // Of a dead disk only what came after it was taken out can be asked for, and that lies on the other.
     if (isDead && outAt === null) problems.push('the dead disk was not taken out')

@@ -24,7 +24,8 @@ export const INJECTIONS: readonly Injection[] = [
 export interface Running extends AsyncDisposable { injected(): number, stop(): Promise<void> }
 
 /** On the slot files of that volume only; on whatever the recorder has open when none is given. */
-export async function inject({ trace, inject: what }: Injection, pid: number, volumePath?: string): Promise<Running> {
+export async function inject(injection: Injection, pid: number, volumePath?: string): Promise<Running> {
+  const { trace, inject: what } = injection
   const files = volumePath === undefined ? [] : globSync('slots/*/*.mp4', { cwd: volumePath }).sort()
   const paths = files.flatMap(file => ['-P', `${volumePath}/${file}`])
   const child = spawn('strace', ['-f', '-qq', '-p', String(pid), ...paths, '-e', `trace=${trace}`, '-e', `inject=${what}`], { stdio: ['ignore', 'ignore', 'pipe'] })

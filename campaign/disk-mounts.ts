@@ -21,8 +21,11 @@ export interface Disk extends AsyncDisposable {
   device(): Promise<string>
 }
 
+export interface DiskOptions { readonly name?: string, readonly sizeMiB?: number }
+
 /** An image file with a file system in it, loop-mounted: needs root. `folder`: a plain folder in place of a mount. */
-export async function makeDisk(kind: Disk['kind'], folder: string, { name = 'bad', sizeMiB }: { name?: string, sizeMiB?: number } = {}): Promise<Disk> {
+export async function makeDisk(kind: Disk['kind'], folder: string, options: DiskOptions = {}): Promise<Disk> {
+  const { name = 'bad', sizeMiB } = options
   const mountPoint = path.join(folder, name), image = path.join(folder, `${name}.img`)
   const unmount = async () => { await run('umount', [mountPoint]).catch(() => undefined) } // not mounted: as wanted
   const disk: Disk = {
@@ -102,12 +105,13 @@ export async function fill({ mountPoint }: Pick<Disk, 'mountPoint'>): Promise<vo
 export interface Frozen extends AsyncDisposable { thaw(): Promise<void> }
 
 /**
- * Freezes the file system under a mount point: whoever writes there waits, and cannot even be killed. It is thawed at the
- * latest when this process ends, however it ends. Needs root.
+ * Freezes the file system under a mount point: whoever writes there waits, and cannot even be killed. It is
+ * thawed when this process ends, however it ends, if not before. Needs root.
  */
 export async function freeze(mountPoint: string): Promise<Frozen> {
   const script = 'trap "" INT TERM HUP; fsfreeze -f "$1" && echo frozen; cat >/dev/null; fsfreeze -u "$1"'
-  const child = spawn('sh', ['-c', script, 'sh', mountPoint], { stdio: ['pipe', 'pipe', 'inherit'], detached: true })
+  const stdio = ['pipe', 'pipe', 'inherit'] as const
+  const child = spawn('sh', ['-c', script, 'sh', mountPoint], { stdio: [...stdio], detached: true })
   const gone = once(child, 'exit')
   const thaw = async () => {
     child.stdin.end() // ends cat

@@ -106,7 +106,8 @@ export class FrameLedger {
   get sent(): number {
     const counters = [...this.#found.keys()]
     if (counters.length === 0) return 0
-    const first = counters.reduce((least, each) => Math.min(least, each)), last = counters.reduce((most, each) => Math.max(most, each))
+    const first = counters.reduce((least, each) => Math.min(least, each))
+    const last = counters.reduce((most, each) => Math.max(most, each))
     return Math.max(last, this.#tail(last)?.counter ?? last) - first + 1
   }
 
@@ -114,7 +115,7 @@ export class FrameLedger {
     return this.sentTo !== null && this.sentTo.wallMs - this.#found.get(last)! > TAIL_MS ? this.sentTo : null
   }
 
-  /** Holes from the first frame found to the last one found or sent, with the camera's wall times around them. */
+  /** Holes from the first frame found to the last one found or sent, with the camera's wall times around. */
   holes(): { fromCounter: number, frames: number, lastBeforeMs: number, firstAfterMs: number }[] {
     const counters = [...this.#found.keys()].sort((a, b) => a - b)
     const holes = []
@@ -125,7 +126,10 @@ export class FrameLedger {
       }
     }
     const last = counters.at(-1), tail = last === undefined ? null : this.#tail(last)
-    if (tail !== null) holes.push({ fromCounter: last! + 1, frames: tail.counter - last!, lastBeforeMs: this.#found.get(last!)!, firstAfterMs: tail.wallMs })
+    if (tail !== null) {
+      const frames = tail.counter - last!, lastBeforeMs = this.#found.get(last!)!
+      holes.push({ fromCounter: last! + 1, frames, lastBeforeMs, firstAfterMs: tail.wallMs })
+    }
     return holes
   }
 }

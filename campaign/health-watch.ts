@@ -8,7 +8,12 @@ export interface Snapshot {
   readonly volumes: readonly { readonly id: string, readonly state: string }[]
   readonly streams: readonly StreamShown[]
 }
-export interface StreamShown { readonly camera: string, readonly state: string, readonly lastFrameAgeMs: number | null }
+export interface StreamShown {
+  readonly camera: string
+  readonly state: string
+  readonly lastFrameAgeMs: number | null
+}
+export type HealthTest = (health: Snapshot | null) => boolean
 /** `at` is wall time; `health` null while nobody answered. */
 export interface Look { readonly at: number, readonly health: Snapshot | null }
 export interface SeenReason {
@@ -34,7 +39,7 @@ export class HealthWatch {
   }
 
   /** Looks for so long, or until `isEnough`. False: it never was, or the recorder ended. */
-  async during(durationMs: number, isEnough = (_health: Snapshot | null): boolean => false): Promise<boolean> {
+  async during(durationMs: number, isEnough: HealthTest = () => false): Promise<boolean> {
     const endAt = Date.now() + durationMs
     while (Date.now() < endAt) {
       await sleep(Math.min(LOOK_EVERY_MS, Math.max(0, endAt - Date.now())))

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { allRecording, isLive, stateOf } from './health-watch.ts'
+import { allRecording, isLive, stateOf, type Look, type Snapshot, type StreamShown } from './health-watch.ts'
 import { CLIPS } from '../test/support/cameras/make-clips.ts'
 import { freeze, makeDisk, type Frozen } from './disk-mounts.ts'
 import { SYNCED_MS, type Trial, type TrialPlan } from './core-trial.ts'
@@ -10,12 +10,16 @@ const BACK_WITHIN_MS = 70_000
 const LEAVES_WITHIN_MS = 6_000
 const LEAVES_BOUND_MS = 15_000
 const IMAGE_SHARE = 1.15 // with room for the file system's own
-/** As busy as a street camera, so that what a recorder does not take is soon lost: small streams fit into the network's buffers. */
+/** What a recorder does not take of these is soon lost; smaller streams fit into the network's buffers. */
 const BUSY = CLIPS.h264FullHd
 const FROZEN = 'frozen', WELL = 'well'
 
 type When = 'running' | 'start' | 'stop'
-export interface HungDiskOptions { readonly seconds: number, readonly when?: When, readonly isShort?: boolean }
+export interface HungDiskOptions {
+  readonly seconds: number
+  readonly when?: When
+  readonly isShort?: boolean
+}
 
 /** One of two disks answers no write for a while: `fsfreeze` on a loop-mounted ext4, under four cameras. */
 export function hungDisk({ seconds, when = 'running', isShort = false }: HungDiskOptions): TrialPlan {
@@ -31,11 +35,15 @@ export function hungDisk({ seconds, when = 'running', isShort = false }: HungDis
     },
     mayLose: ({ from, to, cause }, { struckAt }) =>
       from >= struckAt - SYNCED_MS && to <= struckAt + MOVED_WITHIN_MS && /storage/.test(cause),
-    act: trial => ({ running: frozenRunning, start: frozenAtStart, stop: stoppedFrozen })[when](trial, seconds, isShort ? 3_000 : 10_000),
+    act: trial => ACTS[when](trial, seconds, isShort ? 3_000 : 10_000),
   }
 }
 
-const hang = async ({ site, resources }: Trial): Promise<Frozen> => resources.use(await freeze(site.volumes[0]!.path))
+const ACTS = { running: frozenRunning, start: frozenAtStart, stop: stoppedFrozen }
+
+async function hang({ site, resources }: Trial): Promise<Frozen> {
+  return resources.use(await freeze(site.volumes[0]!.path))
+}
 
 async function frozenRunning(trial: Trial, seconds: number, afterMs: number): Promise<string> {
   await trial.start()
@@ -51,7 +59,8 @@ async function frozenRunning(trial: Trial, seconds: number, afterMs: number): Pr
   await untilBack(trial)
   await trial.lasting(afterMs)
   trial.later(() => { othersLostNothing(trial, on) })
-  const share = [FROZEN, WELL].map(id => `${[...on.values()].filter(volume => volume === id).length} cameras on ${id}`)
+  const camerasOn = (id: string) => [...on.values()].filter(volume => volume === id).length
+  const share = [FROZEN, WELL].map(id => `${camerasOn(id)} cameras on ${id}`)
   return `${FROZEN} for ${seconds} s, ${share.join(', ')}`
 }
 
@@ -68,7 +77,7 @@ async function frozenAtStart(trial: Trial, seconds: number, afterMs: number): Pr
   trial.expectTold(new RegExp(`^volume-.* ${FROZEN}$`), 'the frozen volume')
   await untilBack(trial)
   await trial.lasting(afterMs)
-  return `started with ${FROZEN} frozen for ${seconds} s; after ${(upMs / 1000).toFixed(1)} s the start was over`
+  return `${FROZEN} for ${seconds} s from before the start, which took ${secondsText(upMs)}`
 }
 
 /** SIGTERM while one disk hangs. A thread that waits for that disk cannot be killed, not even by SIGKILL. */
@@ -79,52 +88,65 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   trial.strike()
   const frozen = await hang(trial)
   await trial.lasting(seconds * 1000)
+  movedInTime(trial)
   const at = Date.now()
   const leaving = trial.kill('SIGTERM').then(() => Date.now() - at)
   const leftMs = await Promise.race([leaving, sleep(LEAVES_BOUND_MS, null)])
   await frozen.thaw()
   trial.mend()
-  const left = leftMs === null ? `was still there ${LEAVES_BOUND_MS / 1000} s after SIGTERM` : `left ${(leftMs / 1000).toFixed(1)} s after SIGTERM`
-  trial.expect(leftMs !== null && leftMs <= LEAVES_WITHIN_MS, `the recorder ${left}`)
+  trial.expectTold(new RegExp(`^volume-.* ${FROZEN}$`), 'the frozen volume')
+  const leftIn = secondsText(leftMs ?? LEAVES_BOUND_MS)
+  const left = leftMs === null ? `was still there ${leftIn} later` : `left ${leftIn} later`
+  trial.expect(leftMs !== null && leftMs <= LEAVES_WITHIN_MS, `after SIGTERM the recorder ${left}`)
   const thawedMs = await Promise.race([leaving, sleep(LEAVES_BOUND_MS, null)])
   if (thawedMs === null) await recorder.end('SIGKILL')
   await trial.start()
   await untilBack(trial)
   await trial.lasting(afterMs)
-  const then = leftMs !== null ? '' : thawedMs === null ? ', and after the thaw too' : `, and left ${((thawedMs - LEAVES_BOUND_MS) / 1000).toFixed(1)} s after the thaw`
-  return `SIGTERM after ${seconds} s of a frozen disk: ${left}${then}`
+  const happened = `SIGTERM ${seconds} s after the freeze: it ${left}`
+  if (leftMs !== null) return happened
+  if (thawedMs === null) return `${happened} and had to be killed`
+  return `${happened}, gone ${secondsText(thawedMs - LEAVES_BOUND_MS)} after the thaw`
 }
 
 async function untilBack(trial: Trial): Promise<void> {
-  const isBack = await trial.lasting(BACK_WITHIN_MS, health => stateOf(health, FROZEN) === 'ok' && allRecording(health))
-  trial.expect(isBack, `${BACK_WITHIN_MS / 1000} s after the thaw the volume is ${stateOf(trial.watch.last, FROZEN)}; ${streamStates(trial)}`)
+  const isWell = (health: Snapshot | null) => stateOf(health, FROZEN) === 'ok' && allRecording(health)
+  const isBack = await trial.lasting(BACK_WITHIN_MS, isWell)
+  const state = stateOf(trial.watch.last, FROZEN)
+  const late = `${secondsText(BACK_WITHIN_MS)} after the thaw`
+  trial.expect(isBack, `${late} the volume is ${state}; ${trial.streamStates()}`)
 }
 
 /** Camera -> the volume on which it is being recorded. */
 function volumesOf(trial: Trial): ReadonlyMap<string, string> {
-  return new Map(trial.rows<{ camera: string, volume: string }>(`SELECT camera.id AS camera, volume.id AS volume FROM segment
-    JOIN camera ON camera.uuid = camera_uuid JOIN volume ON volume.uuid = volume_uuid WHERE sealed_at IS NULL AND ended_at IS NULL`)
-    .map(({ camera, volume }) => [camera, volume]))
+  const open = trial.rows<{ camera: string, volume: string }>(`SELECT camera.id AS camera, volume.id AS volume
+    FROM segment JOIN camera ON camera.uuid = camera_uuid JOIN volume ON volume.uuid = volume_uuid
+    WHERE sealed_at IS NULL AND ended_at IS NULL ORDER BY segment.start_at`)
+  return new Map(open.map(({ camera, volume }) => [camera, volume]))
 }
 
-function othersLostNothing({ site, problems, struckAt }: Trial, on: ReadonlyMap<string, string>): void {
+function othersLostNothing({ site, problems, struckAt: at }: Trial, on: ReadonlyMap<string, string>): void {
   for (const { id, ledger } of site.cameras) {
-    const holes = ledger.holes().filter(hole => hole.firstAfterMs > struckAt)
+    const holes = ledger.holes().filter(hole => hole.firstAfterMs > at)
     if (on.get(id) === FROZEN || holes.length === 0) continue
-    const lost = holes.map(hole => `${hole.frames} frames ${((hole.lastBeforeMs - struckAt) / 1000).toFixed(1)} s after the freeze`)
-    problems.push(`${id} was recorded on the other volume and lost ${lost.join(', ')}`)
+    const lost = holes.map(one => `${one.frames} frames ${secondsText(one.lastBeforeMs - at)} after it`)
+    problems.push(`${id} was on the other volume at the freeze and lost ${lost.join(', ')}`)
   }
 }
 
 /** From ten seconds after the freeze on, health showed no stream whose newest frame was old. */
-function movedInTime({ watch, struckAt, problems }: Trial): void {
-  const late = watch.looks.filter(({ at }) => at > struckAt + MOVED_WITHIN_MS).flatMap(({ at, health }) =>
-    health === null ? [{ at, who: 'health' }] : health.streams.filter(each => !isLive(each)).map(({ camera }) => ({ at, who: camera })))
-  for (const who of new Set(late.map(each => each.who))) {
-    const spans = late.filter(each => each.who === who).map(({ at }) => ((at - struckAt) / 1000).toFixed(0))
-    problems.push(`${who === 'health' ? 'health did not answer' : `${who} was not recorded`} ${spans[0]}-${spans.at(-1)} s after the freeze`)
+function movedInTime({ watch, struckAt, problems, site }: Trial): void {
+  const looks = watch.looks.filter(({ at }) => at > struckAt + MOVED_WITHIN_MS)
+  const told = (bad: readonly Look[], what: string) => {
+    if (bad.length === 0) return
+    const [first, last] = [bad[0]!, bad.at(-1)!].map(({ at }) => secondsText(at - struckAt))
+    problems.push(`${what}: ${first} to ${last} after the freeze`)
+  }
+  told(looks.filter(({ health }) => health === null), 'health did not answer')
+  for (const { id } of site.cameras) {
+    const isDark = (each: StreamShown) => each.camera === id && !isLive(each)
+    told(looks.filter(({ health }) => health?.streams.some(isDark)), `${id} was not recorded`)
   }
 }
 
-const streamStates = ({ watch }: Trial): string =>
-  watch.last?.streams.map(({ camera, state, lastFrameAgeMs }) => `${camera} ${state}, newest frame ${lastFrameAgeMs ?? '-'} ms old`).join('; ') ?? 'no answer'
+const secondsText = (ms: number): string => `${(ms / 1000).toFixed(1)} s`

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: {
-  minutes: { type: 'string' }, 'kill-every': { type: 'string', default: '7' }, 'check-every': { type: 'string', default: '4' },
+  minutes: { type: 'string' }, case: { type: 'string' },
+  'kill-every': { type: 'string', default: '7' }, 'check-every': { type: 'string', default: '4' },
   steady: { type: 'boolean', default: false }, // no camera flaps
   floor: { type: 'string' }, ring: { type: 'string', default: '1024' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   kills: { type: 'string', default: '200' }, slots: { type: 'string' }, cameras: { type: 'string' },
-  slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, case: { type: 'string' }, steps: { type: 'string' },
+  slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, steps: { type: 'string' },
   watchdog: { type: 'string', default: '60' }, burners: { type: 'string', default: '1' },
   years: { type: 'string', default: '1' }, echo: { type: 'boolean', default: false }, ignore: { type: 'string' },
 } })
@@ -16,7 +17,8 @@ const numberOr = (text: string | undefined, usual: number) => text === undefined
 /** Each resolves with whether all was well. */
 const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
   record: async () => (await import('./record.ts')).recordCampaign({
-    minutes: numberOr(values.minutes, 60), killEveryMinutes: Number(values['kill-every']), checkEveryMinutes: Number(values['check-every']),
+    minutes: numberOr(values.minutes, 60),
+    killEveryMinutes: Number(values['kill-every']), checkEveryMinutes: Number(values['check-every']),
     floorMinutes: numberOr(values.floor, 10), seed, ringMiB: Number(values.ring), flap: !values.steady,
   }),
   crash: async () => (await import('./crash.ts')).crashCampaign({
@@ -29,9 +31,12 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
     ...(values.slice ? { only: ['+40d'] } : {}), ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   }),
   simulate: async () => (await import('./simulate/main.ts')).simulateCampaign({ seed, years: Number(values.years), echo: values.echo, ignore: values.ignore?.split(',') ?? [] }),
-  copies: async () => (await import('./copies.ts')).copiesCampaign({ minutes: values.slice ? 0.7 : numberOr(values.minutes, 60), seed, killShare: values.slice ? 0.5 : 0.2 }),
+  copies: async () => (await import('./copies.ts')).copiesCampaign({
+    minutes: values.slice ? 0.7 : numberOr(values.minutes, 60), seed, killShare: values.slice ? 0.5 : 0.2,
+  }),
   'core-faults': async () => (await import('./core-faults.ts')).coreFaultsCampaign({
-    seed, minutes: numberOr(values.minutes, 1), slice: values.slice, ...(values.case === undefined ? {} : { cases: values.case.split(',') }),
+    seed, minutes: numberOr(values.minutes, 1), slice: values.slice,
+    ...(values.case === undefined ? {} : { cases: values.case.split(',') }),
   }),
   watchdog: async () => (await import('./watchdog.ts')).watchdogCampaign({
     minutes: numberOr(values.minutes, 10), watchdogS: Number(values.watchdog), burners: Number(values.burners),

@@ -7,6 +7,16 @@ const ROOT = path.join(import.meta.dirname, '..')
 export const CUSTOS = path.join(ROOT, 'bin/custos')
 const START_BOUND_MS = 30_000
 
+export interface RecorderProcessOptions {
+  readonly config: string
+  readonly port: number
+  readonly logFile: string
+  /** `custos` of another checkout. */
+  readonly program?: string
+  /** Its stdout is a pipe that nobody reads. */
+  readonly isUnread?: boolean
+}
+
 /** A `custos run` of its own; killed and started again at will. */
 export class RecorderProcess implements AsyncDisposable {
   readonly #program: string
@@ -16,7 +26,7 @@ export class RecorderProcess implements AsyncDisposable {
   readonly #isUnread: boolean
   #child: ChildProcess | null = null
 
-  constructor(options: { config: string, port: number, logFile: string, program?: string, isUnread?: boolean }) {
+  constructor(options: RecorderProcessOptions) {
     this.#program = options.program ?? CUSTOS
     this.#config = options.config
     this.#port = options.port
@@ -33,9 +43,10 @@ export class RecorderProcess implements AsyncDisposable {
   launch(mark = ''): void {
     const [name, value] = mark.split('=')
     this.#child = spawn(this.#program, ['run', '--config', this.#config], {
-      stdio: ['ignore', this.#isUnread ? 'pipe' : this.#log, this.#log], env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) },
+      stdio: ['ignore', this.#isUnread ? 'pipe' : this.#log, this.#log],
+      env: { ...process.env, ...(value === undefined ? {} : { [name!]: value }) },
     })
-    this.#child.on('error', () => undefined) // its program may be away just now; that is an end like any other
+    this.#child.on('error', () => undefined) // its program may be away: an end like any other
   }
 
   async start(): Promise<void> {

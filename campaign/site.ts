@@ -6,7 +6,7 @@ import { CameraServer } from '../test/support/cameras/camera-server.ts'
 import { FaultProxy } from '../test/support/cameras/fault-proxy.ts'
 import { clip, CLIPS, type ClipOptions } from '../test/support/cameras/make-clips.ts'
 import { FrameLedger } from './frame-ledger.ts'
-import { CUSTOS, RecorderProcess } from './recorder-process.ts'
+import { CUSTOS, RecorderProcess, type RecorderProcessOptions } from './recorder-process.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
 const KINDS: readonly ClipOptions[] = [CLIPS.h264Small, CLIPS.h265Small, CLIPS.h264Hd]
@@ -39,6 +39,13 @@ export interface SiteCamera {
 }
 export interface Ended { readonly code: number, readonly out: string, readonly err: string }
 
+interface SiteParts extends Pick<Site, 'folder' | 'volumes' | 'cameras'> {
+  readonly process: RecorderProcessOptions
+  readonly server: CameraServer
+  readonly stateDir: string
+  readonly resources: AsyncDisposableStack
+}
+
 /** Cameras whose frames are numbered, volumes of 1 MiB slots, a configuration and a recorder that was not started yet. The folder stays; who made the site removes it. */
 export class Site implements AsyncDisposable {
   readonly folder: string
@@ -56,17 +63,16 @@ export class Site implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack
   #clips = 0
 
-  private constructor(parts: { folder: string, config: string, port: number, volumes: readonly { id: string, path: string }[], cameras: readonly SiteCamera[], server: CameraServer, stateDir: string, program: { program?: string, isUnread?: boolean }, resources: AsyncDisposableStack }) {
+  private constructor(parts: SiteParts) {
     this.folder = parts.folder
-    this.config = parts.config
-    this.logFile = path.join(parts.folder, 'recorder.log')
+    this.config = parts.process.config
+    this.logFile = parts.process.logFile
     this.catalogueFile = path.join(parts.stateDir, 'catalogue.db')
     this.volumes = parts.volumes
     this.cameras = parts.cameras
     this.#server = parts.server
     this.#resources = parts.resources
-    const { config, port, program } = parts
-    this.recorder = this.#resources.use(new RecorderProcess({ config, port, logFile: this.logFile, ...program }))
+    this.recorder = this.#resources.use(new RecorderProcess(parts.process))
   }
 
   static folder(name: string): string { return mkdtempSync(path.join(ROOT, `.campaign-${name}-`)) }
@@ -74,7 +80,8 @@ export class Site implements AsyncDisposable {
   static async open(folder: string, options: SiteOptions): Promise<Site> {
     await using resources = new AsyncDisposableStack()
     const kinds = options.clips ?? KINDS
-    const mounts = Array.from({ length: options.cameras }, (_, i) => ({ path: `/c${i}`, clip: kinds[i % kinds.length]!, username: `viewer${i}`, password: `pass ${i}` }))
+    const mounts = Array.from({ length: options.cameras }, (_, i) =>
+      ({ path: `/c${i}`, clip: kinds[i % kinds.length]!, username: `viewer${i}`, password: `pass ${i}` }))
     const server = resources.use(await CameraServer.start({ mounts }))
     const cameras: SiteCamera[] = []
     for (const [i, mount] of mounts.entries()) {
@@ -85,21 +92,24 @@ export class Site implements AsyncDisposable {
     const secrets = path.join(folder, 'secrets.yaml'), config = path.join(folder, 'custos.yaml')
     writeFileSync(secrets, JSON.stringify(Object.fromEntries(mounts.map(({ username, password }, i) => [`c${i}`, { username, password }]))), { mode: 0o600 })
     const port = 20_000 + Math.floor(Math.random() * 20_000) // several campaigns may run beside each other
-    const { stateDir = path.join(folder, 'state') } = options
-    const program = { ...options.program === undefined ? {} : { program: options.program }, isUnread: options.isLogUnread ?? false }
+    const { stateDir = path.join(folder, 'state'), program, isLogUnread: isUnread = false } = options
     writeFileSync(config, JSON.stringify({
-      site: { name: options.name }, state: { dir: stateDir }, listen: { host: '127.0.0.1', port }, volumes, retention: { floor: options.floor }, secrets: { file: secrets },
+      site: { name: options.name }, state: { dir: stateDir }, listen: { host: '127.0.0.1', port }, volumes,
+      retention: { floor: options.floor }, secrets: { file: secrets },
       ...options.sections?.(folder),
       cameras: cameras.map(({ id, proxy }, i) => ({ id, name: id, credential: id, streams: { main: { url: proxy.through(server.url(mounts[i]!.path)) } } })),
     }))
     mkdirSync(path.join(folder, 'clips'))
-    return new Site({ folder, config, port, volumes, cameras, server, stateDir, program, resources: resources.move() })
+    const logFile = path.join(folder, 'recorder.log')
+    const process = { config, port, logFile, isUnread, ...program === undefined ? {} : { program } }
+    return new Site({ folder, process, volumes, cameras, server, stateDir, resources: resources.move() })
   }
 
   /** Tells every ledger which frame its camera captures now: what is to be found ends there. */
   async noteSent(): Promise<void> {
     const mounts = await this.#server.status()
-    for (const { id, ledger } of this.cameras) ledger.sentTo = { counter: mounts[`/${id}`]!.frame, wallMs: Date.now() }
+    const wallMs = Date.now()
+    for (const { id, ledger } of this.cameras) ledger.sentTo = { counter: mounts[`/${id}`]!.frame, wallMs }
   }
 
   /** `custos ...`, beside all that goes on. */

@@ -26,9 +26,11 @@ export function spawnFault(kind: SpawnFault): TrialPlan {
     site(folder) {
       home = path.join(folder, 'opt')
       install(home)
-      return Promise.resolve({ cameras: 3, volumes: [{ id: 'disk', sizeMiB: 64 }], program: path.join(home, 'bin/custos') })
+      const program = path.join(home, 'bin/custos')
+      return Promise.resolve({ cameras: 3, volumes: [{ id: 'disk', sizeMiB: 64 }], program })
     },
-    mayLose: ({ from, cause }, { struckAt }) => from >= struckAt - SYNCED_MS && cause !== '' && !/storage|recorder/.test(cause),
+    mayLose: ({ from, cause }, { struckAt }) =>
+      from >= struckAt - SYNCED_MS && cause !== '' && !/storage|recorder/.test(cause),
     async act(trial) {
       await trial.start()
       await trial.lasting(6_000 + trial.random() * 2_000)
@@ -47,14 +49,15 @@ export function spawnFault(kind: SpawnFault): TrialPlan {
       await trial.untilRecording(WITHIN_MS)
       await trial.lasting(8_000)
       trial.later(() => { othersLostNothing(trial) })
-      return `${kind === 'not-executable' ? 'ffmpeg-child not executable' : 'program folder away'} for ${FAULT_MS / 1000} s, one camera reset in it`
+      const what = kind === 'not-executable' ? 'ffmpeg-child not executable' : 'program folder away'
+      return `${what} for ${FAULT_MS / 1000} s, one camera reset in it`
     },
   }
 }
 
 function othersLostNothing({ site, problems }: Trial): void {
   for (const { id, ledger } of site.cameras) {
-    const holes = ledger.holes()
-    if (id !== BROKEN && holes.length > 0) problems.push(`${id} was not touched and lost ${holes.reduce((sum, hole) => sum + hole.frames, 0)} frames`)
+    const lost = ledger.holes().reduce((sum, hole) => sum + hole.frames, 0)
+    if (id !== BROKEN && lost > 0) problems.push(`${id} was not touched and lost ${lost} frames`)
   }
 }

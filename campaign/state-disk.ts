@@ -11,8 +11,8 @@ const FILL_EVERY_MS = 1_000
 const BETWEEN_MS = 15_000
 
 /**
- * Something else fills the disk of state.dir to its last byte, and takes again whatever becomes free; then there is room.
- * `restarted`: meanwhile the recorder is stopped and started, and killed and started.
+ * Something else fills the disk of state.dir to its last byte and takes whatever becomes free, then gives all
+ * back. `restarted`: meanwhile the recorder is stopped and started, and killed and started.
  */
 export function stateDiskFull(options: OutageOptions & { readonly restarted?: boolean }): TrialPlan {
   const { seconds, cameras = 8, restarted = false } = options
@@ -21,7 +21,8 @@ export function stateDiskFull(options: OutageOptions & { readonly restarted?: bo
     name: `state-disk-full${restarted ? '-restart' : ''}`, floorS: 3,
     async site(folder, resources) {
       disk = resources.use(await makeDisk('ext4', folder, { name: 'state', sizeMiB: STATE_MIB }))
-      return { cameras, stateDir: path.join(disk.mountPoint, 'custos'), volumes: [{ id: 'disk', sizeMiB: ringMiBFor(options) }] }
+      const volumes = [{ id: 'disk', sizeMiB: ringMiBFor(options) }]
+      return { cameras, volumes, stateDir: path.join(disk.mountPoint, 'custos') }
     },
     async act(trial) {
       await trial.start()

@@ -9,7 +9,8 @@ export function unreadStdout(): TrialPlan {
   return {
     name: 'stdout-unread', floorS: 20,
     site: () => Promise.resolve({
-      cameras: 3, volumes: [{ id: 'disk', sizeMiB: 64 }], isLogUnread: true, sections: () => ({ console: { port, tls: 'off' }, inbox: 'off' }),
+      cameras: 3, volumes: [{ id: 'disk', sizeMiB: 64 }], isLogUnread: true,
+      sections: () => ({ console: { port, tls: 'off' }, inbox: 'off' }),
     }),
     async act(trial) {
       await trial.start()
@@ -26,8 +27,8 @@ export function unreadStdout(): TrialPlan {
       await trial.lasting(Math.max(FOR_MS / 2, trial.struckAt + FOR_MS - Date.now()))
       trial.mend()
       trial.later(() => {
-        const silent = trial.watch.looks.filter(({ at, health }) => at > trial.struckAt && health === null).length
-        trial.expect(silent === 0, `health did not answer ${silent} looks`)
+        const silent = trial.watch.looks.filter(({ at, health }) => at > trial.struckAt && health === null)
+        trial.expect(silent.length === 0, `health did not answer ${silent.length} looks`)
       })
       return `requests of the console: ${[...answers].map(([said, n]) => `${n} x ${said}`).join(', ')}`
     },
@@ -35,5 +36,6 @@ export function unreadStdout(): TrialPlan {
 }
 
 async function ask(url: string): Promise<string> {
-  try { return String((await fetch(url, { signal: AbortSignal.timeout(3_000) })).status) } catch (error) { return (error as Error).name }
+  const signal = AbortSignal.timeout(3_000)
+  try { return String((await fetch(url, { signal })).status) } catch (error) { return (error as Error).name }
 }

@@ -3,11 +3,12 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { CameraServer } from '../test/support/cameras/camera-server.ts'
+import { CLIPS } from '../test/support/cameras/make-clips.ts'
 import { RecorderProcess } from './recorder-process.ts'
 import type { Site } from './site.ts'
 
-/** Many times what an office's camera sends, so that a large ring is full in minutes; half a second of it fits into a slot of 1 MiB twice. */
-const FAST = { codec: 'h264', width: 1920, height: 1080, fps: 15, gopFrames: 15, bitrateBps: 6_000_000, frames: 30 } as const
+/** Many times what an office's camera sends, but half a second of it fits into a slot of 1 MiB twice. */
+const FAST = { ...CLIPS.h264FullHd, gopFrames: 15, bitrateBps: 6_000_000, frames: 30 }
 const MAX_CAMERAS = 16
 /** A ring that turns over within a few of its floors would have the order of sacrifice step in. */
 const MIB_A_CAMERA = 8
@@ -15,8 +16,8 @@ const START_BOUND_MS = 60_000, LEAST_BYTES_A_SECOND = 2e6
 const LOOK_EVERY_MS = 500
 
 /**
- * Other cameras record to the site's ring until all its slots were used and the oldest are used again, under the site's own
- * configuration. How long that took; the recorder has ended in good order.
+ * Other cameras record to the site's ring until all its slots were used and the oldest are used again. How
+ * long that took; the recorder has ended in good order.
  */
 export async function wearRing(site: Site, sizeMiB: number): Promise<number> {
   const since = performance.now()
@@ -24,14 +25,19 @@ export async function wearRing(site: Site, sizeMiB: number): Promise<number> {
   const length = Math.min(MAX_CAMERAS, Math.ceil(sizeMiB / MIB_A_CAMERA))
   const mounts = Array.from({ length }, (_, i) => ({ path: `/worn${i}`, clip: FAST }))
   await using server = await CameraServer.start({ mounts })
-  const config = JSON.parse(readFileSync(site.config, 'utf8')) as { listen: { port: number }, cameras: object[] }
+  const config = JSON.parse(readFileSync(site.config, 'utf8')) as { listen: { port: number } }
   const file = path.join(site.folder, 'worn.yaml')
-  const cameras = mounts.map(({ path: mount }) => ({ id: mount.slice(1), name: mount.slice(1), streams: { main: { url: server.url(mount) } } }))
+  const cameras = mounts.map(({ path: mount }) => {
+    const id = mount.slice(1)
+    return { id, name: id, streams: { main: { url: server.url(mount) } } }
+  })
   writeFileSync(file, JSON.stringify({ ...config, cameras }))
-  await using recorder = new RecorderProcess({ config: file, port: config.listen.port, logFile: path.join(site.folder, 'worn.log') })
+  const logFile = path.join(site.folder, 'worn.log')
+  await using recorder = new RecorderProcess({ config: file, port: config.listen.port, logFile })
   await recorder.start()
   while (!isWorn(site)) {
-    if (!recorder.isRunning || performance.now() - since > boundMs) throw new Error('the ring could not be filled; see worn.log')
+    const isLate = performance.now() - since > boundMs
+    if (isLate || !recorder.isRunning) throw new Error('the ring could not be filled; see worn.log')
     await sleep(LOOK_EVERY_MS)
   }
   await recorder.end('SIGTERM')

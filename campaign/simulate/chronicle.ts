@@ -19,6 +19,8 @@ const AFTERWARDS_MS = 3_500
 const CRUISE_MS = 10_000
 const LONGEST_MS = 12 * 60_000
 const LONG_TROUBLE_MS = 2 * 60_000
+/** The longest a stream's driver waits before it connects again, and some. */
+const REACHED_MS = 20_000
 const FORGOTTEN_AFTER_MS = 100 * DAY_MS
 
 /** Lets the years pass: twice a day some seconds of which every moment counts, and the hours between at once. */
@@ -84,7 +86,8 @@ export class Chronicle {
   /** What people do who look at the machine now and then. */
   #attend(dice: Dice): void {
     const world = this.#world, { recorder, machine } = world
-    if (world.rebuildDue !== null && world.now >= world.rebuildDue) {
+    const isThere = [...world.outOfStep].some(({ path, home }) => home !== null && machine.mounts.get(path) === home)
+    if (world.rebuildDue !== null && world.now >= world.rebuildDue && isThere) {
       world.rebuildDue = null
       rebuild(world)
       return
@@ -105,12 +108,13 @@ export class Chronicle {
   /** Nothing has been wrong for a while: whatever does not fit now is the recorder's fault. */
   #judge(windowAt: number): void {
     const world = this.#world, { recorder, machine, oracle } = world
-    if (recorder?.upSince == null || recorder.upSince > world.now - 30_000 || world.rebuildDue !== null) return
+    if (recorder?.upSince == null || recorder.upSince > world.now - 30_000) return
     const status = recorder.life.quietly(() => recorder.storage.volumeStatus())
     const volumes: VolumeInPlace[] = [], told: (typeof status)[number][] = []
     const faults = new Map<string, number>()
-    for (const { id, path, home } of world.volumes) {
-      if (home === null || machine.mounts.get(path) !== home) continue
+    for (const site of world.volumes) {
+      const { id, path, home } = site
+      if (home === null || machine.mounts.get(path) !== home || world.outOfStep.has(site)) continue
       const identity = identityOf(home)!
       const word = status.find(each => each.id === id)!
       faults.set(identity.uuid, home.faults)
@@ -119,7 +123,7 @@ export class Chronicle {
     }
     if (volumes.length === 0) return
     world.figures.judged++
-    const streams = world.streams.filter(stream => stream.isReachable && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
+    const streams = world.streams.filter(stream => stream.isReachable && stream.reachableSince < windowAt - REACHED_MS && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
       key: stream.key, since: windowAt, isRefused: stream.isRefused,
     }))
     oracle.judgeCalm({ volumes: told, streams, hadFault: uuid => (faults.get(uuid) ?? 0) > 0 }, volumes)

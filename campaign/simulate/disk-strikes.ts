@@ -71,10 +71,12 @@ export function unmount(world: World, { site, disk }: Struck): void {
   world.machine.mounts.set(site.path, null)
   disk.faults++
   world.unplug(disk)
+  world.oracle.disks.setAway(disk, true)
   world.note(`${disk.name} is pulled at ${world.now}`)
 }
 export function mount(world: World, { site, disk }: Struck): void {
   world.machine.mounts.set(site.path, disk)
+  world.oracle.disks.setAway(disk, false)
   disk.trouble.note(world.now)
   world.note(`${disk.name} is at ${site.path} at ${world.now}`)
   world.unsettle(TAKEN_BACK_MS)
@@ -127,7 +129,7 @@ export function foreign(world: World, dice: Dice): void {
   const other = new SimDisk(`${struck.disk.name}f${spare++}`, world.oracle.disks)
   const image = struck.disk.image()
   const identity = JSON.parse(image.texts.get('custos-volume.json')!) as { uuid: string }
-  other.restoreAs(image, 'custos-volume.json', `${JSON.stringify({ ...identity, uuid: [...identity.uuid].reverse().join('') })}\n`)
+  other.restoreAs(image, 'custos-volume.json', `${JSON.stringify({ ...identity, uuid: Array.from(identity.uuid).reverse().join('') })}\n`)
   other.isForeign = true
   unmount(world, struck)
   const comesMs = dice.between(0.3, 5) * MINUTE_MS
@@ -156,7 +158,7 @@ export function image(world: World, dice: Dice): void {
       struck.disk.faults++
       world.oracle.imageRestored(struck.disk)
       world.note(`the image of ${struck.disk.name} is restored`)
-      world.needRebuild(dice.between(0.05, 2) * DAY_MS)
+      world.needRebuild([struck.site], dice.between(0.05, 2) * DAY_MS)
     })
   })
 }

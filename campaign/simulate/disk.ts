@@ -6,8 +6,8 @@ export type CallKind = 'read' | 'write' | 'sync' | 'zero' | 'open' | 'list' | 't
 /** Sees each change of a slot file before it is made. */
 export interface DiskWatcher {
   changing(disk: SimDisk, file: string, at: number, length: number): void
-  /** On the medium, as far as the disk says. `isTrue`: it really is. */
-  synced(disk: SimDisk, file: string, isTrue: boolean): void
+  /** Somebody was told in good time that what he wrote is on the medium. */
+  synced(disk: SimDisk, file: string): void
 }
 
 /** Everything on a disk at one instant. */
@@ -52,6 +52,8 @@ export class SimDisk {
   faults = 0
   /** It belongs to another recorder. */
   isForeign = false
+  /** Pulled out. */
+  isAway = false
 
   constructor(name: string, watcher: DiskWatcher) {
     this.name = name
@@ -68,10 +70,10 @@ export class SimDisk {
     this.#watcher.changing(this, path, at, length)
     file.zero(at, length, now)
   }
-  sync(path: string, file: SlotFile, changes: number, isLie: boolean): void {
-    if (isLie) file.lieAbout(changes)
-    else file.sync(changes)
-    this.#watcher.synced(this, path, !isLie)
+  sync(path: string, file: SlotFile, upTo: number, { isLie, isLate }: { readonly isLie: boolean, readonly isLate: boolean }): void {
+    if (isLie) file.lieAbout(upTo)
+    else file.sync(upTo)
+    if (!isLate) this.#watcher.synced(this, path)
   }
 
   list(folder: string): string[] | null {

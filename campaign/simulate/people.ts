@@ -32,13 +32,16 @@ export function exchangeCamera(world: World, dice: Dice): void {
   const { camera } = stream.facts
   const afterMs = dice.between(3, 30) * SECOND_MS
   world.removeStream(stream)
-  world.reconfigure(() => {
-    world.queue.after(afterMs, () => {
-      if (world.streams.some(each => each.facts.camera === camera)) return
-      world.addStream(camera)
-      world.reconfigure()
-    })
-  })
+  const add = (): void => {
+    if (world.streams.some(each => each.facts.camera === camera)) return
+    if (world.oracle.catalogue.isInUse(camera)) { // what the catalogue has not taken yet, a kill undoes
+      world.queue.after(HOUR_MS, add)
+      return
+    }
+    world.addStream(camera)
+    world.reconfigure()
+  }
+  world.reconfigure(() => { world.queue.after(afterMs, add) })
 }
 
 // ---- holds, by the recorder or by a command beside it
@@ -118,7 +121,7 @@ export function loseCatalogue(world: World, dice: Dice): void {
   world.stop(() => {
     replaceCatalogue(world, null)
     world.start()
-    world.needRebuild(dice.between(0.01, 2) * DAY_MS)
+    world.needRebuild(world.volumes, dice.between(0.01, 2) * DAY_MS)
   })
 }
 
@@ -134,7 +137,7 @@ export function restoreBackup(world: World, dice: Dice): void {
     world.stop(() => {
       replaceCatalogue(world, file)
       world.start()
-      world.needRebuild(dice.between(0.01, 2) * DAY_MS)
+      world.needRebuild(world.volumes, dice.between(0.01, 2) * DAY_MS)
     })
   })
 }
@@ -163,10 +166,13 @@ export function rebuild(world: World): void {
       return await rebuildCatalogue({ catalogue, audit, volumes: configuredVolumes(world), cameras, fs: program.fs, clock: program.clock, by: CLERK })
     }, report => {
       world.note(`rebuilt: ${JSON.stringify(report.counts)}, ${report.contradictions.map(each => `${each.kind} ${each.count}`).join(', ')}`)
+      const read = new Set(report.volumes.filter(volume => volume.isRead).map(volume => volume.id as string))
+      for (const site of world.outOfStep) if (read.has(site.id)) world.outOfStep.delete(site)
+      if (world.outOfStep.size > 0) world.rebuildDue = world.now + HOUR_MS // one was not there
       over()
     }, () => {
       over()
-      world.needRebuild(HOUR_MS)
+      world.rebuildDue = world.now + HOUR_MS
     })
   })
 }

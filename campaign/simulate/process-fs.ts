@@ -29,6 +29,8 @@ interface Call<Result> {
 }
 
 const WRITES: ReadonlySet<CallKind> = new Set<CallKind>(['write', 'zero', 'sync', 'text-write'])
+/** Who waits for a sync may have given it up by then. */
+const LATE_MS = 2_000
 const HALF_SHARE = 0.3
 const APPLIED_SHARE = 0.3
 
@@ -46,9 +48,10 @@ export class ProcessFileSystem implements VolumeFileSystem {
       trace.note(`${life.name} ${call.step} ${call.path}: ${fault}${note}`)
       reject(new StorageError(fault, call.step, call.path, new Error('simulated')))
     }
+    const begunAt = queue.now
     const flight = { apply: () => { this.#atDeath(call, disk, inside) } }
     life.inFlight.add(flight)
-    const changesAtStart = call.kind === 'sync' ? disk?.file(inside)?.changes ?? 0 : 0
+    const newest = call.kind === 'sync' ? disk?.file(inside)?.newest ?? 0 : 0
     const finish = (): void => {
       if (disk !== null && disk.trouble.hungUntil > queue.now) {
         queue.at(disk.trouble.hungUntil, finish, life)
@@ -62,13 +65,13 @@ export class ProcessFileSystem implements VolumeFileSystem {
       }
       const fault = this.#faultOf(call, disk)
       if (fault !== null) {
-        const note = this.#leave(call, disk, inside, changesAtStart)
+        const note = this.#leave(call, disk, inside, newest)
         if (!life.ended(call.step)) fail(fault, note)
         return
       }
       try {
         const result = call.apply(disk, inside)
-        if (call.kind === 'sync') this.#sync(disk, inside, changesAtStart)
+        if (call.kind === 'sync') this.#sync(disk, inside, newest, begunAt)
         if (call.kind !== 'read' && call.kind !== 'open') trace.note(`${life.name} ${call.step} ${call.path}`)
         if (!life.ended(call.step)) resolve(result)
       } catch (error) { reject(error as Error) }
@@ -78,8 +81,9 @@ export class ProcessFileSystem implements VolumeFileSystem {
     return promise
   }
 
-  #sync(disk: SimDisk, inside: string, changes: number): void {
-    disk.sync(inside, disk.file(inside)!, changes, disk.trouble.lyingUntil > this.#options.queue.now)
+  #sync(disk: SimDisk, inside: string, upTo: number, begunAt: number): void {
+    const { now } = this.#options.queue
+    disk.sync(inside, disk.file(inside)!, upTo, { isLie: disk.trouble.lyingUntil > now, isLate: now - begunAt > LATE_MS })
   }
 
   #faultOf({ kind }: Call<unknown>, { trouble }: SimDisk): StorageFault | null {
@@ -91,11 +95,11 @@ export class ProcessFileSystem implements VolumeFileSystem {
   }
 
   /** What a failed call did after all. */
-  #leave(call: Call<unknown>, disk: SimDisk, inside: string, changes: number): string {
+  #leave(call: Call<unknown>, disk: SimDisk, inside: string, upTo: number): string {
     const { dice, queue } = this.#options
     if (disk.trouble.faultyUntil <= queue.now) return ''
     if (call.kind === 'sync') {
-      disk.file(inside)?.loseUnsynced(changes)
+      disk.file(inside)?.loseUnsynced(upTo)
       return ', its write-back is lost'
     }
     if (!WRITES.has(call.kind)) return ''

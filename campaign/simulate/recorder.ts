@@ -8,7 +8,7 @@ import type { Life } from './life.ts'
 import { Program } from './program.ts'
 import type { SimStream } from './sim-camera.ts'
 import type { Site } from './site.ts'
-import { StreamDriver, textOf } from './stream-driver.ts'
+import { StreamDriver, textOf, tracedText } from './stream-driver.ts'
 
 export const TIMEZONE = 'Asia/Taipei'
 export const floorRuleOf = (days: number): FloorRule => ({ floor: { kind: 'calendar-days', days }, timezone: TIMEZONE })
@@ -62,7 +62,7 @@ export class Recorder {
     this.storage = await Storage.open({ catalogue, audit: this.audit, trustedTime: this.time, volumes, floor, fs, clock, log })
     this.#watching = this.time.run(this.#stop.signal)
     await this.configure()
-    this.storage.overwrites.writeDue(this.time.now())
+    this.#atNight('the overwrite record', () => { this.storage.overwrites.writeDue(this.time.now()) })
     this.upSince = queue.now
   }
 
@@ -88,7 +88,7 @@ export class Recorder {
   #drive(stream: SimStream): void {
     const { queue, machine, trace, oracle } = this.#site
     const lane = this.storage.lane(cameraId(stream.facts.camera), streamName(stream.facts.stream))
-    oracle.laneOpened(stream.facts.device)
+    oracle.laneOpened(stream.facts)
     const driver = new StreamDriver({
       stream, lane, clock: this.program.clock, trueNow: () => queue.now, wallOffsetMs: () => machine.wallOffsetMs,
       sentBy: () => this.#site.sentBy(stream), dice: this.program.dice,
@@ -99,17 +99,20 @@ export class Recorder {
       },
       note: line => { if (!this.life.isGone) trace.note(`${this.life.name} ${line}`) },
     })
-    const done = driver.run().catch((error: unknown) => { this.#site.crashed(this.life, textOf(error)) })
+    const done = driver.run().catch((error: unknown) => { this.#site.crashed(this.life, tracedText(error)) })
     this.#drivers.set(stream, { driver, done })
   }
 
-  /** What the schedule does at night. What fails there is logged and tried again the next night. */
+  /** What the schedule does at night. */
   daily(): void {
     if (this.upSince === null) return
-    for (const work of [() => { this.storage.overwrites.writeDue(this.time.now()) }, () => { this.storage.upkeep() }]) {
-      try { work() } catch (error) { this.#site.trace.note(`${this.life.name} at night: ${textOf(error)}`) }
-      if (this.life.isGone) return
-    }
+    this.#atNight('the overwrite record', () => { this.storage.overwrites.writeDue(this.time.now()) })
+    if (!this.life.isGone) this.#atNight('upkeep', () => { this.storage.upkeep() })
+  }
+
+  /** What fails is logged and tried again the next night. */
+  #atNight(what: string, work: () => void): void {
+    try { work() } catch (error) { this.#site.trace.note(`${this.life.name} ${what}: ${textOf(error)}`) }
   }
 
   /** In good order, as systemd asks for it. */

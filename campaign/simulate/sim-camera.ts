@@ -55,6 +55,7 @@ export class SimStream {
   #serial = 0
   #session: Session | null = null
   isReachable = true
+  reachableSince = 0
   /** The ring, or the budget of slots, refused its last run. */
   isRefused = false
   /** How many times its usual rate it takes now. */
@@ -96,7 +97,7 @@ export class SimStream {
       const { knownSince, ...rest } = by
       const sent: SentFragment = {
         name, key: this.key, device: this.facts.device, startAt, endAt, sentAt: nowMs, ...rest, isKnownCamera: knownSince !== null && knownSince <= startAt,
-        ackedAt: null, copies: 0, durable: 0, found: 0, excuse: null,
+        ackedAt: null, copies: 0, away: 0, durable: 0, found: 0, excuse: null,
       }
       this.#send(sent)
       const session = this.#session

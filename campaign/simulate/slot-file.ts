@@ -6,6 +6,7 @@ const SECTOR_BYTES = 512
 /** A change that the kernel shows and the medium may lack. `data` null zeroes. `isLost`: its write-back failed. */
 interface Change {
   readonly at: number, readonly length: number, readonly data: Buffer | null
+  readonly serial: number
   /** True time. */
   readonly madeAt: number
   isLost: boolean, isLiedAbout: boolean
@@ -19,6 +20,7 @@ export class SlotFile {
   #medium: SparseBytes
   #unsynced: Change[] = []
   #hasLost = false
+  #serial = 0
 
   constructor(sizeBytes: number, content?: SparseBytes) {
     this.seen = content ?? new SparseBytes(sizeBytes)
@@ -26,38 +28,43 @@ export class SlotFile {
   }
 
   get sizeBytes(): number { return this.seen.sizeBytes }
-  get changes(): number { return this.#unsynced.length }
+  /** Number of the newest change; a sync that begins now covers those up to it. */
+  get newest(): number { return this.#serial }
   /** The medium has it all. */
   get isClean(): boolean { return this.#unsynced.length === 0 && !this.#hasLost }
 
   write(source: Buffer, at: number, now: number): void {
     this.seen.write(source, at)
-    this.#unsynced.push({ at, length: source.length, data: Buffer.from(source), madeAt: now, isLost: false, isLiedAbout: false })
+    this.#unsynced.push({ at, length: source.length, data: Buffer.from(source), serial: ++this.#serial, madeAt: now, isLost: false, isLiedAbout: false })
   }
   zero(at: number, length: number, now: number): void {
     this.seen.zero(at, length)
-    this.#unsynced.push({ at, length, data: null, madeAt: now, isLost: false, isLiedAbout: false })
+    this.#unsynced.push({ at, length, data: null, serial: ++this.#serial, madeAt: now, isLost: false, isLiedAbout: false })
   }
 
-  /** The first `count` changes are on the medium from now on. */
-  sync(count: number): void {
-    for (const change of this.#unsynced.splice(0, count)) if (!change.isLost) apply(this.#medium, change)
+  /** The changes up to this one are on the medium from now on. */
+  sync(upTo: number): void {
+    const kept: Change[] = []
+    for (const change of this.#unsynced) {
+      if (change.serial > upTo) kept.push(change)
+      else if (!change.isLost) apply(this.#medium, change)
+    }
+    this.#unsynced = kept
   }
 
   /** What the kernel has written by itself, for it was made before `beforeMs`; unless the disk lied about it. */
   writeBack(beforeMs: number): void {
-    const old = this.#unsynced.findIndex(change => change.madeAt >= beforeMs || change.isLiedAbout)
-    this.sync(old < 0 ? this.#unsynced.length : old)
+    const young = this.#unsynced.find(change => change.madeAt >= beforeMs || change.isLiedAbout)
+    this.sync(young === undefined ? this.#serial : young.serial - 1)
   }
 
   /** A write-back that failed: the kernel forgets that these pages were dirty, tells it once, and shows them on. */
-  loseUnsynced(count: number): void {
-    for (const change of this.#unsynced.slice(0, count)) change.isLost = true
-    this.#hasLost ||= count > 0
+  loseUnsynced(upTo: number): void {
+    for (const change of this.#unsynced) if (change.serial <= upTo) { change.isLost = true; this.#hasLost = true }
   }
   /** The disk says that it has them and has not. */
-  lieAbout(count: number): void {
-    for (const change of this.#unsynced.slice(0, count)) change.isLiedAbout = true
+  lieAbout(upTo: number): void {
+    for (const change of this.#unsynced) if (change.serial <= upTo) change.isLiedAbout = true
   }
   /** Whether the medium has what the kernel shows. */
   isOnMedium(at: number, length: number): boolean { return this.isClean || this.seen.slice(at, length).equals(this.#medium.slice(at, length)) }

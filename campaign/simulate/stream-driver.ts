@@ -110,3 +110,8 @@ interface Run { readonly anchorMs: number, readonly mediaFrom: number, readonly 
 
 const reasonOf = (error: CustosError): RunEndReason => error.code === 'CUSTOS_RING_FULL' ? 'storage-full' : error.code === 'CUSTOS_SLOT_BUDGET' ? 'slot-budget' : 'storage-failed'
 export const textOf = (error: unknown): string => error instanceof Error ? `${(error as { code?: string }).code ?? error.name} ${error.message}` : String(error)
+/** With the places in the program that it came through. */
+export const tracedText = (error: unknown): string => {
+  const places = [...((error as Error | null)?.stack ?? '').matchAll(/at (?:async )?(?:(\S+) )?.*\/src\/(\S+?):\d+\)?$/gm)].slice(0, 4).map(match => `${match[1] ?? ''} ${match[2]}`)
+  return `${textOf(error)} [${places.join(' < ')}]`
+}

@@ -66,11 +66,19 @@ const CAMERA = {
     const stream = dice.pick(world.streams)
     stream.isReachable = false
     stream.hangUp(dice.pick(['closed-by-camera', 'stalled']))
-    world.queue.after(dice.chance(0.7) ? dice.between(0.2, 30) * SECOND_MS : dice.between(0.01, 3) * DAY_MS, () => { stream.isReachable = true })
+    world.queue.after(dice.chance(0.7) ? dice.between(0.2, 30) * SECOND_MS : dice.between(0.01, 3) * DAY_MS, () => {
+      stream.isReachable = true
+      stream.reachableSince = world.now
+    })
   },
   flaps(world: World, dice: Dice): void {
     const stream = dice.pick(world.streams)
-    for (let i = 0, at = 0; i < 6; i++, at += dice.between(100, 1200)) world.queue.after(at, () => { stream.hangUp('closed-by-camera') })
+    for (let i = 0, at = 0; i < 6; i++, at += dice.between(100, 1200)) {
+      world.queue.after(at, () => {
+        stream.hangUp('closed-by-camera')
+        stream.reachableSince = world.now
+      })
+    }
   },
   rate(world: World, dice: Dice): void {
     const stream = dice.pick(world.streams)

@@ -16,7 +16,7 @@ import { SLOT_BYTES } from './scale.ts'
 import { SimStream, type SentBy } from './sim-camera.ts'
 import type { Site, VolumeSite } from './site.ts'
 import type { CutStyle } from './slot-file.ts'
-import { textOf } from './stream-driver.ts'
+import { textOf, tracedText } from './stream-driver.ts'
 import { TimeLedger } from './time-ledger.ts'
 import type { Trace } from './trace.ts'
 
@@ -58,6 +58,8 @@ export class World implements Site {
   isHeldBack = false
   /** When somebody will rebuild the catalogue; null while nobody has to. */
   rebuildDue: number | null = null
+  /** Volumes that are rightly refused until then. */
+  readonly outOfStep = new Set<VolumeSite>()
   readonly usualCameras: number
   /** Ids of what happened, in order. */
   readonly happened: string[] = []
@@ -149,8 +151,9 @@ export class World implements Site {
     this.note(`the catalogue is ${how} for ${Math.round(forMs)} ms`)
   }
 
-  /** A person will see that a volume is refused, and rebuild. */
-  needRebuild(afterMs: number): void {
+  /** These volumes and the catalogue are of different days: a person will see that they are refused, and rebuild. */
+  needRebuild(sites: readonly VolumeSite[], afterMs: number): void {
+    for (const site of sites) this.outOfStep.add(site)
     this.rebuildDue = this.now + afterMs
   }
 
@@ -171,7 +174,7 @@ export class World implements Site {
       if (life.isGone) return
       this.figures.failedStarts++
       this.note(`${life.name} could not start: ${textOf(error)}`)
-      this.oracle.violate('start', `the recorder could not start: ${textOf(error)}`)
+      this.oracle.violate('start', `the recorder could not start: ${tracedText(error)}`)
       life.die('kill', 'a start that failed')
     })
   }
@@ -184,7 +187,7 @@ export class World implements Site {
   }
 
   /** As systemd does it: asked to stop, and killed when it does not. Then `next`, if it has not died meanwhile. */
-  stop(next: () => void): void {
+  stop(onStopped: () => void): void {
     const { recorder } = this
     if (recorder === null || recorder.upSince === null || recorder.isStopping) return
     this.note(`${recorder.life.name} is asked to stop`)
@@ -196,7 +199,7 @@ export class World implements Site {
       this.#lives.delete(recorder.life)
       this.note(`${recorder.life.name} has stopped at ${this.now}`)
       for (const stream of this.streams) stream.hangUp('closed-by-camera')
-      next()
+      onStopped()
     }, (error: unknown) => { this.crashed(recorder.life, textOf(error)) })
     this.queue.after(STOP_WITHIN_MS, () => { recorder.life.die('kill', 'a stop that took too long') }, recorder.life)
   }
@@ -212,7 +215,7 @@ export class World implements Site {
   unhandled(error: unknown): void {
     const life = this.recorder?.life
     if (life === undefined || error instanceof DeathError || /connection is not open/.test(String(error))) return
-    this.crashed(life, `unhandled rejection: ${textOf(error)}`)
+    this.crashed(life, `unhandled rejection: ${tracedText(error)}`)
   }
 
   /** A command beside the recorder. Resolves with what it brought; never when it dies. */

@@ -4,11 +4,11 @@ import { streamKeyText } from '../domain/index.ts'
 import type { CapacityReport, ClockView, PartFault, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
+import { watchLoopDelay } from '../platform/loop-delay.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
 import type { HouseFacts } from './house.ts'
-import { LoopDelay } from './loop-delay.ts'
 
 export interface RecorderParts {
   readonly storage: Storage
@@ -33,7 +33,7 @@ const NOT_SCRUBBED: RecorderFacts['scrub'] = { lastPassAt: null, progress: 0, ro
  */
 export function recorderFacts(parts: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house, known, faults } = parts
-  const delay = new LoopDelay()
+  const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
     known.begin()
     const streams = ingest.report().map(report => {
@@ -60,13 +60,13 @@ export function recorderFacts(parts: RecorderParts): { readonly read: () => Reco
       sacrifice: sacrifice.view(),
       catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
       scrub, rescues, ...ofHouse,
-      process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: delay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
+      process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
       configReload: reload.view(), faults: faults(),
     }
   }
-  return { read, source: delay }
+  return { read, source: loopDelay }
 }
 
 const clockView = ({ sync, ...status }: TimeStatus): ClockView =>

@@ -25,7 +25,8 @@ export function decideWatchdog(facts: RecorderFacts): WatchdogDecision {
   // A stream that never wrote has been silent for as long as the process runs, at most.
   const silentMs = (stream: (typeof busy)[number]) => stream.lastFrameAgeMs ?? facts.process.uptimeMs
   const wrote = facts.streams.some(stream => isWanted(stream) && silentMs(stream) <= PROGRESS_WITHIN_MS)
-  const silent = busy.find(stream => stream.state === 'recording' && silentMs(stream) > PROGRESS_WITHIN_MS)
+  const waits = (stream: (typeof busy)[number]) => stream.state === 'recording' || stream.lastEndReason === 'storage-too-slow'
+  const silent = facts.streams.find(stream => isWanted(stream) && waits(stream) && silentMs(stream) > PROGRESS_WITHIN_MS)
   if (silent && !wrote) return { pet: false, why: 'no-progress', subject: streamKeyText(silent) }
   return { pet: true }
 }

@@ -33,6 +33,12 @@ export class FragmentQueue<Item extends { readonly sizeBytes: number }> {
     this.#release()
   }
 
+  /** What is queued is given up, and nothing more will come: the consumer gets the end. What it has in hand still counts until it comes back for more. */
+  abandon(): void {
+    for (const { sizeBytes } of this.#items.splice(0)) this.#bytes -= sizeBytes
+    this.end()
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Item> {
     while (true) {
       const item = this.#items.shift()

@@ -3,6 +3,7 @@ import { streamKeyText, type CameraConfig, type CameraId, type DeviceFacts, type
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { StreamLane } from '../storage/index.ts'
+import { LaneTurn } from './lane-turn.ts'
 import { StreamSupervisor, type StreamFacts } from './stream-supervisor.ts'
 
 /** First requests of a fleet are spread over this; starting the children takes longer anyway, and all must have asked within 2 s. */
@@ -27,6 +28,8 @@ interface Running { readonly camera: CameraConfig, readonly stream: StreamConfig
 export class Ingest implements AsyncDisposable {
   readonly #options: IngestOptions
   readonly #running = new Map<string, Running>()
+  /** Outlive their supervisors: one that follows waits for what storage still does for the one before. */
+  readonly #turns = new Map<string, LaneTurn>()
   readonly #deviceAskedAt = new Map<CameraId, MonoMs>()
   readonly #asking = new Set<Promise<void>>()
   #modes: ReadonlyMap<string, RecordingMode> = new Map()
@@ -62,8 +65,10 @@ export class Ingest implements AsyncDisposable {
   #start(key: string, camera: CameraConfig, stream: StreamConfig, delayMs: number): void {
     const { lane, clock, random, log } = this.#options
     const stop = new AbortController()
+    const turn = this.#turns.get(key) ?? new LaneTurn()
+    this.#turns.set(key, turn)
     const supervisor: StreamSupervisor = new StreamSupervisor({
-      camera, stream, lane: lane(camera.id, stream.name), mode: this.#modes.get(key) ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock, random, log,
+      camera, stream, lane: lane(camera.id, stream.name), turn, mode: this.#modes.get(key) ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock, random, log,
     })
     const done = supervisor.run(stop.signal, delayMs).catch((error: unknown) => {
       log.fatal({ err: error, cameraId: camera.id, stream: stream.name }, 'a supervisor broke')

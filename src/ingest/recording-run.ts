@@ -1,8 +1,7 @@
-import { startFfmpeg, type FfmpegRun, type Taken } from '../platform/ffmpeg.ts'
+import { startFfmpeg, type FfmpegExit, type FfmpegRun, type Taken } from '../platform/ffmpeg.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
-import { RetryableError, type EpochMs, type MonoMs, type RunEndReason } from '../domain/index.ts'
+import type { EpochMs, MonoMs, RunEndReason } from '../domain/index.ts'
 import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragment } from '../media/index.ts'
 import { SlotBudgetError } from '../retention/index.ts'
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
@@ -24,6 +23,8 @@ const MAX_FRAGMENT_BYTES = 16 << 20
 /** About 16 s of a 4 Mbit/s stream: longer than a disk takes to remap a sector. */
 const MAX_QUEUED_BYTES = 8 << 20
 const STOP_GRACE_MS = 1_500
+/** What the child left behind is stored within this, or given up: a disk that hangs must not keep a stream from beginning anew elsewhere. */
+const STORED_WITHIN_MS = 10_000
 
 export interface RunOptions {
   /** With the credential in it. A secret. */
@@ -33,7 +34,10 @@ export interface RunOptions {
   readonly cameraClockOffsetMs: () => number | null
   readonly lane: StreamLane
   readonly clock: Clock
-  readonly log: Logger
+  /** Storage did not take a fragment. The run ends. */
+  readonly onRefused: (error: unknown) => void
+  /** Something failed that cannot fail: a programming error. The run ends. */
+  readonly onBroken: (error: unknown) => void
   readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
   readonly onTick: () => void
 }
@@ -43,8 +47,10 @@ export interface RunEnd {
   /** Media time that reached storage. */
   readonly recordedMs: number
   readonly soundNeedsTranscode: boolean
-  /** What ffmpeg said last, without secrets. */
+  /** What ffmpeg said last, or why its stream was refused; without secrets. */
   readonly said: string
+  /** Storage still works for this run: nobody may write to the lane before it has come back. Null when all is done. Never rejects. */
+  readonly leftBehind: Promise<void> | null
 }
 
 interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs, readonly sizeBytes: number }
@@ -65,6 +71,10 @@ class RecordingRun {
   readonly #footage: RunFootage
   #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null
+  /** Why the stream was refused. */
+  #refusal: string | null = null
+  /** Of a stop: the recorder waits no longer for storage. */
+  #storeUntil: number = Infinity
   #lastProgress: MonoMs
   /** Between the last fragment and the one before. */
   #beforeLastMs = 0
@@ -77,38 +87,67 @@ class RecordingRun {
   }
 
   async run(signal: AbortSignal): Promise<RunEnd> {
-    const { secretUrl, audio, secrets } = this.#options
+    const { clock, secrets, onBroken } = this.#options
     const over = new AbortController()
     const watching = this.#watch(AbortSignal.any([signal, over.signal]))
     const grace = signal.aborted ? Promise.resolve() : this.#killAfterGrace(signal, over.signal)
     const storing = this.#store()
-    const child = await startFfmpeg({
-      inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
-      outputFormat: 'mp4', outputOptions: outputOptions(audio),
-      onBytes: bytes => this.#receive(bytes),
-    }, { stop: signal, kill: this.#kill.signal })
-    this.#child = child
-    const exit = await child.exit
-    const endedAt = this.#options.clock.monoNow()
+    const exit = await this.#record(signal)
+    const endedAt = clock.monoNow()
     over.abort()
     this.#queue.end()
-    await storing
+    const isStored = await this.#isStored(storing)
     await Promise.all([watching, grace])
-    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs: silenceAtEnd({ sinceLastMs: endedAt - this.#lastProgress, beforeLastMs: this.#beforeLastMs }), exitCode: exit.code }))
-    await this.#footage.end(reason)
-    const said = redact(withoutUrls(exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
-    return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said }
+    const silentMs = silenceAtEnd({ sinceLastMs: endedAt - this.#lastProgress, beforeLastMs: this.#beforeLastMs })
+    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs, exitCode: exit.code }))
+    try { this.#footage.end(reason) } catch (error) { onBroken(error) }
+    const said = redact(withoutUrls(this.#refusal ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
+    return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said, leftBehind: isStored ? null : storing }
   }
 
+  /** The child from its start to its end; never rejects. */
+  async #record(signal: AbortSignal): Promise<FfmpegExit> {
+    const { secretUrl, audio, onBroken } = this.#options
+    try {
+      this.#child = await startFfmpeg({
+        inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
+        outputFormat: 'mp4', outputOptions: outputOptions(audio),
+        onBytes: bytes => this.#receive(bytes),
+      }, { stop: signal, kill: this.#kill.signal })
+      return await this.#child.exit
+    } catch (error) {
+      onBroken(error)
+      this.#fail('ffmpeg-failed')
+      return { code: null, stderrLines: [String(error)] }
+    }
+  }
+
+  /** Whether storage has done all it was given, within the bound. What it has not, it gives up; a call it hangs in is left behind. */
+  async #isStored(storing: Promise<void>): Promise<boolean> {
+    const { clock } = this.#options
+    const done = new AbortController()
+    const boundMs = Math.min(STORED_WITHIN_MS, Math.max(0, this.#storeUntil - clock.monoNow()))
+    const isStored = await Promise.race([storing.then(() => true), clock.wait(boundMs, done.signal).then(() => false)])
+    done.abort()
+    if (isStored) return true
+    this.#reason = 'storage-too-slow'
+    this.#footage.abandon()
+    this.#queue.abandon()
+    return false
+  }
+
+  /** What still comes is dropped, and need not be held back any more. */
   #fail(reason: RunEndReason): void {
     this.#reason ??= reason
     this.#kill.abort()
+    this.#child?.resume()
   }
 
   /** No room holds the camera back until the disk has caught up. */
   #receive(bytes: Buffer): Taken {
     this.#take(bytes)
-    if (!this.#queue.isFull) return this.#reason === null && this.#parser.isMidway ? 'midway' : 'whole'
+    if (this.#reason !== null) return 'whole'
+    if (!this.#queue.isFull) return this.#parser.isMidway ? 'midway' : 'whole'
     this.#queue.whenRoom(() => { this.#child?.resume() })
     return 'no-room'
   }
@@ -127,12 +166,13 @@ class RecordingRun {
         this.#queue.push({ fragment, wall: clock.wallNow(), mono: this.#lastProgress, sizeBytes: fragment.buffer.length })
       }
     } catch (error) {
-      if (!(error instanceof MalformedMediaError)) throw error
-      this.#options.log.warn({ err: error }, 'stream refused')
+      if (!(error instanceof MalformedMediaError)) this.#options.onBroken(error)
+      this.#refusal = `stream refused: ${(error as Error).message}`
       this.#fail(error instanceof UnsupportedMediaError ? 'codec-unsupported' : 'bad-stream')
     }
   }
 
+  /** Never rejects: how storage failed is the reason of the run's end. */
   async #store(): Promise<void> {
     for await (const arrival of this.#queue) {
       if (this.#footage.isOver) continue // drain without writing: after a failure nothing may follow
@@ -140,18 +180,18 @@ class RecordingRun {
         const trouble = await this.#footage.take(arrival)
         if (trouble !== null) this.#fail(trouble)
         if (this.#footage.isTimed) this.#child?.relax()
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error
-        this.#options.log.error({ err: error }, 'storage refused a fragment')
-        this.#footage.abandon()
-        this.#fail(error instanceof RingFullError ? 'storage-full' : error instanceof SlotBudgetError ? 'slot-budget' : 'storage-failed')
-      }
+      } catch (error) { this.#refuse(error) }
     }
-    const trouble = await this.#footage.flush().catch((error: unknown) => {
-      this.#options.log.error({ err: error }, 'storage refused a fragment')
-      return 'storage-failed' as const
-    })
-    if (trouble !== null) this.#reason ??= trouble
+    try {
+      const trouble = await this.#footage.flush()
+      if (trouble !== null) this.#reason ??= trouble
+    } catch (error) { this.#refuse(error) }
+  }
+
+  #refuse(error: unknown): void {
+    this.#options.onRefused(error)
+    this.#footage.abandon()
+    this.#fail(error instanceof RingFullError ? 'storage-full' : error instanceof SlotBudgetError ? 'slot-budget' : 'storage-failed')
   }
 
   /** Kills a run that has gone silent. A tick that comes late was our own delay, and the camera is given that time. */
@@ -178,7 +218,7 @@ class RecordingRun {
     }
   }
 
-  /** A stop lets ffmpeg hand over the frames it holds; one that does not leave is killed. */
+  /** A stop lets ffmpeg hand over the frames it holds; one that does not leave is killed. What storage has not taken some time later is dropped. */
   async #killAfterGrace(signal: AbortSignal, over: AbortSignal): Promise<void> {
     const stopped = Promise.withResolvers<void>()
     const resolve = () => { stopped.resolve() }
@@ -187,7 +227,12 @@ class RecordingRun {
     await stopped.promise
     signal.removeEventListener('abort', resolve)
     if (over.aborted) return
-    await this.#options.clock.wait(STOP_GRACE_MS, over)
-    if (!over.aborted) this.#kill.abort()
+    const { clock } = this.#options
+    this.#storeUntil = clock.monoNow() + STOP_GRACE_MS + STORED_WITHIN_MS
+    await clock.wait(STOP_GRACE_MS, over)
+    if (over.aborted) return
+    this.#kill.abort()
+    await clock.wait(STORED_WITHIN_MS, over)
+    if (!over.aborted) this.#fail('storage-too-slow')
   }
 }

@@ -42,7 +42,7 @@ export class RunFootage {
   get isOver(): boolean { return this.#isOver }
   /** The run's clock is set: a late look at what arrives no longer shows in the times of frames. */
   get isTimed(): boolean { return this.#clock !== null }
-  /** Nothing more is stored. */
+  /** Nothing more is stored, also by a call that is still under way in the lane. */
   abandon(): void { this.#isOver = true }
 
   /** Stores a fragment, or holds it until the clock is set. Not null: the run must end; what came before is stored. Throws what the lane throws. */
@@ -72,7 +72,12 @@ export class RunFootage {
     const anchorMs = Math.min(...this.#held.map(held => held.wall - this.#ms(held.times.releasedAtTicks)))
     this.#clock = new RunClock(anchorMs, first.wall, first.mono)
     this.#endMs = this.#ms(first.times.startTicks)
-    this.#runId = await this.#options.lane.beginRun(this.init!, this.#clock.wallOf(this.#endMs))
+    const startAt = this.#clock.wallOf(this.#endMs), runId = await this.#options.lane.beginRun(this.init!, startAt)
+    if (this.#isOver) { // given up while storage made it wait: it stands in the catalogue, and has no frame
+      this.#options.lane.endRun('storage-too-slow', startAt)
+      return null
+    }
+    this.#runId = runId
     const held = this.#held
     this.#held = []
     for (const each of held) {
@@ -82,9 +87,9 @@ export class RunFootage {
     return null
   }
 
-  async end(reason: RunEndReason): Promise<void> {
+  end(reason: RunEndReason): void {
     this.#isOver = true
-    if (this.#clock !== null) this.#options.lane.endRun(reason, this.#clock.wallOf(this.#endMs))
+    if (this.#clock !== null && this.#runId !== null) this.#options.lane.endRun(reason, this.#clock.wallOf(this.#endMs))
     else this.#options.lane.noteNoFootage(reason)
   }
 
@@ -128,6 +133,7 @@ export class RunFootage {
   }
 
   async #storeObserved(held: Held): Promise<Trouble | null> {
+    if (this.#isOver) return null
     const { times } = held
     const trouble = this.#clock!.observe(this.#ms(times.releasedAtTicks), held.wall, held.mono)
     if (trouble !== null) return this.#finish(trouble)
@@ -149,6 +155,7 @@ export class RunFootage {
     const bytes = fragment.endAt - fragment.moofAt
     const timed = { fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs: cameraClockOffsetMs() }
     await lane.append(timed)
+    if (this.#isOver) return // the run has ended meanwhile, and so has what is told of it
     if (!lane.showLive(timed)) fragmentBuffers.giveBack(fragment.buffer)
     this.#endMs = startMs + durationMs
     this.recordedMs += durationMs

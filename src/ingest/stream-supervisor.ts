@@ -1,11 +1,13 @@
-import { RECORDING_MODES, type CameraConfig, type DeviceFacts, type EpochMs, type MonoMs, type RecordingMode, type RunEndReason, type StreamConfig, type StreamSource } from '../domain/index.ts'
+import { RECORDING_MODES, RetryableError, type CameraConfig, type DeviceFacts, type EpochMs, type MonoMs, type RecordingMode, type RunEndReason, type StreamConfig, type StreamSource } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
+import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { StreamLane } from '../storage/index.ts'
 import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
+import type { LaneTurn } from './lane-turn.ts'
 import { modeLane } from './mode-lane.ts'
 import { recordOnce, type RunEnd } from './recording-run.ts'
 import { StreamRate } from './stream-rate.ts'
@@ -39,12 +41,14 @@ const LADDERS = {
   password: [30_000, 30_000, 60_000],
 } satisfies Record<string, DelayLadder>
 const HEALTHY_MS = 10_000
-const LOG_EVERY_MS = 30_000
+const NO_RUN = { recordedMs: 0, soundNeedsTranscode: false, said: '', leftBehind: null } as const
 
 export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
   readonly stream: StreamConfig
   readonly lane: StreamLane
+  /** Of the lane, shared with whoever recorded the stream before. */
+  readonly turn: LaneTurn
   /** As the order of sacrifice has it at the start. */
   readonly mode: RecordingMode
   /** The first pictures of a run have come. */
@@ -73,13 +77,19 @@ export class StreamSupervisor {
   #restarts = 0
   #lastEndReason: RunEndReason | null = null
   #clockOffsetMs: number | null = null
-  #failures = { count: 0, loggedAt: -Infinity, since: null as EpochMs | null }
+  readonly #ends: FailureLog
+  readonly #refusals: FailureLog
+  readonly #crashes: FailureLog
 
   constructor(options: StreamSupervisorOptions) {
     const { camera, stream, clock } = options
     this.#options = options
     this.#mode = options.mode
     this.#log = options.log.child({ cap: 'ingest', cameraId: camera.id, stream: stream.name })
+    const logged = (failed: string, recovered: string) => new FailureLog({ clock, log: this.#log, failed, recovered })
+    this.#ends = logged('run ended', 'recording again')
+    this.#refusals = logged('storage refused a fragment', 'storage takes fragments again')
+    this.#crashes = logged('run crashed', 'runs crash no more')
     this.#secrets = camera.credential === null ? [] : [camera.credential.password]
     this.#audio = camera.audio ? 'copy' : 'off'
     this.#stateSince = clock.wallNow()
@@ -89,8 +99,8 @@ export class StreamSupervisor {
   /** Ends when `signal` aborts and the last run is stored. `startDelayMs` spreads a fleet's first requests. */
   async run(signal: AbortSignal, startDelayMs: number): Promise<void> {
     signal.addEventListener('abort', () => { this.#stopping = true }, { once: true })
-    const { clock, random, lane } = this.#options
-    if (lane.gapNow() === null) lane.noteNoFootage('starting')
+    const { clock, random, lane, turn } = this.#options
+    this.#note(() => { if (lane.gapNow() === null) lane.noteNoFootage('starting') })
     void lane.recover().catch((error: unknown) => { this.#log.error({ err: error }, 'recovery of the last open slot failed') })
     await clock.wait(startDelayMs, signal)
     while (!signal.aborted) {
@@ -100,6 +110,8 @@ export class StreamSupervisor {
         await supervise<RunEnd>({
           clock, signal: modeSignal, random,
           runOnce: runSignal => this.#runOnce(runSignal),
+          crashed: error => this.#crashed(error),
+          wake: () => turn.isFree ? null : turn.freed,
           wasHealthy: end => end.recordedMs >= HEALTHY_MS,
           delaysMs: end => end.reason === 'auth-refused' ? LADDERS.password : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual,
           onEnd: (end, delayMs) => { this.#noteEnd(end, delayMs) },
@@ -129,7 +141,7 @@ export class StreamSupervisor {
 
   /** Step 5: nothing is recorded until the mode changes. */
   async #standStill(signal: AbortSignal): Promise<void> {
-    this.#options.lane.noteNoFootage('stopped-for-floor')
+    this.#note(() => { this.#options.lane.noteNoFootage('stopped-for-floor') })
     this.#enter('stopped')
     const over = Promise.withResolvers<void>()
     if (signal.aborted) over.resolve()
@@ -139,22 +151,42 @@ export class StreamSupervisor {
 
   async #runOnce(signal: AbortSignal): Promise<RunEnd> {
     this.#enter('connecting')
-    const { clock } = this.#options
+    const { clock, turn } = this.#options
     const mode = this.#mode
     const lane = modeLane(this.#options.lane, { mode, askedReason: () => this.#stopping ? 'recorder-stopped' : this.#askedReason })
+    if (!await turn.free(clock, signal) && !signal.aborted) {
+      lane.noteNoFootage('storage-too-slow')
+      return { ...NO_RUN, reason: 'storage-too-slow', said: 'storage has not come back from the run before' }
+    }
     let url: string
     try { url = await this.#findUrl(signal) } catch (error) {
       if (!(error instanceof OnvifError)) throw error
       lane.noteNoFootage(error.endReason)
-      return { reason: error.endReason, recordedMs: 0, soundNeedsTranscode: false, said: redact(error.message, this.#secrets) }
+      return { ...NO_RUN, reason: error.endReason, said: redact(error.message, this.#secrets) }
     }
-    if (signal.aborted) return { reason: 'recorder-stopped', recordedMs: 0, soundNeedsTranscode: false, said: '' }
-    return await recordOnce({
+    if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
+    const end = await recordOnce({
       secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
-      cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock, log: this.#log,
+      cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
+      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
+      onBroken: error => { this.#crashes.failure({ err: error }, 'error') },
       onTick: () => { this.#tickAt = clock.monoNow() },
       onFragment: facts => { if (mode === this.#mode) this.#noteFragment(facts) },
     }, signal)
+    if (end.leftBehind !== null) turn.leave(end.leftBehind)
+    return end
+  }
+
+  /** A run that threw ends like any other, and the stream is tried again. */
+  #crashed(error: unknown): RunEnd {
+    this.#crashes.failure({ err: error }, 'error')
+    this.#note(() => { this.#options.lane.noteNoFootage('ffmpeg-failed') })
+    return { ...NO_RUN, reason: 'ffmpeg-failed', said: redact(String(error), this.#secrets) }
+  }
+
+  /** What the catalogue should know and nothing waits for: it must not end the supervisor. */
+  #note(write: () => void): void {
+    try { write() } catch (error) { this.#crashes.failure({ err: error }, 'error') }
   }
 
   /** Without a lower profile that mode records the usual one: the next decision corrects it. */
@@ -213,23 +245,17 @@ export class StreamSupervisor {
     if (this.#state === 'recording') return
     this.#enter('recording')
     this.#options.onRecording()
-    if (this.#failures.count > 0) this.#log.info({ failures: this.#failures.count, outageSince: this.#failures.since }, 'recording again')
-    else this.#log.info('recording')
-    this.#failures = { count: 0, loggedAt: -Infinity, since: null }
+    if (!this.#ends.success()) this.#log.info('recording')
+    this.#refusals.success()
+    this.#crashes.success()
   }
 
   #noteEnd(end: RunEnd, delayMs: number): void {
-    const { clock } = this.#options
     this.#restarts++
     this.#lastEndReason = end.reason
     if (end.soundNeedsTranscode && this.#audio === 'copy') this.#audio = 'transcode'
     this.#enter('waiting')
-    this.#failures.count++
-    this.#failures.since ??= clock.wallNow()
-    const now = clock.monoNow()
-    if (now - this.#failures.loggedAt < LOG_EVERY_MS) return
-    this.#failures.loggedAt = now
-    this.#log.warn({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs), failures: this.#failures.count, said: end.said }, 'run ended')
+    this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs), said: end.said })
   }
 
   #enter(state: StreamState): void {

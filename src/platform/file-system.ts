@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises'
 import path from 'node:path'
 import { RetryableError, FatalError } from '../domain/index.ts'
 import { isNotStarted, runProgram } from './child-process.ts'
+import { publishFile } from './publish-file.ts'
 
 /** Names the call site of a volume operation, so that a test can break exactly one. */
 export type FileStep = string
@@ -27,8 +28,9 @@ export interface VolumeFileSystem {
   createAllocated(file: string, sizeBytes: number, step: FileStep): Promise<void>
   /** Makes `[offset, offset + length)` read as zeros, durably once the file is synced. Never changes the file's size. */
   zeroRange(file: string, offset: number, lengthBytes: number, step: FileStep): Promise<void>
+  /** All of it; a longer file is a fault 'too-large', never cut. */
   readText(file: string, maxBytes: number, step: FileStep): Promise<string>
-  /** Write, sync, rename, sync the folder. */
+  /** Write, sync, rename, sync the folder. Of several calls for one file the last one's text stands. */
   publishText(file: string, text: string, step: FileStep): Promise<void>
   appendTextDurably(file: string, text: string, step: FileStep): Promise<void>
   list(folder: string, step: FileStep): Promise<string[]>
@@ -39,7 +41,7 @@ export interface VolumeFileSystem {
 }
 
 /** `hung`: no answer came in time; what was asked for may still be done later. */
-export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'hung' | 'other'
+export type StorageFault = 'no-space' | 'io' | 'read-only' | 'missing' | 'exists' | 'denied' | 'short-write' | 'too-large' | 'hung' | 'other'
 
 const FAULT_BY_ERRNO: Record<string, StorageFault> = {
   ENOSPC: 'no-space', EDQUOT: 'no-space', EIO: 'io', EROFS: 'read-only', ENOENT: 'missing', ENOTDIR: 'missing',
@@ -66,19 +68,24 @@ export const storageError = (step: FileStep, file: string) => (error: unknown): 
 
 const ZERO_CHUNK_BYTES = 1 << 20
 
+/** Fewer bytes than asked for only at the end of the file. */
+async function readFully(handle: fs.FileHandle, target: Buffer, position: number): Promise<number> {
+  let done = 0
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return done
+}
+
 class RealVolumeFile implements VolumeFile {
   readonly #handle: fs.FileHandle
   readonly #path: string
   constructor(handle: fs.FileHandle, file: string) { this.#handle = handle; this.#path = file }
 
   async read(target: Buffer, position: number, step: FileStep): Promise<number> {
-    let done = 0
-    while (done < target.length) {
-      const { bytesRead } = await this.#handle.read(target, done, target.length - done, position + done).catch(storageError(step, this.#path))
-      if (bytesRead === 0) break
-      done += bytesRead
-    }
-    return done
+    return await readFully(this.#handle, target, position).catch(storageError(step, this.#path))
   }
 
   async write(source: Buffer, position: number, step: FileStep): Promise<void> {
@@ -143,21 +150,14 @@ export const realFileSystem: VolumeFileSystem = {
   async readText(file, maxBytes, step) {
     const handle = await fs.open(file, constants.O_RDONLY).catch(storageError(step, file))
     try {
-      const target = Buffer.alloc(maxBytes)
-      const { bytesRead } = await handle.read(target, 0, maxBytes, 0).catch(storageError(step, file))
-      return target.toString('utf8', 0, bytesRead)
+      const target = Buffer.alloc(maxBytes + 1)
+      const length = await readFully(handle, target, 0).catch(storageError(step, file))
+      if (length > maxBytes) throw new StorageError('too-large', step, file, new RangeError(`it has more than ${maxBytes} bytes`))
+      return target.toString('utf8', 0, length)
     } finally { await handle.close() }
   },
 
-  async publishText(file, text, step) {
-    const part = `${file}.${process.pid}.part` // a command may publish beside the recorder
-    const handle = await fs.open(part, 'w', 0o640).catch(storageError(step, file))
-    try { await handle.writeFile(text); await handle.sync() }
-    catch (error) { storageError(step, file)(error) }
-    finally { await handle.close() }
-    await fs.rename(part, file).catch(storageError(step, file))
-    await this.syncFolder(path.dirname(file), step)
-  },
+  async publishText(file, text, step) { await publishFile(file, text).catch(storageError(step, file)) },
 
   async appendTextDurably(file, text, step) {
     const handle = await fs.open(file, 'a', 0o640).catch(storageError(step, file))

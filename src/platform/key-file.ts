@@ -24,6 +24,7 @@ export function makeKeyFile(file: string): Buffer {
   const folder = path.dirname(file)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const key = randomBytes(KEY_BYTES), fresh = `${file}.${process.pid}.new`
+  rmSync(fresh, { force: true }) // of a predecessor with this pid that was killed here
   const handle = openSync(fresh, 'wx', 0o600)
   try { writeSync(handle, key); fsyncSync(handle) } finally { closeSync(handle) }
   chmodSync(fresh, 0o600) // whatever the umask took

@@ -1,5 +1,7 @@
 import path from 'node:path'
 import { startChild } from './child-process.ts'
+import { systemClock } from './clock.ts'
+import { FailureLog } from './failure-log.ts'
 import type { Logger } from './logger.ts'
 
 /** systemd answers nothing; this is for a helper that hangs, or a service manager that reads no more. */
@@ -113,17 +115,8 @@ export function openSystemdNotify(options: SystemdNotifyOptions): SystemdNotify 
   const pending = new Map<string, string>()
   let helper: Helper | null = null
   let inFlight: Promise<void> | null = null
-  let failuresInRow = 0
   let isOver = false
-
-  const settled = (why: string | null) => {
-    if (why === null) {
-      if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'systemd hears us again')
-      failuresInRow = 0
-    } else if (failuresInRow++ === 0) {
-      log.warn({ why }, 'systemd cannot be told')
-    }
-  }
+  const failures = new FailureLog({ clock: systemClock, log, failed: 'systemd cannot be told', recovered: 'systemd hears us again' })
 
   const trySaying = async (line: string): Promise<string | null> => {
     try {
@@ -139,8 +132,8 @@ export function openSystemdNotify(options: SystemdNotifyOptions): SystemdNotify 
       const words = [...pending]
       pending.clear()
       const why = await trySaying(words.map(([name, value]) => `${name}=${value}`).join('\t'))
-      settled(why)
-      if (why === null) continue
+      if (why === null) { failures.success(); continue }
+      failures.failure({ why })
       tries++
       for (const [name, value] of words) if (!pending.has(name)) pending.set(name, value)
     }

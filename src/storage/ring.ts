@@ -66,6 +66,8 @@ interface Taken { readonly volume: Volume, readonly row: SlotRow, readonly befor
 
 /** A volume that failed is often back within seconds; a stream's fragments wait for it as long as its queue has room. */
 const WAIT_FOR_VOLUME_MS = 10_000
+/** So does a catalogue that another program has locked. */
+const WAIT_FOR_CATALOGUE_MS = 10_000
 /** So long the ring goes on when the catalogue takes no rows: that many slots are made ready ahead of need. */
 const RESERVE_FOR_MS = 15 * 60_000
 /** Of all slots, at most: a small ring is for footage. */
@@ -79,7 +81,7 @@ export class Ring {
   readonly #expectedBps = new Map<string, number | null>()
   #takenAt: MonoMs[] = []
   #reclaiming: Promise<void> | null = null
-  #isStopping = false
+  readonly #stopped = new AbortController()
   #abandoned: { readonly volume: Volume, readonly row: SlotRow }[] = []
   constructor(options: RingOptions) { this.#options = options }
 
@@ -113,6 +115,18 @@ export class Ring {
    * after the slot was quarantined.
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
+    const { rows, clock } = this.#options
+    const until = clock.monoNow() + WAIT_FOR_CATALOGUE_MS
+    for (;;) {
+      try { return await this.#openSomewhere(owner, init, startAt) } catch (error) {
+        const leftMs = until - clock.monoNow()
+        if (!(error instanceof CatalogueFaultError) || leftMs <= 0 || this.#stopped.signal.aborted) throw error
+        await rows.whenCaughtUp(leftMs, this.#stopped.signal) // no slot is ready, and the fragments that come meanwhile have room
+      }
+    }
+  }
+
+  async #openSomewhere(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
     const { volumes } = this.#options
     for (;;) {
       await volumes.whenUsable(WAIT_FOR_VOLUME_MS)
@@ -223,7 +237,6 @@ export class Ring {
   async #take(among: readonly Volume[], owner: SegmentOwner, startAt: EpochMs): Promise<Taken> {
     const { catalogue, slots, rows, clock, floor, trustedTime } = this.#options
     const spend = this.#spending(owner)
-    if (rows.isBehind) rows.flush()
     if (!rows.isBehind) {
       try {
         const taken = catalogue.db.transaction(() => {
@@ -278,7 +291,7 @@ export class Ring {
 
   /** Makes slots ready ahead of need, in the background: what the guard lets go is zeroed and free before anybody waits for it. */
   keepReserve(): void {
-    if (this.#reclaiming !== null || this.#isStopping) return
+    if (this.#reclaiming !== null || this.#stopped.signal.aborted) return
     this.#reclaiming = this.#reclaim()
       .catch((error: unknown) => { this.#options.log.error({ err: error }, 'slots could not be made ready ahead of need') })
       .finally(() => { this.#reclaiming = null })
@@ -294,7 +307,7 @@ export class Ring {
 
   async #reclaim(): Promise<void> {
     const { volumes, rows } = this.#options
-    while (!this.#isStopping && !rows.isBehind) {
+    while (!this.#stopped.signal.aborted && !rows.isBehind) {
       const calm = volumes.calm()
       if (calm.reduce((sum, volume) => sum + volumes.freeSlots(volume), 0) >= this.#reserve(calm)) return
       if (!await this.#reclaimOldest(calm)) return
@@ -336,7 +349,7 @@ export class Ring {
 
   /** Takes nothing more; returns when what was being made ready is done with. */
   async stop(): Promise<void> {
-    this.#isStopping = true
+    this.#stopped.abort()
     await this.#reclaiming
   }
 
@@ -457,12 +470,33 @@ export class Ring {
     })
   }
 
-  /** Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the transaction of the act. */
+  /** Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the transaction of the act. Throws CatalogueFaultError while rows of recording wait. */
   restamp(since: EpochMs, byMs: number, openSlots: Iterable<OpenSlot>): void {
-    const { segments, floor } = this.#options
-    const moved = segments.restamp(since, byMs, (segment, newestAt) => keepUntil(parseFloorRule(segment.floorRule) ?? floor, newestAt))
+    const { segments, rows, floor } = this.#options
+    // A segment whose row waits would be entered with the time of before: the advance is believed once all rows are there.
+    if (rows.isBehind) throw new CatalogueFaultError({ code: rows.backlog?.cause ?? 'unknown' })
+    const keepUntilOf = keepUntilByQuarter(rule => parseFloorRule(rule) ?? floor)
+    const moved = segments.restamp(since, byMs, keepUntilOf)
     for (const open of openSlots) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
     this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
+  }
+}
+
+const QUARTER_MS = 900_000
+/**
+ * As `keepUntil`, for very many segments: a calendar floor ends with a local day, and days of every zone begin on a quarter of an hour, so one answer serves all of a quarter.
+ * (measured, a million segments in one transaction: see docs/reliability.md)
+ */
+function keepUntilByQuarter(floorOf: (rule: string) => FloorRule): (rule: string, newestAt: EpochMs) => EpochMs {
+  const floors = new Map<string, FloorRule>(), known = new Map<string, EpochMs>()
+  return (rule, newestAt) => {
+    let floor = floors.get(rule)
+    if (floor === undefined) floors.set(rule, floor = floorOf(rule))
+    if (floor.floor.kind !== 'calendar-days') return keepUntil(floor, newestAt)
+    const key = `${Math.floor(newestAt / QUARTER_MS)} ${rule}`
+    let until = known.get(key)
+    if (until === undefined) known.set(key, until = keepUntil(floor, newestAt))
+    return until
   }
 }
 

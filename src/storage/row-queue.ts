@@ -44,6 +44,8 @@ export class RowQueue {
   #pending: Row[] = []
   #outage: Outage | null = null
   #wake = Promise.withResolvers<void>()
+  /** Resolved while no row waits. */
+  #done = resolvedNow()
   #dropped = 0
   /** Called once at the beginning of each outage. */
   onOutage: () => void = () => undefined
@@ -96,6 +98,13 @@ export class RowQueue {
 
   /** For a decision that needs the catalogue at once: says that it was refused, so that nobody else asks for a while. */
   noteRefusal(error: unknown): void { this.#refused(error); this.#outageProbe() }
+
+  /** Waits until all rows are written, at most `mostMs`. */
+  async whenCaughtUp(mostMs: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    await Promise.race([this.#done.promise, this.#options.clock.wait(mostMs, AbortSignal.any([signal, over.signal]))])
+    over.abort()
+  }
 
   /** Until `signal` aborts: writes what is pending as soon as the catalogue takes it. */
   async run(signal: AbortSignal): Promise<void> {
@@ -166,6 +175,7 @@ export class RowQueue {
     const { clock, log } = this.#options
     const now = clock.monoNow(), cause = causeOf(error)
     const isFirst = this.#outage === null
+    if (isFirst) this.#done = Promise.withResolvers()
     this.#outage ??= { sinceAt: clock.wallNow(), sinceMono: now, cause, loggedAt: now, triedAt: now, tries: 0 }
     this.#outage.cause = cause
     this.#outage.tries++
@@ -183,6 +193,7 @@ export class RowQueue {
     log.info({ outageMs: Math.round(clock.monoNow() - this.#outage.sinceMono), tries: this.#outage.tries, dropped: this.#dropped }, 'the catalogue takes rows again')
     this.#outage = null
     this.#dropped = 0
+    this.#done.resolve()
     this.onCaughtUp()
   }
 
@@ -192,6 +203,12 @@ export class RowQueue {
     this.#pending.splice(at, 1)
     this.#dropped++
   }
+}
+
+function resolvedNow(): PromiseWithResolvers<void> {
+  const done = Promise.withResolvers<void>()
+  done.resolve()
+  return done
 }
 
 /** A fault of the catalogue, told by SQLite itself or by the audit log that writes to it. */

@@ -4,7 +4,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
-import { isCatalogueFault, type Catalogue } from '../platform/catalogue.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
+import { LastKnown } from '../platform/last-known.ts'
 import { CatalogueMarks } from './catalogue-mark.ts'
 import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
@@ -68,7 +69,7 @@ export class Storage implements AsyncDisposable {
   readonly #lanes = new Map<string, StreamLane>()
   readonly #cameras = new Map<CameraId, CameraUuid>()
   readonly #unsealed = new Map<string, Unsealed[]>()
-  readonly #lastKnown = new Map<string, unknown>()
+  readonly #known = new LastKnown()
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
 
@@ -155,7 +156,7 @@ export class Storage implements AsyncDisposable {
   }
 
   /** Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last seven days. */
-  rescues(): { count: number, newestAt: EpochMs | null } { return this.#orLastKnown('rescues', () => this.#rescues.recent(), { count: 0, newestAt: null }) }
+  rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
   /** Slots whose streams went on elsewhere: of a volume that came back, or that could not be read at the start. What was open there is history now. */
   async #sealLateComers(): Promise<void> {
@@ -202,12 +203,14 @@ export class Storage implements AsyncDisposable {
   async #recoverLane(cameraUuid: CameraUuid, stream: StreamName): Promise<OpenSlot | null> {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow(), of = { cameraUuid, stream }
+    // Asked first: what fails here leaves the slots for the next round.
+    const unended = runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)
+    const gap = runs.gapNow(of), newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
     const { open: newest, entries } = await this.#recoverSlots(laneKey(cameraUuid, stream))
     const spans = runsIn(entries)
-    const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? segments.newestFrameOfStream(cameraUuid, stream)
-    for (const run of runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)) {
+    const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? newestFrameAt
+    for (const run of unended) {
       const endAt = spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
-      const gap = runs.gapNow(run)
       this.#rows.write(() => {
         if (gap !== null && gap.startAt < run.startAt && run.startAt < endAt) runs.closeGap(run, run.startAt, 0) // killed between its first fragment and the row that ends the gap before
         runs.end(run.id, endAt, 'recorder-killed')
@@ -215,6 +218,11 @@ export class Storage implements AsyncDisposable {
       })
     }
     this.#noteUntoldGaps(of, spans, now)
+    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
+    if (newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt) {
+      await this.#ring.seal(newest)
+      return null
+    }
     return newest
   }
 
@@ -313,23 +321,11 @@ export class Storage implements AsyncDisposable {
     const { segments } = this.#tables
     return this.#volumes.status().map(status => ({
       ...status,
-      oldestFrameAt: this.#orLastKnown(`oldest ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)), null),
-      heldSlots: this.#orLastKnown(`held ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)), null) ?? 0,
+      oldestFrameAt: this.#known.ask(`oldest ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.oldestFrameOfVolume(uuid)), null),
+      heldSlots: this.#known.ask(`held ${status.id}`, () => this.#volumes.askOf(status.id, uuid => segments.heldSlots(uuid)), null) ?? 0,
     }))
   }
   gapNow(camera: CameraId, stream: StreamName): { startAt: EpochMs, cause: GapCause } | null { return this.lane(camera, stream).gapNow() }
-
-  /** What the catalogue says; while it cannot be read, what it said last. */
-  #orLastKnown<Answer>(key: string, ask: () => Answer, otherwise: Answer): Answer {
-    try {
-      const answer = ask()
-      this.#lastKnown.set(key, answer)
-      return answer
-    } catch (error) {
-      if (!isCatalogueFault(error)) throw error
-      return this.#lastKnown.has(key) ? this.#lastKnown.get(key) as Answer : otherwise
-    }
-  }
 
   /** Nightly: lets SQLite bring its statistics up to date and its log back to a small file. Milliseconds. */
   upkeep(): void {
@@ -347,7 +343,7 @@ export class Storage implements AsyncDisposable {
   }
 
   oldestFrameAt(camera: CameraId, stream: StreamName): EpochMs | null {
-    return this.#orLastKnown(`oldest ${camera}/${stream}`, () => this.#tables.segments.oldestFrameOfStream(this.#cameraUuid(camera), stream), null)
+    return this.#tables.segments.oldestFrameOfStream(this.#cameraUuid(camera), stream)
   }
 
   /** Of one volume, or of all. */

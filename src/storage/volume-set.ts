@@ -44,11 +44,14 @@ interface Entry {
   /** Aborted to have the volume looked at sooner; a new one each time. */
   wake: AbortController
   looking: Promise<void>
+  /** The last look did not come to an end. */
+  isUnseen: boolean
 }
 
 const NO_SLOTS: Record<SlotState, number> = { free: 0, preparing: 0, open: 0, sealed: 0, quarantined: 0 }
 const SYNC_MEMORY_MS = 60_000 // long enough to see a disk that stutters, short enough to forget one that was busy once
 const RECHECK_MS = 10_000
+const RELOOK_MS = 1_000
 /** A call that takes longer is hung where another volume can be recorded to: the stream goes on there, and its queue of 16 s has room left. */
 const HUNG_MS = 5_000
 /** Without another volume it is worth waiting for a disk that remaps a sector. */
@@ -91,7 +94,7 @@ export class VolumeSet {
     this.#options = options
     this.#entries = options.configured.map(({ id, path }) => ({
       id, path, health: new VolumeHealth(), volume: null, free: null, state: 'missing', detail: 'not looked at yet', slots: { ...NO_SLOTS }, lastSyncMs: 0, syncs: [],
-      errors: 0, reusedSlots: 0, wake: new AbortController(), looking: Promise.resolve(),
+      errors: 0, reusedSlots: 0, wake: new AbortController(), looking: Promise.resolve(), isUnseen: false,
     }))
     this.io = new VolumeIo({
       fs: options.fs, clock: options.clock, volumes: options.configured,
@@ -122,11 +125,16 @@ export class VolumeSet {
   }
 
   async #lookAt(entry: Entry): Promise<void> {
+    entry.isUnseen = false
     try {
       if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)
       else if (entry.volume !== null) await this.#check(entry, entry.volume)
       else await this.#takeIn(entry)
-    } catch (error) { this.#options.log.error({ err: error, volume: entry.id }, 'a volume could not be looked at') }
+    } catch (error) { // mostly a catalogue that cannot be read just now
+      if (entry.volume === null) entry.detail = `it could not be looked at: ${(error as Error).message}`
+      entry.isUnseen = true
+      this.#options.log.error({ err: error, volume: entry.id }, 'a volume could not be looked at')
+    }
   }
 
   /** Until `signal` aborts: looks every ten seconds, at a failed one when its probe is due. */
@@ -135,7 +143,8 @@ export class VolumeSet {
     const entry = this.#entries.find(each => each.id === id)!
     while (!signal.aborted) {
       const wake = entry.wake.signal
-      await clock.wait(entry.state === 'failed' ? entry.health.probeAt - clock.monoNow() : RECHECK_MS, AbortSignal.any([signal, wake]))
+      const waitMs = entry.state === 'failed' ? entry.health.probeAt - clock.monoNow() : entry.isUnseen ? RELOOK_MS : RECHECK_MS
+      await clock.wait(waitMs, AbortSignal.any([signal, wake]))
       if (signal.aborted) return
       if (wake.aborted) { entry.wake = new AbortController(); continue } // when it is due has changed
       const volume = await this.look(id)

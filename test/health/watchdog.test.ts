@@ -18,6 +18,8 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, expected: 
   ['one stream hangs, another writes', facts({ streams: [hung('a'), stream('b')] }), 'pet'],
   ['one stream hangs, another wrote within the bound and waits now', facts({ streams: [hung('a'), down('b', { lastFrameAgeMs: 60_000 })] }), 'pet'],
   ['storage hangs: all record, none writes', facts({ streams: [hung('a'), hung('b')] }), 'no-progress a/main'],
+  ['storage hangs: runs end for it, none writes', facts({ streams: [down('a', { lastEndReason: 'storage-too-slow', lastFrameAgeMs: LONG_MS })] }), 'no-progress a/main'],
+  ['storage of one stream hangs, another writes', facts({ streams: [down('a', { lastEndReason: 'storage-too-slow', lastFrameAgeMs: LONG_MS }), stream('b')] }), 'pet'],
   ['storage hangs while other cameras are dead', facts({ streams: [down('a'), hung('b')] }), 'no-progress b/main'],
   ['storage hangs before the first fragment', facts({ streams: [stream('a', { lastFrameAgeMs: null })], process: process({ uptimeMs: LONG_MS }) }), 'no-progress a/main'],
   ['just started', facts({ streams: [stream('a', { lastFrameAgeMs: null })], process: process({ uptimeMs: 5_000 }) }), 'pet'],

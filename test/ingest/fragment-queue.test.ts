@@ -76,3 +76,16 @@ t.test('loses nothing whatever the order of pushes, takes and yields to the even
     return seen.length === pushes.length && seen.every((id, i) => id === i) && mostBytes <= 100
   }), runs)
 })
+
+t.test('what is given up is not handed out; what the consumer has in hand counts until it comes back', async t => {
+  const queue = new FragmentQueue<{ id: number, sizeBytes: number }>(25)
+  for (let id = 0; id < 4; id++) queue.push(item(id))
+  const consumer = queue[Symbol.asyncIterator]()
+  t.match(await consumer.next(), { value: { id: 0 } })
+  t.ok(queue.isFull)
+  queue.abandon()
+  t.notOk(queue.isFull)
+  t.match(await consumer.next(), { done: true })
+  queue.push(item(9, 20))
+  t.notOk(queue.isFull, 'nothing is counted twice')
+})

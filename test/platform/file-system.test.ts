@@ -37,3 +37,11 @@ t.test('what fallocate says is understood in whatever language the host speaks',
   writeFileSync(file, 'x')
   await t.rejects(realFileSystem.zeroRange(file, 0, 1, 'test'), { message: /no-space/ })
 })
+
+t.test('a text file that is longer than allowed is refused, never cut', async t => {
+  const file = path.join(t.testdir({ text: '統計\n'.repeat(10) }), 'text')
+  t.equal(await realFileSystem.readText(file, 70, 'test'), '統計\n'.repeat(10))
+  await t.rejects(realFileSystem.readText(file, 69, 'test'), { code: 'CUSTOS_STORAGE_IO', fault: 'too-large', message: /text/ })
+  await t.rejects(realFileSystem.readText(path.dirname(file), 69, 'test'), { code: 'CUSTOS_STORAGE_IO' })
+  await t.rejects(realFileSystem.readText('/dev/zero', 4096, 'test'), { code: 'CUSTOS_STORAGE_IO', fault: 'too-large' })
+})

@@ -8,6 +8,8 @@ import { seeded } from '../support/recorder/seeded.ts'
 const runs = seeded(t, 300)
 const LADDER = [0, 100, 200, 400]
 
+const raise = (error: unknown): never => { throw error }
+
 /** A clock whose waits pass at once; it keeps what was waited for. */
 function instantClock(): Clock & { waits: number[] } {
   const waits: number[] = []
@@ -20,7 +22,7 @@ async function played(ends: readonly ('good' | 'bad')[], ladder: readonly number
   const stop = new AbortController()
   let at = 0
   await supervise<'good' | 'bad'>({
-    clock, signal: stop.signal, random: () => 0.5, delaysMs: () => ladder, wasHealthy: end => end === 'good',
+    clock, signal: stop.signal, random: () => 0.5, delaysMs: () => ladder, wasHealthy: end => end === 'good', crashed: () => 'bad',
     runOnce: async () => ends[at++]!, onEnd: () => { if (at === ends.length) stop.abort() },
   })
   return clock.waits
@@ -36,7 +38,7 @@ t.test('each way to end has its own ladder, and the failures are counted over al
   const ends = ['x', 'y', 'x'] as const
   let at = 0
   await supervise<'x' | 'y'>({
-    clock, signal: stop.signal, random: () => 0.5, delaysMs: end => end === 'x' ? [0, 1, 2, 3] : [0, 10, 20, 30], wasHealthy: () => false,
+    clock, signal: stop.signal, random: () => 0.5, delaysMs: end => end === 'x' ? [0, 1, 2, 3] : [0, 10, 20, 30], wasHealthy: () => false, crashed: raise,
     runOnce: async () => ends[at++]!, onEnd: () => { if (at === ends.length) stop.abort() },
   })
   t.strictSame(clock.waits, [1, 20, 3])
@@ -58,7 +60,7 @@ t.test('does not run again once it was told to stop, and tells no end that was a
   let count = 0
   const told: string[] = []
   await supervise<string>({
-    clock: instantClock(), signal: stop.signal, random: () => 0, delaysMs: () => LADDER, wasHealthy: () => false,
+    clock: instantClock(), signal: stop.signal, random: () => 0, delaysMs: () => LADDER, wasHealthy: () => false, crashed: raise,
     runOnce: async () => { count++; stop.abort(); return 'stopped' }, onEnd: end => { told.push(end) },
   })
   t.equal(count, 1)
@@ -75,7 +77,7 @@ t.test('a wake or a stop ends the wait', async t => {
     wait: (_durationMs, signal) => new Promise(resolve => { signals.push(signal!); signal!.addEventListener('abort', () => { resolve() }, { once: true }) }),
   }
   const done = supervise<string>({
-    clock, signal: stop.signal, random: () => 0, delaysMs: () => [60_000], wasHealthy: () => false,
+    clock, signal: stop.signal, random: () => 0, delaysMs: () => [60_000], wasHealthy: () => false, crashed: raise,
     runOnce: async () => { count++; return 'bad' }, wake: () => { wake = new AbortController(); return wake.signal },
   })
   const turn = () => new Promise(resolve => { setImmediate(resolve) })
@@ -88,4 +90,17 @@ t.test('a wake or a stop ends the wait', async t => {
   await done
   t.equal(count, 2)
   t.ok(signals.every(signal => signal.aborted))
+})
+
+t.test('a run that throws counts as a failure and is tried again', async t => {
+  const clock = instantClock()
+  const stop = new AbortController()
+  const ends: string[] = []
+  await supervise<string>({
+    clock, signal: stop.signal, random: () => 0.5, delaysMs: () => LADDER, wasHealthy: () => false,
+    runOnce: () => { throw new TypeError('at once') }, crashed: error => `crashed: ${(error as Error).message}`,
+    onEnd: end => { ends.push(end); if (ends.length === 3) stop.abort() },
+  })
+  t.strictSame(ends, Array(3).fill('crashed: at once'))
+  t.strictSame(clock.waits, [100, 200, 400])
 })

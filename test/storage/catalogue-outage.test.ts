@@ -4,6 +4,7 @@ import { StorageError } from '../../src/platform/file-system.ts'
 import { UNENTERED_FILE } from '../../src/storage/unentered-mark.ts'
 import type { CatalogueFault } from '../support/faulty-catalogue.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
+import { ended } from '../support/rig-time.ts'
 
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 1000 }, timezone: 'Asia/Taipei' }
 const LONG = { dataBytes: 220_000 } // four of them fill a slot
@@ -72,13 +73,24 @@ t.test('without a slot that is ready nothing is overwritten while the log cannot
   await rig.fillSlots(6)
   const before = await names(rig)
   rig.catalogueFaults.break({ kind: 'busy', lasts: true })
-  await rig.append(4, LONG).catch(() => undefined)
-  await t.rejects(rig.append(4, LONG), { code: 'CUSTOS_CATALOGUE_FAULT' })
+  await t.rejects(ended(rig, 'appending', rig.append(8, LONG)), { code: 'CUSTOS_CATALOGUE_FAULT' })
   const after = await names(rig)
   t.same(before.filter(name => !after.includes(name)), [])
   rig.catalogueFaults.heal()
   await settle(rig)
   await rig.append(4, LONG)
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('without a slot that is ready a lock of seconds costs nothing: the stream waits', async t => {
+  const rig = await RecorderRig.open(t, { slots: 4, floor: SHORT })
+  await rig.fillSlots(6)
+  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
+  const appending = rig.append(8, LONG)
+  for (let i = 0; i < 8; i++) await rig.clock.advance(500)
+  rig.catalogueFaults.heal()
+  await ended(rig, 'appending', appending)
+  t.same((await names(rig)).slice(-8), wanted(rig).slice(-8))
   t.same(await checkInvariants(rig), [])
 })
 

@@ -140,7 +140,8 @@ export class MemoryFileSystem implements VolumeFileSystem {
   async readText(file: string, maxBytes: number, step: FileStep): Promise<string> {
     const text = this.#texts.get(file)
     if (text === undefined) throw new StorageError('missing', step, file, undefined)
-    return text.slice(0, maxBytes)
+    if (Buffer.byteLength(text) > maxBytes) throw new StorageError('too-large', step, file, undefined)
+    return text
   }
   async publishText(file: string, text: string): Promise<void> { this.#texts.set(file, text) }
   async appendTextDurably(file: string, text: string): Promise<void> { this.#texts.set(file, (this.#texts.get(file) ?? '') + text) }

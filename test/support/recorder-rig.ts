@@ -151,9 +151,10 @@ export class RecorderRig {
 
   /** Stops as asked: open slots are sealed. */
   async close(): Promise<void> {
-    await this.storage[Symbol.asyncDispose]()
-    this.#catalogue?.[Symbol.dispose]()
-    this.#catalogue = null
+    try { await this.storage[Symbol.asyncDispose]() } finally {
+      this.#catalogue?.[Symbol.dispose]()
+      this.#catalogue = null
+    }
   }
 
   /** How many waits an idle storage has: one for calls that hang, of each volume one for its next sync and one for its next look, and one while rows wait for the catalogue. */
@@ -297,9 +298,15 @@ export const picturesOf = (record: Buffer): Buffer => record.subarray(record.ind
 /** What must hold of catalogue and slots whenever the recorder is up and no slot is being prepared [INV-1..4]. */
 export async function checkInvariants(rig: RecorderRig): Promise<string[]> {
   const wrong: string[] = []
-  const slots = rig.rows<{ volume_uuid: string, slot: number, generation: number, state: string }>('SELECT volume_uuid, slot, generation, state FROM slot')
-  const segments = rig.rows<{ volume_uuid: string, slot: number, generation: number, end_at: number | null, keep_until: number | null, records: number | null, used_bytes: number | null, merkle_root: string | null, sealed_at: number | null }>(
-    'SELECT * FROM segment WHERE ended_at IS NULL')
+  interface Slot { volume_uuid: string, slot: number, generation: number, state: string }
+  interface Segment extends Omit<Slot, 'state'> {
+    end_at: number | null, keep_until: number | null, records: number | null, used_bytes: number | null
+    merkle_root: string | null, sealed_at: number | null
+  }
+  const [slots, segments] = rig.catalogue(db => [
+    db.prepare<[], Slot>('SELECT volume_uuid, slot, generation, state FROM slot').all(),
+    db.prepare<[], Segment>('SELECT * FROM segment WHERE ended_at IS NULL').all(),
+  ] as const)
   for (const slot of slots) {
     const volume = rig.volumes.find(each => each.identity.uuid === slot.volume_uuid)!
     const where = `slot ${slot.slot}/${slot.generation} (${slot.state})`

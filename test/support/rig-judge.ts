@@ -1,24 +1,31 @@
+import type { Db } from '../../src/platform/catalogue.ts'
 import { checkInvariants, picturesOf, type RecorderRig } from './recorder-rig.ts'
 
 interface Span { readonly start_at: number, readonly end_at: number | null }
 
 const isIn = (spans: readonly Span[], at: number): boolean =>
   spans.some(span => at >= span.start_at && at < (span.end_at ?? Infinity))
+const spansOf = (db: Db, sql: string): Span[] => db.prepare<[], Span>(sql).all()
 
-/** Spans of time that the catalogue says were not recorded. */
-export const gapsOf = (rig: RecorderRig): Span[] => rig.rows<Span>('SELECT start_at, end_at FROM gap')
+const GAPS = 'SELECT start_at, end_at FROM gap'
+const OVERWRITTEN = 'SELECT start_at, end_at FROM segment WHERE freed_kept_until IS NOT NULL'
+
+/** Those of these instants at which something was not recorded, and no gap says so. */
+export function untoldBy(rig: RecorderRig, instants: readonly number[]): number[] {
+  if (instants.length === 0) return []
+  const gaps = rig.catalogue(db => spansOf(db, GAPS))
+  return instants.filter(at => !isIn(gaps, at))
+}
 
 /**
- * What is wrong with footage: a record that storage accepted is missing though the ring did not overwrite it;
- * one is changed, there twice or out of order. With `mayLose` a gap may tell of what is missing.
+ * What is wrong with footage: a record that storage took is gone and the ring did not overwrite it, or it is
+ * changed, there twice or out of order. With `mayLose` a gap may tell of what is missing.
  */
 export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): Promise<string[]> {
   const records = await rig.found()
   const found = records.map(record => record.name)
   const names = new Set(found)
-  const overwritten = rig.rows<Span>('SELECT start_at, end_at FROM segment WHERE freed_kept_until > 0')
-  const gaps = mayLose ? gapsOf(rig) : []
-  const told = [...overwritten, ...gaps]
+  const told = rig.catalogue(db => [...spansOf(db, OVERWRITTEN), ...mayLose ? spansOf(db, GAPS) : []])
   const missing = rig.appended.filter(({ name, startAt }) => !names.has(name) && !isIn(told, startAt))
   const isWhole = ({ name, bytes }: typeof records[number]) =>
     picturesOf(bytes).equals(Buffer.alloc(picturesOf(bytes).length, `${name} `))
@@ -34,13 +41,13 @@ export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): 
 
 /** What the recorder counts in memory against what its catalogue says. */
 export function judgeCounts(rig: RecorderRig): string[] {
-  return rig.storage.volumeStatus().flatMap(({ id, slots }) => {
-    const rows = rig.rows<{ state: string, n: number }>(`SELECT state, count(*) AS n FROM slot
-      JOIN volume ON volume.uuid = volume_uuid WHERE volume.id = '${id}' GROUP BY state`)
-    const counted = Object.fromEntries(rows.map(({ state, n }) => [state, n]))
-    const wrong = Object.entries(slots).filter(([state, n]) => n !== (counted[state] ?? 0))
-    return wrong.map(([state, n]) => `${id} counts ${n} ${state} slots, the catalogue ${counted[state] ?? 0}`)
-  })
+  interface Row { id: string, state: string, n: number }
+  const rows = rig.rows<Row>(`SELECT volume.id, state, count(*) AS n FROM slot
+    JOIN volume ON volume.uuid = volume_uuid GROUP BY volume.id, state`)
+  return rig.storage.volumeStatus().flatMap(({ id, slots }) => Object.entries(slots).flatMap(([state, n]) => {
+    const inRows = rows.find(row => row.id === id && row.state === state)?.n ?? 0
+    return n === inRows ? [] : [`${id} counts ${n} ${state} slots, the catalogue ${inRows}`]
+  }))
 }
 
 /** Slots and volumes that were given up. */

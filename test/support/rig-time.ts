@@ -8,6 +8,7 @@ const TURNS_A_STEP = 3 // of the event loop: whoever was woken goes to sleep aga
 export async function pass(rig: RecorderRig, durationMs: number): Promise<void> {
   for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
     await rig.clock.advance(Math.min(STEP_MS, durationMs - passedMs))
+    rig.time.tick() // as the recorder does each second
     for (let i = 0; i < TURNS_A_STEP; i++) await turn()
   }
 }

@@ -47,8 +47,16 @@ export class CatalogueReader {
   }
   slots(): SlotFact[] { return this.ask('SELECT volume_uuid, slot, generation, state, reason FROM slot') }
   holds(): HoldFact[] { return this.ask('SELECT hold_id, camera_uuid, from_at, to_at, ended_at FROM hold') }
-  gaps(cameraUuid: string, stream: string, fromMs: number, toMs: number): GapFact[] {
-    return this.ask(`SELECT start_at, end_at, cause FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at <= ?
-      AND (end_at IS NULL OR end_at >= ?) ORDER BY start_at`, cameraUuid, stream, toMs, fromMs)
+  isInUse(camera: string): boolean { return this.ask('SELECT 1 FROM camera WHERE id = ? AND retired_at IS NULL', camera).length > 0 }
+  /** Whether the camera that has this name now has a run or a gap. */
+  isRecorded(camera: string, stream: string): boolean {
+    return this.ask(`SELECT 1 FROM camera WHERE id = ? AND retired_at IS NULL AND (EXISTS (SELECT 1 FROM gap WHERE camera_uuid = uuid AND stream = ?)
+      OR EXISTS (SELECT 1 FROM run WHERE camera_uuid = uuid AND stream = ?))`, camera, stream, stream).length > 0
+  }
+  /** Of every camera that had the name, for only one has it at a time. `key`: `lobby/main`. */
+  gaps(key: string, fromMs: number, toMs: number): GapFact[] {
+    const [camera, stream] = key.split('/') as [string, string]
+    return this.ask(`SELECT start_at, end_at, cause FROM gap WHERE camera_uuid IN (SELECT uuid FROM camera WHERE id = ?) AND stream = ?
+      AND start_at <= ? AND (end_at IS NULL OR end_at >= ?) ORDER BY start_at`, camera, stream, toMs, fromMs)
   }
 }

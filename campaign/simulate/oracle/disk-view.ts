@@ -44,15 +44,16 @@ export class DiskViews implements DiskWatcher {
   readonly #views = new Map<SimDisk, Map<string, SlotView>>()
   /** Of which records may have come that were not looked at yet. */
   readonly #touched = new Set<SlotView>()
-  /** By the camera's mark in headers. */
-  readonly #devices = new Map<string, number>()
+  /** Which device each camera's mark in headers stands for. */
+  #devices = new Map<string, number>()
 
   constructor(footage: SentFootage, judge: DiskJudge) {
     this.#footage = footage
     this.#judge = judge
   }
 
-  uuidsOf(device: number): string[] { return [...this.#devices].flatMap(([uuid, of]) => of === device ? [uuid] : []) }
+  /** The catalogue that knew which device had a name is gone: a name may go back to the one that had it before. */
+  forgetDevices(): void { this.#devices = new Map() }
 
   changing(disk: SimDisk, path: string, at: number, length: number): void {
     if (disk.isForeign) this.#judge.foreignChanged(disk, path)
@@ -113,8 +114,16 @@ export class DiskViews implements DiskWatcher {
     return gone
   }
 
+  /** Pulled out, or back: what is on it can be found again when it is. */
+  setAway(disk: SimDisk, isAway: boolean): void {
+    if (disk.isAway === isAway) return
+    disk.isAway = isAway
+    for (const { records } of this.viewsOf(disk)) for (const { fragment } of records) if (fragment !== null) fragment.away += isAway ? 1 : -1
+  }
+
   /** A disk that never comes back. Returns what was on it. */
   forget(disk: SimDisk): ViewedRecord[] {
+    this.setAway(disk, false)
     this.catchUpAll()
     const records = [...this.#views.get(disk)?.values() ?? []].flatMap(view => view.records)
     for (const record of records) this.#count(record, -1)

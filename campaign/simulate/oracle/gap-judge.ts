@@ -4,8 +4,10 @@ import type { SentFootage, SentFragment } from './sent-footage.ts'
 const ROUNDING_MS = 30
 /** What has just been sent may still be on its way. */
 const ON_ITS_WAY_MS = 20_000
+/** What is shown beside a fault. */
+const NEAR_MS = 3_600_000
 /** Of these nobody can be told anything by a gap. */
-const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost'])
+const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost', 'a disk lied about it'])
 
 /** Every span that a camera sent while it was to be recorded, and that cannot be found, must lie inside a gap [G7]. */
 export class GapJudge {
@@ -24,7 +26,7 @@ export class GapJudge {
   /** It was there and is no more: to be judged once more. */
   lostLater(fragment: SentFragment): void { this.#again.add(fragment) }
 
-  judge(now: number, uuidsOf: (device: number) => readonly string[]): string[] {
+  judge(now: number): string[] {
     const wrong: string[] = []
     for (const [key, fragments] of this.#footage.byKey) {
       const from = this.#judgedTo.get(key) ?? 0
@@ -33,7 +35,7 @@ export class GapJudge {
       const last = fresh.at(-1)
       if (last !== undefined) this.#judgedTo.set(key, last.sentAt)
       for (const group of missingIn(all)) {
-        const fault = this.#faultOf(group, fragments, uuidsOf(group[0]!.device))
+        const fault = this.#faultOf(group, fragments)
         if (fault !== null) wrong.push(fault)
         else this.told += group.length
       }
@@ -42,18 +44,18 @@ export class GapJudge {
     return wrong
   }
 
-  #faultOf(group: readonly SentFragment[], all: readonly SentFragment[], uuids: readonly string[]): string | null {
+  #faultOf(group: readonly SentFragment[], all: readonly SentFragment[]): string | null {
     const first = group[0]!, last = group.at(-1)!
     const at = all.indexOf(first)
     const neighbours = [all[at - 1], ...group, all[at + group.length]].filter(each => each !== undefined)
     if (neighbours.some(each => each.wallOffsetMs !== first.wallOffsetMs)) return null // the clock was set meanwhile: the times of the two sides do not compare
     const startAt = first.startAt + first.wallOffsetMs + ROUNDING_MS, endAt = last.endAt + last.wallOffsetMs - ROUNDING_MS
-    const gaps = uuids.flatMap(uuid => this.#catalogue.gaps(uuid, first.key.split('/')[1]!, startAt, endAt)).sort((a, b) => a.start_at - b.start_at)
+    const gaps = this.#catalogue.gaps(first.key, startAt, endAt)
     let told = startAt
     for (const { start_at: from, end_at: to } of gaps) if (from <= told + ROUNDING_MS) told = Math.max(told, to ?? Infinity)
     if (told >= endAt) return null
     const span = `${iso(startAt)} to ${iso(endAt)}`
-    const near = gaps.slice(0, 3).map(gap => `${iso(gap.start_at)} to ${gap.end_at === null ? 'now' : iso(gap.end_at)} ${gap.cause}`).join(', ')
+    const near = this.#catalogue.gaps(first.key, startAt - NEAR_MS, endAt + NEAR_MS).slice(-5).map(gap => `${iso(gap.start_at)} to ${gap.end_at === null ? 'now' : iso(gap.end_at)} ${gap.cause}`).join(', ')
     return `${first.key}: ${group.length} fragments (${first.name}..) from ${span} cannot be found, and no gap tells of ${Math.round(endAt - told)} ms of it (${near || 'no gap is near'})`
   }
 }
@@ -65,7 +67,7 @@ function missingIn(fragments: readonly SentFragment[]): SentFragment[][] {
   const groups: SentFragment[][] = []
   let before: SentFragment | null = null
   for (const fragment of fragments) {
-    const isMissing = fragment.found <= 0 && fragment.isWanted && fragment.isKnownCamera && (fragment.excuse === null || !EXCUSES.has(fragment.excuse))
+    const isMissing = fragment.found <= 0 && fragment.away === 0 && fragment.isWanted && fragment.isKnownCamera && (fragment.excuse === null || !EXCUSES.has(fragment.excuse))
     if (!isMissing) continue
     if (before !== null && before.endAt === fragment.startAt && before.device === fragment.device) groups.at(-1)!.push(fragment)
     else groups.push([fragment])

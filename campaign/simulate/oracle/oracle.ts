@@ -39,6 +39,7 @@ export class Oracle implements DiskJudge {
   readonly #world: WorldFacts
   readonly #report: (violation: Violation) => void
   readonly #knownDevices = new Map<number, number>()
+  readonly #heardOf = new Map<number, { readonly camera: string, readonly stream: string }>()
   readonly figures = { sent: 0, acked: 0, aged: 0, lostAtCut: 0, worstLossMs: 0, missingAndTold: 0 }
 
   constructor(world: WorldFacts, report: (violation: Violation) => void) {
@@ -56,8 +57,18 @@ export class Oracle implements DiskJudge {
 
   // ---- what the world tells
 
-  laneOpened(device: number): void { if (!this.#knownDevices.has(device)) this.#knownDevices.set(device, this.#world.now) }
-  knownSince(device: number): number | null { return this.#knownDevices.get(device) ?? null }
+  laneOpened({ device, camera, stream }: { readonly device: number, readonly camera: string, readonly stream: string }): void {
+    if (!this.#knownDevices.has(device)) this.#heardOf.set(device, { camera, stream })
+  }
+  /** Since when the catalogue durably knows that the camera is to be recorded; null before. */
+  knownSince(device: number): number | null {
+    const heard = this.#heardOf.get(device)
+    if (heard !== undefined && this.catalogue.isRecorded(heard.camera, heard.stream)) {
+      this.#heardOf.delete(device)
+      this.#knownDevices.set(device, this.#world.now)
+    }
+    return this.#knownDevices.get(device) ?? null
+  }
   sent(fragment: SentFragment): void {
     this.figures.sent++
     this.footage.add(fragment)
@@ -101,6 +112,7 @@ export class Oracle implements DiskJudge {
   catalogueReplaced(): void {
     this.catalogue.close()
     this.#audit.startOver()
+    this.disks.forgetDevices()
     for (const fragment of this.footage.all()) if (fragment.found <= 0 && fragment.copies === 0) fragment.excuse ??= 'its catalogue was lost'
     this.#rows.startOver()
   }
@@ -147,7 +159,7 @@ export class Oracle implements DiskJudge {
     const broken = this.#audit.read()
     if (broken !== null) this.violate('G10', broken)
     for (const fault of this.#rows.judge(volumes)) this.violate('rescue', fault)
-    for (const fault of this.#gaps.judge(now, device => this.disks.uuidsOf(device))) this.violate('G7', fault)
+    for (const fault of this.#gaps.judge(now)) this.violate('G7', fault)
     this.figures.missingAndTold = this.#gaps.told
     for (const { guarantee, what } of faultsOfState(state, { now, holds: this.holds, catalogue: this.catalogue, footage: this.footage, volumes })) this.violate(guarantee, what)
   }

@@ -21,6 +21,8 @@ export interface SentFragment {
   ackedAt: number | null
   /** Sound records of it on disks that exist, mounted or not. */
   copies: number
+  /** How many of them are on disks that are pulled out just now. */
+  away: number
   /** How many of them the medium has. */
   durable: number
   /** In how many slots the catalogue lets somebody find it. */
