@@ -55,19 +55,27 @@ async function leaveWord(at: string, file: string, stateDir: string): Promise<vo
 
 const publish = (file: string, record: object): Promise<void> => publishFile(file, Buffer.from(`${JSON.stringify(record)}\n`), 0o600)
 
+interface KeptOptions {
+  /** State folder as far as the spoilt file still names it. */
+  readonly hint: string | null
+  readonly env?: Env
+  /** Also what another user keeps: for who only looks, such as root beside the service. */
+  readonly anyOwner?: boolean
+}
+
 /**
  * What was kept of this configuration file, the newest first: in the state folder that the spoilt file still names, in that of
  * the service, and where the word left there leads. Empty when it was never in force. Never throws.
  */
-export async function keptConfigs(file: string, hint: string | null, env: Env = process.env): Promise<readonly KeptConfig[]> {
+export async function keptConfigs(file: string, { hint, env = process.env, anyOwner = false }: KeptOptions): Promise<readonly KeptConfig[]> {
   const service = serviceStateDir(env)
-  const places = new Set([hint, service, await readPointer(pointerFile(service, file), file)])
-  const found = await Promise.all([...places].filter(dir => dir !== null).map(dir => readRecord(join(dir, RECORD_FILE), file)))
+  const places = new Set([hint, service, await readPointer(pointerFile(service, file), file, anyOwner)])
+  const found = await Promise.all([...places].filter(dir => dir !== null).map(dir => readRecord(join(dir, RECORD_FILE), file, anyOwner)))
   return found.filter(kept => kept !== null).sort((a, b) => b.takenOverAt - a.takenOverAt)
 }
 
-async function readRecord(record: string, file: string): Promise<KeptConfig | null> {
-  const raw = await readOwn(record, file)
+async function readRecord(record: string, file: string, anyOwner = false): Promise<KeptConfig | null> {
+  const raw = await readOwn(record, file, anyOwner)
   if (raw === null) return null
   const { takenOverAt, config, sha256, secrets } = raw
   const at = typeof takenOverAt === 'string' ? Date.parse(takenOverAt) : Number.NaN
@@ -75,17 +83,17 @@ async function readRecord(record: string, file: string): Promise<KeptConfig | nu
   return { takenOverAt: epochMs(at), copy: { config, sha256, secrets } }
 }
 
-async function readPointer(pointer: string, file: string): Promise<string | null> {
-  const stateDir = (await readOwn(pointer, file))?.['stateDir']
+async function readPointer(pointer: string, file: string, anyOwner = false): Promise<string | null> {
+  const stateDir = (await readOwn(pointer, file, anyOwner))?.['stateDir']
   return typeof stateDir === 'string' ? absolutePath(stateDir) : null
 }
 
 /** A file of ours about this configuration; null for one that is not there, is damaged, or that another user could have written or read. */
-async function readOwn(path: string, file: string): Promise<Readonly<Record<string, unknown>> | null> {
+async function readOwn(path: string, file: string, anyOwner: boolean): Promise<Readonly<Record<string, unknown>> | null> {
   try {
     await using handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const facts = await handle.stat()
-    const isOurs = facts.uid === 0 || facts.uid === process.getuid?.()
+    const isOurs = anyOwner || facts.uid === 0 || facts.uid === process.getuid?.()
     if (!facts.isFile() || !isOurs || (facts.mode & 0o077) !== 0 || facts.size > RECORD_MAX_BYTES) return null
     const raw: unknown = JSON.parse(await handle.readFile('utf8'))
     return isMapping(raw) && raw['format'] === FORMAT && raw['file'] === file ? raw : null

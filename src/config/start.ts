@@ -21,14 +21,16 @@ export interface NoStartConfig { readonly config: null, readonly problems: reado
 export interface StartOptions extends Pick<LoadOptions, 'credentialsDirectory' | 'uid'> {
   /** Stands in for the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Also what another user keeps: for who only looks. */
+  readonly anyOwner?: boolean
 }
 
 /** The configuration, or the last good one while the file is missing, unreadable or wrong, or its secrets are refused. */
-export async function loadStartConfig(path: string, { env = process.env, ...options }: StartOptions = {}): Promise<StartConfig | NoStartConfig> {
+export async function loadStartConfig(path: string, { env = process.env, anyOwner = false, ...options }: StartOptions = {}): Promise<StartConfig | NoStartConfig> {
   const result = await loadConfig(path, options)
   if (result.ok) return { config: result.config, source: result.source, files: result.files, rejected: null }
   const { problems, stateDir, sha256, files } = result
-  for (const { takenOverAt, copy } of await keptConfigs(resolve(path), stateDir, env)) {
+  for (const { takenOverAt, copy } of await keptConfigs(resolve(path), { hint: stateDir, env, anyOwner })) {
     // Without its accounts as a last resort: what systemd hands over is not copied, and cameras without a password are recorded then.
     for (const secrets of ['load', 'skip'] as const) {
       const kept = await loadConfig(path, { ...options, copy, secrets })

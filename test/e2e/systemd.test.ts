@@ -5,6 +5,7 @@ import { eventually, Machine, runToEnd } from '../support/systemd/machine.ts'
 import { allRecording, CAMERAS, configText, installRecorder, journal, RECORDING_WITHIN_MS, SECRETS_FILE, startCameras, unitProperty as unit } from '../support/systemd/recorder-unit.ts'
 
 const UNIT = new URL('../../systemd/custos.service', import.meta.url).pathname
+const CONFIG_FILE = '/etc/custos/custos.yaml'
 const EXPOSURE_AT_MOST = 1.5
 /** A busy host must not look like a hung recorder here. */
 const WATCHDOG_S = 8
@@ -58,14 +59,29 @@ t.test('under a real systemd', async t => {
     t.equal((await machine.must('stat', '--format', '%a %U', '/var/cache/custos')).trim(), '700 custos')
   })
 
-  await t.test('a bad configuration fails at once and is not tried again', async t => {
-    await machine.write('/etc/custos/custos.yaml', `${configText(SECRETS_FILE)}nonsense: 1\n`)
+  await t.test('a configuration that was never good is told, and tried again until it is mended', async t => {
+    await machine.write(CONFIG_FILE, `${configText(SECRETS_FILE)}nonsense: 1\n`)
     t.not((await machine.run('systemctl', 'start', 'custos')).code, 0)
-    t.equal(await unit(machine, 'ActiveState'), 'failed')
     t.equal(await unit(machine, 'ExecMainStatus'), '2')
-    t.equal(await unit(machine, 'NRestarts'), '0')
     t.match(await journal(machine), 'nonsense', 'the journal names the setting')
-    await machine.write('/etc/custos/custos.yaml', configText(SECRETS_FILE))
+    await eventually('systemd tries again', RECORDING_WITHIN_MS, async () => Number(await unit(machine, 'NRestarts')) > 0 ? true : null)
+    await machine.write(CONFIG_FILE, configText(SECRETS_FILE))
+    await allRecording(machine, new Date(0))
+    await machine.must('systemctl', 'stop', 'custos')
+  })
+
+  await t.test('a configuration that is bad after a good one: the last good one records', async t => {
+    await machine.write(CONFIG_FILE, `${configText(SECRETS_FILE)}nonsense: 1\n`)
+    await machine.must('chmod', '644', SECRETS_FILE)
+    const startedAt = new Date()
+    t.equal((await machine.run('systemctl', 'start', 'custos')).code, 0)
+    await allRecording(machine, startedAt)
+    await eventually('systemctl status tells', RECORDING_WITHIN_MS, async () => /^critical: .*configuration/.test(await unit(machine, 'StatusText')) ? true : null)
+    t.match(await machine.must('stat', '--format', '%a %U', '/var/lib/custos/last-good-config.json'), /600 custos/)
+    await machine.must('chmod', '600', SECRETS_FILE)
+    await machine.write(CONFIG_FILE, configText(SECRETS_FILE))
+    await eventually('it is taken over', RECORDING_WITHIN_MS, async () => /configuration/.test(await unit(machine, 'StatusText')) ? null : true)
+    await machine.must('systemctl', 'stop', 'custos')
   })
 
   let recorder = 0
