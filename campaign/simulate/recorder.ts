@@ -82,6 +82,7 @@ export class Recorder {
       this.#drivers.delete(stream)
     }
     for (const stream of streams) if (!this.#drivers.has(stream)) this.#drive(stream)
+    for (const { facts } of streams) this.storage.expectRate({ cameraId: cameraId(facts.camera), stream: streamName(facts.stream) }, facts.bytesPerHour * 8 / 3600)
     await this.storage.retireAllBut(new Set(streams.map(stream => cameraId(stream.facts.camera))))
   }
 

@@ -20,7 +20,7 @@ import { textOf, tracedText } from './stream-driver.ts'
 import { TimeLedger } from './time-ledger.ts'
 import type { Trace } from './trace.ts'
 
-export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number, readonly ignore?: Map<string, number> }
+export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number, readonly counts?: (violation: Violation) => boolean }
 
 export const START = Date.UTC(2026, 10, 22)
 const HOUR_MS = 3_600_000
@@ -63,20 +63,17 @@ export class World implements Site {
   readonly usualCameras: number
   /** Ids of what happened, in order. */
   readonly happened: string[] = []
+  spareDisks = 0
   readonly figures = { kills: 0, cuts: 0, starts: 0, failedStarts: 0, windows: 0, judged: 0 }
 
-  constructor({ seed, stateDir, trace, cameras, ignore = new Map() }: WorldOptions) {
+  constructor({ seed, stateDir, trace, cameras, counts = () => true }: WorldOptions) {
     this.seed = seed
     this.trace = trace
     this.stateDir = stateDir
     this.usualCameras = cameras
     this.dice = new Dice(seed, 'world')
     this.oracle = new Oracle(this, violation => {
-      const known = ignore.get(violation.guarantee)
-      if (known !== undefined) {
-        ignore.set(violation.guarantee, known + 1)
-        return
-      }
+      if (this.violation !== null || !counts(violation)) return
       this.violation ??= violation
       this.queue.halt(violation)
     })
@@ -241,6 +238,15 @@ export class World implements Site {
       end()
       onDone(result)
     }, failed)
+  }
+
+  /** Nothing goes on. */
+  end(): void {
+    for (const life of [...this.#lives]) {
+      life.isGone = true
+      this.#bury(life)
+    }
+    this.oracle.catalogue.close()
   }
 
   // ---- death
