@@ -4,8 +4,8 @@ import { constants, link, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { syncFolder } from '../platform/publish-file.ts'
 import { AttachmentError } from './errors.ts'
+import { ATTACHMENT_MOST_BYTES, UploadBounds, type UploadBoundsOptions } from './upload-bounds.ts'
 
-export const ATTACHMENT_MOST_BYTES = 20 * 1024 * 1024
 const SHA256 = /^[0-9a-f]{64}$/
 
 export interface StoredAttachment { readonly sha256: string, readonly sizeBytes: number }
@@ -13,7 +13,11 @@ export interface StoredAttachment { readonly sha256: string, readonly sizeBytes:
 /** Scans and papers by their SHA-256, in `state.dir/attachments`. Written once, never overwritten, never removed here: they leave by a destruction list (R62). */
 export class AttachmentStore {
   readonly #folder: string
-  constructor(stateDir: string) { this.#folder = path.join(stateDir, 'attachments') }
+  readonly #bounds: UploadBounds
+  constructor(stateDir: string, options: Omit<UploadBoundsOptions, 'folder'>) {
+    this.#folder = path.join(stateDir, 'attachments')
+    this.#bounds = new UploadBounds({ folder: this.#folder, ...options })
+  }
 
   /** Null when it is not there. */
   sizeOf(sha256: string): number | null {
@@ -21,20 +25,27 @@ export class AttachmentStore {
     return statSync(path.join(this.#folder, sha256), { throwIfNoEntry: false })?.size ?? null
   }
 
-  /** Takes a file in, durably on return; the same content is stored once. Throws AttachmentError when it is empty, larger than 20 MiB, or the disk does not take it. */
-  async put(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<StoredAttachment> {
+  /**
+   * Takes a file of a person in, durably on return; the same content is stored once. Throws AttachmentError when it is empty or
+   * larger than 20 MiB, when the disk does not take it or has too little room, or when the person has too much in waiting.
+   */
+  async put(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, by: string): Promise<StoredAttachment> {
     const fresh = path.join(this.#folder, `.${randomBytes(8).toString('hex')}.new`)
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
-      const stored = await this.#write(fresh, content)
-      await this.#place(fresh, stored)
-      return stored
+      return await this.#bounds.during(by, async () => {
+        const stored = await this.#write(fresh, content)
+        return { stored, isNew: await this.#place(fresh, stored) }
+      })
     } catch (error) {
       if (error instanceof AttachmentError) throw error
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
       throw new AttachmentError('CUSTOS_ATTACHMENT_UNWRITABLE', `附件無法寫入（${code}），未附上。/ the file could not be written (${code}); nothing was attached`, '請檢查 state.dir 的磁碟空間。/ Look at the disk of state.dir.', error)
     } finally { await rm(fresh, { force: true }).catch(() => undefined) }
   }
+
+  /** A case names the file now: it no longer counts for who handed it in. */
+  attached(sha256: string): void { this.#bounds.attached(sha256) }
 
   async #write(fresh: string, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<StoredAttachment> {
     const hash = createHash('sha256')
@@ -53,12 +64,16 @@ export class AttachmentStore {
     throw new AttachmentError('CUSTOS_ATTACHMENT_REFUSED', sizeBytes === 0 ? '附件是空的。/ the file is empty' : '附件超過 20 MB。/ the file is larger than 20 MiB', '請改附較小的掃描檔，或分成數個檔案。/ Attach a smaller scan, or several files.')
   }
 
-  async #place(fresh: string, { sha256 }: StoredAttachment): Promise<void> {
+  /** Whether it was not there before. */
+  async #place(fresh: string, { sha256 }: StoredAttachment): Promise<boolean> {
+    let isNew = true
     try { await link(fresh, path.join(this.#folder, sha256)) } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      isNew = false
       await this.read(sha256) // what is there is that content, or a person must look
     }
     await syncFolder(this.#folder)
+    return isNew
   }
 
   /** The content, hashed again. Throws AttachmentError when it is gone or is not what was stored. */

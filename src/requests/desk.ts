@@ -48,6 +48,9 @@ export interface DeskOptions {
 }
 
 const KEY = /^[\w-]{8,100}$/
+/** Stored files that a case names. */
+const filesOf = ({ attachments, content: { authority } }: Application): string[] =>
+  [...attachments.map(({ sha256 }) => sha256), ...authority?.kind === 'sealed-scan' ? [authority.sha256] : []]
 
 interface Job { readonly acting: Acting, readonly acts: readonly [Act, ...Act[]], readonly verb: string, readonly kind: Command['kind'] | 'receive', readonly key: string, readonly sent: unknown, readonly number: ApplicationNumber | null }
 /** Whose step it is, and what names it: what is stored of a job. `more` stands in its audit entry. */
@@ -78,7 +81,7 @@ export class RequestDesk {
     let vault = options.vault
     this.#vault = () => vault ??= openPersonVault(stateDir, numbers.hasAny())
     this.#ids = new IdNumbers(numbers, this.#vault)
-    this.attachments = new AttachmentStore(stateDir)
+    this.attachments = new AttachmentStore(stateDir, { steadyNow: () => time.steadyNow() })
     this.grants = new GrantBook({ audit, time, shelf, holds, applications: this.#applications, grants: grantRows, caseHolds })
     this.records = new CaseRecords({ shelf, calendar, time, applications: this.#applications, grants: grantRows })
     this.reader = new DeskReader({
@@ -257,6 +260,7 @@ export class RequestDesk {
       if (error instanceof RightMissingError || error instanceof FactorNeededError) audit.append({ ...entry, result: 'refused', detail: { code: error.code } })
       throw error
     }
+    if (answer.ok) for (const sha256 of filesOf(answer.application)) this.attachments.attached(sha256)
     if (!answer.ok || answer.holds.placed + answer.holds.ended === 0) return answer
     // Also when it is a replay: the first time may have ended between the commit and here.
     const unpublished = await holds.publish().then(() => null, (error: unknown) => (error as Error).message)

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
 import { AttachmentStore, ATTACHMENT_MOST_BYTES } from '../../src/requests/index.ts'
+import { reserveOf } from '../../src/requests/upload-bounds.ts'
 import { openPersonVault } from '../../src/requests/person-vault.ts'
 import { at, CHIEF, CLERK, codeOf, done, DOOR, FrontDesk, hour, LOBBY, NOBODYS, OUTSIDE, party, police, SECRETARY } from './support/front-desk.ts'
 
@@ -127,12 +129,12 @@ t.test('ID numbers stand nowhere in the clear', async t => {
 t.test('attachments: by hash, bounded, never overwritten, checked when read', async t => {
   const front = await FrontDesk.open(t)
   const { attachments, reader } = front.desk
-  const scan = await attachments.put([Buffer.from('scan '), Buffer.from('of the seal')])
+  const scan = await attachments.put([Buffer.from('scan '), Buffer.from('of the seal')], 'lin')
   t.match(scan, { sizeBytes: 16, sha256: /^[0-9a-f]{64}$/ })
-  t.same(await attachments.put([Buffer.from('scan of the seal')]), scan, 'once is enough')
+  t.same(await attachments.put([Buffer.from('scan of the seal')], 'lin'), scan, 'once is enough')
   t.same(readdirSync(front.folder('attachments')), [scan.sha256])
-  await t.rejects(attachments.put([]), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
-  await t.rejects(attachments.put([Buffer.alloc(ATTACHMENT_MOST_BYTES), Buffer.from('x')]), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
+  await t.rejects(attachments.put([], 'lin'), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
+  await t.rejects(attachments.put([Buffer.alloc(ATTACHMENT_MOST_BYTES), Buffer.from('x')], 'lin'), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
   t.equal(readdirSync(front.folder('attachments')).length, 1, 'what was refused is gone')
 
   const { application } = done(await front.receive(police({ authority: { kind: 'sealed-scan', sha256: scan.sha256 } })))
@@ -144,10 +146,48 @@ t.test('attachments: by hash, bounded, never overwritten, checked when read', as
   await t.rejects(reader.attachment(acting, application.number, 'b'.repeat(64)), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
   writeFileSync(front.folder('attachments', scan.sha256), 'scan of the sea1')
   await t.rejects(reader.attachment(acting, application.number, scan.sha256), { code: 'CUSTOS_ATTACHMENT_DAMAGED' })
-  await t.rejects(attachments.put([Buffer.from('scan of the seal')]), { code: 'CUSTOS_ATTACHMENT_DAMAGED' }, 'a damaged one is told, not written over')
+  await t.rejects(attachments.put([Buffer.from('scan of the seal')], 'lin'), { code: 'CUSTOS_ATTACHMENT_DAMAGED' }, 'a damaged one is told, not written over')
   t.equal(readFileSync(front.folder('attachments', scan.sha256), 'utf8'), 'scan of the sea1')
-  const nowhere = new AttachmentStore(front.folder('attachments', scan.sha256)) // below a file there is no folder
-  await t.rejects(nowhere.put([Buffer.from('x')]), { code: 'CUSTOS_ATTACHMENT_UNWRITABLE' })
+  const nowhere = new AttachmentStore(front.folder('attachments', scan.sha256), { steadyNow: () => 0 }) // below a file there is no folder
+  await t.rejects(nowhere.put([Buffer.from('x')], 'lin'), { code: 'CUSTOS_ATTACHMENT_UNWRITABLE' })
+})
+
+t.test('what people hand in never takes the last of the system disk', async t => {
+  const GIB = 2 ** 30
+  t.same([100, 40, 8, 4].map(gib => reserveOf(gib * GIB) / GIB), [5, 2, 2, 1], 'two GiB, 5 % of a large disk, a quarter of a tiny one')
+  const folder = t.testdir()
+  let freeBytes = 2 * GIB + 3 * ATTACHMENT_MOST_BYTES
+  const store = new AttachmentStore(folder, { steadyNow: () => 0, room: () => Promise.resolve({ freeBytes, totalBytes: 40 * GIB }) })
+  const started = Promise.withResolvers<void>(), slow = Promise.withResolvers<void>()
+  async function* upload() { yield Buffer.from('one'); started.resolve(); await slow.promise; yield Buffer.from('two') }
+  const first = store.put(upload(), 'lin')
+  await started.promise
+  await store.put([Buffer.from('three')], 'chen')
+  freeBytes -= 2 * ATTACHMENT_MOST_BYTES // as others write too
+  await t.rejects(store.put([Buffer.from('four')], 'chen'), { code: 'CUSTOS_ATTACHMENT_NO_ROOM', message: /空間不足.*\/ the system disk/ }, 'those under way count in full')
+  slow.resolve()
+  await first
+  await store.put([Buffer.from('four')], 'chen')
+  freeBytes = 2 * GIB
+  await t.rejects(store.put([Buffer.from('five')], 'chen'), { code: 'CUSTOS_ATTACHMENT_NO_ROOM' })
+  t.equal(readdirSync(path.join(folder, 'attachments')).length, 3, 'nothing is left of what was refused')
+})
+
+t.test('one person keeps a bounded amount waiting for a case; what a case names counts no longer', async t => {
+  const front = await FrontDesk.open(t), { attachments } = front.desk
+  const scan = (n: number) => Buffer.alloc(ATTACHMENT_MOST_BYTES, n)
+  const shas: string[] = []
+  for (let n = 1; n <= 10; n++) shas.push((await attachments.put([scan(n)], 'lin')).sha256)
+  await t.rejects(attachments.put([Buffer.from('%PDF-1.7')], 'lin'), { code: 'CUSTOS_ATTACHMENT_WAITING' })
+  await attachments.put([scan(1)], 'chen')
+  t.equal((await attachments.put([Buffer.from('of another')], 'chen')).sizeBytes, 10, 'nobody else is bound by it')
+  const { application } = done(await front.receive(police({ authority: { kind: 'sealed-scan', sha256: shas[0]! } })))
+  await attachments.put([Buffer.from('one more')], 'lin')
+  await t.rejects(attachments.put([Buffer.from('and another')], 'lin'), { code: 'CUSTOS_ATTACHMENT_WAITING' })
+  done(await front.act(CLERK, application, { kind: 'attach', attachment: { sha256: shas[1]!, name: '公文.pdf', sizeBytes: 0 } }))
+  await attachments.put([Buffer.from('and another')], 'lin')
+  front.office.pass(3_600_000)
+  await attachments.put([scan(11)], 'lin')
 })
 
 t.test('two thousand applications: found by number, name and state, page by page', async t => {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { personKey } from '../../access/index.ts'
 import { AttachmentError } from '../../requests/index.ts'
 import { badRequest, ConsoleRefusal } from '../errors.ts'
 import { FileAnswer, route, type Route } from '../route.ts'
@@ -18,10 +19,10 @@ const kindOf = (content: Buffer) => KINDS.find(({ starts }) => starts.some(start
 export const attachmentRoutes: readonly Route[] = [
   route({
     method: 'POST', url: '/api/attachments', who: ['receive-application', 'ask-view'], guard: true, summary: { zh: '上傳掃描檔（PDF、JPEG、PNG、TIFF，20 MB 以內）', en: 'hand in a scan; it is attached by its SHA-256 afterwards. The same content again is the same file' }, uploads: TYPES, status: 201, answer: closed({ sha256: Sha256, sizeBytes: Count }),
-    async handler({ parts, upload }) {
+    async handler({ parts, upload, acting }) {
       if (upload === null) throw new TypeError('an upload route was given no stream')
       // The store tells whatever ends its stream as a fault of its own.
-      return await parts.desk.attachments.put(ofType(upload.stream, upload.type)).catch((error: unknown) => { throw error instanceof AttachmentError && error.cause instanceof ConsoleRefusal ? error.cause : error })
+      return await parts.desk.attachments.put(ofType(upload.stream, upload.type), personKey(acting())).catch((error: unknown) => { throw error instanceof AttachmentError && error.cause instanceof ConsoleRefusal ? error.cause : error })
     },
   }),
   route({
