@@ -9,7 +9,7 @@ export const YEARLY = {
   'clock stepped': 10, 'clock unsynchronised': 4, 'clock battery dead': 2, 'clock years off': 1, 'off for days': 4,
   'floor changed': 7, 'camera added': 4, 'camera removed': 4, 'camera exchanged': 4,
   'camera unreachable': 60, 'camera flaps': 25, 'camera rate': 10, 'camera picture': 15,
-  'hold placed': 45, 'hold ended': 40, 'reader': 80,
+  'hold placed': 45, 'hold ended': 40, 'reader': 80, 'copy archived': 20,
 } as const
 export type HappeningKind = keyof typeof YEARLY
 

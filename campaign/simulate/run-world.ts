@@ -56,6 +56,7 @@ export async function runWorld({ seed, days, cameras, echo = false, without, cou
   })
   running.add(world)
   try {
+    await world.makeArchive()
     await world.makeVolumes(plan.volumes, plan.slotsAVolume)
     await new Chronicle(world, without).run(days)
   } catch (error) { if (world.violation === null) throw error } finally {

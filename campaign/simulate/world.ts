@@ -1,7 +1,10 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import pino from 'pino'
 import { volumeId } from '../../src/domain/index.ts'
+import { initArchive } from '../../src/archive/index.ts'
 import { initVolume } from '../../src/storage/index.ts'
+import { ArchiveMedium, ProcessArchiveDisk } from './archive-disk.ts'
 import { Dice } from './dice.ts'
 import { SimDisk } from './disk.ts'
 import { EventQueue } from './event-queue.ts'
@@ -43,6 +46,9 @@ export class World implements Site {
   readonly oracle: Oracle
   readonly streams: SimStream[] = []
   readonly volumes: VolumeSite[] = []
+  readonly archive: ArchiveMedium
+  /** A real folder: what is archived is read from one. */
+  readonly copyFolder: string
   readonly dice: Dice
   floorDays = 31
   violation: Violation | null = null
@@ -77,8 +83,12 @@ export class World implements Site {
       this.violation ??= violation
       this.queue.halt(violation)
     })
+    this.archive = new ArchiveMedium(this.oracle.archive)
     for (let i = 0; i < cameras; i++) this.addStream(`c${String(i).padStart(2, '0')}`)
     mkdirSync(stateDir, { recursive: true })
+    this.copyFolder = path.join(stateDir, 'copy')
+    mkdirSync(this.copyFolder)
+    writeFileSync(path.join(this.copyFolder, 'clip.mp4'), 'pictures')
   }
 
   get now(): number { return this.queue.now }
@@ -117,6 +127,10 @@ export class World implements Site {
       this.machine.mounts.set(site.path, site.home)
       await this.initVolume(site.path, site.id, slots)
     }
+  }
+
+  async makeArchive(): Promise<void> {
+    await initArchive(new ProcessArchiveDisk(this.archive, new Life('init', () => undefined)), '/archive', new Date(this.now).toISOString())
   }
 
   async initVolume(folder: string, id: string, slots: number): Promise<void> {
@@ -191,7 +205,7 @@ export class World implements Site {
     this.unsettle(RECOVERY_MS)
     recorder.stop().then(() => {
       if (recorder.life.isGone) return
-      recorder.life.isGone = true
+      recorder.life.leave()
       this.recorder = null
       this.#lives.delete(recorder.life)
       this.note(`${recorder.life.name} has stopped at ${this.now}`)
@@ -222,7 +236,7 @@ export class World implements Site {
     const program = new Program(this, life)
     this.#programs.set(life, program)
     const end = (): void => {
-      life.isGone = true
+      life.leave()
       this.#lives.delete(life)
       program.release()
     }
@@ -243,7 +257,7 @@ export class World implements Site {
   /** Nothing goes on. */
   end(): void {
     for (const life of [...this.#lives]) {
-      life.isGone = true
+      life.leave()
       this.#bury(life)
     }
     this.oracle.catalogue.close()
@@ -284,7 +298,7 @@ export class World implements Site {
     this.note(`power is cut at ${this.now} for ${Math.round(offMs)} ms`)
     this.machine.isOn = false
     for (const life of [...this.#lives]) {
-      life.isGone = true
+      life.leave()
       this.#bury(life)
     }
     this.oracle.lookNow()
