@@ -19,13 +19,13 @@ export const WINDOWS_A_YEAR = 730
 /** Within a window, while pieces come twice a second. */
 const FINE_MS = 4_000
 
-/** What happens in a window: by the seed and its number alone, whatever happened before. `without`: ids that a replay leaves out. */
+/** What happens in a window: by the seed and its number alone, whatever happened before. `without`: ids and kinds that are left out. */
 export function happeningsIn(seed: number, window: number, without: ReadonlySet<string>): Happening[] {
   const found: Happening[] = []
   for (const [kind, yearly] of Object.entries(YEARLY) as [HappeningKind, number][]) {
     const id = `${window} ${kind}`
     const dice = new Dice(seed, `happening ${id}`)
-    if (!dice.chance(yearly / WINDOWS_A_YEAR) || without.has(id)) continue
+    if (!dice.chance(yearly / WINDOWS_A_YEAR) || without.has(id) || without.has(kind)) continue
     found.push({ id, kind, offsetMs: dice.between(0, FINE_MS), dice })
   }
   return found.sort((a, b) => a.offsetMs - b.offsetMs)

@@ -8,6 +8,7 @@ export interface SimulateOptions {
   readonly cameras: number | null
   readonly echo: boolean
   readonly ignore: readonly string[]
+  readonly skip: readonly string[]
   readonly isShrunk: boolean
   /** A fault to plant, and to find. */
   readonly plant: string | null

@@ -54,8 +54,9 @@ export class StreamDriver {
     await clock.wait(dice.between(0, 300))
     for (let failures = 0; this.#stopReason === null;) {
       if (this.#mode === 'stopped') { await this.#standStill(); continue }
+      const mode = this.#mode
       const stored = await this.#runOnce()
-      failures = stored > 0 ? 0 : failures + 1
+      failures = stored > 0 || mode !== this.#mode ? 0 : failures + 1
       if (this.#stopReason === null) await clock.wait(DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)]! * dice.between(0.8, 1.2))
     }
   }

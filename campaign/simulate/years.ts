@@ -8,6 +8,8 @@ export interface YearsOptions {
   readonly echo: boolean
   /** Guarantees whose violations are counted and passed over. */
   readonly ignore: readonly string[]
+  /** Kinds of happenings that are left out. */
+  readonly skip: readonly string[]
   readonly isShrunk: boolean
 }
 
@@ -17,12 +19,12 @@ const MOST_YEARS_A_SITE = 2
 const TAIL_LINES = 80
 
 /** Follows one site after the other. True: nothing was found. */
-export async function followYears({ seed, years, cameras, echo, ignore, isShrunk }: YearsOptions): Promise<boolean> {
+export async function followYears({ seed, years, cameras, echo, ignore, skip, isShrunk }: YearsOptions): Promise<boolean> {
   const startedAt = performance.now()
   let done = 0
   for (let site = 0; done < years - 1e-9; site++) {
     const length = Math.min(MOST_YEARS_A_SITE, years - done)
-    const options = { seed: seed + site, days: length * YEAR_DAYS, cameras, echo, counts: (violation: { guarantee: string }) => !ignore.includes(violation.guarantee) }
+    const options = { seed: seed + site, days: length * YEAR_DAYS, cameras, echo, without: new Set(skip), counts: (violation: { guarantee: string }) => !ignore.includes(violation.guarantee) }
     const outcome = await runWorld(options)
     done += outcome.day / YEAR_DAYS
     console.log(lineOf(outcome))
