@@ -8,7 +8,8 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: {
   kills: { type: 'string', default: '200' }, slots: { type: 'string' }, cameras: { type: 'string' },
   slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, steps: { type: 'string' },
   watchdog: { type: 'string', default: '60' }, burners: { type: 'string', default: '1' },
-  years: { type: 'string', default: '1' }, echo: { type: 'boolean', default: false }, ignore: { type: 'string' },
+  years: { type: 'string' }, echo: { type: 'boolean', default: false }, ignore: { type: 'string' }, skip: { type: 'string' },
+  plant: { type: 'string' }, plants: { type: 'boolean', default: false }, shrink: { type: 'boolean', default: false },
 } })
 const [name = 'record'] = positionals
 const seed = Number(values.seed)
@@ -30,10 +31,11 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
     eachS: numberOr(values.each, values.slice ? 3 : 60), steps: numberOr(values.steps, values.slice ? 2 : 720), stepEveryS: values.slice ? 2 : 3,
     ...(values.slice ? { only: ['+40d'] } : {}), ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   }),
-  simulate: async () => (await import('./simulate/main.ts')).simulateCampaign({ seed, years: Number(values.years), echo: values.echo, ignore: values.ignore?.split(',') ?? [] }),
-  copies: async () => (await import('./copies.ts')).copiesCampaign({
-    minutes: values.slice ? 0.7 : numberOr(values.minutes, 60), seed, killShare: values.slice ? 0.5 : 0.2,
+  simulate: async () => (await import('./simulate/main.ts')).simulateCampaign({
+    seed, years: numberOr(values.years, 1), cameras: values.cameras === undefined ? null : Number(values.cameras), echo: values.echo, ignore: values.ignore?.split(',') ?? [], skip: values.skip?.split(',') ?? [],
+    isShrunk: !values.echo && values.shrink, plant: values.plant ?? null, plants: values.plants, only: values.only ?? '',
   }),
+  copies: async () => (await import('./copies.ts')).copiesCampaign({ minutes: values.slice ? 0.7 : numberOr(values.minutes, 60), seed, killShare: values.slice ? 0.5 : 0.2 }),
   'core-faults': async () => (await import('./core-faults.ts')).coreFaultsCampaign({
     seed, minutes: numberOr(values.minutes, 1), slice: values.slice,
     ...(values.case === undefined ? {} : { cases: values.case.split(',') }),

@@ -48,6 +48,7 @@ export class Chronicle {
     world.figures.windows++
     world.note(`window ${index} at ${startAt}`)
     this.#film(startAt, PIECES, PIECE_MS, dice)
+    void world.recorder?.lookAtRing()
     for (const { id, kind, offsetMs, dice: own } of happeningsIn(world.seed, index, this.#without)) {
       queue.at(startAt + offsetMs, () => {
         world.note(`* ${id}`)
@@ -123,9 +124,11 @@ export class Chronicle {
     }
     if (volumes.length === 0) return
     world.figures.judged++
-    const streams = world.streams.filter(stream => stream.isReachable && stream.reachableSince < windowAt - REACHED_MS && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
+    const streams = world.streams.filter(stream => stream.isReachable && recorder.modeOf(stream) !== 'stopped' && stream.reachableSince < windowAt - REACHED_MS && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
       key: stream.key, since: windowAt, isRefused: stream.isRefused,
     }))
+    const clock = recorder.time.status()
+    if (clock.state === 'agreed' && Math.abs(machine.wallOffsetMs) < 1_000 && recorder.upSince < world.now - DAY_MS) oracle.archive.judge()
     oracle.judgeCalm({ volumes: told, streams, hadFault: uuid => (faults.get(uuid) ?? 0) > 0 }, volumes)
   }
 }

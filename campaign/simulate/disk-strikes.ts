@@ -91,12 +91,11 @@ export function pull(world: World, dice: Dice): void {
   world.queue.after(forMs, () => { if (struck.site.home === struck.disk) mount(world, struck) })
 }
 
-let spare = 0
 /** A new disk under the old one's name. The old one comes back after days, or never. */
 export function swap(world: World, dice: Dice): void {
   const struck = mounted(world, dice)
   if (struck === null || world.volumes.filter(({ home }) => home !== null).length < 2) return
-  const fresh = new SimDisk(`${struck.disk.name}x${spare++}`, world.oracle.disks)
+  const fresh = new SimDisk(`${struck.disk.name}x${world.spareDisks++}`, world.oracle.disks)
   const slots = struck.disk.files.size
   unmount(world, struck)
   world.unsettle(TAKEN_BACK_MS)
@@ -126,7 +125,7 @@ export function swap(world: World, dice: Dice): void {
 export function foreign(world: World, dice: Dice): void {
   const struck = mounted(world, dice)
   if (struck === null) return
-  const other = new SimDisk(`${struck.disk.name}f${spare++}`, world.oracle.disks)
+  const other = new SimDisk(`${struck.disk.name}f${world.spareDisks++}`, world.oracle.disks)
   const image = struck.disk.image()
   const identity = JSON.parse(image.texts.get('custos-volume.json')!) as { uuid: string }
   other.restoreAs(image, 'custos-volume.json', `${JSON.stringify({ ...identity, uuid: Array.from(identity.uuid).reverse().join('') })}\n`)

@@ -20,6 +20,7 @@ export class EventQueue {
   #order = 0
   #heap: Entry[] = []
   #halted: Error | null = null
+  readonly #held = new Set<Promise<void>>()
   /** The event under way; 0 before the first. */
   steps = 0
 
@@ -43,11 +44,18 @@ export class EventQueue {
   /** Time passes in which nobody is woken; what falls due meanwhile happens late, in its order. */
   jumpTo(ms: number): void { this.#now = Math.max(this.#now, ms) }
 
+  /** Something real is being waited for: no event comes before it is done. */
+  hold(work: Promise<unknown>): void {
+    const held: Promise<void> = work.then(() => undefined, () => undefined).finally(() => { this.#held.delete(held) })
+    this.#held.add(held)
+  }
+
   /** Ends `runUntil` with this error once the event under way is over. The first one counts. */
   halt(error: Error): void { this.#halted ??= error }
 
   async runUntil(untilMs: number): Promise<void> {
     for (;;) {
+      if (this.#held.size > 0) await Promise.all(this.#held)
       if (this.#halted !== null) throw this.#halted
       const next = this.#heap[0]
       if (next === undefined || next.at > Math.max(untilMs, this.#now)) break

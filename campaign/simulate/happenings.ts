@@ -9,7 +9,7 @@ export const YEARLY = {
   'clock stepped': 10, 'clock unsynchronised': 4, 'clock battery dead': 2, 'clock years off': 1, 'off for days': 4,
   'floor changed': 7, 'camera added': 4, 'camera removed': 4, 'camera exchanged': 4,
   'camera unreachable': 60, 'camera flaps': 25, 'camera rate': 10, 'camera picture': 15,
-  'hold placed': 45, 'hold ended': 40, 'reader': 80,
+  'hold placed': 45, 'hold ended': 40, 'reader': 80, 'copy archived': 20,
 } as const
 export type HappeningKind = keyof typeof YEARLY
 
@@ -19,13 +19,13 @@ export const WINDOWS_A_YEAR = 730
 /** Within a window, while pieces come twice a second. */
 const FINE_MS = 4_000
 
-/** What happens in a window: by the seed and its number alone, whatever happened before. `without`: ids that a replay leaves out. */
+/** What happens in a window: by the seed and its number alone, whatever happened before. `without`: ids and kinds that are left out. */
 export function happeningsIn(seed: number, window: number, without: ReadonlySet<string>): Happening[] {
   const found: Happening[] = []
   for (const [kind, yearly] of Object.entries(YEARLY) as [HappeningKind, number][]) {
     const id = `${window} ${kind}`
     const dice = new Dice(seed, `happening ${id}`)
-    if (!dice.chance(yearly / WINDOWS_A_YEAR) || without.has(id)) continue
+    if (!dice.chance(yearly / WINDOWS_A_YEAR) || without.has(id) || without.has(kind)) continue
     found.push({ id, kind, offsetMs: dice.between(0, FINE_MS), dice })
   }
   return found.sort((a, b) => a.offsetMs - b.offsetMs)

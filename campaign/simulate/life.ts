@@ -23,6 +23,9 @@ export class Life implements EventOwner {
   constructor(name: string, onDeath: (how: Death, call: string) => void) {
     this.name = name
     this.#onDeath = onDeath
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.gone = promise
+    this.#leave = resolve
   }
 
   /** Somebody looks into the process from outside: what it is asked counts as none of its calls. */
@@ -46,9 +49,18 @@ export class Life implements EventOwner {
     return true
   }
 
+  /** Resolves when it is gone. */
+  readonly gone: Promise<void>
+  #leave!: () => void
+  /** The world knows of it already. */
+  leave(): void {
+    this.isGone = true
+    this.#leave()
+  }
+
   die(how: Death, call: string): void {
     if (this.isGone) return
-    this.isGone = true
+    this.leave()
     this.#onDeath(how, `${side(this.doom)}${call}`)
   }
 }

@@ -1,38 +1,33 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { SCALE } from './scale.ts'
 import { hookSources } from './source-hooks.ts'
 
-export interface SimulateOptions { readonly seed: number, readonly years: number, readonly echo?: boolean, readonly ignore?: readonly string[] }
+export interface SimulateOptions {
+  readonly seed: number
+  readonly years: number
+  /** Null: as the seed has it. */
+  readonly cameras: number | null
+  readonly echo: boolean
+  readonly ignore: readonly string[]
+  readonly skip: readonly string[]
+  readonly isShrunk: boolean
+  /** A fault to plant, and to find. */
+  readonly plant: string | null
+  /** All of them, or those with this in their names. */
+  readonly plants: boolean
+  readonly only: string
+}
 
-const MEMORY_FOLDER = '/dev/shm'
-
-export async function simulateCampaign({ seed, years, echo = false, ignore = [] }: SimulateOptions): Promise<boolean> {
+/** Recorder-years on virtual time: nothing of `src` may be loaded before its sources are hooked. */
+export async function simulateCampaign({ plant, plants, ...options }: SimulateOptions): Promise<boolean> {
+  if (plants) {
+    hookSources(SCALE)
+    return await (await import('./plant-trials.ts')).allTrials(options)
+  }
+  if (plant !== null) {
+    const { plantOf } = await import('./plants.ts')
+    hookSources([...SCALE, ...plantOf(plant).replacements])
+    return await (await import('./plant-trials.ts')).trialOf(plant, { seed: options.seed, cameras: options.cameras }) !== null
+  }
   hookSources(SCALE)
-  const { World } = await import('./world.ts')
-  const { Chronicle } = await import('./chronicle.ts')
-  const { Trace } = await import('./trace.ts')
-  const { seedRandomBytes } = await import('./seeded-crypto.ts')
-  const folder = mkdtempSync(path.join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'custos-simulate-'))
-  const startedAt = performance.now()
-  try {
-    seedRandomBytes(String(seed))
-    const trace = new Trace(echo)
-    const ignored = new Map(ignore.map(name => [name, 0]))
-    const world = new World({ seed, stateDir: path.join(folder, 'state'), trace, cameras: 16, ignore: ignored })
-    process.on('unhandledRejection', error => { world.unhandled(error) })
-    try {
-      await world.makeVolumes(2, 300)
-      await new Chronicle(world).run(years * 365)
-    } catch (error) { if (world.violation === null) throw error }
-    const seconds = (performance.now() - startedAt) / 1000
-    console.log(`seed ${seed}: ${seconds.toFixed(1)} s, ${world.queue.steps} events, ${trace.lines} lines, trace ${trace.digest()}`)
-    console.log(JSON.stringify({ ...world.figures, ...world.oracle.figures, ignored: Object.fromEntries(ignored) }))
-    if (world.violation !== null) {
-      console.log(trace.tail(60).join('\n'))
-      console.log(`day ${((world.now - Date.UTC(2026, 10, 22)) / 86_400_000).toFixed(1)}: VIOLATION ${world.violation.message}`)
-    }
-    return world.violation === null
-  } finally { rmSync(folder, { recursive: true, force: true }) }
+  return await (await import('./years.ts')).followYears(options)
 }

@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
+import { atMachine } from '../../src/access/index.ts'
+import type { ArchiveFacts } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
-import { cameraId, epochMs, streamName, type AuditActor } from '../../src/domain/index.ts'
+import { cameraId, cameraUuid, epochMs, streamName, type AuditActor } from '../../src/domain/index.ts'
 import { openHoldDesk, rebuildCatalogue } from '../../src/storage/index.ts'
 import type { Dice } from './dice.ts'
 import { holdsOn } from './oracle/volume-files.ts'
@@ -110,6 +113,30 @@ export function readOldest(world: World, dice: Dice): void {
     }
     oracle.leases.ends(reader)
   })().catch((error: unknown) => { world.note(`reader: ${textOf(error)}`) })
+}
+
+// ---- the archive
+
+const ARCHIVIST = atMachine({ kind: 'machine-user', name: 'archivist', role: null, source: null })
+
+/** Puts a copy into the archive: always the same small folder, for another case each time. */
+export function archiveCopy(world: World, dice: Dice): void {
+  const { recorder, machine, oracle } = world
+  if (recorder?.upSince == null || recorder.isStopping) return
+  const stream = dice.pick(world.streams), to = epochMs(machine.wallNow - DAY_MS)
+  const { wallOffsetMs } = machine
+  const facts: ArchiveFacts = {
+    application: `115-${world.figures.windows}`, kind: 'copy-master', reason: 'case', requester: 'officer', approver: 'head',
+    footageSha256: createHash('sha256').update(String(world.figures.windows)).digest('hex'),
+    ranges: [{ cameraUuid: cameraUuid('a'.repeat(32)), cameraId: cameraId(stream.facts.camera), cameraName: 'camera', from: epochMs(to - HOUR_MS), to }],
+  }
+  const put = recorder.archive.put(ARCHIVIST, { folder: world.copyFolder, facts })
+  world.queue.hold(Promise.race([put, recorder.life.gone]))
+  put.then(({ itemNo }) => {
+    if (recorder.life.isGone) return
+    world.note(`${itemNo} is archived`)
+    oracle.archive.put(itemNo, wallOffsetMs)
+  }, (error: unknown) => { world.note(`not archived: ${textOf(error)}`) })
 }
 
 // ---- the catalogue's file

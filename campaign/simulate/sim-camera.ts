@@ -60,6 +60,8 @@ export class SimStream {
   isRefused = false
   /** How many times its usual rate it takes now. */
   rate = 1
+  /** How much of it the recorder asks for. */
+  modeRate = 1
   /** Of its pictures; another one means other parameter sets. */
   width = 64
   readonly #send: (fragment: SentFragment) => void
@@ -72,6 +74,9 @@ export class SimStream {
   }
 
   get isConnected(): boolean { return this.#session !== null && this.#session.endReason === null }
+
+  /** What it takes on disk, in bits a second. */
+  get bps(): number { return this.facts.bytesPerHour * this.rate * this.modeRate * 8 / 3600 }
 
   connect(now: number, by: SentBy): Session {
     this.#session?.close('closed-by-camera')
@@ -87,7 +92,7 @@ export class SimStream {
     const nowMs = Math.floor(now)
     const lengthMs = nowMs - this.#lastEndAt
     if (lengthMs < 20) return
-    const bytes = this.facts.bytesPerHour * this.rate * lengthMs / 3_600_000
+    const bytes = this.facts.bytesPerHour * this.rate * this.modeRate * lengthMs / 3_600_000
     const pieces = Math.ceil(Math.max(bytes / MAX_PIECE_BYTES, lengthMs / MAX_PIECE_MS))
     for (let i = 1; i <= pieces; i++) {
       const startAt = this.#lastEndAt

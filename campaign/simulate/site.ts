@@ -1,3 +1,4 @@
+import type { ArchiveMedium } from './archive-disk.ts'
 import type { SimDisk } from './disk.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { Life } from './life.ts'
@@ -17,6 +18,7 @@ export interface Site {
   readonly trace: Trace
   readonly oracle: Oracle
   readonly stateDir: string
+  readonly archive: ArchiveMedium
   readonly volumes: readonly VolumeSite[]
   /** Of the configuration file, as it stands. */
   readonly floorDays: number

@@ -104,5 +104,5 @@ export const STRIKES: Readonly<Record<HappeningKind, (world: World, dice: Dice) 
   'floor changed': (world, dice) => { world.floorDays = dice.pick([31, 31, 31, 33, 36, 45]); world.note(`floor ${world.floorDays} d`); world.stop(() => { world.start() }) },
   'camera added': people.addCamera, 'camera removed': people.removeCamera, 'camera exchanged': people.exchangeCamera,
   'camera unreachable': CAMERA.unreachable, 'camera flaps': CAMERA.flaps, 'camera rate': CAMERA.rate, 'camera picture': CAMERA.picture,
-  'hold placed': people.placeHold, 'hold ended': people.endHold, 'reader': people.readOldest,
+  'hold placed': people.placeHold, 'hold ended': people.endHold, 'reader': people.readOldest, 'copy archived': people.archiveCopy,
 }

@@ -1,7 +1,10 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import pino from 'pino'
 import { volumeId } from '../../src/domain/index.ts'
+import { initArchive } from '../../src/archive/index.ts'
 import { initVolume } from '../../src/storage/index.ts'
+import { ArchiveMedium, ProcessArchiveDisk } from './archive-disk.ts'
 import { Dice } from './dice.ts'
 import { SimDisk } from './disk.ts'
 import { EventQueue } from './event-queue.ts'
@@ -20,7 +23,7 @@ import { textOf, tracedText } from './stream-driver.ts'
 import { TimeLedger } from './time-ledger.ts'
 import type { Trace } from './trace.ts'
 
-export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number, readonly ignore?: Map<string, number> }
+export interface WorldOptions { readonly seed: number, readonly stateDir: string, readonly trace: Trace, readonly cameras: number, readonly counts?: (violation: Violation) => boolean }
 
 export const START = Date.UTC(2026, 10, 22)
 const HOUR_MS = 3_600_000
@@ -43,6 +46,9 @@ export class World implements Site {
   readonly oracle: Oracle
   readonly streams: SimStream[] = []
   readonly volumes: VolumeSite[] = []
+  readonly archive: ArchiveMedium
+  /** A real folder: what is archived is read from one. */
+  readonly copyFolder: string
   readonly dice: Dice
   floorDays = 31
   violation: Violation | null = null
@@ -63,25 +69,26 @@ export class World implements Site {
   readonly usualCameras: number
   /** Ids of what happened, in order. */
   readonly happened: string[] = []
+  spareDisks = 0
   readonly figures = { kills: 0, cuts: 0, starts: 0, failedStarts: 0, windows: 0, judged: 0 }
 
-  constructor({ seed, stateDir, trace, cameras, ignore = new Map() }: WorldOptions) {
+  constructor({ seed, stateDir, trace, cameras, counts = () => true }: WorldOptions) {
     this.seed = seed
     this.trace = trace
     this.stateDir = stateDir
     this.usualCameras = cameras
     this.dice = new Dice(seed, 'world')
     this.oracle = new Oracle(this, violation => {
-      const known = ignore.get(violation.guarantee)
-      if (known !== undefined) {
-        ignore.set(violation.guarantee, known + 1)
-        return
-      }
+      if (this.violation !== null || !counts(violation)) return
       this.violation ??= violation
       this.queue.halt(violation)
     })
+    this.archive = new ArchiveMedium(this.oracle.archive)
     for (let i = 0; i < cameras; i++) this.addStream(`c${String(i).padStart(2, '0')}`)
     mkdirSync(stateDir, { recursive: true })
+    this.copyFolder = path.join(stateDir, 'copy')
+    mkdirSync(this.copyFolder)
+    writeFileSync(path.join(this.copyFolder, 'clip.mp4'), 'pictures')
   }
 
   get now(): number { return this.queue.now }
@@ -120,6 +127,10 @@ export class World implements Site {
       this.machine.mounts.set(site.path, site.home)
       await this.initVolume(site.path, site.id, slots)
     }
+  }
+
+  async makeArchive(): Promise<void> {
+    await initArchive(new ProcessArchiveDisk(this.archive, new Life('init', () => undefined)), '/archive', new Date(this.now).toISOString())
   }
 
   async initVolume(folder: string, id: string, slots: number): Promise<void> {
@@ -194,7 +205,7 @@ export class World implements Site {
     this.unsettle(RECOVERY_MS)
     recorder.stop().then(() => {
       if (recorder.life.isGone) return
-      recorder.life.isGone = true
+      recorder.life.leave()
       this.recorder = null
       this.#lives.delete(recorder.life)
       this.note(`${recorder.life.name} has stopped at ${this.now}`)
@@ -225,7 +236,7 @@ export class World implements Site {
     const program = new Program(this, life)
     this.#programs.set(life, program)
     const end = (): void => {
-      life.isGone = true
+      life.leave()
       this.#lives.delete(life)
       program.release()
     }
@@ -241,6 +252,15 @@ export class World implements Site {
       end()
       onDone(result)
     }, failed)
+  }
+
+  /** Nothing goes on. */
+  end(): void {
+    for (const life of [...this.#lives]) {
+      life.leave()
+      this.#bury(life)
+    }
+    this.oracle.catalogue.close()
   }
 
   // ---- death
@@ -278,7 +298,7 @@ export class World implements Site {
     this.note(`power is cut at ${this.now} for ${Math.round(offMs)} ms`)
     this.machine.isOn = false
     for (const life of [...this.#lives]) {
-      life.isGone = true
+      life.leave()
       this.#bury(life)
     }
     this.oracle.lookNow()

@@ -23,8 +23,8 @@ export interface RowQueueOptions {
 
 export type Told = Omit<AuditEvent, 'actor' | 'application'>
 
-/** Rows that the catalogue has not taken yet: how many, since when, and what it said last. */
-export interface RowBacklog { readonly pending: number, readonly sinceAt: EpochMs, readonly cause: string }
+/** Rows that the catalogue has not taken yet: how many, for how long, and what it said last. */
+export interface RowBacklog { readonly pending: number, readonly lastedMs: number, readonly cause: string }
 
 interface Row {
   readonly enter: () => void
@@ -33,7 +33,7 @@ interface Row {
   /** Called once the row is durable. */
   readonly done: () => void
 }
-interface Outage { readonly sinceAt: EpochMs, readonly sinceMono: MonoMs, cause: string, loggedAt: MonoMs, triedAt: MonoMs, tries: number }
+interface Outage { readonly sinceMono: MonoMs, cause: string, loggedAt: MonoMs, tries: number }
 
 /**
  * Writes what recording has to say into the catalogue, in order. What the catalogue refuses (locked, full, unreadable) is kept and written once it takes rows again, so that
@@ -47,8 +47,6 @@ export class RowQueue {
   /** Resolved while no row waits. */
   #done = resolvedNow()
   #dropped = 0
-  /** Called once at the beginning of each outage. */
-  onOutage: () => void = () => undefined
   /** Called once when all rows of an outage are written. */
   onCaughtUp: () => void = () => undefined
 
@@ -57,7 +55,8 @@ export class RowQueue {
   /** True while rows wait: whoever needs the catalogue for a decision should not ask it now. */
   get isBehind(): boolean { return this.#pending.length > 0 }
   get backlog(): RowBacklog | null {
-    return this.#outage === null ? null : { pending: this.#pending.length, sinceAt: this.#outage.sinceAt, cause: this.#outage.cause }
+    const outage = this.#outage
+    return outage === null ? null : { pending: this.#pending.length, lastedMs: this.#options.clock.monoNow() - outage.sinceMono, cause: outage.cause }
   }
 
   /** Writes the row now, or keeps it. Throws only what is no fault of the catalogue. */
@@ -137,7 +136,6 @@ export class RowQueue {
 
   #writeBatch(): boolean {
     const batch = this.#pending.slice(0, ROWS_A_BATCH)
-    if (this.#outage !== null) this.#outage.triedAt = this.#options.clock.monoNow()
     try {
       this.#transaction(() => { for (const row of batch) row.enter() })
     } catch (error) {
@@ -176,7 +174,7 @@ export class RowQueue {
     const now = clock.monoNow(), cause = causeOf(error)
     const isFirst = this.#outage === null
     if (isFirst) this.#done = Promise.withResolvers()
-    this.#outage ??= { sinceAt: clock.wallNow(), sinceMono: now, cause, loggedAt: now, triedAt: now, tries: 0 }
+    this.#outage ??= { sinceMono: now, cause, loggedAt: now, tries: 0 }
     this.#outage.cause = cause
     this.#outage.tries++
     if (isFirst || now - this.#outage.loggedAt >= LOG_EVERY_MS) {
@@ -184,7 +182,6 @@ export class RowQueue {
       const { tries } = this.#outage
       log.warn({ cause, pending: this.#pending.length, tries }, 'the catalogue takes no rows; recording goes on and they are kept')
     }
-    if (isFirst) this.onOutage()
   }
 
   #caughtUp(): void {

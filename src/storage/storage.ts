@@ -46,6 +46,8 @@ const BUSY_FOR_MS = 5_000 // several syncs of each slot; many a disk has a slow 
 const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes way for recording
 /** A start waits for its volumes this long; those that do not answer come when they do. */
 const OPEN_WAIT_MS = 3_000
+/** Another program that writes to the catalogue has its lock for so long at most; no reason for an alarm. */
+const LOCKED_FOR_A_MOMENT_MS = 2_000
 /** Rounds of ten seconds in which a slot that was open at the last end may be unreadable before it is given up. */
 const UNREADABLE_ROUNDS = 6
 /** Between runs this is rounding, not lost time. */
@@ -87,7 +89,6 @@ export class Storage implements AsyncDisposable {
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
-    rows.onOutage = () => { void this.#volumes.unentered.set(this.#volumes.usable()) }
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => { void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') }) }
     this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
@@ -338,7 +339,7 @@ export class Storage implements AsyncDisposable {
     const { backlog } = this.#rows
     try {
       this.#options.catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
-      return backlog === null ? { state: 'ok', detail: '', backlog } : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
+      return backlog === null || backlog.lastedMs < LOCKED_FOR_A_MOMENT_MS ? { state: 'ok', detail: '', backlog } : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
     } catch (error) { return { state: 'failed', detail: (error as Error).message, backlog } }
   }
 

@@ -62,6 +62,8 @@ export class DiskViews implements DiskWatcher {
     this.#touched.add(view)
     if (view.header === null) return
     if (at + length === disk.file(path)!.sizeBytes && at >= view.endByte) view.isSpoilt = false // sealed anew: from now on index and records must agree
+    // What stands behind a record that is written must be what was zeroed before.
+    if (at === view.endByte + 8 && !disk.file(path)!.seen.isZeroFrom(at + length)) this.#judge.wrong(`${view.name}: bytes stand behind the record that is written`)
     const first = at < view.header.dataAt ? 0 : view.records.findIndex(record => record.at < at + length && record.at + record.sizeBytes > at)
     if (first >= 0) this.#drop(view, first)
     if (at >= view.header.dataAt) return

@@ -2,8 +2,8 @@ import { floorEnd } from './calendar.ts'
 import type { SentFragment } from './sent-footage.ts'
 
 /** Trusted time may follow a wall clock by so much (docs/design/0003, TIME-1). */
-const MAX_SLEW = 500e-6
-const ROUNDING_MS = 2_000
+export const MAX_SLEW = 500e-6
+export const ROUNDING_MS = 2_000
 
 /** What trusted time may have gained over true time since an instant, by the rules of docs/design/0003 alone. */
 export interface TimeGains { since(atMs: number): number }

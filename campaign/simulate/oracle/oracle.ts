@@ -1,4 +1,5 @@
 import type { SimDisk } from '../disk.ts'
+import { ArchiveJudge } from './archive-judge.ts'
 import { AuditJudge } from './audit-judge.ts'
 import { CatalogueJudge, type VolumeInPlace } from './catalogue-judge.ts'
 import { CatalogueReader } from './catalogue-reader.ts'
@@ -32,6 +33,7 @@ export class Oracle implements DiskJudge {
   readonly disks = new DiskViews(this.footage, this)
   readonly holds = new HeldFootage()
   readonly leases = new Leases()
+  readonly archive: ArchiveJudge
   readonly catalogue: CatalogueReader
   readonly #audit: AuditJudge
   readonly #rows: CatalogueJudge
@@ -45,6 +47,7 @@ export class Oracle implements DiskJudge {
   constructor(world: WorldFacts, report: (violation: Violation) => void) {
     this.#world = world
     this.#report = report
+    this.archive = new ArchiveJudge(world, what => { this.violate('G3', what) })
     this.catalogue = new CatalogueReader(world.stateDir)
     this.#audit = new AuditJudge(this.catalogue)
     this.#rows = new CatalogueJudge(this.catalogue, this.disks)

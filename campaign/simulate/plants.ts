@@ -1,0 +1,91 @@
+import type { Replacement } from './source-hooks.ts'
+
+/** A fault planted into the program: texts of its sources replaced, and what the oracle must say when it finds it. */
+export interface Plant { readonly name: string, readonly replacements: readonly Replacement[], readonly finds: RegExp }
+
+const one = (name: string, finds: RegExp, file: string, text: string, by: string): Plant => ({ name, finds, replacements: [{ file: `src/${file}`, text, by }] })
+const several = (name: string, finds: RegExp, replacements: readonly (readonly [file: string, text: string, by: string])[]): Plant =>
+  ({ name, finds, replacements: replacements.map(([file, text, by]) => ({ file: `src/${file}`, text, by })) })
+
+const GUARD = [
+  one('guard a day short', /^G1: .*before its floor ends/, 'retention/keep-until.ts', 'recordingDay.add({ days: rule.floor.days + 1 })', 'recordingDay.add({ days: rule.floor.days })'),
+  one('guard ignores the floor at recording', /^G1: .*before its floor ends/, 'retention/guard.ts',
+    'Math.max(candidate.keepUntil ?? 0, keepUntil(floorNow, candidate.newestFrameAt))', 'keepUntil(floorNow, candidate.newestFrameAt)'),
+  one('guard ignores a raised floor', /^G1: .*before its floor ends/, 'retention/guard.ts',
+    'Math.max(candidate.keepUntil ?? 0, keepUntil(floorNow, candidate.newestFrameAt))', '(candidate.keepUntil ?? 0)'),
+  several('guard by the wall clock', /^G1: .*before its floor ends/, [
+    ['storage/ring.ts', 'chooseSlot(among.map(volume => this.#choiceOf(volume)), floor, trustedTime.now())', 'chooseSlot(among.map(volume => this.#choiceOf(volume)), floor, clock.wallNow())'],
+    ['storage/ring.ts', 'freeSlots: 0 })), floor, trustedTime.now())', 'freeSlots: 0 })), floor, clock.wallNow())'],
+  ]),
+  one('footage stamped by the wall clock alone', /^G1: .*before its floor ends/, 'storage/stream-lane.ts',
+    'Math.max(open.newestAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs)))', 'timed.startAt + timed.durationMs'),
+  one('trusted time believes a forward jump', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
+    'const shownMs = claimMs === null ? -1 :', 'claimMs ??= reading.wallMs - trustedMs > STEPPED_MS ? reading.wallMs - trustedMs : null\n  const shownMs = claimMs === null ? -1 :'),
+  one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
+    'const moved = segments.restamp(since, byMs, (segment, newestAt) => keepUntil(parseFloorRule(segment.floorRule) ?? floor, newestAt))', 'const moved = segments === null || parseFloorRule(floor.timezone) !== null'),
+  one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
+  one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
+]
+
+const HOLDS = [
+  one('hold not written to the volumes', /^G2: hold/, 'storage/hold-book.ts', 'for (const volume of volumes()) if (', 'for (const volume of volumes()) if (text === "" && '),
+  one('hold lost when placed on an open segment', /^G2: .*is under hold/, 'storage/ring.ts', '      holds.recount(row)\n', '      void holds\n'),
+  one('hold not counted', /^G2: .*is under hold/, 'storage/tables/holds.ts', '      recount.run(hold.cameraUuid, hold.toAt, hold.fromAt)\n    },\n    /** False when', '    },\n    /** False when'),
+  one('holds of the volumes not taken in', /^G2: hold/, 'storage/hold-book.ts', 'const unknown = told.filter(hold => holds.find(hold.holdId) === null)', 'const unknown = told.filter(hold => holds.find(hold.holdId) === null && hold.holdId === "")'),
+]
+
+const GAPS = [
+  one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
+  one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
+  one('gap of a kill not told', /^G7: /, 'storage/storage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
+  one('gap of a failed slot not told', /^G7: /, 'storage/stream-lane.ts', "if (sealed.records < open.writer.records) this.#noteGap(sealed.endAt, open.writer.endAt, 'storage-failed')", 'void sealed'),
+]
+
+const SLOTS = [
+  one('stale generation accepted', /rescue: |^G4: |^G7: |crash/, 'storage/slot-walk.ts', 'label.slot !== header.slot || label.generation !== header.generation || ', 'label.slot !== header.slot || '),
+  one('CRC not checked', /^rescue: |^G7: /, 'storage/slot-format.ts', 'record.readUInt32BE(at) !== SLOT_FORMAT_VERSION || record.readUInt32BE(crcAt) !== crcAround(record, 0, crcAt, record.length)', 'record.readUInt32BE(at) !== SLOT_FORMAT_VERSION'),
+  one('recovery goes past a bad record', /^rescue: |^G1: |^G7: /, 'storage/slot-walk.ts', '    if (!record || !label) break\n', '    if (record !== null && label === null) { at += record.length; continue }\n    if (!record || !label) break\n'),
+  one('tail not zeroed', /^G1: .*bytes/, 'storage/recovery.ts', "    await volumes.io.zeroRange(file, endByte, slotSizeBytes - endByte, 'recover tail')\n", ''),
+  several('zero-range skipped at reuse', /^G1: .*bytes/, [
+    ['storage/ring.ts', "      await volumes.io.zeroRange(file, 0, slotSizeBytes, 'prepare zero')\n", ''],
+    ['storage/volume.ts', 'await fs.zeroRange(', 'await ((..._: unknown[]) => Promise.resolve())('],
+  ]),
+  one('sync skipped', /^G4: a power cut/, 'storage/slot-writer.ts', "await this.#guarded(() => this.#file.datasync('append sync'))", 'await this.#guarded(() => Promise.resolve())'),
+  several('syncs overlap, and one failure is not final', /^rescue: |^G4: |^G7: /, [
+    ['storage/slot-writer.ts', '    if (this.#syncing !== null) await this.#syncing\n    if (this.#failure', '    if (this.#failure'],
+    ['storage/slot-writer.ts', 'this.#syncing ??= this.#syncNow().finally(() => { this.#syncing = null })', 'this.#syncing = this.#syncNow()'],
+    ['storage/slot-writer.ts', 'const entries = this.#failure === null ? this.#entries : this.#entries.slice(0, this.#syncedRecords)', 'const entries = this.#syncedRecords < 1 ? [] : this.#entries.slice(0, this.#syncedRecords)'],
+  ]),
+  one('open slot dropped by one error at recovery', /^rescue: .*no row|^G7: /, 'storage/recovery.ts', "if (error instanceof StorageError) return { kind: 'unreadable', error }\n", "if (error instanceof StorageError) { ring.giveUp(volume, row, row, error); return { kind: 'settled', entries: [] } }\n"),
+]
+
+const CATALOGUE = [
+  several('slots counted before the commit', /^counts: /, [
+    ['storage/ring.ts', '        this.#moved(taken)\n        spend()', '        spend()'],
+    ['storage/ring.ts', "          if (choice.kind === 'free') return {", "          volumes.countMove(volume, choice.kind === 'free' ? 'free' : 'sealed', 'preparing')\n          if (choice.kind === 'free') return {"],
+    ['storage/ring.ts', 'const { catalogue, slots, rows, clock, floor, trustedTime } = this.#options\n    const spend', 'const { catalogue, slots, rows, clock, floor, trustedTime, volumes } = this.#options\n    const spend'],
+  ]),
+  one('a locked catalogue ends the recorder', /^crash: /, 'storage/row-queue.ts', '        if (!isRefused(error)) throw error\n        this.#refused(error)\n      }\n    }\n    if', '        throw error\n      }\n    }\n    if'),
+  one('a slot blamed for the catalogue', /^quarantine: |^counts: |^crash: /, 'storage/ring.ts', '        if (!isCatalogueRefusal(error)) throw error\n        rows.noteRefusal(error)\n      }\n    }\n    const taken',
+    "        if (!isCatalogueRefusal(error)) throw error\n        const blamed = this.#options.volumes.freeOf(among[0]!).take()\n        if (blamed !== null) this.giveUp(among[0]!, blamed, blamed, new StorageError('other', 'take', '', error))\n        rows.noteRefusal(error)\n      }\n    }\n    const taken"),
+  one('footage of an outage not adopted', /^rescue: |^V1: |^G7: /, 'storage/storage.ts', 'if (isUnentered) unsealed.push(', 'if (isUnentered && free === null) unsealed.push('),
+  one('camera name keeps its mark', /one mark/, 'storage/storage.ts', '    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) })\n', '    void now\n'),
+]
+
+const VOLUMES = [
+  one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) return"),
+  one('one hung disk holds up the syncs of all', /^G4: a power cut/, 'storage/storage.ts', 'openSlots: () => storage.#openSlots(id)', 'openSlots: () => storage.#openSlots(null)'),
+  one('foreign volume accepted', /belongs to another recorder|^rescue: /, 'storage/volume-set.ts', "if (decodeSlotStart(start).kind !== 'blank') {", "if (decodeSlotStart(start).kind === 'damaged') {"),
+  several('older image accepted', /^rescue: |^G4: |^G7: /, [
+    ['storage/volume-set.ts', "if (verdict === 'older-volume') return", "if (verdict === 'older-volume' && marks === null) return"],
+    ['storage/volume-set.ts', 'return wrong === null ? null : foreign(`it is not', 'return wrong === null || isUnentered || volume !== null ? null : foreign(`it is not'],
+  ]),
+]
+
+export const PLANTS: readonly Plant[] = [...GUARD, ...HOLDS, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+
+export function plantOf(name: string): Plant {
+  const plant = PLANTS.find(each => each.name === name)
+  if (plant === undefined) throw new Error(`there is no plant ${JSON.stringify(name)}; there are:\n${PLANTS.map(each => each.name).join('\n')}`)
+  return plant
+}
