@@ -283,7 +283,7 @@ t.test('disposal tells clients, closes every socket and can be repeated', async 
 
 const reasonsOf = (server: HealthServer) => server.assess().reasons.map(({ code, level, en }) => [code, level, en])
 
-t.test('refuses to listen where it may not, and says what to do', async t => {
+t.test('where it may not listen it says so, and the verdict is to be had all the same', async t => {
   for (const host of ['0.0.0.0', '10.0.0.5', '::', 'nvr.example']) {
     const { log, lines } = keptLog(), clock = new ManualClock()
     const server = await HealthServer.open({ host, port: 8787, facts, clock, log })
