@@ -51,7 +51,8 @@ export async function runDaemon({ start: first, clock, random, log }: DaemonOpti
   }
   for (let failures = 0; recorder === null; failures++) {
     try { recorder = await openRecorder({ start, clock, random, log }, signal) } catch (error) {
-      if (error instanceof CustosError && error.code === 'CUSTOS_ALREADY_RUNNING') throw error
+      // Later it is a command, such as a rebuild, that has the folder for a while.
+      if (failures === 0 && error instanceof CustosError && error.code === 'CUSTOS_ALREADY_RUNNING') throw error
       detail = error instanceof Error ? error.message : String(error)
       log.error({ err: error, failures }, 'the recorder cannot be opened and is tried again; nothing is recorded, and nothing overwritten')
       await openHealth()

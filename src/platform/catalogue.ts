@@ -140,6 +140,7 @@ export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): C
     }
   } catch (error) {
     if (error instanceof FatalError) throw error
+    if (isCatalogueBusy(error)) throw new CatalogueFaultError(error)
     return fail(`the catalogue ${file} cannot be used: ${(error as Error).message}`, 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', error)
   }
 }
@@ -158,7 +159,7 @@ export function isCatalogueBusy(error: unknown): boolean {
 /** The catalogue does not take a row now. */
 export class CatalogueFaultError extends RetryableError {
   constructor(cause: unknown) {
-    super('CUSTOS_CATALOGUE_FAULT', `the catalogue cannot be written (${(cause as { code?: string }).code ?? String(cause)})`, {
+    super('CUSTOS_CATALOGUE_FAULT', `the catalogue cannot be opened or written (${(cause as { code?: string }).code ?? String(cause)})`, {
       remedy: 'Make room on the disk of state.dir, or look at that disk; the recorder tries again by itself.', cause,
     })
   }

@@ -61,6 +61,8 @@ t.test('a catalogue that cannot be used: the recorder stays up, says so, overwri
   t.same(await recorder.rescueList(), before)
   t.match(await readFile(catalogue, 'utf8'), /^this is no catalogue/)
   t.equal((await readdir(path.join(recorder.folder, 'state'))).filter(name => name.startsWith('catalogue.db')).length, 2, 'nothing was made beside it')
+  t.equal(await recorder.stop(), 0, 'it stops when asked')
+  await recorder.start()
   await rename(`${catalogue}.good`, catalogue)
   await recorder.untilRecordedFor('lobby', 1000)
   t.notOk(codesOf((await recorder.health())!).includes('catalogue-failed'))
