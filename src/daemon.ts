@@ -28,14 +28,16 @@ export interface DaemonOptions {
   readonly log: Logger
 }
 
-/** Before a recorder that could not be opened is tried again: a disk comes back within seconds, or a person within the hour. */
+/** Before a recorder that could not be opened is tried again: a disk is back in seconds, a person later. */
 const OPEN_AGAIN_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const
 
 /**
- * The recorder, until `signal` aborts. One that cannot be opened, mostly for its catalogue, is tried again for ever while health
- * tells of it; see docs/design/0018-start.md. Throws when another recorder has the state folder, or when a part that runs broke.
+ * The recorder, until `signal` aborts. One that cannot be opened, mostly for its catalogue, is tried again
+ * for ever while health tells of it; see docs/design/0018-start.md. Throws when another recorder has the
+ * state folder, or when a part that runs broke.
  */
-export async function runDaemon({ start: first, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
+export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const { start: first, clock, random, log } = options
   await using parts = new AsyncDisposableStack()
   const notify = parts.use(openSystemdNotify({ env: process.env, log }))
   const since = clock.wallNow()
@@ -52,11 +54,13 @@ export async function runDaemon({ start: first, clock, random, log }: DaemonOpti
   for (let failures = 0; recorder === null; failures++) {
     try { recorder = await openRecorder({ start, clock, random, log }, signal) } catch (error) {
       // Later it is a command, such as a rebuild, that has the folder for a while.
-      if (failures === 0 && error instanceof CustosError && error.code === 'CUSTOS_ALREADY_RUNNING') throw error
+      if (failures === 0 && error instanceof CustosError && error.code === 'CUSTOS_ALREADY_RUNNING') {
+        throw error
+      }
       detail = error instanceof Error ? error.message : String(error)
-      log.error({ err: error, failures }, 'the recorder cannot be opened and is tried again; nothing is recorded, and nothing overwritten')
+      log.error({ err: error, failures }, 'the recorder cannot be opened and is tried again')
       await openHealth()
-      notify.ready() // it runs and says what is wrong; a unit that does not come up would be started anew for nothing
+      notify.ready() // it says what is wrong; a unit that does not come up would be started anew for nothing
       await clock.wait(OPEN_AGAIN_MS[Math.min(failures, OPEN_AGAIN_MS.length - 1)]!, signal)
       if (signal.aborted) return
       const again = await loadStartConfig(start.config.file)
@@ -81,81 +85,117 @@ interface Recorder extends AsyncDisposable {
   started(): void
 }
 
-/** The one composition root: builds the parts in order, hands each what it needs, and takes them down in reverse. Recording comes first; what it does not need may fail and is tried again. */
+/**
+ * The one composition root: builds the parts in order, hands each what it needs, and takes them down in
+ * reverse. Recording comes first; what it does not need may fail and is tried again.
+ */
 async function openRecorder({ start, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<Recorder> {
   await using parts = new AsyncDisposableStack()
   const faults = new PartFaults(clock), { config } = start, { state, site: { timezone }, retention } = config
-  const catalogue = parts.use(openCatalogue(state.dir, clock.wallNow(), { makeRoom: () => giveUpReserve(state.dir) }))
+  const makeRoom = (): boolean => giveUpReserve(state.dir)
+  const catalogue = parts.use(openCatalogue(state.dir, clock.wallNow(), { makeRoom }))
   const unlocked = faults.teller('state-unlocked'), unshared = faults.teller('catalogue-unshared')
-  if (catalogue.lockFault !== null) { unlocked.tell(); log.error({ fault: catalogue.lockFault }, 'whether another recorder runs cannot be told') }
-  if (!catalogue.isShared) { unshared.tell(); log.error('no room for the shared index of the catalogue: no command can look at it') }
+  if (catalogue.lockFault !== null) {
+    unlocked.tell()
+    log.error({ fault: catalogue.lockFault }, 'whether another recorder runs cannot be told')
+  }
+  if (!catalogue.isShared) {
+    unshared.tell()
+    log.error('no room for the shared index of the catalogue: no command can look at it')
+  }
   const share = (): void => {
     if (catalogue.isShared) return
-    try { catalogue.share(); unshared.clear() } catch (error) { log.warn({ err: error }, 'the catalogue cannot be shared yet') }
+    try { catalogue.share(); unshared.clear() } catch (error) {
+      log.warn({ err: error }, 'the catalogue cannot be shared yet')
+    }
   }
   const { db } = catalogue
   const audit = new AuditLog({ db, clock })
   const auditKeeper = parts.use(AuditKeeper.open({
-    db, log: audit, stateDir: state.dir, witness: config.witness, timezone, fs: realFileSystem, clock, logger: log, onRoom: share,
+    db, log: audit, stateDir: state.dir, witness: config.witness, timezone, fs: realFileSystem, clock,
+    logger: log, onRoom: share,
   }))
+  const { CUSTOS_CHRONYC: chronyc, CUSTOS_TIMEDATECTL: timedatectl } = process.env
   const trustedTime = parts.use(await TrustedTime.open({
-    db, audit, clock, log, hostClock: openHostClock({ chronyc: process.env['CUSTOS_CHRONYC'], timedatectl: process.env['CUSTOS_TIMEDATECTL'] }),
+    db, audit, clock, log, hostClock: openHostClock({ chronyc, timedatectl }),
     newestFootageAt: () => newestFootageIn(db), countsDays: retention.floor.kind === 'calendar-days',
   }))
-  audit.setClockState(() => { const { trustedAt, state: told } = trustedTime.status(); return { at: trustedAt, state: told } })
+  audit.setClockState(() => {
+    const { trustedAt, state: told } = trustedTime.status()
+    return { at: trustedAt, state: told }
+  })
   const floor = { floor: retention.floor, timezone }
-  const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log }))
+  const storage = parts.use(await Storage.open({
+    catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log,
+  }))
   const watch = new AbortController() // begins only now: storage moves footage when trusted time is advanced
   const watching = trustedTime.run(watch.signal)
   parts.defer(async () => { watch.abort(); await watching })
   const devices = new DeviceBook({ catalogue, audit, clock, log })
   const ingest = parts.use(new Ingest({
-    lane: (camera, stream) => storage.lane(camera, stream), onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log,
+    lane: (camera, stream) => storage.lane(camera, stream),
+    onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log,
   }))
   const ringLoad = new RingLoad(db)
   const sacrifice = parts.use(new OrderOfSacrifice({
-    catalogue, audit, floor, trustedNow: () => trustedTime.now(), ring: () => ringLoad.read(storage.volumeStatus()), streams: () => ingest.report(),
+    catalogue, audit, floor, trustedNow: () => trustedTime.now(),
+    ring: () => ringLoad.read(storage.volumeStatus()), streams: () => ingest.report(),
     setModes: modes => { ingest.setModes(modes) }, clock, log,
   }))
   const capacity: CapacityReport = new CapacityReport({
-    config: () => reload.current, floor, ring: () => ringLoad.read(storage.volumeStatus()), trustedNow: () => trustedTime.now(), clock, log,
+    config: () => reload.current, floor, ring: () => ringLoad.read(storage.volumeStatus()),
+    trustedNow: () => trustedTime.now(), clock, log,
   })
   const reload = new ConfigReload(start, {
-    audit, clock, log, faults, decide: next => capacity.decide(next), apply: next => applyConfig(next, { storage, ingest, sacrifice }),
+    audit, clock, log, faults, decide: next => capacity.decide(next),
+    apply: next => applyConfig(next, { storage, ingest, sacrifice }),
   })
   await reload.start()
   sacrifice.start()
   const scrubbing = parts.use(await LatePart.open({
-    code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log, open: () => Promise.resolve(scrub(storage.scrubber(random), log)),
+    code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log,
+    open: () => Promise.resolve(scrub(storage.scrubber(random), log)),
   }))
   const known = new LastKnown()
   const house = parts.use(new LaterHouse({
-    config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, storage, known, faults, clock, log, signal, streams: () => ingest.report(),
+    config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, storage, known, faults, clock,
+    log, signal, streams: () => ingest.report(),
   }))
   const facts = recorderFacts({
-    storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house: () => house.facts(), known, faults: () => faults.all(),
+    storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload,
+    trustedTime, auditKeeper, house: () => house.facts(), known, faults: () => faults.all(),
   })
   parts.use(facts.source)
   parts.use(reload.watch())
   parts.use(Upkeep.open({ jobs: [
     { name: 'camera clocks', when: '17 * * * *', run: () => ingest.sampleClocks(signal) },
-    { name: 'overwrite record', when: '20 0 * * *', atStart: true, run: async () => { storage.overwrites.writeDue(trustedTime.now()) } }, // also of the days it was off
+    { // also of the days it was off
+      name: 'overwrite record', when: '20 0 * * *', atStart: true,
+      run: async () => { storage.overwrites.writeDue(trustedTime.now()) },
+    },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { storage.upkeep() } },
   ], timezone, faults, clock, log }))
   const open = parts.move()
-  return { facts: facts.read, failed: ingest.failed, started: () => { house.open() }, [Symbol.asyncDispose]: () => open.disposeAsync() }
+  return {
+    facts: facts.read, failed: ingest.failed, started: () => { house.open() },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
 }
 
 /** Reads what is recorded again until it is disposed of. */
 function scrub(scrubber: Scrubber, log: Logger): { readonly scrubber: Scrubber } & AsyncDisposable {
   const stop = new AbortController()
-  const done = scrubber.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'where the scrubber stands could not be kept') })
+  const done = scrubber.run(stop.signal)
+    .catch((error: unknown) => { log.error({ err: error }, 'where the scrubber stands could not be kept') })
   return { scrubber, [Symbol.asyncDispose]: async () => { stop.abort(); await done } }
 }
 
 interface Applied { readonly storage: Storage, readonly ingest: Ingest, readonly sacrifice: OrderOfSacrifice }
 
-/** Takes over what of the configuration concerns recording: all that can be, whatever else fails. Throws the first failure; again does the rest. */
+/**
+ * Takes over what of the configuration concerns recording: all that can be, whatever else fails. Throws the
+ * first failure; again does the rest.
+ */
 async function applyConfig(next: Config, { storage, ingest, sacrifice }: Applied): Promise<void> {
   const failures: unknown[] = []
   const attempt = async (work: () => unknown): Promise<boolean> => {
@@ -167,7 +207,9 @@ async function applyConfig(next: Config, { storage, ingest, sacrifice }: Applied
   // One camera that cannot be entered now must not keep the others from being recorded.
   const ready: CameraConfig[] = []
   for (const camera of next.cameras) {
-    if (await attempt(() => { for (const { name } of camera.streams) storage.lane(camera.id, name) })) ready.push(camera)
+    if (await attempt(() => { for (const { name } of camera.streams) storage.lane(camera.id, name) })) {
+      ready.push(camera)
+    }
   }
   await attempt(() => ingest.configure(ready))
   await attempt(() => storage.retireAllBut(new Set(next.cameras.map(camera => camera.id))))

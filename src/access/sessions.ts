@@ -70,7 +70,9 @@ export class Sessions {
     const { steadyMs } = nowOf(this.#core)
     if (steadyMs - (this.#core.sessions.get(session.hash)?.touchedMs ?? 0) >= TOUCH_EACH_MS) {
       // Tried again at the next use; until then the session only ends the sooner.
-      try { this.#core.sessions.touch(session.hash, steadyMs) } catch (error) { if (!isCatalogueBusy(error)) throw error }
+      try { this.#core.sessions.touch(session.hash, steadyMs) } catch (error) {
+        if (!isCatalogueBusy(error)) throw error
+      }
     }
     return session
   }

@@ -19,7 +19,10 @@ export function steadyTime(db: Db, clock: Clock, bootId: string): AccessTime {
     steadyNow(): number {
       const monoMs = clock.monoNow()
       if (monoMs - readMs >= READ_EACH_MS || saved === null) {
-        try { saved = tables.load() } catch (error) { if (saved === null || !isCatalogueFault(error)) throw error } // it runs on from what was read before
+        // it runs on from what was read before
+        try { saved = tables.load() } catch (error) {
+          if (saved === null || !isCatalogueFault(error)) throw error
+        }
         readMs = monoMs
       }
       if (saved === null) return clock.wallNow()

@@ -18,7 +18,10 @@ export interface AuditLogOptions {
 /** Longest text of an actor, an action, an object or an application, in characters, and of a detail. Callers bound what people type below it. */
 const MAX_TEXT_CHARS = 1000
 const MAX_DETAIL_CHARS = 64 * 1024
-/** A command that writes beside the recorder has the lock for moments; one that lasts longer stops the acts of all others. */
+/**
+ * A command that writes beside the recorder has the lock for moments; one that lasts longer stops the acts of
+ * all others.
+ */
 const BUSY_FAILS_AFTER_MS = 5_000
 /** Events that wait to be written: hours of a recorder whose disks come and go. */
 const MAX_OWED = 1_000
@@ -92,13 +95,19 @@ export class AuditLog implements AuditSink {
     return 'kept'
   }
 
-  /** Writes down what waits, in its order, and how much of it was dropped. What cannot be written goes on waiting. */
+  /**
+   * Writes down what waits, in its order, and how much of it was dropped. What cannot be written goes on
+   * waiting.
+   */
   settle(): void {
     if (this.#owed.length === 0) return
     const owed = [...this.#owed], dropped = this.#dropped
     try {
       this.transaction(() => {
-        if (dropped > 0) this.append({ action: 'audit.events-lost', actor: SYSTEM, object: null, application: null, result: 'failed', detail: { count: dropped } })
+        if (dropped > 0) {
+          const lost = { actor: SYSTEM, object: null, application: null, result: 'failed' } as const
+          this.append({ ...lost, action: 'audit.events-lost', detail: { count: dropped } })
+        }
         for (const event of owed) this.append(event)
       })
     } catch (error) {
@@ -183,9 +192,15 @@ export class AuditLog implements AuditSink {
 /** The text of its detail. Throws TypeError for what is no event. */
 function detailOf({ action, object, application, actor, detail }: AuditEvent): string {
   const text = canonicalJson(detail)
-  if (text.length > MAX_DETAIL_CHARS) throw new TypeError(`the detail of an audit entry has ${text.length} characters; ${MAX_DETAIL_CHARS} is the bound`)
+  if (text.length > MAX_DETAIL_CHARS) {
+    const bound = `${MAX_DETAIL_CHARS} is the bound`
+    throw new TypeError(`the detail of an audit entry has ${text.length} characters; ${bound}`)
+  }
   for (const each of [action, object, application, actor.name, actor.role, actor.source]) {
-    if (each !== null && each.length > MAX_TEXT_CHARS) throw new TypeError(`a text of an audit entry has ${each.length} characters; ${MAX_TEXT_CHARS} is the bound`)
+    if (each !== null && each.length > MAX_TEXT_CHARS) {
+      const bound = `${MAX_TEXT_CHARS} is the bound`
+      throw new TypeError(`a text of an audit entry has ${each.length} characters; ${bound}`)
+    }
   }
   return text
 }

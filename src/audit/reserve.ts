@@ -12,11 +12,15 @@ export type ReserveState = 'checking' | 'kept' | 'used' | 'absent'
 
 const reserveFile = (stateDir: string): string => path.join(stateDir, 'audit-reserve')
 
-/** Frees the reserve of a state folder, also before any log is open: a catalogue needs room to be opened at all. False when there was none. */
+/**
+ * Frees the reserve of a state folder, also before any log is open: a catalogue needs room to be opened at
+ * all. False when there was none.
+ */
 export function giveUpReserve(stateDir: string): boolean {
   const file = reserveFile(stateDir)
   if (!existsSync(file)) return false
-  try { rmSync(file, { force: true }) } catch { return false } // a disk that takes no writes frees nothing either
+  // a disk that takes no writes frees nothing either
+  try { rmSync(file, { force: true }) } catch { return false }
   return true
 }
 

@@ -69,7 +69,9 @@ export class OrderOfSacrifice implements AsyncDisposable {
     this.#table = stepTable(options.catalogue.db)
     this.#rateSpanMs = Math.min(RATE_SPAN_MS, plannedSpanMs(options.floor) / RATE_SPANS_A_FLOOR)
     this.#lookedAt = options.clock.monoNow()
-    try { this.#takeUp() } catch (error) { this.#log.error({ err: error }, 'the steps in force cannot be read; all is recorded in full until they can') }
+    try { this.#takeUp() } catch (error) {
+      this.#log.error({ err: error }, 'the steps in force cannot be read; until they can all is recorded')
+    }
   }
 
   /** Throws what the catalogue throws: nothing is decided before what was in force is known. */

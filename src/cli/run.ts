@@ -5,15 +5,18 @@ import { createLogger, type Logger } from '../platform/logger.ts'
 import { openSystemdNotify } from '../platform/systemd-notify.ts'
 
 export const EXIT_BAD_CONFIG = 2
-/** systemd starts us again at once and for ever; with a file that only a person mends, so often is enough for processor and journal. */
+/**
+ * systemd starts us again at once and for ever; with a file that only a person mends, so often is enough for
+ * processor and journal.
+ */
 const BAD_CONFIG_REST_MS = 10_000
 const LOOK_EVERY_MS = 500
 
 interface RunOptions { readonly configFile: string, readonly err: { write(text: string): unknown } }
 
 /**
- * `custos run`: the daemon, until SIGTERM or SIGINT. A second signal changes nothing: sealing takes seconds at most.
- * Without a good configuration, now or ever before, there is nothing to record with: exit code 2.
+ * `custos run`: the daemon, until SIGTERM or SIGINT. A second signal changes nothing: sealing takes seconds
+ * at most. Without a good configuration, now or ever before, there is nothing to record with: exit code 2.
  */
 export async function run(options: RunOptions): Promise<number> {
   const log = createLogger({ level: process.env['CUSTOS_LOG_LEVEL'] ?? 'info' })
@@ -32,8 +35,13 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-/** What there is to start with; what is wrong with the file is printed in any case. Null when there has never been anything. */
-async function startConfig({ configFile, err }: RunOptions, log: Logger, signal: AbortSignal): Promise<StartConfig | null> {
+/**
+ * What there is to start with; what is wrong with the file is printed in any case. Null when there has never
+ * been anything.
+ */
+async function startConfig(
+  { configFile, err }: RunOptions, log: Logger, signal: AbortSignal,
+): Promise<StartConfig | null> {
   for (;;) {
     const start = await loadStartConfig(configFile)
     if (start.config !== null) {

@@ -60,10 +60,21 @@ export interface Config {
 }
 
 /**
- * `problems` holds errors and warnings alike, in the order of the file. `files`: what was read or should have been; a change of
- * any of them may change the result. `stateDir` and `sha256` of one that is refused are null where they cannot be told.
+ * `problems` holds errors and warnings alike, in the order of the file. `files`: what was read or should have
+ * been; a change of any of them may change the result. `stateDir` and `sha256` of one that is refused are
+ * null where they cannot be told.
  */
 export type ConfigResult = { readonly files: readonly string[] } & (
-  | { readonly ok: true, readonly config: Config, readonly warnings: readonly Problem[], readonly source: ConfigSource }
-  | { readonly ok: false, readonly problems: readonly Problem[], readonly stateDir: string | null, readonly sha256: string | null }
+  | {
+      readonly ok: true
+      readonly config: Config
+      readonly warnings: readonly Problem[]
+      readonly source: ConfigSource
+    }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      readonly stateDir: string | null
+      readonly sha256: string | null
+    }
 )

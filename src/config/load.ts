@@ -55,7 +55,10 @@ function readRetention(draft: RootDraft['retention'], problems: ProblemList): Co
 
 /** `needed`: see ConfigCopy. */
 interface SecretsOutcome {
-  readonly book: CredentialBook, readonly file: string | null, readonly problems: readonly Problem[], readonly needed: string | null
+  readonly book: CredentialBook
+  readonly file: string | null
+  readonly problems: readonly Problem[]
+  readonly needed: string | null
 }
 
 async function lookUpSecrets(draft: RootDraft, configFile: string, options: LoadOptions, problems: ProblemList): Promise<SecretsOutcome> {
@@ -75,13 +78,15 @@ async function lookUpSecrets(draft: RootDraft, configFile: string, options: Load
   if (mode === 'skip') return { ...nothing, book: { kind: 'skipped' }, file: place?.file ?? text }
   if (place === null) {
     problems.add({ ...at, severity: mode === 'try' ? 'warning' : 'error', text: texts.secretsNoSystemd, example: 'LoadCredential=NAME:/etc/custos/secrets.yaml' })
-    return mode === 'try' ? { ...nothing, book: { kind: 'skipped' }, file: text } : { ...nothing, book: { kind: 'unreadable' } }
+    if (mode === 'try') return { ...nothing, book: { kind: 'skipped' }, file: text }
+    return { ...nothing, book: { kind: 'unreadable' } }
   }
   const known = new Set((draft.cameras ?? []).flatMap(camera => camera?.credential ?? []))
   const uid = options.uid ?? process.getuid?.() ?? 0
   const copy = options.copy?.secrets ?? null
   const read = await readSecrets(place, known, { uid, strict: mode === 'load' }, copy)
-  // What systemd hands over may lie encrypted on the disk, and comes anew at each start: no copy of it is made.
+  // What systemd hands over may lie encrypted on the disk, and comes anew at each start: no copy of it is
+  // made.
   return { ...read, file: place.file, needed: place.fromSystemd ? null : neededSecrets(read.book, known) }
 }
 
@@ -98,7 +103,8 @@ function deepFreeze<T extends object>(value: T): T {
 export async function loadConfig(path: string, options: LoadOptions = {}): Promise<ConfigResult> {
   const file = resolve(path)
   const { copy } = options
-  const source = copy === undefined ? await readTextFile(file) : { ok: true, text: copy.config, byteOrderMark: false, sha256: copy.sha256 } as const
+  const source = copy === undefined ? await readTextFile(file)
+    : { ok: true, text: copy.config, byteOrderMark: false, sha256: copy.sha256 } as const
   if (!source.ok) {
     const problems = new ProblemList(file)
     problems.add({ steps: [], text: source.fault.text, example: source.fault.example })
@@ -107,7 +113,8 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const yaml = parseYaml(source.text)
   const problems = new ProblemList(file, yaml.locate)
   let files: readonly string[] = [file], stateDir: string | null = null
-  const failed = (more: readonly Problem[] = []): ConfigResult => ({ ok: false, problems: [...problems.all(), ...more], files, stateDir, sha256: source.sha256 })
+  const failed = (more: readonly Problem[] = []): ConfigResult =>
+    ({ ok: false, problems: [...problems.all(), ...more], files, stateDir, sha256: source.sha256 })
   const fromWindows = { severity: 'warning', steps: [], position: { line: 1, column: 1 } } as const
   if (source.byteOrderMark) problems.add({ ...fromWindows, text: texts.fileByteOrderMark, example: `sed -i '1s/^\\xEF\\xBB\\xBF//' ${shellWord(file)}` })
   if (source.text.includes('\r\n')) problems.add({ ...fromWindows, text: texts.fileCrLf, example: `sed -i 's/\\r$//' ${shellWord(file)}` })
@@ -137,6 +144,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const config: Config = { file, site, ...places, ...endpoints, retention, witness, package: evidence, secrets: secrets.file === null ? null : { file: secrets.file }, cameras }
   const warnings = [...problems.all(), ...secrets.problems]
   return {
-    ok: true, config: deepFreeze(config), warnings, files, source: new ConfigSource({ config: source.text, sha256: source.sha256, secrets: secrets.needed }),
+    ok: true, config: deepFreeze(config), warnings, files,
+    source: new ConfigSource({ config: source.text, sha256: source.sha256, secrets: secrets.needed }),
   }
 }

@@ -82,7 +82,8 @@ function offeredNames(entries: ReadonlyMap<string, Credential | null>): string[]
  * `known` are the names that cameras ask for; no other key of the file is ever shown.
  */
 export async function readSecrets(
-  place: SecretsPlace, known: ReadonlySet<string>, reader: { uid: number, strict: boolean }, copy: string | null = null,
+  place: SecretsPlace, known: ReadonlySet<string>, reader: { uid: number, strict: boolean },
+  copy: string | null = null,
 ): Promise<{ book: CredentialBook, problems: readonly Problem[] }> {
   const unlocated = new ProblemList(place.file)
   const source = copy === null ? await readTextFile(place.file) : { ok: true, text: copy, facts: null } as const
@@ -107,6 +108,10 @@ export async function readSecrets(
 /** The entries that cameras name, as JSON, which YAML is too; null without any. */
 export function neededSecrets(book: CredentialBook, known: ReadonlySet<string>): string | null {
   if (book.kind !== 'read') return null
-  const needed = [...book.entries].flatMap(([name, entry]) => entry !== null && known.has(name) ? [[name, entry] as const] : [])
-  return JSON.stringify(Object.fromEntries(needed.map(([name, { username, password }]) => [name, { username, password }])))
+  const needed: Record<string, { username: string, password: string }> = {}
+  for (const [name, entry] of book.entries) {
+    if (entry === null || !known.has(name)) continue
+    needed[name] = { username: entry.username, password: entry.password }
+  }
+  return JSON.stringify(needed)
 }

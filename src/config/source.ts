@@ -4,7 +4,10 @@ export interface ConfigCopy {
   readonly config: string
   /** SHA-256 of the file as it was read, hex. */
   readonly sha256: string
-  /** The entries of the secrets file that cameras name, as JSON; null where there is none, or where systemd hands it over at each start. */
+  /**
+   * The entries of the secrets file that cameras name, as JSON; null where there is none, or where systemd
+   * hands it over at each start.
+   */
   readonly secrets: string | null
 }
 

@@ -8,7 +8,13 @@ export interface FileFault { readonly text: ProblemText, readonly example: strin
 export interface FileFacts { readonly mode: number, readonly uid: number }
 /** `facts` are those of the very file that was read, not of whatever bears its name a moment later. */
 export type TextFile =
-  | { readonly ok: true, readonly text: string, readonly facts: FileFacts, readonly byteOrderMark: boolean, readonly sha256: string }
+  | {
+      readonly ok: true
+      readonly text: string
+      readonly facts: FileFacts
+      readonly byteOrderMark: boolean
+      readonly sha256: string
+    }
   | { readonly ok: false, readonly fault: FileFault }
 
 /** A path as a shell takes it. */

@@ -20,7 +20,8 @@ export interface ErrorAnswer { readonly status: number, readonly body: ErrorBody
 const STATUS: ReadonlyMap<string, number> = new Map([
   ['CUSTOS_SIGN_IN_REFUSED', 401], ['CUSTOS_SIGN_IN_LOCKED', 429], ['CUSTOS_SIGN_IN_TOO_FAST', 429], ['CUSTOS_SIGN_IN_BUSY', 503], ['CUSTOS_SESSION_ENDED', 401], ['CUSTOS_VIEWING_LOCKED', 423],
   ['CUSTOS_FACTOR_NEEDED', 403], ['CUSTOS_RIGHT_MISSING', 403], ['CUSTOS_ACCOUNT_REFUSED', 409], ['CUSTOS_PASSWORD_REFUSED', 422], ['CUSTOS_BOOK_REFUSED', 409],
-  ['CUSTOS_APPLICATION_UNKNOWN', 404], ['CUSTOS_REQUEST_KEY', 409], ['CUSTOS_ATTACHMENT_REFUSED', 422], ['CUSTOS_ATTACHMENT_WAITING', 409], ['CUSTOS_ATTACHMENT_NO_ROOM', 503],
+  ['CUSTOS_APPLICATION_UNKNOWN', 404], ['CUSTOS_REQUEST_KEY', 409], ['CUSTOS_ATTACHMENT_REFUSED', 422],
+  ['CUSTOS_ATTACHMENT_WAITING', 409], ['CUSTOS_ATTACHMENT_NO_ROOM', 503],
   ['CUSTOS_VIEWING_REFUSED', 409], ['CUSTOS_VIEWING_BUSY', 409], ['CUSTOS_PICTURE_FAILED', 409],
   ['CUSTOS_COPY_REFUSED', 409], ['CUSTOS_COPY_REMOVED', 410], ['CUSTOS_COPY_QUEUE_FULL', 409], ['CUSTOS_COPY_TARGET', 409], ['CUSTOS_COPY_FENCED', 409], ['CUSTOS_COPY_UNSOUND', 409], ['CUSTOS_ARCHIVE_FULL', 409], ['CUSTOS_ARCHIVE_UNAVAILABLE', 409], ['CUSTOS_ARCHIVE_REFUSED', 409], ['CUSTOS_ARCHIVE_ITEM', 409],
   ['CUSTOS_PAPER_REFUSED', 409],
@@ -72,7 +73,9 @@ export function answerOf(error: unknown, requestId: string): ErrorAnswer {
     })
   }
   if (isCatalogueBusy(error)) return { ...answer(503, BUSY), retryAfterMs: BUSY_RETRY_MS }
-  if (isCatalogueFault(error)) return answer(503, { code: 'CUSTOS_CATALOGUE_FAULT', ...STANDSTILL_WORDS }, true)
+  if (isCatalogueFault(error)) {
+    return answer(503, { code: 'CUSTOS_CATALOGUE_FAULT', ...STANDSTILL_WORDS }, true)
+  }
   if (error instanceof CustosError) {
     const words = inBoth(error.message)
     const status = error instanceof ConsoleRefusal ? error.status : STATUS.get(error.code)

@@ -1,7 +1,12 @@
 import { watch, type FSWatcher } from 'chokidar'
 import { noteEvent } from '../audit/index.ts'
-import { diffCameras, fingerprintOf, formatProblems, keepConfig, loadConfig, type Config, type ConfigSource, type StartConfig } from '../config/index.ts'
-import { isoOf, SYSTEM, type AuditEvent, type AuditSink, type AuditValue, type EpochMs, type MonoMs } from '../domain/index.ts'
+import {
+  diffCameras, fingerprintOf, formatProblems, keepConfig, loadConfig,
+  type Config, type ConfigSource, type StartConfig,
+} from '../config/index.ts'
+import {
+  isoOf, monoMs, SYSTEM, type AuditEvent, type AuditSink, type AuditValue, type EpochMs, type MonoMs,
+} from '../domain/index.ts'
 import type { ConfigRejection } from '../health/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -9,7 +14,10 @@ import { fitProblem, floorRuleText, type Fit } from '../retention/index.ts'
 import type { FaultTeller, PartFaults } from './part-faults.ts'
 
 const SETTLE_MS = 300 // an editor writes a file in several steps
-/** Watching is a hint only: it is lost on a full table of watches, and says nothing of a folder that is mounted later. */
+/**
+ * Watching is a hint only: it is lost on a full table of watches, and says nothing of a folder that is
+ * mounted later.
+ */
 const LOOK_EVERY_MS = 10_000
 const APPLY_AGAIN_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const
 const KEEP_AGAIN_MS = 60_000
@@ -31,11 +39,19 @@ export interface ConfigReloadOptions {
 }
 
 /** A configuration that is wanted and not applied in full yet. */
-interface Unapplied { readonly config: Config, readonly source: ConfigSource, readonly told: () => void, failures: number, dueMono: MonoMs }
+interface Unapplied {
+  readonly config: Config
+  readonly source: ConfigSource
+  /** Says that it is in force, once it is. */
+  readonly told: () => void
+  readonly failures: number
+  readonly dueMono: MonoMs
+}
 
 /**
- * Takes over a changed configuration while running; a bad one, or one that breaks the floor, changes nothing and shows in
- * health. What cannot be applied, or kept for the next start, is tried again. Every change is in the audit log.
+ * Takes over a changed configuration while running; a bad one, or one that breaks the floor, changes nothing
+ * and shows in health. What cannot be applied, or kept for the next start, is tried again. Every change is in
+ * the audit log.
  */
 export class ConfigReload {
   readonly #options: ConfigReloadOptions
@@ -51,7 +67,10 @@ export class ConfigReload {
   #unapplied: Unapplied | null = null
   #applyingSince: MonoMs | null = null
   #keepDueMono: number | null = null
-  /** Of the files as they were last read; empty: to be read at the next look, for they may have changed since the start. */
+  /**
+   * Of the files as they were last read; empty: to be read at the next look, for they may have changed since
+   * the start.
+   */
   #seen = ''
   #wake = new AbortController()
   #watcher: FSWatcher | null = null
@@ -73,33 +92,41 @@ export class ConfigReload {
   /** For health; also looks whether an application hangs. */
   view(): ConfigRejection | null {
     const { clock } = this.#options
-    if (this.#applyingSince !== null && clock.monoNow() - this.#applyingSince > APPLYING_LONG_MS) this.#notApplied.tell()
+    if (this.#applyingSince !== null && clock.monoNow() - this.#applyingSince > APPLYING_LONG_MS) {
+      this.#notApplied.tell()
+    }
     return this.#rejected && { ...this.#rejected, inForceSince: this.#inForceSince }
   }
 
   /**
-   * Applies the configuration of the start, whatever its fit: not recording would be worse, and health is critical.
-   * Never rejects: what could not be applied is tried again.
+   * Applies the configuration of the start, whatever its fit: not recording would be worse, and health is
+   * critical. Never rejects: what could not be applied is tried again.
    */
   async start(): Promise<void> {
     const { rejected } = this.#start
     await this.#apply({ config: this.#current, source: this.#source, told: () => undefined, failures: 0 })
     if (rejected !== null) {
-      this.#refuse(rejected.problems.length, formatProblems(rejected.problems), { sha256: rejected.sha256, fromLastGood: true })
+      this.#refuse(rejected.problems.length, formatProblems(rejected.problems),
+        { sha256: rejected.sha256, fromLastGood: true })
     }
     this.#note('recorder.started', 'done', rejected === null ? {} : { lastGoodOf: isoOf(rejected.takenOverAt) })
-    await this.#judgeFit(this.#current).catch((error: unknown) => { this.#options.log.error({ err: error }, 'whether the floor fits cannot be told') })
+    await this.#judgeFit(this.#current).catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'whether the floor fits cannot be told')
+    })
   }
 
   /** The event is a hint only: what counts is what the file says when it is read. */
   watch(): AsyncDisposable {
     const { log, watchFiles = watch } = this.#options
     const stop = new AbortController()
+    const unwatched = (error: unknown) => {
+      log.warn({ err: error }, 'configuration cannot be watched; it is looked at every ten seconds')
+    }
     try {
       this.#watcher = watchFiles([...this.#watched], { ignoreInitial: true })
       this.#watcher.on('all', () => { this.#wake.abort() })
-      this.#watcher.on('error', error => { log.warn({ err: error }, 'configuration cannot be watched; it is looked at every ten seconds') })
-    } catch (error) { log.warn({ err: error }, 'configuration cannot be watched; it is looked at every ten seconds') }
+      this.#watcher.on('error', unwatched)
+    } catch (error) { unwatched(error) }
     const looking = this.#run(stop.signal)
     return { [Symbol.asyncDispose]: async () => {
       stop.abort()
@@ -123,7 +150,8 @@ export class ConfigReload {
 
   #restMs(): number {
     const now = this.#options.clock.monoNow()
-    return Math.max(0, Math.min(LOOK_EVERY_MS, (this.#unapplied?.dueMono ?? Infinity) - now, (this.#keepDueMono ?? Infinity) - now))
+    const dueMono = Math.min(this.#unapplied?.dueMono ?? Infinity, this.#keepDueMono ?? Infinity)
+    return Math.max(0, Math.min(LOOK_EVERY_MS, dueMono - now))
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -140,7 +168,9 @@ export class ConfigReload {
       await this.#read()
       return
     }
-    if (this.#unapplied !== null && clock.monoNow() >= this.#unapplied.dueMono) await this.#apply(this.#unapplied)
+    if (this.#unapplied !== null && clock.monoNow() >= this.#unapplied.dueMono) {
+      await this.#apply(this.#unapplied)
+    }
     if (this.#keepDueMono !== null && clock.monoNow() >= this.#keepDueMono) await this.#keep()
   }
 
@@ -148,7 +178,10 @@ export class ConfigReload {
     const { log } = this.#options
     const result = await loadConfig(this.#current.file)
     this.#watchAlso(result.files)
-    if (!result.ok) { this.#refuse(result.problems.length, formatProblems(result.problems), { sha256: result.sha256 }); return }
+    if (!result.ok) {
+      this.#refuse(result.problems.length, formatProblems(result.problems), { sha256: result.sha256 })
+      return
+    }
     const next = result.config
     const unfit = await this.#judgeFit(next)
     if (unfit !== null) { this.#refuse(1, unfit, { sha256: result.source.sha256 }); return }
@@ -159,7 +192,8 @@ export class ConfigReload {
     if (needsRestart.length > 0) log.warn({ sections: needsRestart }, 'changed sections take effect at the next start')
     const facts = { added: added.map(camera => camera.id), removed, changed: changed.map(({ after }) => after.id) }
     const differs = [...added, ...removed, ...changed, ...needsRestart, ...takenOver].length > 0
-    if (!wasRejected && !differs && this.#unapplied === null) { // an editor's second event, or a change of what nobody depends on
+    // an editor's second event, or a change of what nobody depends on
+    if (!wasRejected && !differs && this.#unapplied === null) {
       this.#current = next
       this.#source = result.source
       await this.#keep()
@@ -174,7 +208,10 @@ export class ConfigReload {
     })
   }
 
-  /** Files that a configuration names are watched from its first reading on: its secrets may be what is wrong with it. */
+  /**
+   * Files that a configuration names are watched from its first reading on: its secrets may be what is wrong
+   * with it.
+   */
   #watchAlso(files: readonly string[]): void {
     const fresh = files.filter(file => !this.#watched.has(file))
     if (fresh.length === 0) return
@@ -191,8 +228,11 @@ export class ConfigReload {
       await apply(config)
     } catch (error) {
       const delayMs = APPLY_AGAIN_MS[Math.min(failures, APPLY_AGAIN_MS.length - 1)]!
-      this.#unapplied = { config, source, told, failures: failures + 1, dueMono: clock.monoNow() + delayMs as MonoMs }
-      if (failures === 0) log.error({ err: error }, 'the configuration could not be applied in full; it is tried again')
+      const dueMono = monoMs(clock.monoNow() + delayMs)
+      this.#unapplied = { config, source, told, failures: failures + 1, dueMono }
+      if (failures === 0) {
+        log.error({ err: error }, 'the configuration could not be applied in full; it is tried again')
+      }
       this.#notApplied.tell()
       return
     } finally { this.#applyingSince = null }
@@ -214,7 +254,9 @@ export class ConfigReload {
       this.#keepDueMono = null
       this.#notKept.clear()
     } catch (error) {
-      if (this.#keepDueMono === null) log.error({ err: error }, 'no copy of the configuration can be kept; it is tried again')
+      if (this.#keepDueMono === null) {
+        log.error({ err: error }, 'no copy of the configuration can be kept; it is tried again')
+      }
       this.#keepDueMono = clock.monoNow() + KEEP_AGAIN_MS
       this.#notKept.tell()
     }
@@ -229,7 +271,7 @@ export class ConfigReload {
     this.#rejectedText = text
     if (!isNew) return
     const inForceSince = isoOf(this.#inForceSince)
-    log.error({ problems: text, inForceSince }, 'the configuration file is refused; the configuration in force goes on')
+    log.error({ problems: text, inForceSince }, 'the configuration file is refused; the one in force goes on')
     this.#note('config.changed', 'refused', { problems, refusedSha256: facts.sha256, fromLastGood, inForceSince })
   }
 
@@ -240,7 +282,8 @@ export class ConfigReload {
     if (problem === null) return null
     const { insist } = config.retention
     if (insist === null) return formatProblems([problem])
-    this.#note('config.insisted', 'done', { by: insist.by, reason: insist.reason, lackingBytes: fit.lackingBytes ?? 0 })
+    this.#note('config.insisted', 'done',
+      { by: insist.by, reason: insist.reason, lackingBytes: fit.lackingBytes ?? 0 })
     return null
   }
 
@@ -249,7 +292,10 @@ export class ConfigReload {
     const { retention, site } = this.#current
     noteEvent(audit, log, {
       action, actor: SYSTEM, object: null, application: null, result,
-      detail: { ...detail, configSha256: this.#source.sha256, floor: floorRuleText({ floor: retention.floor, timezone: site.timezone }) },
+      detail: {
+        ...detail, configSha256: this.#source.sha256,
+        floor: floorRuleText({ floor: retention.floor, timezone: site.timezone }),
+      },
     })
   }
 }

@@ -43,7 +43,11 @@ export function* usedApplications(db: Db): Generator<string> {
 }
 
 /** What people come to: screens, copies, papers, and the console that serves them. Loaded once the cameras are asked; nothing in here keeps the recorder from recording [G9]. */
-export async function openFrontOffice({ config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive, faults, clock, log }: FrontOfficeOptions): Promise<AsyncDisposable> {
+export async function openFrontOffice(options: FrontOfficeOptions): Promise<AsyncDisposable> {
+  const {
+    config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive,
+    faults, clock, log,
+  } = options
   await using parts = new AsyncDisposableStack()
   const { site, state } = config()
   const { desk, book: { log: book } } = office
@@ -83,7 +87,10 @@ export async function openFrontOffice({ config, catalogue: { db }, audit, auditK
     site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
     cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '', device: deviceOf(id) })),
   }
-  parts.use(await LatePart.open({ code: 'console-failed', faults, clock, log, open: () => openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) }) }))
+  parts.use(await LatePart.open({
+    code: 'console-failed', faults, clock, log,
+    open: () => openConsole(config(), console, { clock, log: log.child({ cap: 'console' }) }),
+  }))
   return parts.move()
 }
 

@@ -11,7 +11,8 @@ export const glassReader = ({ breakGlass }: Access, known: LastKnown): () => Rec
   const earliest = (rows: readonly { readonly openedAtMs: number }[]) => rows.length === 0 ? null : epochMs(Math.min(...rows.map(row => row.openedAtMs)))
   return () => known.ask('glass', () => {
     const { open, formsOwed } = breakGlass.view()
-    return { open: open.length, openedAt: earliest(open), owed: formsOwed.length, owedSince: earliest(formsOwed) }
+    const openedAt = earliest(open), owedSince = earliest(formsOwed)
+    return { open: open.length, openedAt, owed: formsOwed.length, owedSince }
   }, NO_GLASS)
 }
 
@@ -22,7 +23,9 @@ export const unopenedArchive = (configured: Config['archive']): ArchiveView | nu
 }
 
 /** Looked at every ten seconds, for it walks all items. */
-export const archiveReader = (archive: Archive | null, configured: Config['archive'], known: LastKnown): () => RecorderFacts['archive'] => {
+export const archiveReader = (
+  archive: Archive | null, configured: Config['archive'], known: LastKnown,
+): () => RecorderFacts['archive'] => {
   let last = unopenedArchive(archive === null ? configured : null), dueMs = 0
   return () => {
     if (archive === null || process.uptime() * 1000 < dueMs) return last

@@ -36,7 +36,9 @@ export type HouseFacts = Pick<RecorderFacts, 'glass' | 'office' | 'archive'>
 export interface House extends AsyncDisposable { facts(): HouseFacts }
 
 /** All of the recorder that serves people: accounts, the office's procedure, inbox, archive, and the front office. Opened once the cameras are seen to, and nothing in it keeps them from being recorded [G9]. */
-export async function openHouse({ config, catalogue, audit, auditKeeper, trustedTime, storage, known, faults, clock, log, signal }: HouseOptions): Promise<House> {
+export async function openHouse(options: HouseOptions): Promise<House> {
+  const { config, catalogue, audit, auditKeeper, trustedTime, storage, known, faults } = options
+  const { clock, log, signal } = options
   await using parts = new AsyncDisposableStack()
   const { db } = catalogue, { state, site, office: { ruleSets }, inbox: inboxAt, archive: archiveAt } = config()
   const rules = new LiveRules({ folder: ruleSets, log })
@@ -52,7 +54,10 @@ export async function openHouse({ config, catalogue, audit, auditKeeper, trusted
   })).catch((error: unknown) => { log.error({ err: error }, 'the archive cannot be opened'); return null })
   parts.use(await LatePart.open({
     code: 'office-failed', faults, clock, log,
-    open: () => openFrontOffice({ config, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, faults, clock, log }),
+    open: () => openFrontOffice({
+      config, catalogue, audit, auditKeeper, trustedTime, access, time, storage, office, archive, faults,
+      clock, log,
+    }),
   }))
   parts.use(office.watch())
   if (inbox !== null) parts.use(inbox.watch())

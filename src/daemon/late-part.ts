@@ -16,7 +16,10 @@ export interface LatePartOptions<Part extends AsyncDisposable> {
   readonly log: Logger
 }
 
-/** A part that recording does not need [G9]: one that cannot be opened is a reason of health, and is tried again each minute. */
+/**
+ * A part that recording does not need [G9]: one that cannot be opened is a reason of health, and is tried
+ * again each minute.
+ */
 export class LatePart<Part extends AsyncDisposable> implements AsyncDisposable {
   readonly #options: LatePartOptions<Part>
   readonly #fault: FaultTeller

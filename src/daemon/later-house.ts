@@ -17,8 +17,9 @@ const SETTLED_MS = 5_000
 export const loadHouse = () => import('./house.ts')
 
 /**
- * Opens the house once every camera was heard of: loading its code takes a second of processor time, which after a crash belongs to the cameras [G4, G9].
- * Until then health knows nothing of it. One that cannot be opened leaves the recorder recording, says so, and is tried again each minute.
+ * Opens the house once every camera was heard of: loading its code takes a second of processor time, which
+ * after a crash belongs to the cameras [G4, G9]. Until then health knows nothing of it. One that cannot be
+ * opened leaves the recorder recording, says so, and is tried again each minute.
  */
 export class LaterHouse implements AsyncDisposable {
   readonly #options: LaterHouseOptions
@@ -39,13 +40,18 @@ export class LaterHouse implements AsyncDisposable {
   facts(): HouseFacts {
     const { config, log } = this.#options
     const house = this.#house?.part ?? null
-    if (house === null) return { glass: NO_GLASS, archive: this.#house === null ? null : unopenedArchive(config().archive), office: null }
+    if (house === null) {
+      const archive = this.#house === null ? null : unopenedArchive(config().archive)
+      return { glass: NO_GLASS, archive, office: null }
+    }
     try {
       this.#last = house.facts()
       this.#blind.clear()
       this.#isBlind = false
     } catch (error) {
-      if (!this.#isBlind) log.error({ err: error }, 'how accounts, applications and copies stand cannot be told')
+      if (!this.#isBlind) {
+        log.error({ err: error }, 'how accounts, applications and copies stand cannot be told')
+      }
       this.#isBlind = true
       this.#blind.tell()
     }

@@ -18,14 +18,18 @@ export class PartFaults {
     const own: { fault: PartFault | null } = { fault: null }
     this.#told.add(own)
     return {
-      tell: (values = {}) => { own.fault = { code, since: own.fault?.since ?? this.#clock.wallNow(), values } },
+      tell: (values = {}) => {
+        const since = own.fault?.since ?? this.#clock.wallNow()
+        own.fault = { code, since, values }
+      },
       clear: () => { own.fault = null },
     }
   }
 
   /** One of each reason, as who told it first. */
   all(): readonly PartFault[] {
-    const faults = [...this.#told].flatMap(({ fault }) => fault === null ? [] : [fault]).sort((a, b) => a.since - b.since)
+    const faults = [...this.#told].flatMap(({ fault }) => fault === null ? [] : [fault])
+      .sort((a, b) => a.since - b.since)
     return faults.filter((fault, index) => faults.findIndex(({ code }) => code === fault.code) === index)
   }
 }

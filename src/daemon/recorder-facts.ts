@@ -28,11 +28,15 @@ export interface RecorderParts {
 const NOT_SCRUBBED: RecorderFacts['scrub'] = { lastPassAt: null, progress: 0, rotten: [] }
 
 /**
- * What health looks at: gathered from the parts each time it is asked for. While the catalogue cannot be read it is told as it
- * was last known, and that it cannot be read: a recorder that records must not look dead to its watchdog.
+ * What health looks at: gathered from the parts each time it is asked for. While the catalogue cannot be read
+ * it is told as it was last known, and that it cannot be read: a recorder that records must not look dead to
+ * its watchdog.
  */
-export function recorderFacts(parts: RecorderParts): { readonly read: () => RecorderFacts, readonly source: Disposable } {
-  const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper, house, known, faults } = parts
+export function recorderFacts(
+  parts: RecorderParts,
+): { readonly read: () => RecorderFacts, readonly source: Disposable } {
+  const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper } = parts
+  const { house, known, faults } = parts
   const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
     known.begin()
@@ -40,9 +44,11 @@ export function recorderFacts(parts: RecorderParts): { readonly read: () => Reco
       const { cameraId, stream } = report, key = streamKeyText(report)
       const gap = known.ask(`gap ${key}`, () => storage.gapNow(cameraId, stream), null)
       const oldestFrameAt = known.ask(`oldest ${key}`, () => storage.oldestFrameAt(cameraId, stream), null)
-      return { ...report, oldestFrameAt, openGapSince: gap?.startAt ?? null, openGapCause: gap?.cause ?? null }
+      const openGapSince = gap?.startAt ?? null, openGapCause = gap?.cause ?? null
+      return { ...report, oldestFrameAt, openGapSince, openGapCause }
     })
-    const volumes = known.ask('volumes', () => storage.volumeStatus(), []).map(({ slots, heldSlots, lastSyncMs, worstSyncMs, ...status }) => ({
+    const volumes = known.ask('volumes', () => storage.volumeStatus(), [])
+      .map(({ slots, heldSlots, lastSyncMs, worstSyncMs, ...status }) => ({
       ...status,
       slots: {
         total: slots.free + slots.preparing + slots.open + slots.sealed + slots.quarantined, free: slots.free,
@@ -50,7 +56,8 @@ export function recorderFacts(parts: RecorderParts): { readonly read: () => Reco
       },
       syncMs: { last: lastSyncMs, worst: worstSyncMs },
     }))
-    const stoppedByFloor = streams.some(stream => stream.state !== 'recording' && stream.lastEndReason === 'storage-full')
+    const stoppedByFloor = streams.some(({ state, lastEndReason }) =>
+      state !== 'recording' && lastEndReason === 'storage-full')
     const scrub = known.ask('scrub', () => scrubber()?.status() ?? NOT_SCRUBBED, NOT_SCRUBBED)
     const rescues = known.ask('rescues', () => storage.rescues(), { count: 0, newestAt: null })
     const ofHouse = house()

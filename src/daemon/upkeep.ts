@@ -21,7 +21,10 @@ export interface UpkeepOptions {
   readonly schedule?: typeof openSchedule
 }
 
-/** The recorder's own jobs at their times. One that fails, or a schedule that cannot be opened, is a reason of health and is tried again. */
+/**
+ * The recorder's own jobs at their times. One that fails, or a schedule that cannot be opened, is a reason of
+ * health and is tried again.
+ */
 export class Upkeep implements AsyncDisposable {
   readonly #options: UpkeepOptions
   readonly #stop = new AbortController()
@@ -56,7 +59,8 @@ export class Upkeep implements AsyncDisposable {
 
   #openSchedule(): void {
     const { jobs, timezone, log, schedule = openSchedule } = this.#options
-    try { this.#schedule = schedule(jobs.map(job => ({ ...job, run: () => this.#do(job) })), { timezone, log }) } catch (error) {
+    const told = jobs.map(job => ({ ...job, run: () => this.#do(job) }))
+    try { this.#schedule = schedule(told, { timezone, log }) } catch (error) {
       log.error({ err: error }, 'the schedule cannot be opened and is tried again')
     }
     this.#tell()
@@ -75,7 +79,8 @@ export class Upkeep implements AsyncDisposable {
   }
 
   #tell(): void {
-    const jobs = [...this.#schedule === null ? ['schedule'] : [], ...[...this.#failed].map(({ name }) => name)]
+    const jobs = [...this.#failed].map(({ name }) => name)
+    if (this.#schedule === null) jobs.unshift('schedule')
     if (jobs.length === 0) this.#fault.clear()
     else this.#fault.tell({ jobs: jobs.join(', ') })
   }

@@ -29,6 +29,9 @@ export interface AuditEvent {
 export interface AuditSink {
   /** Inside the caller's transaction, so that act and entry stand or fall together. Throws when the log cannot be written: then the act must not happen [G10]. */
   append(event: AuditEvent): { readonly seq: number }
-  /** For what has happened already: written now, or kept and written once that can be. Throws TypeError for what is no event. */
+  /**
+   * For what has happened already: written now, or kept and written once that can be. Throws TypeError for
+   * what is no event.
+   */
   note?(event: AuditEvent): 'written' | 'kept'
 }

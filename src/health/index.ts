@@ -1,7 +1,8 @@
 export { tableLines } from './text-table.ts'
 export { HealthServer, MAX_CLIENTS, MAX_SOCKETS } from './server.ts'
 export type { HealthServerCounts, HealthServerOptions } from './server.ts'
-export type { ClockView, ConfigRejection, FloorView, InboxView, OfficeView, PartFault, PartFaultCode, ProcessView, RecorderFacts, SlotCounts, StreamView, VolumeView } from './views.ts'
+export type { ClockView, ConfigRejection, FloorView, InboxView, OfficeView, PartFault, PartFaultCode,
+  ProcessView, RecorderFacts, SlotCounts, StreamView, VolumeView } from './views.ts'
 export { CapacityReport } from './capacity-report.ts'
 export type { CapacityReportOptions } from './capacity-report.ts'
 export { floorViewOf } from './floor-view.ts'

@@ -4,7 +4,8 @@ import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.t
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
 import { STREAM_DOWN_AFTER_MS, type StreamWatch } from './stream-watch.ts'
-import { isWanted, type ClockView, type FloorView, type OfficeView, type PartFaultCode, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
+import { isWanted, type ClockView, type FloorView, type OfficeView, type PartFaultCode, type RecorderFacts,
+  type StreamView, type VolumeView } from './views.ts'
 
 export const STREAM_CRITICAL_AFTER_MS = 5 * 60_000
 /** In UNSTABLE_WINDOW_MS: a camera that drops this often loses footage while looking alive at every glance. */
@@ -274,14 +275,20 @@ const PART_SEVERITY: Readonly<Record<PartFaultCode, Severity>> = {
   'catalogue-unshared': DEGRADED, 'console-failed': TONIGHT, 'office-failed': TONIGHT, 'upkeep-failed': DEGRADED,
 }
 
-/** A configuration refused while running changes nothing; at a start, the next act of the office may rest on an old one. */
+/**
+ * A configuration refused while running changes nothing; at a start, the next act of the office may rest on
+ * an old one.
+ */
 function configFindings({ configReload, faults, floor }: RecorderFacts): Finding[] {
-  const found: Finding[] = faults.map(({ code, since, values = {} }) => ({ ...finding(code, PART_SEVERITY[code], null, values), beganAt: since }))
+  const found = faults.map(({ code, since, values = {} }): Finding =>
+    ({ ...finding(code, PART_SEVERITY[code], null, values), beganAt: since }))
   if (configReload === null) return found
   const { problems, rejectedAt, fromLastGood, inForceSince } = configReload
-  const minute = new Intl.DateTimeFormat('sv-SE', { timeZone: floor.timezone, dateStyle: 'short', timeStyle: 'short' })
+  const { timezone: timeZone } = floor
+  const minute = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' })
   const values = { problems: String(problems), inForce: minute.format(inForceSince) }
-  return [...found, { ...finding('config-rejected', fromLastGood ? CRITICAL : DEGRADED, null, values), beganAt: rejectedAt }]
+  const severity = fromLastGood ? CRITICAL : DEGRADED
+  return [...found, { ...finding('config-rejected', severity, null, values), beganAt: rejectedAt }]
 }
 
 /** Pure: all that is wrong by these facts, in no particular order. */

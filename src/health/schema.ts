@@ -117,7 +117,8 @@ const body = {
   witness: WitnessMessage,
   process: Type.Object({ rssBytes: Count, eventLoopDelayMs: Amount, uptimeMs: Count }),
   configReload: orNull(Type.Object({
-    rejectedAt: Instant, problems: Count, fromLastGood: Type.Boolean({ description: 'refused at the start: the copy of the last good one is in force' }), inForceSince: Instant,
+    rejectedAt: Instant, problems: Count, inForceSince: Instant,
+    fromLastGood: Type.Boolean({ description: 'refused at the start: the last good one is in force' }),
   }, { description: 'the configuration file, while it is refused' })),
 }
 

@@ -72,13 +72,14 @@ export class HealthServer implements AsyncDisposable {
   }
 
   /**
-   * Never rejects: where it may not listen, or cannot, the verdict is still to be had from `assess`, with that as a critical
-   * reason; a port that is taken is tried again.
+   * Never rejects: where it may not listen, or cannot, the verdict is still to be had from `assess`, with
+   * that as a critical reason; a port that is taken is tried again.
    */
   static async open(options: HealthServerOptions): Promise<HealthServer> {
     const server = new HealthServer(options)
     const mayTryAgain = await server.#tryToListen(0)
-    server.#loop = Promise.all([server.#run(), mayTryAgain ? server.#listenInTheEnd() : undefined]).then(() => undefined)
+    server.#loop = Promise.all([server.#run(), mayTryAgain ? server.#listenInTheEnd() : undefined])
+      .then(() => undefined)
     return server
   }
 
@@ -113,7 +114,8 @@ export class HealthServer implements AsyncDisposable {
   #look(): Assessment {
     const mono = this.#options.clock.monoNow()
     const facts = this.#options.facts(), fault = this.#notListening
-    const assessment = this.#state.assess(fault === null ? facts : { ...facts, faults: [...facts.faults, fault] })
+    const all = fault === null ? facts : { ...facts, faults: [...facts.faults, fault] }
+    const assessment = this.#state.assess(all)
     const before = this.#latest?.assessment
     this.#latest = { assessment, mono }
     if (assessment.level !== (before?.level ?? 'healthy')) {
@@ -193,7 +195,8 @@ export class HealthServer implements AsyncDisposable {
     try { await this.#listen() } catch (error) {
       if (!(error instanceof CustosError)) throw error
       if (failures === 0) log.error({ err: error }, 'health cannot be offered; recording goes on')
-      this.#notListening ??= { code: 'health-not-listening', since: clock.wallNow(), values: { address: `${urlHost(host)}:${port}` } }
+      const values = { address: `${urlHost(host)}:${port}` }
+      this.#notListening ??= { code: 'health-not-listening', since: clock.wallNow(), values }
       return error instanceof RetryableError
     }
     if (this.#notListening !== null) log.info({ failures }, 'health is offered again')

@@ -62,7 +62,8 @@ function bodyOf({ facts, level, reasons }: Assessment): Body {
     clock: clockOf(facts.clock), audit: auditOf(facts.audit), witness: witnessOf(facts.witness),
     process: { rssBytes: count(facts.process.rssBytes), eventLoopDelayMs: amount(facts.process.eventLoopDelayMs), uptimeMs: count(facts.process.uptimeMs) },
     configReload: configReload && {
-      rejectedAt: isoOf(configReload.rejectedAt), problems: count(configReload.problems), fromLastGood: configReload.fromLastGood, inForceSince: isoOf(configReload.inForceSince),
+      rejectedAt: isoOf(configReload.rejectedAt), problems: count(configReload.problems),
+      fromLastGood: configReload.fromLastGood, inForceSince: isoOf(configReload.inForceSince),
     },
   }
 }

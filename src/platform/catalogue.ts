@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { FatalError, RetryableError } from '../domain/index.ts'
@@ -11,7 +13,10 @@ const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
 
 /** The event loop must not stand still for another process's lock; who gets SQLITE_BUSY tries again later. */
 const LOCK_WAIT_MS = 40
-/** At a start nothing is recorded yet: migrations and the recovery of the log wait for a command that is about to end. */
+/**
+ * At a start nothing is recorded yet: migrations and the recovery of the log wait for a command that is about
+ * to end.
+ */
 const OPENING_LOCK_WAIT_MS = 5_000
 
 export interface OpenCatalogueOptions {
@@ -24,16 +29,22 @@ export interface OpenCatalogueOptions {
 export interface OwnCatalogue extends Catalogue {
   /** Why nobody can tell whether another recorder uses the folder; null when none does. */
   readonly lockFault: string | null
-  /** False: there was no room for the index that processes share, so that no command can look beside the recorder. */
+  /**
+   * False: there was no room for the index that processes share, so that no command can look beside the
+   * recorder.
+   */
   readonly isShared: boolean
-  /** Lets others look again, once there is room. Throws the error of the file system or of SQLite when that cannot be done now. */
+  /**
+   * Lets others look again, once there is room. Throws the error of the file system or of SQLite when that
+   * cannot be done now.
+   */
   share(): void
 }
 
 /**
- * Opens `catalogue.db` in the state folder, brings its schema up to this version and takes the folder for this process alone.
- * A full disk does not keep it from opening. Throws FatalError when another recorder has the folder, when the file is damaged,
- * or when its schema is newer than this program.
+ * Opens `catalogue.db` in the state folder, brings its schema up to this version and takes the folder for
+ * this process alone. A full disk does not keep it from opening. Throws FatalError when another recorder has
+ * the folder, when the file is damaged, or when its schema is newer than this program.
  */
 export function openCatalogue(
   stateDir: string, nowMs: number, { makeRoom = () => false, lock = lockState }: OpenCatalogueOptions = {},
@@ -59,7 +70,9 @@ export function openCatalogue(
   } catch (error) {
     held?.close()
     if (error instanceof FatalError) throw error
-    if (isCatalogueFault(error) && !DAMAGED.test((error as { code: string }).code)) throw new CatalogueFaultError(error)
+    if (isCatalogueFault(error) && !DAMAGED.test((error as { code: string }).code)) {
+      throw new CatalogueFaultError(error)
+    }
     throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue ${file} cannot be used: ${(error as Error).message}`, {
       remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
     })
@@ -71,14 +84,19 @@ const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)(_|$)/
 const NO_ROOM = /^SQLITE_(FULL|CANTOPEN|IOERR)(_|$)/
 
 /**
- * First as usual; then with what `makeRoom` freed; then without the index in shared memory, which takes 32 KiB of disk:
- * SQLite keeps it in its own memory while one process has the file to itself.
+ * First as usual; then with what `makeRoom` freed; then without the index in shared memory, which takes 32
+ * KiB of disk: SQLite keeps it in its own memory while one process has the file to itself.
  */
 function openWithLittleRoom(file: string, nowMs: number, makeRoom: () => boolean): { db: Db, isShared: boolean } {
-  const lacksRoom = (error: unknown): boolean => error instanceof Database.SqliteError && NO_ROOM.test(error.code)
-  try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) { if (!lacksRoom(error)) throw error }
+  const lacksRoom = (error: unknown): boolean =>
+    error instanceof Database.SqliteError && NO_ROOM.test(error.code)
+  try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) {
+    if (!lacksRoom(error)) throw error
+  }
   if (makeRoom()) {
-    try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) { if (!lacksRoom(error)) throw error }
+    try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) {
+      if (!lacksRoom(error)) throw error
+    }
   }
   return { db: openDb(file, nowMs, false), isShared: false }
 }
@@ -86,7 +104,8 @@ function openWithLittleRoom(file: string, nowMs: number, makeRoom: () => boolean
 function openDb(file: string, nowMs: number, isShared: boolean): Db {
   const db = new Database(file, { timeout: OPENING_LOCK_WAIT_MS })
   try {
-    if (!isShared) db.pragma('locking_mode = EXCLUSIVE') // before the first look, or the index is shared already
+    // before the first look, or the index is shared already
+    if (!isShared) db.pragma('locking_mode = EXCLUSIVE')
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')      // the WAL default, NORMAL, may lose acknowledged rows at a power cut
     db.pragma('foreign_keys = ON')
@@ -104,9 +123,12 @@ function openDb(file: string, nowMs: number, isShared: boolean): Db {
 /** Two pages of the shared index of a log. */
 const INDEX_BYTES = 65_536
 
-/** The index can be shared only from the beginning of a log on: this one is written back and a new one begun. */
+/**
+ * The index can be shared only from the beginning of a log on: this one is written back and a new one begun.
+ */
 function shareAgain(db: Db): void {
-  // Once the log has begun without its index there is no way back, so its file is made first; SQLite empties it.
+  // Once the log has begun without its index there is no way back, so its file is made first; SQLite empties
+  // it.
   const index = openSync(`${db.name}-shm`, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
   try { writeSync(index, Buffer.alloc(INDEX_BYTES)) } finally { closeSync(index) }
   db.pragma('journal_mode = DELETE')

@@ -1,6 +1,9 @@
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from './catalogue.ts'
 
-/** What the catalogue said last, by question: while it cannot be read, health tells that, and that it cannot be read. */
+/**
+ * What the catalogue said last, by question: while it cannot be read, health tells that, and that it cannot
+ * be read.
+ */
 export class LastKnown {
   readonly #answers = new Map<string, unknown>()
   #fault: string | null = null
@@ -8,10 +11,16 @@ export class LastKnown {
   /** Begins a look; `fault` is of the questions since. */
   begin(): void { this.#fault = null }
 
-  /** Why a question since `begin` could not be answered anew; a lock that somebody holds for a moment is no fault. */
+  /**
+   * Why a question since `begin` could not be answered anew; a lock that somebody holds for a moment is no
+   * fault.
+   */
   get fault(): string | null { return this.#fault }
 
-  /** What `ask` says; while it throws a fault of the catalogue, what it said last, or `atFirst` before it ever did. Throws what is no such fault. */
+  /**
+   * What `ask` says; while it throws a fault of the catalogue, what it said last, or `atFirst` before it ever
+   * did. Throws what is no such fault.
+   */
   ask<Answer>(question: string, ask: () => Answer, atFirst: Answer): Answer {
     try {
       const answer = ask()

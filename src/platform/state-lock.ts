@@ -19,20 +19,24 @@ export interface StateLock {
 }
 
 /**
- * Takes the state folder for this process alone: flock(2) on the folder itself, which needs neither space nor an inode nor
- * a file system that can be written, and which the kernel drops at any kind of death.
- * Waits up to 3 s for a predecessor. Throws FatalError when another recorder has it.
+ * Takes the state folder for this process alone: flock(2) on the folder itself, which needs neither space nor
+ * an inode nor a file system that can be written, and which the kernel drops at any kind of death. Waits up
+ * to 3 s for a predecessor. Throws FatalError when another recorder has it.
  */
 export function lockState(stateDir: string, { program = 'flock', waitMs = PREDECESSOR_MS } = {}): StateLock {
-  // A plain number on purpose: a FileHandle is closed when it is collected. It closes on exec, so no child keeps the lock.
+  // A plain number on purpose: a FileHandle is closed when it is collected. It closes on exec, so no child
+  // keeps the lock.
   const descriptor = openSync(stateDir, constants.O_RDONLY | constants.O_DIRECTORY)
   const held = (fault: string | null): StateLock => ({ fault, close: () => { closeSync(descriptor) } })
   const deadline = performance.now() + waitMs
   for (;;) {
     const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
-    // Node has no flock. The lock belongs to the open file, which the child shares: it stays ours when the child is gone.
-    const { status, error } = spawnSync(program, ['--timeout', (leftMs / 1000).toFixed(3), '--conflict-exit-code', String(TAKEN), DESCRIPTOR_IN_CHILD],
-      { stdio: ['ignore', 'ignore', 'ignore', descriptor], timeout: leftMs + ANSWER_MS, killSignal: 'SIGKILL' })
+    // Node has no flock. The lock belongs to the open file, which the child shares: it stays ours when the
+    // child is gone.
+    const bounds = ['--timeout', (leftMs / 1000).toFixed(3), '--conflict-exit-code', String(TAKEN)]
+    const { status, error } = spawnSync(program, [...bounds, DESCRIPTOR_IN_CHILD], {
+      stdio: ['ignore', 'ignore', 'ignore', descriptor], timeout: leftMs + ANSWER_MS, killSignal: 'SIGKILL',
+    })
     if (status === 0) return held(null)
     if (status === TAKEN) {
       closeSync(descriptor)
@@ -40,7 +44,8 @@ export function lockState(stateDir: string, { program = 'flock', waitMs = PREDEC
     }
     const fault = (error as NodeJS.ErrnoException | undefined)?.code ?? `exit ${status ?? 'by a signal'}`
     if (fault === 'ENOENT' || performance.now() >= deadline) return held(fault)
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS) // no room for another process: may pass
+    // no room for another process: may pass
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
   }
 }
 

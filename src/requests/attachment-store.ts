@@ -26,10 +26,13 @@ export class AttachmentStore {
   }
 
   /**
-   * Takes a file of a person in, durably on return; the same content is stored once. Throws AttachmentError when it is empty or
-   * larger than 20 MiB, when the disk does not take it or has too little room, or when the person has too much in waiting.
+   * Takes a file of a person in, durably on return; the same content is stored once. Throws AttachmentError
+   * when it is empty or larger than 20 MiB, when the disk does not take it or has too little room, or when
+   * the person has too much in waiting.
    */
-  async put(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, by: string): Promise<StoredAttachment> {
+  async put(
+    content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, by: string,
+  ): Promise<StoredAttachment> {
     const fresh = path.join(this.#folder, `.${randomBytes(8).toString('hex')}.new`)
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })

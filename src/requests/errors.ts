@@ -28,5 +28,7 @@ export class PersonKeyError extends FatalError {
 type AttachmentFault =
   | 'CUSTOS_ATTACHMENT_REFUSED' | 'CUSTOS_ATTACHMENT_DAMAGED' | 'CUSTOS_ATTACHMENT_UNWRITABLE' | 'CUSTOS_ATTACHMENT_WAITING' | 'CUSTOS_ATTACHMENT_NO_ROOM'
 export class AttachmentError extends FatalError {
-  constructor(code: AttachmentFault, message: string, remedy: string, cause?: unknown) { super(code, message, { remedy, cause }) }
+  constructor(code: AttachmentFault, message: string, remedy: string, cause?: unknown) {
+    super(code, message, { remedy, cause })
+  }
 }

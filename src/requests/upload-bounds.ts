@@ -5,7 +5,10 @@ import { AttachmentError } from './errors.ts'
 export const ATTACHMENT_MOST_BYTES = 20 * 1024 * 1024
 /** What one person handed in and attached to no case yet: ten scans of the largest kind. */
 export const UNATTACHED_MOST_BYTES = 10 * ATTACHMENT_MOST_BYTES
-/** A file that nobody attached in this time counts no longer; on a disk that is filled so, the reserve is what stops it. */
+/**
+ * A file that nobody attached in this time counts no longer; on a disk that is filled so, the reserve is what
+ * stops it.
+ */
 const UNATTACHED_COUNTS_MS = 3_600_000
 /** Catalogue and audit log live on that disk: people never take the last of it. */
 const LEAST_RESERVE_BYTES = 2 * 2 ** 30
@@ -27,14 +30,20 @@ export interface UploadBoundsOptions {
 export const reserveOf = (totalBytes: number): number =>
   Math.min(Math.max(LEAST_RESERVE_BYTES, totalBytes * LEAST_RESERVE_SHARE), totalBytes * MOST_RESERVE_SHARE)
 
-/** What people upload cannot fill the system disk: a reserve is left free, and one person keeps no more than so much in waiting. */
+/**
+ * What people upload cannot fill the system disk: a reserve is left free, and one person keeps no more than
+ * so much in waiting.
+ */
 export class UploadBounds {
   readonly #options: UploadBoundsOptions
   readonly #unattached = new Map<string, Unattached[]>()
   #underWay = 0
   constructor(options: UploadBoundsOptions) { this.#options = options }
 
-  /** Runs an upload of `by`; `work` gives what was stored anew, null when it was there before. Throws AttachmentError, and what `work` throws. */
+  /**
+   * Runs an upload of `by`; `work` gives what was stored anew, null when it was there before. Throws
+   * AttachmentError, and what `work` throws.
+   */
   async during<Result extends { readonly sha256: string, readonly sizeBytes: number }>(
     by: string, work: () => Promise<{ readonly stored: Result, readonly isNew: boolean }>,
   ): Promise<Result> {
@@ -69,7 +78,9 @@ export class UploadBounds {
     const since = this.#options.steadyNow() - UNATTACHED_COUNTS_MS
     return (this.#unattached.get(by) ?? []).filter(({ at }) => at > since)
   }
-  #waitingBytes(by: string): number { return this.#counted(by).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }
+  #waitingBytes(by: string): number {
+    return this.#counted(by).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  }
 }
 
 async function roomOf(folder: string): Promise<DiskRoom> {

@@ -94,13 +94,15 @@ export function begin(saved: SavedTime | null, reading: Reading, newestFootageMs
 }
 
 /**
- * While what was written down cannot be read: counts on from the newest footage, or from the wall clock where that cannot be
- * read either. Nothing may be erased by it, and nobody is told of it: it is no word about the clocks.
+ * While what was written down cannot be read: counts on from the newest footage, or from the wall clock where
+ * that cannot be read either. Nothing may be erased by it, and nobody is told of it: it is no word about the
+ * clocks.
  */
 export function standIn(newestFootageMs: number | null, { wallMs, monoMs, bootId }: Reading): TimeState {
   const trustedMs = newestFootageMs ?? wallMs
   return {
-    trustedMs, slewMs: 0, monoMs, bootId, wallMs, isKnown: false, claimMs: null, allowanceMs: 0, doubtSinceMs: trustedMs, told: 'unknown',
+    trustedMs, slewMs: 0, monoMs, bootId, wallMs, isKnown: false, claimMs: null, allowanceMs: 0,
+    doubtSinceMs: trustedMs, told: 'unknown',
   }
 }
 

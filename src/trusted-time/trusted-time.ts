@@ -6,7 +6,10 @@ import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { timeTables } from './tables.ts'
-import { AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf, type Reading, type Step, type TimeState, type Told } from './time-machine.ts'
+import {
+  AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf,
+  type Reading, type Step, type TimeState, type Told,
+} from './time-machine.ts'
 
 export interface TrustedTimeOptions {
   /** The catalogue's connection; stays the caller's. */
@@ -69,8 +72,9 @@ export class TrustedTime implements AsyncDisposable {
   }
 
   /**
-   * Asks the host whether its clock is synchronised (1.5 s at most), then goes on from what was written down. Believes nothing before the first tick: who must move footage is not listening yet.
-   * A row that cannot be read is tried at every tick; until then time is unknown, and nothing is overwritten.
+   * Asks the host whether its clock is synchronised (1.5 s at most), then goes on from what was written down.
+   * Believes nothing before the first tick: who must move footage is not listening yet. A row that cannot be
+   * read is tried at every tick; until then time is unknown, and nothing is overwritten.
    */
   static async open(options: TrustedTimeOptions): Promise<TrustedTime> {
     const time = new TrustedTime(options, await options.hostClock.askSync().catch(() => NO_ANSWER))
@@ -100,7 +104,9 @@ export class TrustedTime implements AsyncDisposable {
     // What was recorded by the stand-in is as old as this says, and not as the stand-in did.
     const byMs = state.trustedMs - this.#trustedMs
     const advance = byMs > 0 ? { sinceMs: this.#unreadSinceMs - STAMP_LAG_MS, byMs } : null
-    if (this.#take({ state: first, events: began, advance }, reading, null)) log.info('trusted time can be read again')
+    if (this.#take({ state: first, events: began, advance }, reading, null)) {
+      log.info('trusted time can be read again')
+    }
   }
 
   #read(): Reading {

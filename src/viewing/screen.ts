@@ -160,7 +160,9 @@ export abstract class Screen {
     else if (error instanceof AuditUnavailableError) this.close('book-unwritable')
     else if (code === 'CUSTOS_VIEWING_LOCKED' && !this.#isLocked) this.#setLocked(true)
     else if (error instanceof CustosError) this.#line?.tell({ type: 'refused', code, message: `${error.message} ${error.remedy}`, ref, camera })
-    else if (isCatalogueBusy(error)) this.#line?.tell({ type: 'refused', code: 'CUSTOS_CATALOGUE_BUSY', message: BUSY, ref, camera })
+    else if (isCatalogueBusy(error)) {
+      this.#line?.tell({ type: 'refused', code: 'CUSTOS_CATALOGUE_BUSY', message: BUSY, ref, camera })
+    }
     else {
       this.core.log.error({ err: error, screen: this.id }, 'a screen broke')
       this.close('failed')

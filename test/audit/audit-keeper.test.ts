@@ -2,7 +2,10 @@ import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync
 import path from 'node:path'
 import pino from 'pino'
 import t, { type Test } from 'tap'
-import { AuditKeeper, AuditLog, checkpointTable, giveUpReserve, noteEvent, parseCheckpoints, verifyAuditLog, type Checkpoint, type WitnessChannel, type WitnessSettings } from '../../src/audit/index.ts'
+import {
+  AuditKeeper, AuditLog, checkpointTable, giveUpReserve, noteEvent, parseCheckpoints, verifyAuditLog,
+  type Checkpoint, type WitnessChannel, type WitnessSettings,
+} from '../../src/audit/index.ts'
 import { realFileSystem, type VolumeFileSystem } from '../../src/platform/file-system.ts'
 import { dropGuards, event, fill, openLog, START, type LogRig } from './support/log.ts'
 

@@ -126,11 +126,14 @@ t.test('a log that nobody writes to is tried now and then', async t => {
   t.match(log.get(1), { action: 'audit.restored' })
 })
 
-t.test('a lock that another process holds for a moment refuses the act and is no failure; one that lasts is', async t => {
+t.test('a lock that another process holds for a moment refuses the act and is no failure; one that lasts is',
+  async t => {
   const { db, log, clock, folder } = openLog(t)
   const other = new Database(path.join(folder, 'catalogue.db'))
   t.teardown(() => { other.close() })
-  const refused = () => { t.throws(() => log.append(event()), { code: 'CUSTOS_AUDIT_UNWRITABLE', cause: { code: 'SQLITE_BUSY' } }) }
+  const refused = () => {
+    t.throws(() => log.append(event()), { code: 'CUSTOS_AUDIT_UNWRITABLE', cause: { code: 'SQLITE_BUSY' } })
+  }
   other.exec('BEGIN IMMEDIATE')
   refused()
   clock.drift(4_000, 0)
@@ -152,7 +155,8 @@ t.test('a lock that another process holds for a moment refuses the act and is no
   t.notOk(db.inTransaction)
 })
 
-t.test('what happened while nothing could be written down is written down afterwards, with its own time', async t => {
+t.test('what happened while nothing could be written down is written down afterwards, with its own time',
+  async t => {
   const { log, clock, folder } = openLog(t)
   const other = new Database(path.join(folder, 'catalogue.db'))
   t.teardown(() => { other.close() })
@@ -165,8 +169,10 @@ t.test('what happened while nothing could be written down is written down afterw
   t.equal(log.size(), 0)
   other.exec('ROLLBACK')
   noteEvent(log, logger, event({ action: 'config.changed' }))
-  t.match([1, 2, 3].map(seq => log.get(seq)).map(entry => [entry?.action, JSON.parse(entry?.detail ?? '{}')]), [
-    ['volume.refused', { bytes: 4096, happenedAt: START }], ['volume.in-use', { happenedAt: '2026-11-22T08:10:00.000Z' }], ['config.changed', {}],
+  t.match([1, 2, 3].map(seq => log.get(seq)).map(entry => [entry?.action, JSON.parse(entry?.detail ?? '{}')]),
+    [
+    ['volume.refused', { bytes: 4096, happenedAt: START }],
+      ['volume.in-use', { happenedAt: '2026-11-22T08:10:00.000Z' }], ['config.changed', {}],
   ], 'in their order')
   t.equal(log.size(), 3)
 

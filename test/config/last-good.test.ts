@@ -1,4 +1,6 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import pino from 'pino'
@@ -8,7 +10,9 @@ import { epochMs } from '../../src/domain/index.ts'
 
 const AT = epochMs(Date.parse('2026-11-22T08:00:00.000Z'))
 const SECRETS = 'lobby: { username: viewer, password: "hunter2" }\nunused: { username: other, password: "swordfish" }\n'
-const yamlOf = (folder: string, { stateDir = join(folder, 'state'), secrets = 'secrets.yaml', name = '大廳' } = {}): string => `
+const yamlOf = (
+  folder: string, { stateDir = join(folder, 'state'), secrets = 'secrets.yaml', name = '大廳' } = {},
+): string => `
 site: { name: 測試機關 }
 state: { dir: ${stateDir} }
 volumes: [ { id: disk1, path: /srv/custos/disk1 } ]
@@ -19,7 +23,8 @@ cameras: [ { id: lobby, name: ${name}, credential: lobby, streams: { main: { url
 /** A configuration with its secrets and state folder, and a service folder of its own. */
 function office(t: Test, options: Parameters<typeof yamlOf>[1] = {}) {
   const folder = t.testdir({ state: {}, service: {}, credentials: {} })
-  const file = join(folder, 'custos.yaml'), secretsFile = join(folder, 'secrets.yaml'), record = join(folder, 'state/last-good-config.json')
+  const file = join(folder, 'custos.yaml'), secretsFile = join(folder, 'secrets.yaml')
+  const record = join(folder, 'state/last-good-config.json')
   const env = { STATE_DIRECTORY: join(folder, 'service') }
   const write = (yaml = yamlOf(folder, options)) => { writeFileSync(file, yaml) }
   write()
@@ -45,8 +50,10 @@ t.test('a start with a file that is gone, spoilt or refused goes on with the las
     ['an unknown key', 'unknown-key', ({ write, folder }) => { write(`${yamlOf(folder)}colour: red\n`) }],
     ['secrets open to others', 'secrets-mode', ({ secretsFile }) => { chmodSync(secretsFile, 0o644) }],
     ['secrets gone', 'file-missing', ({ secretsFile }) => { rmSync(secretsFile) }],
-    ['secrets spoilt', 'secrets-entry', ({ secretsFile }) => { writeFileSync(secretsFile, 'lobby: hunter2\n') }],
-    ['an account gone', 'credential-unknown', ({ secretsFile }) => { writeFileSync(secretsFile, 'door: { username: a, password: b }\n') }],
+    ['secrets spoilt', 'secrets-entry',
+      ({ secretsFile }) => { writeFileSync(secretsFile, 'lobby: hunter2\n') }],
+    ['an account gone', 'credential-unknown',
+      ({ secretsFile }) => { writeFileSync(secretsFile, 'door: { username: a, password: b }\n') }],
   ] as const satisfies readonly (readonly [string, string, (at: ReturnType<typeof office>) => void])[]) {
     await t.test(name, async t => {
       // State where the service has its own: what an installed recorder has.
@@ -57,7 +64,8 @@ t.test('a start with a file that is gone, spoilt or refused goes on with the las
       const start = await at.start()
       t.match(start, { rejected: { takenOverAt: AT } })
       if (start.config === null) return
-      t.ok(start.rejected?.problems.some(problem => problem.code === code), JSON.stringify(start.rejected?.problems))
+      t.ok(start.rejected?.problems.some(problem => problem.code === code),
+        JSON.stringify(start.rejected?.problems))
       t.same(start.config, good.config)
       t.same(start.config.cameras[0]?.credential?.password, 'hunter2')
       t.ok(start.files.includes(at.file))
@@ -77,7 +85,8 @@ t.test('one that has never been in force is refused', async t => {
   t.match(await loadStartConfig(other, { env: at.env }), { config: null }, 'nor with what another file said')
 })
 
-t.test('it is kept with the accounts that cameras name alone, for nobody else to read, and written once', async t => {
+t.test('it is kept with the accounts that cameras name alone, for nobody else to read, and written once',
+  async t => {
   const at = office(t)
   const { source, config } = await at.keep()
   const text = readFileSync(at.record, 'utf8')
@@ -94,7 +103,8 @@ t.test('it is kept with the accounts that cameras name alone, for nobody else to
 
   const logged: string[] = []
   pino({}, { write: line => { logged.push(line) } }).info({ source, config }, 'taken over')
-  for (const shown of [JSON.stringify(source), inspect(source, { depth: 9, showHidden: true }), logged.join('')]) t.notMatch(shown, /hunter/)
+  const inspected = inspect(source, { depth: 9, showHidden: true })
+  for (const shown of [JSON.stringify(source), inspected, logged.join('')]) t.notMatch(shown, /hunter/)
 })
 
 t.test('what systemd hands over is not copied: it is read anew, and without it the other cameras are recorded', async t => {
@@ -122,7 +132,8 @@ t.test('a state folder of its own is found by what the spoilt file still says, o
   t.match(await at.start(), { config: null })
   at.write(`state: { dir: ${join(at.folder, 'state')} }\n`)
   t.match(await at.start(), { rejected: { takenOverAt: AT } }, 'by the file')
-  t.match(await at.start({ env: { STATE_DIRECTORY: join(at.folder, 'nowhere') } }), { rejected: { takenOverAt: AT } })
+  t.match(await at.start({ env: { STATE_DIRECTORY: join(at.folder, 'nowhere') } }),
+    { rejected: { takenOverAt: AT } })
 })
 
 t.test('of two that were kept the newer one counts', async t => {
@@ -143,7 +154,8 @@ t.test('a copy that others could read or that is spoilt is not used', async t =>
   chmodSync(at.record, 0o640)
   t.match(await at.start(), { config: null }, 'readable by the group')
   chmodSync(at.record, 0o600)
-  for (const spoilt of [text.slice(0, -9), '{}', '[]', 'null', text.replace('"format":1', '"format":2'), text.replace('測試機關', '測試\\u0000'), text.replace('2026', 'x')]) {
+  for (const spoilt of [text.slice(0, -9), '{}', '[]', 'null', text.replace('"format":1', '"format":2'),
+    text.replace('測試機關', '測試\\u0000'), text.replace('2026', 'x')]) {
     writeFileSync(at.record, spoilt)
     t.match(await at.start(), { config: null }, spoilt.slice(0, 40))
   }

@@ -78,7 +78,8 @@ t.test('a standstill of the audit log is 503 in the office\'s words, and recordi
   t.equal((await clerk.post('/api/applications', party())).status, 201)
 })
 
-t.test('while another process has the catalogue acts are refused at once with words, and reads go on', async t => {
+t.test('while another process has the catalogue acts are refused at once with words, and reads go on',
+  async t => {
   using catalogue = openCatalogue(stateFolder(t), 0)
   const console = await Console.open(t, { catalogue: catalogue.db }), clerk = await console.as(...CLERK)
   const other = new Database(catalogue.db.name)
@@ -86,7 +87,9 @@ t.test('while another process has the catalogue acts are refused at once with wo
   other.exec('BEGIN IMMEDIATE')
   const askedAt = performance.now()
   const said = await clerk.send('POST', '/api/applications', party())
-  t.match(said, { status: 503, headers: { 'retry-after': '1' }, body: { code: 'CUSTOS_CATALOGUE_BUSY', zh: /再送出一次/, en: /send it again/ } })
+  t.match(said,
+    { status: 503, headers: { 'retry-after': '1' },
+    body: { code: 'CUSTOS_CATALOGUE_BUSY', zh: /再送出一次/, en: /send it again/ } })
   t.notMatch(JSON.stringify(said.body), /SQLITE/i)
   t.comment(`answered after ${Math.round(performance.now() - askedAt)} ms`)
   console.front.office.pass(60_000) // so that the use of the session is to be noted

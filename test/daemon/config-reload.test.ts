@@ -12,11 +12,14 @@ import type { AuditEvent } from '../../src/domain/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const LOOK_MS = 10_000
+const cameraOf = (id: string): string =>
+  `{ id: ${id}, name: ${id}, streams: { main: { url: "rtsp://10.0.0.11/${id}" } } }`
+const FITS = { verdict: 'fits', lackingBytes: 0, keptDays: 60 } as never
 const yamlOf = (cameras: readonly string[]): string => `
 site: { name: 測試機關 }
 state: { dir: /var/lib/custos-of-the-test }
 volumes: [ { id: disk1, path: /srv/custos/disk1 } ]
-cameras: [ ${cameras.map(id => `{ id: ${id}, name: ${id}, streams: { main: { url: "rtsp://10.0.0.11/${id}" } } }`).join(', ')} ]
+cameras: [ ${cameras.map(cameraOf).join(', ')} ]
 `
 const busy = () => new Database.SqliteError('database is locked', 'SQLITE_BUSY')
 
@@ -34,8 +37,9 @@ async function reloaded(t: Test, more: Partial<ConfigReloadOptions> & { readonly
   const start = await loadStartConfig(file)
   if (start.config === null) throw new Error('the first configuration is bad')
   const reload = new ConfigReload(start, {
-    audit: { append: event => ({ seq: told.push(event) }) }, clock, faults, log: pino({}, { write: line => { logged.push(line) } }),
-    decide: () => Promise.resolve({ verdict: 'fits', lackingBytes: 0, keptDays: 60 } as never),
+    audit: { append: event => ({ seq: told.push(event) }) }, clock, faults,
+    log: pino({}, { write: line => { logged.push(line) } }),
+    decide: () => Promise.resolve(FITS),
     apply: async config => { applied.push(idsOf(config)); await on.apply() },
     keep: async ({ config }) => { kept.push(idsOf(config)); await on.keep() }, ...more,
   })
@@ -49,7 +53,8 @@ async function reloaded(t: Test, more: Partial<ConfigReloadOptions> & { readonly
   }
   const codes = () => faults.all().map(({ code }) => code)
   const notes = () => told.map(({ action, result }) => `${action} ${result}`)
-  return { folder, file, clock, reload, on, applied, kept, logged, told, until, codes, notes, write: (cameras: readonly string[]) => { writeFileSync(file, yamlOf(cameras)) } }
+  const write = (cameras: readonly string[]) => { writeFileSync(file, yamlOf(cameras)) }
+  return { folder, file, clock, reload, on, applied, kept, logged, told, until, codes, notes, write }
 }
 
 t.test('a change that cannot be applied ends nothing, is told, and is tried again until it is', async t => {
@@ -86,7 +91,10 @@ t.test('going back to what was in force undoes the half that was applied', async
 t.test('a start whose configuration cannot be applied goes on and applies it later', async t => {
   let failures = 2
   const applied: number[] = []
-  const rig = await reloaded(t, { apply: async ({ cameras }) => { applied.push(cameras.length); if (failures-- > 0) throw busy() } })
+  const rig = await reloaded(t, { apply: async ({ cameras }) => {
+    applied.push(cameras.length)
+    if (failures-- > 0) throw busy()
+  } })
   t.same(rig.codes(), ['config-not-applied'])
   t.same(rig.notes(), ['recorder.started done'])
   await rig.until('applied', () => rig.codes().length === 0)
@@ -95,7 +103,10 @@ t.test('a start whose configuration cannot be applied goes on and applies it lat
 
 t.test('a fit that cannot be judged is judged at the next look', async t => {
   let failures = 1
-  const rig = await reloaded(t, { decide: async () => { if (failures-- > 0) throw busy(); return { verdict: 'fits', lackingBytes: 0, keptDays: 60 } as never } })
+  const rig = await reloaded(t, { decide: async () => {
+    if (failures-- > 0) throw busy()
+    return FITS
+  } })
   failures = 1
   rig.write(['lobby', 'door'])
   await rig.until('taken over', () => rig.reload.current.cameras.length === 2)
@@ -128,7 +139,9 @@ t.test('a copy that cannot be kept is told and tried again', async t => {
 })
 
 t.test('without a watch the file is looked at all the same; its folder may come and go', async t => {
-  const rig = await reloaded(t, { watchFiles: () => { throw Object.assign(new Error('too many watches'), { code: 'ENOSPC' }) } })
+  const rig = await reloaded(t, { watchFiles: () => {
+    throw Object.assign(new Error('too many watches'), { code: 'ENOSPC' })
+  } })
   t.match(rig.logged.join(''), /cannot be watched/)
   rig.write(['lobby', 'door'])
   await rig.until('taken over', () => rig.reload.current.cameras.length === 2, LOOK_MS)
@@ -140,24 +153,30 @@ t.test('without a watch the file is looked at all the same; its folder may come 
   t.equal(rig.told.length, before, 'one entry for one trouble')
   renameSync(`${rig.folder}-away`, rig.folder)
   rig.write(['lobby', 'door', 'gate'])
-  await rig.until('taken over', () => rig.reload.current.cameras.length === 3 && rig.reload.view() === null, LOOK_MS)
+  await rig.until('taken over', () => rig.reload.current.cameras.length === 3 && rig.reload.view() === null,
+    LOOK_MS)
 })
 
-t.test('a start with the last good configuration says so, and takes the file over once it is mended', async t => {
+t.test('a start with the last good configuration says so, and takes the file over once it is mended',
+  async t => {
   const folder = mkdtempSync(path.join(tmpdir(), 'custos-reload-'))
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-  const env = { STATE_DIRECTORY: path.join(folder, 'state') }, file = path.join(folder, 'etc', 'custos.yaml'), secrets = path.join(folder, 'etc', 'secrets.yaml')
+  const env = { STATE_DIRECTORY: path.join(folder, 'state') }
+  const file = path.join(folder, 'etc', 'custos.yaml'), secrets = path.join(folder, 'etc', 'secrets.yaml')
   mkdirSync(path.join(folder, 'state'))
   mkdirSync(path.join(folder, 'etc'))
-  const yaml = (name: string) => `${yamlOf(['lobby']).replace('/var/lib/custos-of-the-test', env.STATE_DIRECTORY).replace('name: lobby,', `name: ${name}, credential: lobby,`)}secrets: { file: secrets.yaml }\n`
+  const withAccount = (name: string) => yamlOf(['lobby'])
+    .replace('/var/lib/custos-of-the-test', env.STATE_DIRECTORY)
+    .replace('name: lobby,', `name: ${name}, credential: lobby,`)
+  const yaml = (name: string) => `${withAccount(name)}secrets: { file: secrets.yaml }\n`
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z')
   const told: AuditEvent[] = []
   const open = async () => {
     const start = await loadStartConfig(file, { env })
     if (start.config === null) throw new Error('nothing to start with')
     const reload = new ConfigReload(start, {
-      audit: { append: event => ({ seq: told.push(event) }) }, clock, faults: new PartFaults(clock), log: pino({ level: 'silent' }),
-      decide: () => Promise.resolve({ verdict: 'fits', lackingBytes: 0, keptDays: 60 } as never), apply: () => Promise.resolve(),
+      audit: { append: event => ({ seq: told.push(event) }) }, clock, faults: new PartFaults(clock),
+      log: pino({ level: 'silent' }), decide: () => Promise.resolve(FITS), apply: () => Promise.resolve(),
     })
     await reload.start()
     return { reload, watching: reload.watch() }
@@ -170,12 +189,17 @@ t.test('a start with the last good configuration says so, and takes the file ove
   chmodSync(secrets, 0o644)
   const { reload, watching } = await open()
   t.teardown(async () => { await watching[Symbol.asyncDispose]() })
-  t.match(reload.view(), { problems: 1, fromLastGood: true, inForceSince: Date.parse('2026-11-22T08:00:00.000Z') })
-  t.match(told.map(({ action, result, detail }) => [action, result, detail['fromLastGood'] ?? detail['lastGoodOf'] ?? null]), [
-    ['recorder.started', 'done', null], ['config.changed', 'refused', true], ['recorder.started', 'done', '2026-11-22T08:00:00.000Z'],
+  t.match(reload.view(),
+    { problems: 1, fromLastGood: true, inForceSince: Date.parse('2026-11-22T08:00:00.000Z') })
+  t.match(told.map(({ action, result, detail }) =>
+    [action, result, detail['fromLastGood'] ?? detail['lastGoodOf'] ?? null]), [
+    ['recorder.started', 'done', null], ['config.changed', 'refused', true],
+    ['recorder.started', 'done', '2026-11-22T08:00:00.000Z'],
   ])
   t.equal(reload.current.cameras[0]?.credential?.password, 'hunter2')
-  const until = async (isSo: () => boolean) => { for (let i = 0; i < 400 && !isSo(); i++) { await clock.advance(1_000); await wait(5) } }
+  const until = async (isSo: () => boolean) => {
+    for (let i = 0; i < 400 && !isSo(); i++) { await clock.advance(1_000); await wait(5) }
+  }
   chmodSync(secrets, 0o600)
   await until(() => reload.view() === null)
   t.equal(reload.view(), null, 'the mode alone was wrong')

@@ -11,10 +11,14 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 const log = pino({ level: 'silent' })
 const START = '2026-11-22T08:00:00.000Z'
 
-t.test('a part that cannot be opened is told and tried again each minute, and closed when it is there', async t => {
+t.test('a part that cannot be opened is told and tried again each minute, and closed when it is there',
+  async t => {
   const clock = new VirtualClock(START, t), faults = new PartFaults(clock)
   let tries = 0, isClosed = false
-  const late = await LatePart.open({ code: 'console-failed', faults, clock, log, open: () => ++tries < 3 ? Promise.reject(new Error('taken')) : Promise.resolve({ [Symbol.asyncDispose]: () => { isClosed = true; return Promise.resolve() } }) })
+  const late = await LatePart.open({ code: 'console-failed', faults, clock, log, open: async () => {
+    if (++tries < 3) throw new Error('taken')
+    return { [Symbol.asyncDispose]: async () => { isClosed = true } }
+  } })
   t.match([late.part, faults.all()], [null, [{ code: 'console-failed', since: Date.parse(START) }]])
   await clock.advance(LATE_PART_RETRY_MS)
   t.match([tries, faults.all()], [2, [{ since: Date.parse(START) }]], 'one trouble since it began')
@@ -27,7 +31,8 @@ t.test('a part that cannot be opened is told and tried again each minute, and cl
 
 t.test('one that never opens holds up no stop', async t => {
   const clock = new VirtualClock(START, t), faults = new PartFaults(clock)
-  const late = await LatePart.open({ code: 'office-failed', faults, clock, log, open: () => Promise.reject(new Error('broken')) })
+  const open = () => Promise.reject(new Error('broken'))
+  const late = await LatePart.open({ code: 'office-failed', faults, clock, log, open })
   await clock.advance(10 * LATE_PART_RETRY_MS)
   await late[Symbol.asyncDispose]()
   t.equal(late.part, null)
@@ -48,9 +53,11 @@ t.test('a reason stands as long as one of those who tell it does', async t => {
 })
 
 const settled = () => new Promise(resolve => { setImmediate(resolve) })
-function upkept(t: Test, jobs: readonly UpkeepJob[], schedule?: NonNullable<Parameters<typeof Upkeep.open>[0]['schedule']>) {
+type Schedule = NonNullable<Parameters<typeof Upkeep.open>[0]['schedule']>
+function upkept(t: Test, jobs: readonly UpkeepJob[], schedule?: Schedule) {
   const clock = new VirtualClock(START, t), faults = new PartFaults(clock)
-  const upkeep = Upkeep.open({ jobs, timezone: 'Asia/Taipei', faults, clock, log, ...schedule === undefined ? {} : { schedule } })
+  const given = schedule === undefined ? {} : { schedule }
+  const upkeep = Upkeep.open({ jobs, timezone: 'Asia/Taipei', faults, clock, log, ...given })
   t.teardown(async () => { await upkeep[Symbol.asyncDispose]() })
   return { clock, told: () => faults.all().map(({ code, values }) => [code, values?.['jobs']]) }
 }
@@ -58,7 +65,9 @@ function upkept(t: Test, jobs: readonly UpkeepJob[], schedule?: NonNullable<Para
 t.test('a job of the start that fails keeps nobody from recording, is told, and is tried again before the next night', async t => {
   let tries = 0, other = 0
   const { clock, told } = upkept(t, [
-    { name: 'overwrite record', when: '20 0 * * *', atStart: true, run: async () => { if (++tries < 3) throw new Database.SqliteError('disk I/O error', 'SQLITE_IOERR') } },
+    { name: 'overwrite record', when: '20 0 * * *', atStart: true, run: async () => {
+      if (++tries < 3) throw new Database.SqliteError('disk I/O error', 'SQLITE_IOERR')
+    } },
     { name: 'catalogue upkeep', when: '23 3 * * *', run: async () => { other++ } },
   ])
   await settled()
@@ -71,7 +80,10 @@ t.test('a job of the start that fails keeps nobody from recording, is told, and 
 
 t.test('a schedule that cannot be opened is told and opened later', async t => {
   let tries = 0
-  const { clock, told } = upkept(t, [], () => { if (++tries < 2) throw new Error('no such zone'); return { [Symbol.asyncDispose]: () => Promise.resolve() } })
+  const { clock, told } = upkept(t, [], () => {
+    if (++tries < 2) throw new Error('no such zone')
+    return { [Symbol.asyncDispose]: () => Promise.resolve() }
+  })
   t.same(told(), [['upkeep-failed', 'schedule']])
   await clock.advance(10 * 60_000)
   t.same([told(), tries], [[], 2])
@@ -86,11 +98,14 @@ t.test('while the catalogue cannot be read what it said last is told', async t =
   t.equal(known.ask('n', () => 7, 0), 7)
   t.equal(known.fault, null)
   t.equal(known.ask('n', fault('SQLITE_CORRUPT_INDEX'), 0), 7)
-  t.equal(known.ask('n', () => { throw new CatalogueFaultError(new Database.SqliteError('planted', 'SQLITE_FULL')) }, 0), 7)
+  const wrapped = () => { throw new CatalogueFaultError(new Database.SqliteError('planted', 'SQLITE_FULL')) }
+  t.equal(known.ask('n', wrapped, 0), 7)
   t.equal(known.ask('of another', fault('SQLITE_CORRUPT'), 1), 1)
   known.begin()
   t.equal(known.ask('n', fault('SQLITE_BUSY_RECOVERY'), 0), 7)
   t.equal(known.fault, null, 'somebody else has it for a moment')
-  for (const code of ['SQLITE_ERROR', 'SQLITE_CONSTRAINT_UNIQUE']) t.throws(() => known.ask('n', fault(code), 0), { code })
+  for (const code of ['SQLITE_ERROR', 'SQLITE_CONSTRAINT_UNIQUE']) {
+    t.throws(() => known.ask('n', fault(code), 0), { code })
+  }
   t.throws(() => known.ask('n', () => { throw new TypeError('a mistake') }, 0), TypeError)
 })

@@ -9,24 +9,30 @@ import { ManualClock } from '../health/support/manual-clock.ts'
 import { FaultyStatements } from '../support/faulty-statements.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
 
+type Keeper = RecorderParts['auditKeeper']
+const NO_STEPS = { steps: [], headroomMs: null, overBudget: [] }
 const HOUSE = { glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, office: null, archive: null }
+
+const withForecast = <Each extends object>(each: Each) => ({ ...each, forecastDays: 60 })
 
 /** Health over a real storage and catalogue; what does not read the catalogue is played. */
 async function looked(rig: RecorderRig, known = new LastKnown()) {
   const report = (): ReturnType<Ingest['report']> => {
-    const { oldestFrameAt: _oldest, openGapSince: _since, openGapCause: _cause, forecastDays: _days, ...facts } = streamOf(rig.camera)
+    const { oldestFrameAt: _oldest, openGapSince: _since, openGapCause: _cause, forecastDays: _days,
+      ...facts } = streamOf(rig.camera)
     return [{ ...facts, cameraId: rig.camera, stream: rig.stream }]
   }
   const scrubber = rig.storage.scrubber(() => 0.5)
   const { read, source } = recorderFacts({
-    storage: rig.storage, scrubber: () => scrubber, trustedTime: rig.time, known, faults: () => [], house: () => HOUSE,
-    ingest: { report } as Ingest, sacrifice: { view: () => ({ steps: [], headroomMs: null, overBudget: [] }) } as unknown as RecorderParts['sacrifice'],
+    storage: rig.storage, scrubber: () => scrubber, trustedTime: rig.time, known, faults: () => [],
+    house: () => HOUSE, ingest: { report } as Ingest,
+    sacrifice: { view: () => NO_STEPS } as unknown as RecorderParts['sacrifice'],
     capacity: {
       view: (streams: RecorderFacts['streams'], volumes: RecorderFacts['volumes']) =>
-        ({ streams: streams.map(each => ({ ...each, forecastDays: 60 })), volumes: volumes.map(each => ({ ...each, forecastDays: 60 })), floor: floor() }),
+        ({ streams: streams.map(withForecast), volumes: volumes.map(withForecast), floor: floor() }),
     } as unknown as RecorderParts['capacity'],
     reload: { view: () => null } as unknown as RecorderParts['reload'],
-    auditKeeper: { auditView: () => audit(), witnessView: () => witness() } as unknown as RecorderParts['auditKeeper'],
+    auditKeeper: { auditView: () => audit(), witnessView: () => witness() } as unknown as Keeper,
   })
   return { read, source }
 }
@@ -48,11 +54,14 @@ t.test('a catalogue that cannot be read leaves health seeing: all as it was last
   t.ok(statements.failed > 3)
 
   const clock = new ManualClock()
-  const server = await HealthServer.open({ host: '127.0.0.1', port: 0, facts: read, clock, log: pino({ level: 'silent' }) })
+  const server =
+    await HealthServer.open({ host: '127.0.0.1', port: 0, facts: read, clock,
+    log: pino({ level: 'silent' }) })
   t.teardown(() => server[Symbol.asyncDispose]())
   const answer = await fetch(`http://127.0.0.1:${server.port}/health`)
   t.equal(answer.status, 200)
-  t.match(await answer.json(), { level: 'critical', reasons: [{ code: 'catalogue-failed' }, {}], streams: [{ state: 'recording' }] })
+  t.match(await answer.json(),
+    { level: 'critical', reasons: [{ code: 'catalogue-failed' }, {}], streams: [{ state: 'recording' }] })
   t.same(decideWatchdog(server.assess().facts), { pet: true })
 
   statements.heal()
@@ -70,7 +79,8 @@ t.test('one that could never be read is told as far as it goes', async t => {
   const { read, source } = await looked(rig)
   t.teardown(() => { source[Symbol.dispose]() })
   new FaultyStatements(t).fail('SQLITE_CORRUPT')
-  t.match(read(), { catalogue: { state: 'failed' }, streams: [{ oldestFrameAt: null, openGapSince: null }], scrub: { rotten: [] }, rescues: { count: 0 } })
+  t.match(read(), { catalogue: { state: 'failed' }, streams: [{ oldestFrameAt: null, openGapSince: null }],
+    scrub: { rotten: [] }, rescues: { count: 0 } })
 })
 
 t.test('whoever polls health hides no delay of the event loop', async t => {

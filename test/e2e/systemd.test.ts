@@ -64,7 +64,8 @@ t.test('under a real systemd', async t => {
     t.not((await machine.run('systemctl', 'start', 'custos')).code, 0)
     t.equal(await unit(machine, 'ExecMainStatus'), '2')
     t.match(await journal(machine), 'nonsense', 'the journal names the setting')
-    await eventually('systemd tries again', RECORDING_WITHIN_MS, async () => Number(await unit(machine, 'NRestarts')) > 0 ? true : null)
+    await eventually('systemd tries again', RECORDING_WITHIN_MS,
+      async () => Number(await unit(machine, 'NRestarts')) > 0 ? true : null)
     await machine.write(CONFIG_FILE, configText(SECRETS_FILE))
     await allRecording(machine, new Date(0))
     await machine.must('systemctl', 'stop', 'custos')
@@ -76,11 +77,14 @@ t.test('under a real systemd', async t => {
     const startedAt = new Date()
     t.equal((await machine.run('systemctl', 'start', 'custos')).code, 0)
     await allRecording(machine, startedAt)
-    await eventually('systemctl status tells', RECORDING_WITHIN_MS, async () => /^critical: .*configuration/.test(await unit(machine, 'StatusText')) ? true : null)
-    t.match(await machine.must('stat', '--format', '%a %U', '/var/lib/custos/last-good-config.json'), /600 custos/)
+    await eventually('systemctl status tells', RECORDING_WITHIN_MS,
+      async () => /^critical: .*configuration/.test(await unit(machine, 'StatusText')) ? true : null)
+    t.match(
+      await machine.must('stat', '--format', '%a %U', '/var/lib/custos/last-good-config.json'), /600 custos/)
     await machine.must('chmod', '600', SECRETS_FILE)
     await machine.write(CONFIG_FILE, configText(SECRETS_FILE))
-    await eventually('it is taken over', RECORDING_WITHIN_MS, async () => /configuration/.test(await unit(machine, 'StatusText')) ? null : true)
+    await eventually('it is taken over', RECORDING_WITHIN_MS,
+      async () => /configuration/.test(await unit(machine, 'StatusText')) ? null : true)
     await machine.must('systemctl', 'stop', 'custos')
   })
 

@@ -55,7 +55,10 @@ t.test('the same trouble on two volumes is two troubles', async t => {
 
 t.test('a rejected configuration is dated by its rejection, never in the future', async t => {
   const { clock, state } = open()
-  const rejected = facts({ configReload: { rejectedAt: at('2026-11-22T07:30:00.000Z'), problems: 2, fromLastGood: false, inForceSince: at('2026-11-20T07:30:00.000Z') } })
+  const rejected = facts({ configReload: {
+    rejectedAt: at('2026-11-22T07:30:00.000Z'), problems: 2, fromLastGood: false,
+    inForceSince: at('2026-11-20T07:30:00.000Z'),
+  } })
   t.equal(state.assess(rejected).reasons[0]?.since, at('2026-11-22T07:30:00.000Z'))
   state.assess(facts())
   clock.stepWall(-86_400_000)

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId } from '../../src/domain/index.ts'
-import { HealthState, REASON_CATALOGUE, type ConfigRejection, type PartFault, type RecorderFacts } from '../../src/health/index.ts'
+import {
+  HealthState, REASON_CATALOGUE, type ConfigRejection, type PartFault, type RecorderFacts,
+} from '../../src/health/index.ts'
 import { isBelowMonth } from '../../src/health/reasons.ts'
 import { byUrgency } from '../../src/health/reason.ts'
 import { at, audit, down, facts, floor, office, stream, volume, witness } from './support/facts.ts'
@@ -28,8 +30,10 @@ const archive = (change: Partial<NonNullable<RecorderFacts['archive']>> = {}): R
 })
 const BEGAN = at('2026-11-22T07:30:00.000Z')
 const rejection = (change: Partial<ConfigRejection> = {}): ConfigRejection =>
-  ({ rejectedAt: BEGAN, problems: 3, fromLastGood: false, inForceSince: at('2026-11-20T07:30:00.000Z'), ...change })
-const fault = (code: PartFault['code'], values: PartFault['values'] = {}): PartFault => ({ code, since: BEGAN, values })
+  ({ rejectedAt: BEGAN, problems: 3, fromLastGood: false, inForceSince: at('2026-11-20T07:30:00.000Z'),
+    ...change })
+const fault = (code: PartFault['code'], values: PartFault['values'] = {}): PartFault =>
+  ({ code, since: BEGAN, values })
 const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: number, expected: readonly string[]])[] = [
   ['nothing is wrong', facts(), 0, ['healthy']],
   ['a reconnect of ten seconds is no reason', facts({ streams: [HEALTHY, down('door')] }), 10_000, ['healthy']],
@@ -114,13 +118,20 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['no witness', facts({ witness: witness({ configured: false, lastAt: null, lastSize: null }) }), 0, ['degraded', 'week degraded no-witness-configured -']],
   ['witness overdue', facts({ witness: witness({ overdueSince: at('2026-11-20T16:00:05.000Z') }) }), 0, ['degraded', 'week degraded witness-overdue -']],
   ['event loop delayed', facts({ process: { rssBytes: 1, eventLoopDelayMs: 501, uptimeMs: 1 } }), 0, ['degraded', 'week degraded event-loop-delayed -']],
-  ['configuration rejected', facts({ configReload: rejection() }), 0, ['degraded', 'week degraded config-rejected -']],
-  ['configuration rejected at the start', facts({ configReload: rejection({ fromLastGood: true }) }), 0, ['critical', 'tonight critical config-rejected -']],
-  ['parts that recording does not need', facts({ faults: [fault('console-failed'), fault('office-failed'), fault('upkeep-failed', { jobs: 'schedule' })] }), 0,
+  ['configuration rejected', facts({ configReload: rejection() }), 0,
+    ['degraded', 'week degraded config-rejected -']],
+  ['configuration rejected at the start', facts({ configReload: rejection({ fromLastGood: true }) }), 0,
+    ['critical', 'tonight critical config-rejected -']],
+  ['parts that recording does not need',
+    facts({ faults: [fault('console-failed'), fault('office-failed'),
+    fault('upkeep-failed', { jobs: 'schedule' })] }), 0,
     ['degraded', 'tonight degraded console-failed -', 'tonight degraded office-failed -', 'week degraded upkeep-failed -']],
-  ['the next start is in danger', facts({ faults: [fault('config-not-applied'), fault('config-not-kept'), fault('state-unlocked'), fault('catalogue-unshared')] }), 0,
+  ['the next start is in danger',
+    facts({ faults: [fault('config-not-applied'), fault('config-not-kept'), fault('state-unlocked'),
+    fault('catalogue-unshared')] }), 0,
     ['degraded', 'tonight degraded config-not-applied -', 'week degraded catalogue-unshared -', 'week degraded config-not-kept -', 'week degraded state-unlocked -']],
-  ['nobody can ask', facts({ faults: [fault('health-not-listening', { address: '127.0.0.1:8787' })] }), 0, ['critical', 'tonight critical health-not-listening -']],
+  ['nobody can ask', facts({ faults: [fault('health-not-listening', { address: '127.0.0.1:8787' })] }), 0,
+    ['critical', 'tonight critical health-not-listening -']],
 ]
 for (const [title, given, forMs, expected] of TABLE) t.test(`verdict: ${title}`, async t => { t.strictSame(await verdict(given, forMs), expected) })
 

@@ -281,14 +281,16 @@ t.test('disposal tells clients, closes every socket and can be repeated', async 
   await t.rejects(ask(port), { code: 'ECONNREFUSED' })
 })
 
-const reasonsOf = (server: HealthServer) => server.assess().reasons.map(({ code, level, en }) => [code, level, en])
+const reasonsOf = (server: HealthServer) =>
+  server.assess().reasons.map(({ code, level, en }) => [code, level, en])
 
 t.test('where it may not listen it says so, and the verdict is to be had all the same', async t => {
   for (const host of ['0.0.0.0', '10.0.0.5', '::', 'nvr.example']) {
     const { log, lines } = keptLog(), clock = new ManualClock()
     const server = await HealthServer.open({ host, port: 8787, facts, clock, log })
     t.match(lines.join(''), /CUSTOS_HEALTH_NOT_LOOPBACK.*127\.0\.0\.1/, host)
-    t.match(reasonsOf(server), [['health-not-listening', 'critical', new RegExp(host.replaceAll('.', '\\.'))]])
+    t.match(reasonsOf(server),
+      [['health-not-listening', 'critical', new RegExp(host.replaceAll('.', '\\.'))]])
     await clock.advance(600_000)
     t.equal(lines.filter(line => line.includes('NOT_LOOPBACK')).length, 1, 'and does not try again')
     await server[Symbol.asyncDispose]()
@@ -320,7 +322,8 @@ t.test('a port that is taken is tried again until it is free', async t => {
 
 t.test('a port that cannot be had is told', async t => {
   const { log, lines } = keptLog()
-  const server = await HealthServer.open({ host: '127.0.0.1', port: 99_999, facts, clock: new ManualClock(), log })
+  const server =
+    await HealthServer.open({ host: '127.0.0.1', port: 99_999, facts, clock: new ManualClock(), log })
   t.match(lines.join(''), /CUSTOS_HEALTH_LISTEN_FAILED/)
   t.match(reasonsOf(server), [['health-not-listening', 'critical', /99999/]])
   await server[Symbol.asyncDispose]()

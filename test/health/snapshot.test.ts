@@ -13,7 +13,10 @@ const AWKWARD = facts({
     stream('lobby', { bitrateBps: Number.NaN, fps: Number.POSITIVE_INFINITY, lastFrameAgeMs: 0.4 })],
   volumes: [volume('disk1', { state: 'foreign', oldestFrameAt: null, syncMs: { last: 0.123456, worst: 900 } })],
   floor: floor({ required: { kind: 'plain', durationMs: 90_000 }, forecastDays: Number.POSITIVE_INFINITY, wrapsAt: null, ageAtWrapDays: -3, lackingBytes: Number.NaN, fits: null }),
-  configReload: { rejectedAt: at('2026-11-22T07:30:00.000Z'), problems: 1, fromLastGood: true, inForceSince: at('2026-11-20T07:30:00.000Z') },
+  configReload: {
+    rejectedAt: at('2026-11-22T07:30:00.000Z'), problems: 1, fromLastGood: true,
+    inForceSince: at('2026-11-20T07:30:00.000Z'),
+  },
 })
 
 t.test('every message follows the published schema', async t => {

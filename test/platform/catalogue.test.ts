@@ -105,7 +105,9 @@ const withoutIndex = (t: Test): string => {
 t.test('where there is no room even to open, what can be freed is freed', t => {
   const folder = withoutIndex(t)
   let asked = 0
-  using catalogue = openCatalogue(folder, NOW_MS, { makeRoom: () => { asked++; rmSync(path.join(folder, 'catalogue.db-shm')); return true } })
+  using catalogue =
+    openCatalogue(folder, NOW_MS,
+    { makeRoom: () => { asked++; rmSync(path.join(folder, 'catalogue.db-shm')); return true } })
   t.equal(asked, 1)
   t.ok(catalogue.isShared)
   t.end()
@@ -141,7 +143,8 @@ t.test('the event loop never waits long for a lock, and a start does', async t =
   const other = new Database(path.join(folder, 'catalogue.db'))
   other.exec('BEGIN IMMEDIATE')
   const startedAt = performance.now()
-  t.throws(() => catalogue.db.prepare("INSERT INTO camera VALUES (?, 'lobby', 1, NULL)").run('a'.repeat(32)), { code: 'SQLITE_BUSY' })
+  t.throws(() => catalogue.db.prepare("INSERT INTO camera VALUES (?, 'lobby', 1, NULL)").run('a'.repeat(32)),
+    { code: 'SQLITE_BUSY' })
   const waitedMs = performance.now() - startedAt
   t.ok(waitedMs < 50 + 30, `${waitedMs.toFixed(1)} ms, of which a busy machine may have taken some`)
   other.close()

@@ -8,7 +8,8 @@ import { lockState } from '../../src/platform/state-lock.ts'
 const MODULE = new URL('../../src/platform/state-lock.ts', import.meta.url).href
 
 /** A process that has the lock, with a child of its own that outlives it. */
-async function holder(t: Test, folder: string): Promise<{ readonly pid: number, readonly orphan: number, kill(): Promise<void> }> {
+async function holder(t: Test, folder: string): Promise<{ readonly pid: number, readonly orphan: number,
+  kill(): Promise<void> }> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', `
     import { spawn } from 'node:child_process'
     const { lockState } = await import(${JSON.stringify(MODULE)})
@@ -23,7 +24,8 @@ async function holder(t: Test, folder: string): Promise<{ readonly pid: number, 
   return { pid: child.pid!, orphan, kill }
 }
 
-t.test('the folder belongs to one process until that is gone, and not to a child that outlives it', async t => {
+t.test('the folder belongs to one process until that is gone, and not to a child that outlives it',
+  async t => {
   const folder = t.testdir()
   const other = await holder(t, folder)
   const startedAt = performance.now()
@@ -53,10 +55,12 @@ t.test('it needs no file', t => {
   t.end()
 })
 
-t.test('without the program, or with one that fails, the folder is used all the same and the fault is told', t => {
+t.test('without the program, or with one that fails, the folder is used all the same and the fault is told',
+  t => {
   const folder = t.testdir({ flock: '#!/bin/sh\nexit 71\n' })
   chmodSync(path.join(folder, 'flock'), 0o755)
-  for (const [program, fault] of [[path.join(folder, 'none'), 'ENOENT'], [path.join(folder, 'flock'), 'exit 71']] as const) {
+  for (const [program, fault] of [[path.join(folder, 'none'), 'ENOENT'],
+    [path.join(folder, 'flock'), 'exit 71']] as const) {
     const lock = lockState(folder, { program, waitMs: 150 })
     t.equal(lock.fault, fault)
     lock.close()

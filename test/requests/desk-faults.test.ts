@@ -134,7 +134,8 @@ t.test('attachments: by hash, bounded, never overwritten, checked when read', as
   t.same(await attachments.put([Buffer.from('scan of the seal')], 'lin'), scan, 'once is enough')
   t.same(readdirSync(front.folder('attachments')), [scan.sha256])
   await t.rejects(attachments.put([], 'lin'), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
-  await t.rejects(attachments.put([Buffer.alloc(ATTACHMENT_MOST_BYTES), Buffer.from('x')], 'lin'), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
+  await t.rejects(attachments.put([Buffer.alloc(ATTACHMENT_MOST_BYTES), Buffer.from('x')], 'lin'),
+    { code: 'CUSTOS_ATTACHMENT_REFUSED' })
   t.equal(readdirSync(front.folder('attachments')).length, 1, 'what was refused is gone')
 
   const { application } = done(await front.receive(police({ authority: { kind: 'sealed-scan', sha256: scan.sha256 } })))
@@ -146,25 +147,37 @@ t.test('attachments: by hash, bounded, never overwritten, checked when read', as
   await t.rejects(reader.attachment(acting, application.number, 'b'.repeat(64)), { code: 'CUSTOS_ATTACHMENT_REFUSED' })
   writeFileSync(front.folder('attachments', scan.sha256), 'scan of the sea1')
   await t.rejects(reader.attachment(acting, application.number, scan.sha256), { code: 'CUSTOS_ATTACHMENT_DAMAGED' })
-  await t.rejects(attachments.put([Buffer.from('scan of the seal')], 'lin'), { code: 'CUSTOS_ATTACHMENT_DAMAGED' }, 'a damaged one is told, not written over')
+  await t.rejects(attachments.put([Buffer.from('scan of the seal')], 'lin'),
+    { code: 'CUSTOS_ATTACHMENT_DAMAGED' }, 'a damaged one is told, not written over')
   t.equal(readFileSync(front.folder('attachments', scan.sha256), 'utf8'), 'scan of the sea1')
-  const nowhere = new AttachmentStore(front.folder('attachments', scan.sha256), { steadyNow: () => 0 }) // below a file there is no folder
+  // below a file there is no folder
+  const nowhere = new AttachmentStore(front.folder('attachments', scan.sha256), { steadyNow: () => 0 })
   await t.rejects(nowhere.put([Buffer.from('x')], 'lin'), { code: 'CUSTOS_ATTACHMENT_UNWRITABLE' })
 })
 
 t.test('what people hand in never takes the last of the system disk', async t => {
   const GIB = 2 ** 30
-  t.same([100, 40, 8, 4].map(gib => reserveOf(gib * GIB) / GIB), [5, 2, 2, 1], 'two GiB, 5 % of a large disk, a quarter of a tiny one')
+  t.same([100, 40, 8, 4].map(gib => reserveOf(gib * GIB) / GIB),
+    [5, 2, 2, 1], 'two GiB, 5 % of a large disk, a quarter of a tiny one')
   const folder = t.testdir()
   let freeBytes = 2 * GIB + 3 * ATTACHMENT_MOST_BYTES
-  const store = new AttachmentStore(folder, { steadyNow: () => 0, room: () => Promise.resolve({ freeBytes, totalBytes: 40 * GIB }) })
+  const store =
+    new AttachmentStore(folder,
+    { steadyNow: () => 0, room: () => Promise.resolve({ freeBytes, totalBytes: 40 * GIB }) })
   const started = Promise.withResolvers<void>(), slow = Promise.withResolvers<void>()
-  async function* upload() { yield Buffer.from('one'); started.resolve(); await slow.promise; yield Buffer.from('two') }
+  async function* upload() {
+    yield Buffer.from('one')
+    started.resolve()
+    await slow.promise
+    yield Buffer.from('two')
+  }
   const first = store.put(upload(), 'lin')
   await started.promise
   await store.put([Buffer.from('three')], 'chen')
   freeBytes -= 2 * ATTACHMENT_MOST_BYTES // as others write too
-  await t.rejects(store.put([Buffer.from('four')], 'chen'), { code: 'CUSTOS_ATTACHMENT_NO_ROOM', message: /空間不足.*\/ the system disk/ }, 'those under way count in full')
+  await t.rejects(store.put([Buffer.from('four')], 'chen'),
+    { code: 'CUSTOS_ATTACHMENT_NO_ROOM',
+    message: /空間不足.*\/ the system disk/ }, 'those under way count in full')
   slow.resolve()
   await first
   await store.put([Buffer.from('four')], 'chen')
@@ -173,18 +186,22 @@ t.test('what people hand in never takes the last of the system disk', async t =>
   t.equal(readdirSync(path.join(folder, 'attachments')).length, 3, 'nothing is left of what was refused')
 })
 
-t.test('one person keeps a bounded amount waiting for a case; what a case names counts no longer', async t => {
+t.test('one person keeps a bounded amount waiting for a case; what a case names counts no longer',
+  async t => {
   const front = await FrontDesk.open(t), { attachments } = front.desk
   const scan = (n: number) => Buffer.alloc(ATTACHMENT_MOST_BYTES, n)
   const shas: string[] = []
   for (let n = 1; n <= 10; n++) shas.push((await attachments.put([scan(n)], 'lin')).sha256)
   await t.rejects(attachments.put([Buffer.from('%PDF-1.7')], 'lin'), { code: 'CUSTOS_ATTACHMENT_WAITING' })
   await attachments.put([scan(1)], 'chen')
-  t.equal((await attachments.put([Buffer.from('of another')], 'chen')).sizeBytes, 10, 'nobody else is bound by it')
-  const { application } = done(await front.receive(police({ authority: { kind: 'sealed-scan', sha256: shas[0]! } })))
+  t.equal((await attachments.put([Buffer.from('of another')], 'chen')).sizeBytes,
+    10, 'nobody else is bound by it')
+  const { application } =
+    done(await front.receive(police({ authority: { kind: 'sealed-scan', sha256: shas[0]! } })))
   await attachments.put([Buffer.from('one more')], 'lin')
   await t.rejects(attachments.put([Buffer.from('and another')], 'lin'), { code: 'CUSTOS_ATTACHMENT_WAITING' })
-  done(await front.act(CLERK, application, { kind: 'attach', attachment: { sha256: shas[1]!, name: '公文.pdf', sizeBytes: 0 } }))
+  done(await front.act(CLERK, application,
+    { kind: 'attach', attachment: { sha256: shas[1]!, name: '公文.pdf', sizeBytes: 0 } }))
   await attachments.put([Buffer.from('and another')], 'lin')
   front.office.pass(3_600_000)
   await attachments.put([scan(11)], 'lin')

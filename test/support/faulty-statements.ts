@@ -6,7 +6,10 @@ const METHODS = ['get', 'all', 'run', 'iterate'] as const
 type Faulty = Record<(typeof METHODS)[number], (...args: unknown[]) => unknown>
 interface Statement { readonly source: string, readonly database: Db }
 
-/** Makes statements fail as those of a sick disk do, prepared ones too: of one connection, or of all of this process. */
+/**
+ * Makes statements fail as those of a sick disk do, prepared ones too: of one connection, or of all of this
+ * process.
+ */
 export class FaultyStatements {
   #code: string | null = null
   #matches: (sql: string) => boolean = () => true
@@ -19,7 +22,10 @@ export class FaultyStatements {
     own.close()
     const originals = Object.fromEntries(METHODS.map(name => [name, prototype[name]])) as Faulty
     const fault = (statement: Statement) => {
-      if (this.#code === null || (db !== null && statement.database !== db) || !this.#matches(statement.source)) return
+      if (this.#code === null || (db !== null && statement.database !== db)
+        || !this.#matches(statement.source)) {
+        return
+      }
       this.failed++
       throw new Database.SqliteError('planted', this.#code)
     }

@@ -283,7 +283,8 @@ t.test('a row that cannot be read keeps nobody from recording: time is unknown, 
   const stamped = bench.time.trustedOf(bench.clock.wallNow())
   await bench.time[Symbol.asyncDispose]()
   statements.heal()
-  t.equal(timeTables(bench.catalogue.db).load()?.trustedMs, Math.floor(before), 'and the row is not written over')
+  t.equal(timeTables(bench.catalogue.db).load()?.trustedMs,
+    Math.floor(before), 'and the row is not written over')
 
   statements.fail('SQLITE_IOERR_READ', /FROM trusted_time/)
   await bench.start()

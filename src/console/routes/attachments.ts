@@ -22,7 +22,11 @@ export const attachmentRoutes: readonly Route[] = [
     async handler({ parts, upload, acting }) {
       if (upload === null) throw new TypeError('an upload route was given no stream')
       // The store tells whatever ends its stream as a fault of its own.
-      return await parts.desk.attachments.put(ofType(upload.stream, upload.type), personKey(acting())).catch((error: unknown) => { throw error instanceof AttachmentError && error.cause instanceof ConsoleRefusal ? error.cause : error })
+      return await parts.desk.attachments.put(ofType(upload.stream, upload.type), personKey(acting()))
+        .catch((error: unknown) => {
+          if (error instanceof AttachmentError && error.cause instanceof ConsoleRefusal) throw error.cause
+          throw error
+        })
     },
   }),
   route({

@@ -43,7 +43,9 @@ export class Console {
     this.archiveTime = archiveTime
   }
 
-  static async open(t: Test, { catalogue, ...options }: Partial<ConsoleServerOptions> & { readonly catalogue?: Db } = {}): Promise<Console> {
+  static async open(
+    t: Test, { catalogue, ...options }: Partial<ConsoleServerOptions> & { readonly catalogue?: Db } = {},
+  ): Promise<Console> {
     const front = await FrontDesk.open(t, catalogue)
     const { db, audit, access, clock } = front.office
     const book = openBook({

@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3'
 
 /**
- * Loaded before the recorder (`NODE_OPTIONS=--import`): statements whose text matches fail as a sick disk makes them, for so long
- * after the start. CUSTOS_TEST_FAULT is JSON: { match, code, forMs }.
+ * Loaded before the recorder (`NODE_OPTIONS=--import`): statements whose text matches fail as a sick disk
+ * makes them, for so long after the start. CUSTOS_TEST_FAULT is JSON: { match, code, forMs }.
  */
 interface Planted { readonly match: string, readonly code: string, readonly forMs?: number }
 interface Statement { readonly source: string }
@@ -17,7 +17,9 @@ own.close()
 for (const name of METHODS) {
   const original = prototype[name]
   prototype[name] = function (this: Statement, ...args: unknown[]) {
-    if (performance.now() < forMs && pattern.test(this.source)) throw new Database.SqliteError('planted', code)
+    if (performance.now() < forMs && pattern.test(this.source)) {
+      throw new Database.SqliteError('planted', code)
+    }
     return original.apply(this, args)
   }
 }
