@@ -107,8 +107,8 @@ export function readOldest(world: World, dice: Dice): void {
     const disk = world.volumes.map(({ path: folder }) => world.machine.mounts.get(folder)).find(each => each?.texts.get('custos-volume.json')?.includes(segment.volumeUuid))
     for (let i = 0; i < reads; i++) {
       if (recorder.life.isGone || disk == null) break
-      oracle.leases.read(reader, disk, segment.slot, segment.generation, world.now)
       await reader.read(i % reader.footage.entries.length)
+      oracle.leases.read(reader, disk, segment.slot, segment.generation, world.now)
       await recorder.program.clock.wait(READ_EVERY_MS)
     }
     oracle.leases.ends(reader)
