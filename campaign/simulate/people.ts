@@ -21,7 +21,9 @@ const MOST_CAMERAS_MORE = 3
 
 export function addCamera(world: World, dice: Dice): void {
   if (world.streams.length >= world.usualCameras + MOST_CAMERAS_MORE) return
-  world.addStream(`x${dice.whole(0, 99)}`)
+  const name = `x${dice.whole(0, 99)}`
+  if (world.streams.some(({ facts }) => facts.camera === name) || world.oracle.catalogue.isInUse(name)) return
+  world.addStream(name)
   world.reconfigure()
 }
 export function removeCamera(world: World, dice: Dice): void {
