@@ -115,12 +115,13 @@ export class Chronicle {
     const faults = new Map<string, number>()
     for (const site of world.volumes) {
       const { id, path, home } = site
-      if (home === null || machine.mounts.get(path) !== home || world.outOfStep.has(site)) continue
-      const identity = identityOf(home)!
+      const disk = machine.mounts.get(path) ?? null
+      if (disk === null || disk.isForeign || world.outOfStep.has(site)) continue
+      const identity = identityOf(disk)!
       const word = status.find(each => each.id === id)!
-      faults.set(identity.uuid, home.faults)
-      told.push(word)
-      volumes.push({ id, uuid: identity.uuid, disk: home, isInUse: word.state === 'ok' })
+      faults.set(identity.uuid, disk.faults)
+      if (disk === home) told.push(word) // one that stands in for it is taken into use by the next start
+      volumes.push({ id, uuid: identity.uuid, disk, isInUse: word.state === 'ok' })
     }
     if (volumes.length === 0) return
     world.figures.judged++

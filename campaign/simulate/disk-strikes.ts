@@ -117,6 +117,7 @@ export function swap(world: World, dice: Dice): void {
       unmount(world, { site: struck.site, disk: fresh })
       world.oracle.diskLost(fresh)
       mount(world, struck)
+      world.stop(() => { world.start() })
     })
   }
 }

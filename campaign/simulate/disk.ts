@@ -8,6 +8,8 @@ export interface DiskWatcher {
   changing(disk: SimDisk, file: string, at: number, length: number): void
   /** Somebody was told in good time that what he wrote is on the medium. */
   synced(disk: SimDisk, file: string): void
+  /** Somebody was told that a call on it failed. */
+  failed(disk: SimDisk, file: string): void
 }
 
 /** Everything on a disk at one instant. */
@@ -75,6 +77,8 @@ export class SimDisk {
     else file.sync(upTo)
     if (!isLate) this.#watcher.synced(this, path)
   }
+
+  fail(path: string): void { if (this.files.has(path)) this.#watcher.failed(this, path) }
 
   list(folder: string): string[] | null {
     if (!this.folders.has(folder)) return null

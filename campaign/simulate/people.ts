@@ -21,7 +21,9 @@ const MOST_CAMERAS_MORE = 3
 
 export function addCamera(world: World, dice: Dice): void {
   if (world.streams.length >= world.usualCameras + MOST_CAMERAS_MORE) return
-  world.addStream(`x${dice.whole(0, 99)}`)
+  const name = `x${dice.whole(0, 99)}`
+  if (world.streams.some(({ facts }) => facts.camera === name) || world.oracle.catalogue.isInUse(name)) return
+  world.addStream(name)
   world.reconfigure()
 }
 export function removeCamera(world: World, dice: Dice): void {
@@ -107,8 +109,8 @@ export function readOldest(world: World, dice: Dice): void {
     const disk = world.volumes.map(({ path: folder }) => world.machine.mounts.get(folder)).find(each => each?.texts.get('custos-volume.json')?.includes(segment.volumeUuid))
     for (let i = 0; i < reads; i++) {
       if (recorder.life.isGone || disk == null) break
-      oracle.leases.read(reader, disk, segment.slot, segment.generation, world.now)
       await reader.read(i % reader.footage.entries.length)
+      oracle.leases.read(reader, disk, segment.slot, segment.generation, world.now)
       await recorder.program.clock.wait(READ_EVERY_MS)
     }
     oracle.leases.ends(reader)

@@ -46,6 +46,7 @@ export class ProcessFileSystem implements VolumeFileSystem {
     const { disk, inside } = call.on ?? mounts.find(call.path)
     const fail = (fault: StorageFault, note: string): void => {
       trace.note(`${life.name} ${call.step} ${call.path}: ${fault}${note}`)
+      disk?.fail(inside)
       reject(new StorageError(fault, call.step, call.path, new Error('simulated')))
     }
     const begunAt = queue.now

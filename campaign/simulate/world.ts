@@ -285,6 +285,7 @@ export class World implements Site {
     if (this.recorder?.life === life) {
       this.recorder = null
       this.oracle.leases.endAll()
+      this.oracle.disks.forgetFailures()
       for (const stream of this.streams) stream.hangUp('closed-by-camera')
     }
     for (const flight of life.inFlight) flight.apply()

@@ -13,6 +13,8 @@ export class SlotView {
   records: ViewedRecord[] = []
   /** Rises with each change. */
   version = 0
+  /** A call on it failed: what a sync still tells then, its writer may not wait for. */
+  hasFailed = false
   /** A disk that lied has lost something of this use of the slot. */
   isSpoilt = false
 
@@ -67,15 +69,19 @@ export class DiskViews implements DiskWatcher {
     const first = at < view.header.dataAt ? 0 : view.records.findIndex(record => record.at < at + length && record.at + record.sizeBytes > at)
     if (first >= 0) this.#drop(view, first)
     if (at >= view.header.dataAt) return
-    view.header = null
-    view.isSpoilt = false
+    Object.assign(view, { header: null, isSpoilt: false, hasFailed: false })
     view.version++
   }
 
   synced(disk: SimDisk, path: string): void {
     const view = this.#viewOf(disk, path)
     this.#catchUp(view)
-    this.#noteDurable(view)
+    if (!view.hasFailed) this.#noteDurable(view)
+  }
+  failed(disk: SimDisk, path: string): void { this.#viewOf(disk, path).hasFailed = true }
+  /** Whoever opens slots from now on is not who was told. */
+  forgetFailures(): void {
+    for (const views of this.#views.values()) for (const view of views.values()) view.hasFailed = false
   }
 
   /** Only what a sync has told: that something outlasts a power cut by chance, nobody can know. */

@@ -49,7 +49,10 @@ export class GapJudge {
     const at = all.indexOf(first)
     const neighbours = [all[at - 1], ...group, all[at + group.length]].filter(each => each !== undefined)
     if (neighbours.some(each => each.wallOffsetMs !== first.wallOffsetMs)) return null // the clock was set meanwhile: the times of the two sides do not compare
-    const startAt = first.startAt + first.wallOffsetMs + ROUNDING_MS, endAt = last.endAt + last.wallOffsetMs - ROUNDING_MS
+    // Where the clock was set back, these times were filmed before, and only what comes after them can be told.
+    const startAt = Math.max(latestStamp(all, at), first.startAt + first.wallOffsetMs) + ROUNDING_MS
+    const endAt = last.endAt + last.wallOffsetMs - ROUNDING_MS
+    if (endAt <= startAt) return null
     const gaps = this.#catalogue.gaps(first.key, startAt, endAt)
     let told = startAt
     for (const { start_at: from, end_at: to } of gaps) if (from <= told + ROUNDING_MS) told = Math.max(told, to ?? Infinity)
@@ -58,6 +61,14 @@ export class GapJudge {
     const near = this.#catalogue.gaps(first.key, startAt - NEAR_MS, endAt + NEAR_MS).slice(-5).map(gap => `${iso(gap.start_at)} to ${gap.end_at === null ? 'now' : iso(gap.end_at)} ${gap.cause}`).join(', ')
     return `${first.key}: ${group.length} fragments (${first.name}..) from ${span} cannot be found, and no gap tells of ${Math.round(endAt - told)} ms of it (${near || 'no gap is near'})`
   }
+}
+
+/** By the wall clock, the latest end of what was filmed before the fragment at `at` while the clock was further ahead. */
+function latestStamp(all: readonly SentFragment[], at: number): number {
+  const offset = all[at]!.wallOffsetMs
+  let latest = -Infinity
+  for (let i = at - 1; i >= 0; i--) if (all[i]!.wallOffsetMs > offset) latest = Math.max(latest, all[i]!.endAt + all[i]!.wallOffsetMs)
+  return latest
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 23)
