@@ -3,7 +3,6 @@ import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import path from 'node:path'
 import { realFileSystem, StorageError, storageError, type FileStep, type MountFacts } from '../platform/file-system.ts'
-import { inTurn } from '../platform/publish-file.ts'
 
 /** A new file that is written from front to back. */
 export interface FreshFile {
@@ -28,7 +27,7 @@ export interface ArchiveDisk {
   open(file: string, step: FileStep): Promise<StoredFile>
   /** At most `maxBytes`; longer files are a fault of kind 'other'. */
   readAll(file: string, maxBytes: number, step: FileStep): Promise<Buffer>
-  /** Write beside, sync, rename, sync the folder; mode 0600. */
+  /** Write beside, sync, rename, sync the folder; mode 0600. One call at a time for a file. */
   publish(file: string, content: Buffer, step: FileStep): Promise<void>
   rename(from: string, to: string, step: FileStep): Promise<void>
   /** For a key: overwritten where it stands, synced, removed. Fine when it is gone already. */
@@ -97,14 +96,12 @@ export const realArchiveDisk: ArchiveDisk = {
   },
 
   async publish(file, content, step) {
-    await inTurn(file, async () => {
-      const part = `${file}.${process.pid}.part` // one name, so that what a failure leaves of a key is found and overwritten
-      await fs.rm(part, { force: true }).catch(storageError(step, file)) // of a predecessor with this pid
-      const fresh = await this.create(part, step)
-      try { await fresh.write(content, step); await fresh.sync(step) } finally { await fresh.close() }
-      await fs.rename(part, file).catch(storageError(step, file))
-      await this.syncFolder(path.dirname(file), step)
-    })
+    const part = `${file}.${process.pid}.part`
+    await fs.rm(part, { force: true }).catch(storageError(step, file)) // of a predecessor with this pid
+    const fresh = await this.create(part, step)
+    try { await fresh.write(content, step); await fresh.sync(step) } finally { await fresh.close() }
+    await fs.rename(part, file).catch(storageError(step, file))
+    await this.syncFolder(path.dirname(file), step)
   },
 
   async rename(from, to, step) { await fs.rename(from, to).catch(storageError(step, to)) },

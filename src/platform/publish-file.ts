@@ -12,7 +12,7 @@ const lastOf = new Map<string, Promise<void>>()
 const swept = new Set<string>()
 
 /** One after another, in the order of the calls, for all of this process that write `file`: the last one stands in the end. Throws what `write` throws. */
-export async function inTurn(file: string, write: () => Promise<void>): Promise<void> {
+async function inTurn(file: string, write: () => Promise<void>): Promise<void> {
   const key = path.resolve(file)
   const mine = (lastOf.get(key) ?? Promise.resolve()).then(write, write) // whatever became of the one before
   lastOf.set(key, mine)
