@@ -336,6 +336,29 @@ t.test('a volume older than its catalogue is refused; after a rebuild the slots 
   t.same(await checkInvariants(rig).then(wrong => wrong.filter(text => !text.includes('quarantined'))), [])
 })
 
+t.test('of a slot that ends earlier on the volume than in the catalogue, what is there is kept', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.append(2)
+  await rig.sync()
+  const image = rig.memory.afterKill()
+  await rig.append(1)
+  rig.endRun()
+  await rig.restart()
+  await rig.close()
+  rig.memory = image
+  await rig.restart()
+  t.match(rig.storage.volumeStatus(), [{ state: 'foreign', detail: /older than this catalogue/ }])
+  await rig.close()
+  const before = rig.rawSlot(0)
+  const report = await rebuild(rig)
+  t.match(report.contradictions, [{ kind: 'shorter-than-catalogue', count: 1, examples: ['disk1/0/1'] }])
+  t.match(rowsOf(rig, 'segment'), [{ slot: 0, records: 2, is_sealed: 1, is_quarantined: 1 }])
+  t.match(rowsOf(rig, 'slot')[0], { state: 'quarantined' })
+  t.ok(before.equals(rig.rawSlot(0)), 'the slot was not written to')
+  await rig.restart()
+  t.equal((await rig.found()).length, 2)
+})
+
 t.test('a volume that is not there is told, and its footage is taken in when it is', async t => {
   const rig = await mixed(t)
   rig.endRun()
