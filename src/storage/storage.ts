@@ -1,8 +1,8 @@
-import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, RunId, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, MonoMs, RunId, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import type { FloorRule } from '../retention/index.ts'
+import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import { LastKnown } from '../platform/last-known.ts'
@@ -48,13 +48,13 @@ const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes wa
 const OPEN_WAIT_MS = 3_000
 /** Another program that writes to the catalogue has its lock for so long at most; no reason for an alarm. */
 const LOCKED_FOR_A_MOMENT_MS = 2_000
-/** Rounds of ten seconds in which a slot that was open at the last end may be unreadable before it is given up. */
-const UNREADABLE_ROUNDS = 6
+/** A slot that was open at the last end and cannot be read is asked again so long: most disks that fail are back. */
+const UNREADABLE_MS = 3_600_000
 /** Between runs this is rounding, not lost time. */
 const TRIVIAL_GAP_MS = 10
 
 /** A slot that was open when the recorder last ended. */
-interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, rounds: number }
+interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, readonly since: MonoMs, isTold: boolean }
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
@@ -90,7 +90,10 @@ export class Storage implements AsyncDisposable {
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
-    this.#volumes.onBack = volume => { void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') }) }
+    this.#volumes.onBack = volume => {
+      this.holds.forget(volume)
+      void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') })
+    }
     this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
   }
 
@@ -123,6 +126,7 @@ export class Storage implements AsyncDisposable {
   /** Before the first slot of a volume is given away: what its holds say, and what stood open there. */
   async #admit(volume: Volume, { isUnentered, free }: { readonly isUnentered: boolean, readonly free: FreeSlots }): Promise<void> {
     const { log } = this.#options
+    this.holds.forget(volume)
     const { fault } = await this.holds.import(volume)
     if (fault !== null) log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
     const settled = await recoverPreparing(this.#recovery(), volume)
@@ -131,7 +135,7 @@ export class Storage implements AsyncDisposable {
     for (const segment of unsealed) {
       const key = laneKey(segment.cameraUuid, segment.stream)
       const waiting = this.#unsealed.get(key) ?? []
-      waiting.push({ volume, segment, rounds: 0 })
+      waiting.push({ volume, segment, since: this.#options.clock.monoNow(), isTold: false })
       this.#unsealed.set(key, waiting)
     }
   }
@@ -142,15 +146,11 @@ export class Storage implements AsyncDisposable {
     const id = volume.identity.id
     const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => { log.error({ err: error, volume: id }, what) })
     if (!this.#rows.isBehind) await this.#volumes.unentered.clear([volume])
-    if (!this.#published.has(id)) {
-      this.#published.add(id)
-      await this.#publishHolds()
-    }
+    await attempt('holds could not be written to a volume', () => this.holds.catchUp(volume))
     await attempt('slots that were open could not be sealed', () => this.#sealLateComers())
     await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
     this.#ring.keepReserve()
   }
-  readonly #published = new Set<VolumeId>()
 
   async #publishHolds(): Promise<void> {
     await this.holds.publish().catch((error: unknown) => { this.#options.log.error({ err: error }, 'holds could not be written to every volume') })
@@ -219,8 +219,10 @@ export class Storage implements AsyncDisposable {
       })
     }
     this.#noteUntoldGaps(of, spans, now)
-    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
-    if (newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt) {
+    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another. Nor does
+    // one go on under another floor than that in its header [G1].
+    const isPassed = newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt
+    if (newest !== null && (isPassed || floorRuleText(newest.floor) !== floorRuleText(this.#options.floor))) {
       await this.#ring.seal(newest)
       return null
     }
@@ -255,10 +257,13 @@ export class Storage implements AsyncDisposable {
   }
 
   async #leaveForLater(key: string, unsealed: Unsealed, error: StorageError): Promise<readonly IndexEntry[]> {
-    const { volume, segment } = unsealed
-    unsealed.rounds++
-    if (unsealed.rounds > UNREADABLE_ROUNDS) return await salvage(this.#recovery(), volume, segment, error)
-    this.#options.log.warn({ err: error, volume: volume.identity.id, slot: segment.slot, rounds: unsealed.rounds }, 'a slot that was open cannot be read; it is tried again')
+    const { volume, segment, since } = unsealed, { clock, log } = this.#options
+    if (clock.monoNow() - since > UNREADABLE_MS) return await salvage(this.#recovery(), volume, segment, error)
+    if (!unsealed.isTold) {
+      log.warn({ err: error, volume: volume.identity.id, slot: segment.slot },
+        'a slot that was open cannot be read; it is tried again')
+    }
+    unsealed.isTold = true
     this.#unsealed.set(key, [...this.#unsealed.get(key) ?? [], unsealed])
     return []
   }

@@ -147,7 +147,9 @@ t.test('a slot that cannot be read at the start is tried again: its footage stay
   t.same(await checkInvariants(rig), [])
 })
 
-t.test('a slot that stays unreadable keeps what can be read of it in the catalogue, and is used no more', async t => {
+const HOUR_MS = 3_600_000
+
+t.test('a slot that stays unreadable for an hour keeps what can be read of it in the catalogue, and is used no more', async t => {
   const rig = await RecorderRig.open(t, { slots: 12 })
   await rig.append(3, LONG)
   await rig.sync()
@@ -163,7 +165,10 @@ t.test('a slot that stays unreadable keeps what can be read of it in the catalog
       }
     } })
     await rig.lane.recover()
-    for (let round = 0; round < 8; round++) await rig.recheck()
+    for (let round = 0; round < 3; round++) await rig.recheck()
+    t.equal(rig.segments().find(({ slot }) => slot === bad.slot)?.records ?? null, readable === 2 ? null : 2, 'it is tried again')
+    await rig.clock.advance(HOUR_MS)
+    await rig.recheck()
     rig.fs.onStep = null
     const [row] = rig.rows<{ records: number, is_quarantined: number, ended_at: number | null }>(`SELECT records, is_quarantined, ended_at FROM segment WHERE slot = ${bad.slot}`)
     t.match(row, { records: 2, is_quarantined: 1, ended_at: null })

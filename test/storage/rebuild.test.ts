@@ -241,6 +241,29 @@ t.test('a slot that was being made ready for its next use is left to recovery', 
   }
 })
 
+t.test('a camera that was retired before the rebuild is missed until then', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.append(2)
+  rig.endRun()
+  await rig.sync()
+  const backup = t.testdir()
+  rig.copyCatalogue(backup)
+  await rig.append(2)
+  rig.endRun()
+  const newestAt = rig.nextAt
+  await rig.restart()
+  await rig.close()
+  rig.stateDir = backup
+  rig.clock.drift(60_000, 0)
+  await rig.restart()
+  await rig.storage.retireAllBut(new Set())
+  await rig.close()
+  await rebuild(rig, [])
+  const [{ retired_at: retiredAt }] = rig.rows<{ retired_at: number }>('SELECT retired_at FROM camera') as [{ retired_at: number }]
+  t.ok(retiredAt >= newestAt + 60_000)
+  t.match(rig.rows('SELECT start_at, end_at, cause FROM gap ORDER BY start_at DESC LIMIT 1'), [{ start_at: newestAt, end_at: retiredAt, cause: 'unknown' }])
+})
+
 t.test('a camera that was minted while the catalogue was lost gives its name back to the footage', async t => {
   const rig = await RecorderRig.open(t, { slots: 4 })
   await rig.fillSlots(1)

@@ -175,11 +175,15 @@ function gaps(db: Db, now: EpochMs): number {
       AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream AND gap.start_at < s.start_at AND coalesce(gap.end_at, s.start_at) > s.covered_to)
       AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.camera_uuid = s.camera_uuid AND segment.stream = s.stream AND segment.start_at > s.covered_to AND segment.start_at < s.start_at)`)
     .run(now, HOLE_IN_RUN_MS, TRIVIAL_GAP_MS).changes
-  const since = db.prepare<[number]>(`
-    INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at)
-    SELECT camera_uuid, stream, newest, 'unknown', 'unknown', ? FROM (SELECT camera_uuid, stream, max(end_at) AS newest FROM survey_span GROUP BY camera_uuid, stream) AS s
-    JOIN camera ON camera.uuid = s.camera_uuid AND camera.retired_at IS NULL
-    WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream AND gap.end_at IS NULL)
-      AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream AND run.end_at IS NULL)`).run(now).changes
+  // A camera that was retired was to be recorded until then.
+  const since = db.prepare<[number, number]>(`
+    INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
+    SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?
+    FROM (SELECT camera_uuid, stream, max(end_at) AS newest FROM survey_span GROUP BY camera_uuid, stream) AS s
+    JOIN camera ON camera.uuid = s.camera_uuid AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
+    WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
+        AND (gap.end_at IS NULL OR gap.end_at >= camera.retired_at))
+      AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream
+        AND run.end_at IS NULL)`).run(now, TRIVIAL_GAP_MS).changes
   return between + since
 }
