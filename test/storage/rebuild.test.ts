@@ -295,6 +295,7 @@ t.test('names go to the newest footage, and a camera that the office retired sta
   t.same(names(trace('a', 10, { retiredAt: 10 }), trace('b', null, { retiredAt: null })), ['b'], 'retired by the office, the other has not begun')
   t.same(names(trace('a', 30, { retiredAt: 10 }), trace('b', null, { retiredAt: null })), ['a'], 'recorded after the backup was made')
   t.same(names(trace('a', null, { retiredAt: null })), ['a'])
+  t.same(names(trace('a', 30, { retiredAt: 10 }), trace('b', 20, { retiredAt: null })), ['b'], 'a clock was ahead')
   t.match(decideNames([trace('a', 10, null)], new Set(), epochMs(99)), { activate: [], retire: new Map([['a'.padEnd(32, '0'), 10]]) }, 'nobody configured it')
 })
 
