@@ -171,7 +171,14 @@ export class Storage implements AsyncDisposable {
    * What was open when the last recorder ended, and whose streams went on elsewhere: of a volume that came back, or
    * that could not be read at the start; or the catalogue could not. It is history now.
    */
-  async #settleLate(): Promise<void> {
+  #settleLate(): Promise<void> {
+    const settled = this.#settling.then(() => this.#settleStreams()) // each volume's look asks for it
+    this.#settling = settled.catch(() => undefined)
+    return settled
+  }
+  #settling: Promise<void> = Promise.resolve()
+
+  async #settleStreams(): Promise<void> {
     for (const [key, of] of [...this.#unrecovered]) {
       await this.#settleStream(key, of)
       this.#unrecovered.delete(key)
