@@ -375,7 +375,7 @@ t.test('of a slot that ends earlier on the volume than in the catalogue, what is
   await rig.close()
   const before = rig.rawSlot(0)
   const report = await rebuild(rig)
-  t.match(report.contradictions, [{ kind: 'shorter-than-catalogue', count: 1, examples: ['disk1/0/1'] }])
+  t.match(report.contradictions, [{ kind: 'unsealed-in-slot', count: 1, examples: ['disk1/0/1'] }])
   t.match(rowsOf(rig, 'segment'), [{ slot: 0, records: 2, is_sealed: 1, is_quarantined: 1 }])
   t.match(rowsOf(rig, 'slot')[0], { state: 'quarantined' })
   t.ok(before.equals(rig.rawSlot(0)), 'the slot was not written to')

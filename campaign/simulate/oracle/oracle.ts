@@ -50,7 +50,7 @@ export class Oracle implements DiskJudge {
     this.archive = new ArchiveJudge(world, what => { this.violate('G3', what) })
     this.catalogue = new CatalogueReader(world.stateDir)
     this.#audit = new AuditJudge(this.catalogue)
-    this.#rows = new CatalogueJudge(this.catalogue, this.disks)
+    this.#rows = new CatalogueJudge(this.catalogue, this.disks, view => this.#isLetGo(view))
     this.#gaps = new GapJudge(this.catalogue, this.footage)
   }
 
@@ -137,11 +137,18 @@ export class Oracle implements DiskJudge {
       this.figures.aged++
       if (now < mayGo) this.violate('G1', `${view.name} is overwritten: ${fragment.name} of ${iso(fragment.endAt)} is gone at ${iso(now)}, ${hours(mayGo - now)} before its floor ends`)
     }
-    const identity = identityOf(view.disk)
-    const object = `${identity?.id}/${view.slot}/${header.generation}`
+    const object = objectOf(view)
     if (records.some(({ fragment }) => fragment !== null && fragment.copies === 0) && !this.#audit.tellsOverwritten(object)) {
       this.violate('G10', `${object} is overwritten, and no audit entry tells it`)
     }
+  }
+
+  /** The guard let it go, rightly, and its zeroing failed or was lost. */
+  #isLetGo(view: SlotView): boolean {
+    const { now, floorDays, gains } = this.#world
+    if (!this.#audit.tellsOverwritten(objectOf(view))) return false
+    return view.records.every(({ fragment }) =>
+      fragment === null || fragment.excuse !== null || now >= mayGoAt(fragment, floorDays, now, gains))
   }
 
   /** Everything that was said to be stored must be on a disk, unless it may be gone. */
@@ -168,5 +175,7 @@ export class Oracle implements DiskJudge {
   }
 }
 
+const objectOf = (view: SlotView): string =>
+  `${identityOf(view.disk)?.id}/${view.slot}/${view.header?.generation ?? 0}`
 const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 19)
 const hours = (ms: number): string => `${(ms / 3_600_000).toFixed(2)} h`
