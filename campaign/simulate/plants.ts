@@ -74,7 +74,7 @@ const CATALOGUE = [
 
 const VOLUMES = [
   one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) return"),
-  one('one hung disk holds up the syncs of all', /^G4: a power cut/, 'storage/storage.ts', 'openSlots: () => storage.#openSlots(id)', 'openSlots: () => storage.#openSlots(null)'),
+  one('one hung disk holds up the syncs of all', /^G4: a power cut/, 'storage/storage.ts', 'if (openSlot?.volume.identity.id === id) yield openSlot', 'if (openSlot !== null && id !== ("" as never)) yield openSlot'),
   one('foreign volume accepted', /belongs to another recorder|^rescue: /, 'storage/volume-set.ts', "if (decodeSlotStart(start).kind !== 'blank') {", "if (decodeSlotStart(start).kind === 'damaged') {"),
   several('older image accepted', /^rescue: |^G4: |^G7: /, [
     ['storage/volume-set.ts', "if (verdict === 'older-volume') return", "if (verdict === 'older-volume' && marks === null) return"],

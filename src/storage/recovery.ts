@@ -195,7 +195,8 @@ async function reopen(
       entries: content.entries, endByte: content.endByte, onFailure: error => { options.volumes.noteFault(volume, error) },
     })
     const floor = parseFloorRule(content.header.floorRule) ?? options.ring.floor
-    return { content, open: { volume, row, owner: segment, writer, newestAt: options.trustedTime.trustedOf(writer.endAt), floor } }
+    const newestAt = options.trustedTime.trustedOf(writer.endAt)
+    return { content, open: options.ring.track({ volume, row, owner: segment, writer, newestAt, floor }) }
   } catch (error) {
     await handle.close().catch(() => undefined) // the first failure is the one to tell
     throw error

@@ -95,6 +95,8 @@ export class Ring {
   readonly #takenAt: MonoMs[]
   #reclaiming: Promise<void> | null = null
   readonly #stopped = new AbortController()
+  /** Slots that are recorded to, recovered or being sealed. */
+  readonly #unsealed = new Set<OpenSlot>()
   #abandoned: { readonly volume: Volume, readonly row: SlotRow }[] = []
   constructor(options: RingOptions) {
     this.#options = options
@@ -172,7 +174,7 @@ export class Ring {
     })
     this.#takenAt.push(clock.monoNow())
     this.keepReserve()
-    return { volume, row: opened, owner, writer, floor, newestAt: this.#options.trustedTime.trustedOf(startAt) }
+    return this.track({ volume, row: opened, owner, writer, floor, newestAt: this.#options.trustedTime.trustedOf(startAt) })
   }
 
   /** Zeroes the slot and writes its header. Throws StorageError; the slot is then quarantined, or left for when its volume is back. */
@@ -452,10 +454,22 @@ export class Ring {
     const { writer } = open
     const keepUntilOf = () => keepUntil(open.floor, open.newestAt)
     try {
-      const sealed = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf)) // after a failure: what was synced, without a write
+      // After a failure: what was synced, without a write.
+      const written = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf))
+      // Trusted time may have gone forward while its index was written.
+      const sealed = { ...written, keepUntil: epochMs(Math.max(written.keepUntil, keepUntilOf())) }
       this.enterSealed(open, sealed, writer.failure, () => { enterMore(sealed) })
       return sealed
-    } finally { await writer.close().catch(() => undefined) } // everything that counts is synced or given up
+    } finally {
+      this.#unsealed.delete(open)
+      await writer.close().catch(() => undefined) // everything that counts is synced or given up
+    }
+  }
+
+  /** Until it is sealed, what is in it moves with trusted time. Returns `open`. */
+  track(open: OpenSlot): OpenSlot {
+    this.#unsealed.add(open)
+    return open
   }
 
   /** The rows of a segment to which nothing is added any more; `failure` when its slot is not to be used again. */
@@ -487,13 +501,13 @@ export class Ring {
   }
 
   /** Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the transaction of the act. Throws CatalogueFaultError while rows of recording wait. */
-  restamp(since: EpochMs, byMs: number, openSlots: Iterable<OpenSlot>): void {
+  restamp(since: EpochMs, byMs: number): void {
     const { segments, rows, floor } = this.#options
     // A segment whose row waits would be entered with the time of before: the advance is believed once all rows are there.
     if (rows.isBehind) throw new CatalogueFaultError({ code: rows.backlog?.cause ?? 'unknown' })
     const keepUntilOf = keepUntilByQuarter(rule => parseFloorRule(rule) ?? floor)
     const moved = segments.restamp(since, byMs, keepUntilOf)
-    for (const open of openSlots) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
+    for (const open of this.#unsealed) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
     this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
   }
 }

@@ -376,7 +376,7 @@ export class Storage implements AsyncDisposable {
   }
 
   /** Trusted time went forward at once: what was recorded since, in open slots too, moves with it. Inside the transaction of the act. */
-  advanceAge({ since, byMs }: { readonly since: EpochMs, readonly byMs: number }): void { this.#ring.restamp(since, byMs, this.#openSlots(null)) }
+  advanceAge({ since, byMs }: { readonly since: EpochMs, readonly byMs: number }): void { this.#ring.restamp(since, byMs) }
 
   /** Reads what is sealed again, as long as its `run` lasts; the caller runs it. */
   scrubber(random: () => number): Scrubber {
@@ -419,9 +419,8 @@ export class Storage implements AsyncDisposable {
     return this.#tables.segments.oldestFrameOfStream(this.#cameraUuid(camera), stream)
   }
 
-  /** Of one volume, or of all. */
-  *#openSlots(id: VolumeId | null): Generator<OpenSlot> {
-    for (const { openSlot } of this.#lanes.values()) if (openSlot !== null && (id === null || openSlot.volume.identity.id === id)) yield openSlot
+  *#openSlots(id: VolumeId): Generator<OpenSlot> {
+    for (const { openSlot } of this.#lanes.values()) if (openSlot?.volume.identity.id === id) yield openSlot
   }
 
   /** Seals every open slot. Ingest must have stopped. */

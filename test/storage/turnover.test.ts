@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
+import { keepUntil } from '../../src/retention/index.ts'
 import { checkInvariants, FLOOR_31_DAYS, RecorderRig } from '../support/recorder-rig.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
@@ -61,6 +62,30 @@ t.test('trusted time that is moved forward late ages nothing that was recorded b
   }
   t.ok(after.some((row, i) => row.newest_at > before[i]!.newest_at))
 })
+
+for (const step of ['seal trailer', 'recover free', 'append head']) {
+  t.test(`what is recorded, sealed or recovered while trusted time is moved forward moves with it (${step})`, async t => {
+    const rig = await RecorderRig.open(t, { slots: 4 })
+    const since = rig.clock.wallNow()
+    await rig.append(2)
+    await rig.sync()
+    if (step === 'recover free') await rig.killAndReopen()
+    let before = 0
+    rig.fs.onStep = seen => {
+      if (seen !== step || before !== 0) return
+      before = rig.nextAt
+      rig.storage.advanceAge({ since, byMs: 40 * DAY_MS })
+    }
+    await rig.lane.recover()
+    if (step === 'append head') await rig.append(1)
+    await rig.lane.close()
+    t.not(before, 0)
+    const [row] = rig.rows<{ newest_at: number, keep_until: number }>('SELECT newest_at, keep_until FROM segment')
+    const newestAt = epochMs(row!.newest_at)
+    t.ok(newestAt >= before + 40 * DAY_MS - (step === 'append head' ? 1_000 : 0), 'its age is that of the time it was believed')
+    t.ok(row!.keep_until >= keepUntil(FLOOR_31_DAYS, newestAt))
+  })
+}
 
 t.test('a simulated year with holds, a floor that changes and a clock that is set: the auditor\'s queries find nothing, and find what is planted', async t => {
   const random = seededRandom(20261122)
