@@ -10,7 +10,7 @@ import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
 import { CustosError, type CameraConfig } from './domain/index.ts'
 import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
-import { Ingest } from './ingest/index.ts'
+import { CameraRelay, Ingest } from './ingest/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
 import { realFileSystem } from './platform/file-system.ts'
@@ -132,7 +132,9 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   const watching = trustedTime.run(watch.signal)
   parts.defer(async () => { watch.abort(); await watching })
   const devices = new DeviceBook({ catalogue, audit, clock, log })
+  const relay = parts.use(await CameraRelay.open())
   const ingest = parts.use(new Ingest({
+    relay,
     lane: (camera, stream) => storage.lane(camera, stream),
     onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log,
   }))

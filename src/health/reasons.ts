@@ -57,6 +57,9 @@ function streamFindings(streams: readonly StreamView[], watches: StreamWatches, 
       const severity = allDown || downMs(stream) >= STREAM_CRITICAL_AFTER_MS ? CRITICAL : DEGRADED
       found.push({ ...finding(downCode(stream), severity, subject),
         beganAt: stream.openGapSince ?? watch.outage.seenAt, trouble: `stream-down ${subject}` })
+    } else if (watch && watch.recentRestarts >= UNSTABLE_RESTARTS && stream.lastFrameAt === null) {
+      // It has never sent a picture: why is worth more than how often.
+      found.push({ ...finding(downCode(stream), DEGRADED, subject), trouble: `stream-down ${subject}` })
     } else if (watch && watch.recentRestarts >= UNSTABLE_RESTARTS) {
       found.push(finding('stream-unstable', DEGRADED, subject, { count: String(watch.recentRestarts) }))
     }

@@ -5,11 +5,12 @@ import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { StreamLane } from '../storage/index.ts'
-import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { RELAYED_TIMEOUT_MS, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
 import type { LaneTurn } from './lane-turn.ts'
 import { modeLane } from './mode-lane.ts'
 import { recordOnce, type RunEnd } from './recording-run.ts'
+import type { CameraRelay, RelayTicket } from './rtsp/index.ts'
 import { StreamRate } from './stream-rate.ts'
 
 export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
@@ -38,14 +39,19 @@ const LADDERS = {
   /** It sends pictures, if only for moments: each second counts. */
   flapping: [0, 250, 500, 1000, 2000],
   /** Many cameras lock the account after a few wrong passwords: asking quickly would make it worse. */
-  password: [30_000, 30_000, 60_000],
+  password: [10_000, 10_000, 30_000, 60_000],
+  /** A camera that starts up refuses what it takes a minute later; one whose password was changed must not lock the account. */
+  lapsed: [5_000, 5_000, 10_000, 20_000, 60_000],
 } satisfies Record<string, DelayLadder>
 const HEALTHY_MS = 10_000
+const ladderOf = (end: RunEnd): DelayLadder => end.reason === 'auth-refused' ? LADDERS.password
+  : end.reason === 'auth-lapsed' ? LADDERS.lapsed : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual
 const NO_RUN = { recordedMs: 0, soundNeedsTranscode: false, said: '', leftBehind: null } as const
 
 export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
   readonly stream: StreamConfig
+  readonly relay: Pick<CameraRelay, 'ticket'>
   readonly lane: StreamLane
   /** Of the lane, shared with whoever recorded the stream before. */
   readonly turn: LaneTurn
@@ -74,6 +80,8 @@ export class StreamSupervisor {
   #stateSince: EpochMs
   #tickAt: MonoMs
   #lastFrame: { endAt: EpochMs, arrivedAt: MonoMs } | null = null
+  /** The camera has sent pictures for this password. */
+  #wasAccepted = false
   #restarts = 0
   #lastEndReason: RunEndReason | null = null
   #clockOffsetMs: number | null = null
@@ -113,7 +121,7 @@ export class StreamSupervisor {
           crashed: error => this.#crashed(error),
           wake: () => turn.isFree ? null : turn.freed,
           wasHealthy: end => end.recordedMs >= HEALTHY_MS,
-          delaysMs: end => end.reason === 'auth-refused' ? LADDERS.password : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual,
+          delaysMs: ladderOf,
           onEnd: (end, delayMs) => { this.#noteEnd(end, delayMs) },
         })
       }
@@ -161,12 +169,16 @@ export class StreamSupervisor {
     let url: string
     try { url = await this.#findUrl(signal) } catch (error) {
       if (!(error instanceof OnvifError)) throw error
-      lane.noteNoFootage(error.endReason)
-      return { ...NO_RUN, reason: error.endReason, said: redact(error.message, this.#secrets) }
+      const reason = this.#told(error.endReason)
+      lane.noteNoFootage(reason)
+      return { ...NO_RUN, reason, said: redact(error.message, this.#secrets) }
     }
     if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
+    const { camera, relay } = this.#options
+    using ticket = relay.ticket(url, camera.credential)
     const end = await recordOnce({
-      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
+      secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket),
+      secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
       onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
       onBroken: error => { this.#crashes.failure({ err: error }, 'error') },
@@ -176,6 +188,14 @@ export class StreamSupervisor {
     if (end.leftBehind !== null) turn.leave(end.leftBehind)
     return end
   }
+
+  #wayFault(ticket: RelayTicket): { readonly reason: RunEndReason, readonly message: string } | null {
+    const fault = ticket.fault()
+    return fault === null ? null : { reason: this.#told(fault.reason), message: fault.message }
+  }
+
+  /** A password that this camera took before is hardly a wrong one. */
+  #told(reason: RunEndReason): RunEndReason { return reason === 'auth-refused' && this.#wasAccepted ? 'auth-lapsed' : reason }
 
   /** A run that threw ends like any other, and the stream is tried again. */
   #crashed(error: unknown): RunEnd {
@@ -244,6 +264,7 @@ export class StreamSupervisor {
     this.#tickAt = clock.monoNow()
     if (this.#state === 'recording') return
     this.#enter('recording')
+    this.#wasAccepted = true
     this.#options.onRecording()
     if (!this.#ends.success()) this.#log.info('recording')
     this.#refusals.success()

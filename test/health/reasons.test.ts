@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId } from '../../src/domain/index.ts'
+import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId, epochMs, type EpochMs } from '../../src/domain/index.ts'
 import {
   HealthState, REASON_CATALOGUE, type ConfigRejection, type PartFault, type RecorderFacts,
 } from '../../src/health/index.ts'
@@ -145,6 +145,15 @@ t.test('each end reason has its own code, wording and next step', async t => {
     t.notOk(seen.has(text.zh) || seen.has(text.en), lastEndReason)
     seen.add(text.zh).add(text.en)
   }
+})
+
+t.test('a stream that never sent a picture is told by its cause and not by its restarts', async t => {
+  const health = new HealthState(new ManualClock())
+  const refused = (restarts: number, lastFrameAt: EpochMs | null) =>
+    health.assess(facts({ streams: [HEALTHY, down('door', { lastEndReason: 'redirected', restarts, lastFrameAt })] })).reasons
+  refused(0, null)
+  t.match(refused(4, null)[0], { code: 'stream-redirected', subject: 'door/main' })
+  t.match(refused(8, epochMs(1_700_000_000_000))[0], { code: 'stream-unstable', subject: 'door/main' })
 })
 
 t.test('states the real loss bound of a slow disk, rounded up', async t => {

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { http } from '../../platform/http.ts'
 import type { Credential, EpochMs } from '../../domain/index.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { answerChallenge, readChallenge, type DigestChallenge } from './http-digest.ts'
+import { answerDigest, readOffer, type DigestChallenge } from '../http-auth.ts'
 import { OnvifError, type OnvifFailure } from './onvif-error.ts'
 import type { DeviceText } from './device-text.ts'
 import type { ComposedRequest } from './request-composer.ts'
@@ -50,7 +50,7 @@ export class SoapTransport {
     this.#options.deviceText.addSecrets(request.secrets)
     const first = await this.#exchange(request, path)
     if (first.status !== 401 || this.#options.credential === null) return first
-    const challenge = readChallenge(first.challenges)
+    const challenge = readOffer(first.challenges).digest
     if (challenge === null) return first
     this.#challenge = challenge
     this.#nonceCount = 0
@@ -90,9 +90,9 @@ export class SoapTransport {
   #authorization(path: string): { authorization?: string } {
     const { credential, deviceText } = this.#options
     if (this.#challenge === null || credential === null) return {}
-    const { authorization, secrets } = answerChallenge(this.#challenge, credential, { path, nonceCount: ++this.#nonceCount })
+    const { authorization, secrets } = answerDigest(this.#challenge, credential, { method: 'POST', uri: path, nonceCount: ++this.#nonceCount })
     deviceText.addSecrets(secrets)
-    return { authorization }
+    return { authorization: Buffer.from(authorization, 'utf8').toString('latin1') } // node writes header text as Latin-1
   }
 
   #failureOf(error: unknown, answering: boolean): unknown {
