@@ -39,7 +39,7 @@ const LADDERS = {
   /** It sends pictures, if only for moments: each second counts. */
   flapping: [0, 250, 500, 1000, 2000],
   /** Many cameras lock the account after a few wrong passwords: asking quickly would make it worse. */
-  password: [10_000, 10_000, 30_000, 60_000],
+  password: [30_000, 30_000, 60_000],
   /** A camera that starts up refuses what it takes a minute later; one whose password was changed must not lock the account. */
   lapsed: [5_000, 5_000, 10_000, 20_000, 60_000],
 } satisfies Record<string, DelayLadder>

@@ -6,6 +6,7 @@ import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
 import { RtspAuth } from './rtsp-auth.ts'
 import { bytesOf, headerOf, readHead, requestLineOf, RtspReader, statusOf, withHeaders, type RtspMessage } from './rtsp-message.ts'
+import { UdpMedia } from './udp-media.ts'
 
 /** Of one request, with challenges, redirects and connections that the camera closed. */
 const MOST_EXCHANGES = 8
@@ -13,6 +14,7 @@ const MOST_EXCHANGES = 8
 const SILENT_MS = 5_000
 const WATCH_MS = 1_000
 const HELD_BYTES = 1 << 20
+const UNSUPPORTED_TRANSPORT = 461
 
 export interface RelaySessionOptions {
   /** ffmpeg, whose first request is `request`. */
@@ -35,6 +37,8 @@ export class RelaySession {
   /** A request sent while packets flow: its answer stands between them. */
   #control: RtspMessage | null = null
   #pump: PacketPump | null = null
+  /** Of a camera that does not send over TCP. */
+  #udp: UdpMedia | null = null
   #watch: NodeJS.Timeout | undefined
   #lastTlsBytesAt = 0
 
@@ -54,6 +58,7 @@ export class RelaySession {
     } finally {
       clearInterval(this.#watch)
       this.#pump?.stop()
+      this.#udp?.close()
       this.#link?.socket.end() // a TEARDOWN may be on its way
       setTimeout(() => { this.#link?.close() }, WATCH_MS)
       client.destroy()
@@ -63,17 +68,23 @@ export class RelaySession {
   async #take(chunk: Buffer): Promise<void> {
     this.#reader.push(chunk)
     for (let item; (item = this.#reader.next()) !== null;) {
-      if (item.kind === 'packet') this.#link?.socket.write(Buffer.from(item.bytes))
+      if (item.kind === 'packet') this.#report(Buffer.from(item.bytes))
       else if (this.#pump !== null || this.#lastTlsBytesAt > 0) this.#sendControl(item.message)
       else await this.#answer(item.message)
     }
+  }
+
+  /** RTCP of ffmpeg. */
+  #report(packet: Buffer): void {
+    if (this.#udp !== null) this.#udp.send(packet)
+    else this.#link?.socket.write(packet)
   }
 
   /** Passes a request on and the answer back. */
   async #answer(request: RtspMessage): Promise<void> {
     const { client, onFault } = this.#options
     let answer: RtspMessage
-    try { answer = await this.#exchange(request) } catch (error) {
+    try { answer = await this.#setup(request) } catch (error) {
       if (!(error instanceof RelayFault)) throw error
       onFault(error)
       answer = { start: 'RTSP/1.0 403 Forbidden', headers: [], body: Buffer.alloc(0) } // ffmpeg ends
@@ -83,6 +94,28 @@ export class RelaySession {
     const isGood = statusOf(answer) === 200
     if (method === 'SETUP' && isGood) this.#hasSession = true
     if (method === 'PLAY' && isGood) await this.#play()
+  }
+
+  /** Over UDP where the camera refuses TCP. */
+  async #setup(request: RtspMessage): Promise<RtspMessage> {
+    const isSetup = requestLineOf(request).method === 'SETUP'
+    if (!isSetup || this.#udp === null) {
+      const answer = await this.#exchange(request)
+      if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
+    }
+    this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '', onPacket: bytes => { this.#passUdp(bytes) } })
+    const asked = await this.#udp.setup(request)
+    const answer = asked === null ? null : await this.#exchange(asked)
+    if (answer === null || statusOf(answer) !== 200) {
+      throw new RelayFault('no-tcp', `the camera does not send over TCP (461), and UDP was answered with ${answer === null ? 'nothing' : statusOf(answer)}`)
+    }
+    return this.#udp.accept(answer)
+  }
+
+  /** ffmpeg that is held up loses packets, as it would with UDP of its own. */
+  #passUdp(bytes: Buffer): void {
+    const { client } = this.#options
+    if (client.writableLength < HELD_BYTES) client.write(bytes)
   }
 
   /** Throws RelayFault for what ffmpeg should not see as the camera's own answer. */
@@ -102,7 +135,6 @@ export class RelaySession {
       if (RtspAuth.isChallenge(answer)) { auth.take(answer); continue }
       const status = statusOf(answer)
       if (status >= 300 && status < 400 && status !== 304) { this.#redirect(answer); continue }
-      if (status === 461) throw new RelayFault('no-tcp', 'the camera does not send over TCP (461)')
       auth.passed()
       return answer
     }
@@ -144,7 +176,8 @@ export class RelaySession {
     if (link.isTls) this.#passTls(link, first)
     else this.#pump = new PacketPump({ client, camera: link.socket, onAnswer: bytes => { this.#takeControl(bytes) }, onEnd: end }, first)
     this.#watch = setInterval(() => {
-      const silentMs = this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
+      const silentMs = this.#udp === null ? this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
+        : performance.now() - this.#udp.lastPacketAt
       if (silentMs < SILENT_MS) return
       onFault(new RelayFault('stalled', `nothing came for ${SILENT_MS / 1000} s`))
       end()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
@@ -25,8 +26,8 @@ class Viewer {
     return new Viewer(socket, url)
   }
 
-  async ask(method: string, uri = this.#url): Promise<RtspMessage | 'closed'> {
-    this.#socket.write(`${method} ${uri} RTSP/1.0\r\nCSeq: ${++this.#cseq}\r\n\r\n`)
+  async ask(method: string, uri = this.#url, header?: string): Promise<RtspMessage | 'closed'> {
+    this.#socket.write(`${method} ${uri} RTSP/1.0\r\nCSeq: ${++this.#cseq}\r\n${header === undefined ? '' : `${header}\r\n`}\r\n`)
     for (;;) {
       const item = await this.next()
       if (item === 'closed') return item
@@ -175,4 +176,40 @@ t.test('a camera that cannot be reached is told as ffmpeg would', async t => {
   using ticket = (await relayed(t)).ticket(url, null)
   await (await Viewer.open(t, ticket.url)).ask('OPTIONS')
   t.match(ticket.fault(), { reason: 'refused' })
+})
+
+t.test('a camera that sends over UDP alone is heard, and nobody else is', async t => {
+  const media = createSocket('udp4').bind(0, '127.0.0.1')
+  const stranger = createSocket('udp4').bind(0, '127.0.0.2')
+  await Promise.all([once(media, 'listening'), once(stranger, 'listening')])
+  t.teardown(() => { media.close(); stranger.close() })
+  let clientPort = 0
+  await using camera = await ScriptedCamera.start(request => {
+    const transport = headerOf(request, 'transport') ?? ''
+    if (requestLineOf(request).method !== 'SETUP') return rtspAnswer(request, '200 OK')
+    if (transport.includes('TCP')) return rtspAnswer(request, '461 Unsupported Transport')
+    clientPort = Number(/client_port=(\d+)/.exec(transport)?.[1])
+    return rtspAnswer(request, '200 OK', { headers: [`Transport: ${transport};server_port=${media.address().port}-${media.address().port + 1}`] })
+  })
+  using ticket = (await relayed(t)).ticket(camera.url(), null)
+  const viewer = await Viewer.open(t, ticket.url)
+  const opened = once(media, 'message')
+  const setUp = await viewer.ask('SETUP', ticket.url, 'Transport: RTP/AVP/TCP;unicast;interleaved=4-5')
+  t.equal(headerOf(setUp as RtspMessage, 'transport'), 'RTP/AVP/TCP;unicast;interleaved=4-5')
+  t.equal(clientPort % 2, 0)
+  await opened // a firewall between has seen something go out
+  await viewer.ask('PLAY')
+  stranger.send('theirs', clientPort, '127.0.0.1')
+  media.send('ours', clientPort, '127.0.0.1')
+  t.match(await viewer.next(), { kind: 'packet', bytes: packet(4, 'ours') })
+  const reported = once(media, 'message')
+  viewer.socket.write(packet(4, 'report'))
+  t.equal(String((await reported)[0]), 'report')
+})
+
+t.test('a camera that takes neither TCP nor UDP is told as that', async t => {
+  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '461 Unsupported Transport'))
+  using ticket = (await relayed(t)).ticket(camera.url(), null)
+  await (await Viewer.open(t, ticket.url)).ask('SETUP', ticket.url, 'Transport: RTP/AVP/TCP;unicast;interleaved=0-1')
+  t.match(ticket.fault(), { reason: 'no-tcp' })
 })
