@@ -17,7 +17,7 @@ import { realFileSystem } from './platform/file-system.ts'
 import { LastKnown } from './platform/last-known.ts'
 import type { Logger } from './platform/logger.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
-import { DeviceBook, Storage, type Scrubber } from './storage/index.ts'
+import { CameraTraits, DeviceBook, Storage, type Scrubber } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
 
 export { loadHouse } from './daemon/later-house.ts'
@@ -132,9 +132,10 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   const watching = trustedTime.run(watch.signal)
   parts.defer(async () => { watch.abort(); await watching })
   const devices = new DeviceBook({ catalogue, audit, clock, log })
+  const traits = new CameraTraits({ catalogue, audit, clock, log })
   const relay = parts.use(await CameraRelay.open())
   const ingest = parts.use(new Ingest({
-    relay,
+    relay, traits,
     lane: (camera, stream) => storage.lane(camera, stream),
     onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log,
   }))

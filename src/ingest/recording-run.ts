@@ -11,8 +11,13 @@ import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import { RunFootage } from './run-footage.ts'
 
-/** Longest wait for the first fragment: connect, describe, and a key frame, which some cameras send every ten seconds only. */
-const FIRST_FRAGMENT_BOUND_MS = 15_000
+/**
+ * Longest wait for the first fragment: answers of 2.5 s each, and a key frame, which smart codecs send every 30 s. A camera
+ * that says nothing is given up by the relay long before.
+ */
+const FIRST_FRAGMENT_BOUND_MS = 60_000
+/** Longest wait for storage. */
+const BLOCKED_BOUND_MS = 15_000
 /** Longest silence afterwards. Above ffmpeg's own 3 s, so that its word on the cause comes first. */
 const STALL_BOUND_MS = 6_000
 /** With key frames only a fragment is a whole group of pictures, and comes when the next one begins: some cameras send a key frame every ten seconds only. */
@@ -215,7 +220,7 @@ class RecordingRun {
       if (this.#queue.isFull) {
         blockedSince ??= now
         this.#lastProgress = now
-        if (now - blockedSince > FIRST_FRAGMENT_BOUND_MS) this.#fail('storage-too-slow')
+        if (now - blockedSince > BLOCKED_BOUND_MS) this.#fail('storage-too-slow')
         continue
       }
       blockedSince = null

@@ -4,7 +4,7 @@ import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
-import type { StreamLane } from '../storage/index.ts'
+import type { CameraTraits, StreamLane } from '../storage/index.ts'
 import { RELAYED_TIMEOUT_MS, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
 import type { LaneTurn } from './lane-turn.ts'
@@ -31,6 +31,8 @@ export interface StreamFacts {
   readonly lastEndReason: RunEndReason | null
   /** Camera clock minus ours, as last sampled; null when the camera does not tell. */
   readonly cameraClockOffsetMs: number | null
+  /** ONVIF's token of the lens that is recorded; null where the device names none or was not asked. */
+  readonly channel: string | null
 }
 
 const LADDERS = {
@@ -44,6 +46,7 @@ const LADDERS = {
   lapsed: [5_000, 5_000, 10_000, 20_000, 60_000],
 } satisfies Record<string, DelayLadder>
 const HEALTHY_MS = 10_000
+const WEB_PORT = /^rtsps?:\/\/[^/]*:(?:80|443)\//
 const ladderOf = (end: RunEnd): DelayLadder => end.reason === 'auth-refused' ? LADDERS.password
   : end.reason === 'auth-lapsed' ? LADDERS.lapsed : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual
 const NO_RUN = { recordedMs: 0, soundNeedsTranscode: false, said: '', leftBehind: null } as const
@@ -52,6 +55,8 @@ export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
   readonly stream: StreamConfig
   readonly relay: Pick<CameraRelay, 'ticket'>
+  /** What the camera was last time. */
+  readonly traits: Pick<CameraTraits, 'of' | 'shown'>
   readonly lane: StreamLane
   /** Of the lane, shared with whoever recorded the stream before. */
   readonly turn: LaneTurn
@@ -85,6 +90,7 @@ export class StreamSupervisor {
   #restarts = 0
   #lastEndReason: RunEndReason | null = null
   #clockOffsetMs: number | null = null
+  #channel: string | null = null
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
   readonly #crashes: FailureLog
@@ -177,7 +183,7 @@ export class StreamSupervisor {
     const { camera, relay } = this.#options
     using ticket = relay.ticket(url, camera.credential)
     const end = await recordOnce({
-      secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket),
+      secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket, url),
       secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
       onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
@@ -189,9 +195,13 @@ export class StreamSupervisor {
     return end
   }
 
-  #wayFault(ticket: RelayTicket): { readonly reason: RunEndReason, readonly message: string } | null {
+  #wayFault(ticket: RelayTicket, url: string): { readonly reason: RunEndReason, readonly message: string } | null {
     const fault = ticket.fault()
-    return fault === null ? null : { reason: this.#told(fault.reason), message: fault.message }
+    if (fault === null) return null
+    if (fault.reason === 'refused' && this.#source().kind === 'onvif' && WEB_PORT.test(url)) {
+      return { reason: 'onvif-bad-address', message: 'the camera names its web port for RTSP and refuses it' }
+    }
+    return { reason: this.#told(fault.reason), message: fault.message }
   }
 
   /** A password that this camera took before is hardly a wrong one. */
@@ -216,11 +226,16 @@ export class StreamSupervisor {
   }
 
   async #findUrl(signal: AbortSignal): Promise<string> {
-    const { camera, clock } = this.#options
+    const { camera, clock, traits } = this.#options
     const source = this.#source()
     if (source.kind === 'url') return source.url
     try {
-      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential, clock, signal }, source.profile)
+      const kept = source.source ?? traits.of(camera.id, 'video-source')
+      const choice = { profile: source.profile, source: kept, mayReplaceSource: source.source === null }
+      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential, clock, signal }, choice)
+      this.#channel = found.profile.sourceToken
+      if (this.#channel !== null) traits.shown(camera.id, 'video-source', this.#channel)
+      if (found.certificate !== null) traits.shown(camera.id, 'certificate', found.certificate)
       this.#clockOffsetMs = found.clockOffset === null ? null : Math.round(found.clockOffset.offsetMs)
       return found.uri
     } catch (error) {
@@ -293,7 +308,7 @@ export class StreamSupervisor {
       state: this.#state, stateSince: this.#stateSince,
       lastFrameAt: this.#lastFrame?.endAt ?? null, lastFrameAgeMs: this.#lastFrame === null ? null : now - this.#lastFrame.arrivedAt,
       supervisorTickAgeMs: now - this.#tickAt, ...this.#rate.at(now), restarts: this.#restarts, lastEndReason: this.#lastEndReason,
-      cameraClockOffsetMs: this.#clockOffsetMs,
+      cameraClockOffsetMs: this.#clockOffsetMs, channel: this.#channel,
     }
   }
 }

@@ -7,7 +7,7 @@ import { RelayFault } from '../../src/ingest/rtsp/relay-fault.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { RingFullError } from '../../src/storage/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { cannedCamera, NotedLane, straightWay, until } from './support.ts'
+import { cannedCamera, NotedLane, noTraits, straightWay, until } from './support.ts'
 
 interface Line { readonly level: string, readonly msg: string, readonly reason?: string, readonly failures?: number, readonly said?: string, readonly err?: { readonly message: string } }
 
@@ -19,7 +19,7 @@ function supervised(t: Test, lane: NotedLane, { url = 'rtsp://viewer:secret@came
     streams: [{ name: streamName('main'), source: { kind: 'url', url }, declaredBps: null, lower: null }],
   }
   const supervisor = new StreamSupervisor({
-    camera, stream: camera.streams[0]!, relay, lane: lane.lane, turn: turnOf, mode: 'full', onRecording: () => undefined, clock, random: () => 0.5,
+    camera, stream: camera.streams[0]!, relay, traits: noTraits, lane: lane.lane, turn: turnOf, mode: 'full', onRecording: () => undefined, clock, random: () => 0.5,
     log: createLogger({ destination: { write: line => { lines.push(JSON.parse(line) as Line) } } }),
   })
   const done = supervisor.run(stop.signal, 0)

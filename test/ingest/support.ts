@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { runId, type EpochMs, type GapCause, type RunEndReason } from '../../src/domain/index.ts'
 import type { CameraRelay } from '../../src/ingest/index.ts'
 import type { Fragment } from '../../src/media/index.ts'
-import type { StreamLane } from '../../src/storage/index.ts'
+import type { CameraTraits, StreamLane } from '../../src/storage/index.ts'
 import { builtFragment, builtInit, realFootage } from '../support/fragments.ts'
 
 const REAL_WITHIN_MS = 20_000
@@ -101,3 +101,5 @@ export class NotedLane {
 export const straightWay: Pick<CameraRelay, 'ticket'> = {
   ticket: url => ({ url, fault: () => null, [Symbol.dispose]: () => undefined }),
 }
+
+export const noTraits: Pick<CameraTraits, 'of' | 'shown'> = { of: () => null, shown: () => undefined }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connectCameraTls } from '../../platform/camera-tls.ts'
 import type { CameraAddress } from './camera-address.ts'
 import { RelayFault } from './relay-fault.ts'
 import { bytesOf, RtspReader, statusOf, type RtspMessage } from './rtsp-message.ts'
@@ -41,9 +41,8 @@ export class CameraLink {
     let link: CameraLink | null = null
     const take = (bytes: Buffer): void => { link?.take(bytes) }
     const onread = { buffer: readBuffer, callback: (length: number) => { take(readBuffer.subarray(0, length)); return true } }
-    const opened = (): void => { resolve(undefined) }
-    const socket = isTls ? connectTls({ host, port, rejectUnauthorized: false }, opened) : connect({ host, port, onread }, opened)
-    if (isTls) socket.on('data', take)
+    const socket = isTls ? connectCameraTls({ host, port }).on('data', take) : connect({ host, port, onread })
+    socket.once(isTls ? 'secureConnect' : 'connect', () => { resolve(undefined) })
     const timer = setTimeout(() => { reject(new RelayFault('unreachable', `no connection in ${CONNECT_MS / 1000} s`)) }, CONNECT_MS)
     socket.once('error', error => { reject(faultOf(error)) })
     try { await promise } catch (error) { socket.destroy(); throw error } finally { clearTimeout(timer) }
