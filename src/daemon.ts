@@ -167,6 +167,7 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   const facts = recorderFacts({
     storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload,
     trustedTime, auditKeeper, house: () => house.facts(), known, faults: () => faults.all(),
+    cameraChanges: () => [traits, devices].flatMap(book => book.changedWithin(CHANGES_TOLD_MS)),
   })
   parts.use(facts.source)
   parts.use(reload.watch())
@@ -192,6 +193,9 @@ function scrub(scrubber: Scrubber, log: Logger): { readonly scrubber: Scrubber }
     .catch((error: unknown) => { log.error({ err: error }, 'where the scrubber stands could not be kept') })
   return { scrubber, [Symbol.asyncDispose]: async () => { stop.abort(); await done } }
 }
+
+/** A board is looked at in working hours: a change of a camera is told over a week with its holidays. */
+const CHANGES_TOLD_MS = 7 * 86_400_000
 
 interface Applied { readonly storage: Storage, readonly ingest: Ingest, readonly sacrifice: OrderOfSacrifice }
 

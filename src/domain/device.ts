@@ -6,5 +6,5 @@ export interface DeviceFacts { readonly maker: string | null, readonly model: st
 
 /** What is kept of a camera from one connection to the next: ONVIF's token of the lens, SHA-256 of its certificate. */
 export type CameraTrait = 'video-source' | 'certificate'
-/** A trait that has another value than before. */
-export interface TraitChange { readonly cameraId: CameraId, readonly trait: CameraTrait, readonly since: EpochMs }
+/** Something about a camera that is another than before. */
+export interface CameraChange { readonly cameraId: CameraId, readonly what: CameraTrait | 'device', readonly since: EpochMs }

@@ -1,4 +1,4 @@
-import { epochMs, SYSTEM, type AuditSink, type CameraId, type CameraTrait, type EpochMs, type TraitChange } from '../domain/index.ts'
+import { epochMs, SYSTEM, type AuditSink, type CameraChange, type CameraId, type CameraTrait, type EpochMs } from '../domain/index.ts'
 import { withCatalogue, type Catalogue, type Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -20,7 +20,7 @@ export class CameraTraits {
   readonly #options: CameraTraitsOptions
   readonly #cameras
   readonly #table
-  readonly #known = new Map<string, { value: string | null, isStored: boolean, changedAt: EpochMs | null }>()
+  readonly #known = new Map<string, { value: string | null, isStored: boolean, writtenAt: EpochMs | null }>()
 
   constructor(options: CameraTraitsOptions) {
     this.#options = options
@@ -35,26 +35,26 @@ export class CameraTraits {
   shown(cameraId: CameraId, trait: CameraTrait, value: string): void {
     const known = this.#recall(cameraId, trait), now = this.#options.clock.wallNow()
     if (known.value === value && known.isStored) return
-    const isSoon = known.changedAt !== null && Math.abs(now - known.changedAt) < CHANGE_EVERY_MS
-    this.#known.set(key(cameraId, trait), { value, isStored: isSoon, changedAt: known.value === value ? known.changedAt : now })
+    const isSoon = known.writtenAt !== null && Math.abs(now - known.writtenAt) < CHANGE_EVERY_MS
+    this.#known.set(key(cameraId, trait), { ...known, value, isStored: false })
     if (isSoon) return
     try {
       this.#write(cameraId, trait, value, now)
-      this.#known.set(key(cameraId, trait), { value, isStored: true, changedAt: now })
+      this.#known.set(key(cameraId, trait), { value, isStored: true, writtenAt: now })
     } catch (error) {
       this.#options.log.warn({ err: error, cameraId, trait }, 'what a camera showed could not be noted')
     }
   }
 
-  #recall(cameraId: CameraId, trait: CameraTrait): { readonly value: string | null, readonly isStored: boolean, readonly changedAt: EpochMs | null } {
+  #recall(cameraId: CameraId, trait: CameraTrait): { readonly value: string | null, readonly isStored: boolean, readonly writtenAt: EpochMs | null } {
     const known = this.#known.get(key(cameraId, trait))
     if (known !== undefined) return known
-    const nothing = { value: null, isStored: false, changedAt: null }
+    const nothing = { value: null, isStored: false, writtenAt: null }
     try {
       const camera = this.#cameras.inUse(cameraId)
       const value = camera === null ? null : this.#table.find(camera, trait)
       if (value === null) return nothing
-      const stored = { value, isStored: true, changedAt: null }
+      const stored = { value, isStored: true, writtenAt: null }
       this.#known.set(key(cameraId, trait), stored)
       return stored
     } catch (error) {
@@ -79,7 +79,7 @@ export class CameraTraits {
   }
 
   /** Values that replaced others within the span before now. */
-  changedWithin(spanMs: number): TraitChange[] { return this.#table.changedSince(epochMs(this.#options.clock.wallNow() - spanMs)) }
+  changedWithin(spanMs: number): CameraChange[] { return this.#table.changedSince(epochMs(this.#options.clock.wallNow() - spanMs)) }
 }
 
 const key = (cameraId: CameraId, trait: CameraTrait): string => `${cameraId} ${trait}`

@@ -156,6 +156,14 @@ t.test('a stream that never sent a picture is told by its cause and not by its r
   t.match(refused(8, epochMs(1_700_000_000_000))[0], { code: 'stream-unstable', subject: 'door/main' })
 })
 
+t.test('a camera that is another than before is told', async t => {
+  const cameraChanges = (['video-source', 'certificate', 'device'] as const).map(what => ({ cameraId: cameraId('lobby'), what, since: at('2026-11-22T08:00:00.000Z') }))
+  const { reasons } = new HealthState(new ManualClock()).assess(facts({ cameraChanges }))
+  t.match(reasons.filter(({ subject }) => subject === 'lobby').map(({ code, en }) => [code, en]), [
+    ['camera-certificate-changed', /another certificate since 2026-11-22 16:00/], ['camera-channel-changed', /another lens/], ['camera-device-changed', /another device/],
+  ])
+})
+
 t.test('states the real loss bound of a slow disk, rounded up', async t => {
   const given = facts({ volumes: [volume('disk1', { syncMs: { last: 1_201, worst: 900 } }), volume('disk2')] })
   const [reason] = new HealthState(new ManualClock()).assess(given).reasons

@@ -1,4 +1,4 @@
-import { epochMs, type CameraId, type CameraTrait, type CameraUuid, type EpochMs, type TraitChange } from '../../domain/index.ts'
+import { epochMs, type CameraChange, type CameraId, type CameraTrait, type CameraUuid, type EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
 /** Table `camera_trait`. */
@@ -13,7 +13,7 @@ export function cameraTraitTable(db: Db) {
     put(camera: CameraUuid, trait: CameraTrait, { value, before, since }: { value: string, before: string | null, since: EpochMs }): void {
       put.run(camera, trait, value, before, since)
     },
-    changedSince: (at: EpochMs): TraitChange[] =>
-      changed.all(at).map(({ id, trait, since_at: since }) => ({ cameraId: id as CameraId, trait, since: epochMs(since) })),
+    changedSince: (at: EpochMs): CameraChange[] =>
+      changed.all(at).map(({ id, trait, since_at: since }) => ({ cameraId: id as CameraId, what: trait, since: epochMs(since) })),
   }
 }
