@@ -1,3 +1,5 @@
 export { Ingest } from './ingest.ts'
 export type { IngestOptions, StreamReport } from './ingest.ts'
-export { CameraRelay } from './rtsp/index.ts'
+export { CameraRelay, RelayFault } from './rtsp/index.ts'
+export { probeCamera } from './camera-probe.ts'
+export type { CameraProbe, ProbedProfile } from './camera-probe.ts'
