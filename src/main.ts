@@ -56,6 +56,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(ofCameras('list', 'the cameras with place and device, as far as the device tells').requiredOption('--config <file>', 'configuration file')
       .option('--csv', 'for a spreadsheet').option('--json', 'one JSON object a line')
       .action(async (options: CamerasOptions) => { await done((await import('./cli/cameras.ts')).cameras(options, out)) }), { isDefault: true })
+    .addCommand(ofCameras('discover', 'devices that answer on the networks of this machine; connects to none').option('--json', 'for programs')
+      .action(async (options: { json?: true }) => { await done((await import('./cli/cameras-discover.ts')).camerasDiscover(options, out)) }))
     .addCommand(ofCameras('probe', 'what a camera says of itself and sends, and the lines for the configuration').argument('<host-or-url>', 'address of a device, or rtsp://…')
       .option('--config <file>', 'configuration file, for its secrets').option('--credential <name>', 'entry of the secrets file').option('--port <number>', 'ONVIF port', '80')
       .option('--source <token>', 'lens of a device with several').option('--seconds <number>', 'how long to look into the stream').option('--json', 'for programs')
