@@ -4,6 +4,7 @@ import type { ArchiveAct } from './cli/archive.ts'
 import type { ArchiveHoldAct } from './cli/archive-hold.ts'
 import type { CamerasOptions } from './cli/cameras.ts'
 import type { CamerasProbeOptions } from './cli/cameras-probe.ts'
+import type { CamerasSetClockOptions } from './cli/cameras-set-clock.ts'
 import type { InboxKeyAct } from './cli/inbox-key.ts'
 import type { PaperOptions } from './cli/paper.ts'
 import { CustosError } from './domain/index.ts'
@@ -56,6 +57,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(ofCameras('list', 'the cameras with place and device, as far as the device tells').requiredOption('--config <file>', 'configuration file')
       .option('--csv', 'for a spreadsheet').option('--json', 'one JSON object a line')
       .action(async (options: CamerasOptions) => { await done((await import('./cli/cameras.ts')).cameras(options, out)) }), { isDefault: true })
+    .addCommand(ofCameras('set-clock', 'sets the clock of a camera by ONVIF, on record').argument('<id>', 'camera of the configuration').requiredOption('--config <file>', 'configuration file')
+      .requiredOption('--by <name>', 'who acts').option('--ntp <host>', 'time server that the camera is to follow; else it gets the time of this machine once')
+      .action(async (id: string, options: CamerasSetClockOptions) => { await done((await import('./cli/cameras-set-clock.ts')).camerasSetClock(id, options, out)) }))
     .addCommand(ofCameras('discover', 'devices that answer on the networks of this machine; connects to none').option('--json', 'for programs')
       .action(async (options: { json?: true }) => { await done((await import('./cli/cameras-discover.ts')).camerasDiscover(options, out)) }))
     .addCommand(ofCameras('probe', 'what a camera says of itself and sends, and the lines for the configuration').argument('<host-or-url>', 'address of a device, or rtsp://…')

@@ -1,10 +1,10 @@
-import { epochMs, type Credential } from '../../domain/index.ts'
+import { epochMs, type Credential, type EpochMs } from '../../domain/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { offsetOf, readDeviceTime, type ClockOffset } from './clock-offset.ts'
 import { DeviceText } from './device-text.ts'
 import { readProfiles, type MediaProfile } from './media-profile.ts'
 import { OnvifError } from './onvif-error.ts'
-import { RequestComposer, type ComposedRequest, type ServiceName } from './request-composer.ts'
+import { RequestComposer, type ComposedRequest, type ServiceName, type TimeServer } from './request-composer.ts'
 import { readAnswer } from './soap-answer.ts'
 import { DeadlinePassed, SoapTransport, type HttpAnswer, type ServicePlace } from './soap-transport.ts'
 import { textAt, type XmlElement } from './xml-element.ts'
@@ -94,6 +94,9 @@ export class OnvifSession {
       return await this.#ask(composer => composer === this.#bareComposer ? date(composer) : composer.authenticatedSystemDateAndTime())
     }
   }
+
+  async setTimeServer(server: TimeServer): Promise<void> { await this.#ask(composer => composer.setTimeServer(server)) }
+  async setClock(now: EpochMs | null): Promise<void> { await this.#ask(composer => composer.setClock(now)) }
 
   async information(): Promise<XmlElement> {
     return (await this.#ask(composer => composer.deviceInformation())).response
