@@ -217,7 +217,7 @@ export class Ring {
   }
 
   /**
-   * What is about to be zeroed is blank or the generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
+   * What is about to be zeroed is blank or a generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
    * it was restored from a backup, or another disk hangs under the mount point.
    */
   async #requireKnown(volume: Volume, row: SlotRow, { orOwn = false } = {}): Promise<void> {
@@ -228,9 +228,9 @@ export class Ring {
     const found = decodeSlotStart(start)
     if (found.kind === 'blank') return
     if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot
-      && (found.header.generation === row.generation - 1 || (orOwn && found.header.generation === row.generation))) return
+      && (found.header.generation < row.generation || (orOwn && found.header.generation === row.generation))) return
     const what = found.kind === 'slot' ? `slot ${found.header.slot}, generation ${found.header.generation} of volume ${found.header.volumeUuid}` : found.why
-    throw new StorageError('other', 'prepare look', file, new Error(`generation ${row.generation - 1} was wanted, found: ${what}`))
+    throw new StorageError('other', 'prepare look', file, new Error(`a generation before ${row.generation} was wanted, found: ${what}`))
   }
 
   /** Immediate: the guard's answer and the act share one transaction, so no hold can slip between. */
