@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { cameraId, streamName, type CameraConfig, type Credential, type OnvifSource, type StreamConfig, type StreamSource } from '../domain/index.ts'
+import { cameraId, streamName, type CameraConfig, type Credential, type OnvifSource, type StreamConfig,
+  type StreamSource } from '../domain/index.ts'
 import { DEFAULTS } from './defaults.ts'
 import { checkedHost } from './endpoints.ts'
 import type { ProblemList, Steps } from './problem.ts'
@@ -26,7 +27,8 @@ function readDevice(camera: CameraDraft, steps: Steps, problems: ProblemList): D
   const port = camera.onvif?.port === undefined ? DEFAULTS.onvifPort : camera.onvif.port
   const source = camera.onvif?.source === undefined ? DEFAULTS.onvifSource : camera.onvif.source
   const isGiven = camera.onvif?.source !== undefined
-  return camera.onvif && host !== null && port !== null && (source !== null || !isGiven) ? { host, port, source } : undefined
+  return camera.onvif && host !== null && port !== null && (source !== null || !isGiven)
+    ? { host, port, source } : undefined
 }
 
 function readSource(name: string, stream: SourceDraft, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamSource | null {

@@ -6,8 +6,12 @@ import { checkShape, isMapping } from './shape.ts'
 import { readTextFile } from './text-file.ts'
 import { parseYaml } from './yaml-source.ts'
 
-/** One entry of the secrets file that a configuration names, whether a camera uses it or not; null with what is wrong. */
-export async function namedCredential(path: string, name: string): Promise<{ readonly credential: Credential | null, readonly problems: readonly Problem[] }> {
+/**
+ * One entry of the secrets file that a configuration names, whether a camera uses it or not; null with what
+ * is wrong.
+ */
+export async function namedCredential(path: string,
+  name: string): Promise<{ readonly credential: Credential | null, readonly problems: readonly Problem[] }> {
   const file = resolve(path), source = await readTextFile(file)
   const yaml = source.ok ? parseYaml(source.text) : null
   const problems = new ProblemList(file, yaml?.locate)

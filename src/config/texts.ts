@@ -73,7 +73,7 @@ export const texts = {
   port: text('port', '連接埠為 1 至 65535 的整數。', 'A port is a whole number from 1 to 65535.'),
   videoSource: (max: number) => text('video-source',
     `這裡是裝置上鏡頭的 ONVIF 影像來源代號，1 至 ${max} 個字；以 custos cameras probe 查看。`,
-    `This is ONVIF's token of the lens on the device, 1 to ${max} characters; custos cameras probe lists them.`),
+    `ONVIF's token of the lens on the device, 1 to ${max} characters; custos cameras probe lists them.`),
   profile: text('profile', '這裡只能是 main 或 sub。', 'This is either main or sub.'),
   tls: text('tls', '這裡只能是 auto、off，或 { cert: 路徑, key: 路徑 }。', 'This is auto, off, or { cert: PATH, key: PATH }.'),
   inbox: text('inbox', '這裡只能是 off 或 { dir: 路徑 }。', 'This is off or { dir: PATH }.'),

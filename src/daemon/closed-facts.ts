@@ -24,7 +24,8 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     volumes: [],
     floor: floorViewOf({ floor, forecast: null, fit: null, insisted, now: null, ringStoppedByFloor: false }),
     sacrifice: { steps: [], headroomMs: null, overBudget: [] }, catalogue: { state: 'failed', detail },
-    scrub: { lastPassAt: null, progress: 0, rotten: [] }, rescues: { count: 0, newestAt: null }, cameraChanges: [],
+    scrub: { lastPassAt: null, progress: 0, rotten: [] }, rescues: { count: 0, newestAt: null },
+    cameraChanges: [],
     glass: NO_GLASS, office: null, archive: null,
     process: {
       rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: 0, uptimeMs: Math.round(process.uptime() * 1000),

@@ -20,7 +20,8 @@ export const CAMERA_END_REASONS = [
   'parameter-sets-changed',  // other resolution or encoder settings: a new run follows at once
   'bad-stream',              // bytes that are no fragmented MP4, or beyond a bound
   'onvif-failed',            // of recorders before 2026-12: any of the reasons below that begin with onvif
-  'auth-lapsed',             // a password that the camera took before is refused: it starts up, or was changed there
+  // a password that the camera took before is refused: it starts up, or was changed there
+  'auth-lapsed',
   'auth-unsupported',        // the camera asks for a proof of the password that nobody here can give
   'redirected',              // it sends its viewers to another host: the password does not go there
   'no-tcp',                  // it does not send over TCP

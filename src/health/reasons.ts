@@ -1,5 +1,6 @@
 import type { AuditView, WitnessView } from '../audit/index.ts'
-import { epochMs, streamKeyText, type CameraChange, type EpochMs, type RetentionFloor } from '../domain/index.ts'
+import { epochMs, streamKeyText, type CameraChange, type EpochMs,
+  type RetentionFloor } from '../domain/index.ts'
 import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.ts'
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
@@ -69,7 +70,8 @@ function streamFindings(streams: readonly StreamView[], watches: StreamWatches, 
   })
 }
 
-const CHANGES = { 'video-source': 'camera-channel-changed', 'certificate': 'camera-certificate-changed', 'device': 'camera-device-changed' } as const
+const CHANGES = { 'video-source': 'camera-channel-changed', 'certificate': 'camera-certificate-changed',
+  'device': 'camera-device-changed' } as const
 
 /** A change is told for some days, for people look at a board in working hours. */
 function changeFindings(changes: readonly CameraChange[], timeZone: string): Finding[] {

@@ -1,4 +1,5 @@
-import type { CameraChange, CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName, VolumeId } from '../domain/index.ts'
+import type { CameraChange, CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName,
+  VolumeId } from '../domain/index.ts'
 import type { ArchiveView } from '../archive/index.ts'
 import type { SacrificeView } from '../capacity/index.ts'
 import type { AuditView, WitnessView } from '../audit/index.ts'

@@ -1,12 +1,13 @@
-import type { Credential } from '../domain/index.ts'
+import type { Credential, OnvifSource } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import { chooseProfile, findStream, inspectDevice, OnvifError, type DeviceReport, type MediaProfile } from './onvif/index.ts'
+import { chooseProfile, findStream, inspectDevice, OnvifError, type DeviceReport,
+  type MediaProfile } from './onvif/index.ts'
 import { CameraRelay, describeStream, RelayFault, type StreamDescription } from './rtsp/index.ts'
 import { sampleStream, type StreamSample } from './stream-sample.ts'
 
 /** What is to be looked at: a device by ONVIF, or a stream by its address. */
 export interface ProbeTarget {
-  readonly at: { readonly kind: 'onvif', readonly host: string, readonly port: number, readonly source: string | null } | { readonly kind: 'url', readonly url: string }
+  readonly at: Omit<OnvifSource, 'profile'> | { readonly kind: 'url', readonly url: string }
   readonly credential: Credential | null
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -29,9 +30,13 @@ export interface CameraProbe {
   readonly streamFault: RelayFault | null
 }
 
-const NOTHING: CameraProbe = { device: null, deviceFault: null, shownUrl: null, description: null, sample: null, streamFault: null }
+const NOTHING: CameraProbe = { device: null, deviceFault: null, shownUrl: null, description: null,
+  sample: null, streamFault: null }
 
-/** Asks a camera everything that is worth knowing before it is configured, and keeps nothing of it. Throws the signal's reason. */
+/**
+ * Asks a camera everything that is worth knowing before it is configured, and keeps nothing of it. Throws the
+ * signal's reason.
+ */
 export async function probeCamera(target: ProbeTarget): Promise<CameraProbe> {
   const { at } = target
   if (at.kind === 'url') return { ...NOTHING, ...await probeStream(target, at.url) }
@@ -53,12 +58,14 @@ export async function probeCamera(target: ProbeTarget): Promise<CameraProbe> {
   }
 }
 
-async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget, url: string): Promise<Pick<CameraProbe, 'description' | 'sample' | 'streamFault'>> {
+async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget,
+  url: string): Promise<Pick<CameraProbe, 'description' | 'sample' | 'streamFault'>> {
   await using relay = await CameraRelay.open()
   let description: StreamDescription | null = null
   try {
     description = await describeStream(url, credential, relay)
-    const sample = description === null ? null : await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
+    const sample = description === null ? null
+      : await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
     return { description, sample, streamFault: null }
   } catch (error) {
     if (!(error instanceof RelayFault)) throw error
@@ -72,7 +79,8 @@ function withChoices(profiles: readonly MediaProfile[]): ProbedProfile[] {
   for (const source of new Set(profiles.map(({ sourceToken }) => sourceToken))) {
     const ofLens = profiles.filter(({ sourceToken }) => sourceToken === source)
     for (const profile of ['sub', 'main'] as const) {
-      try { taken.set(chooseProfile(ofLens, { profile, source, mayReplaceSource: false }), profile) } catch (error) {
+      try { taken.set(chooseProfile(ofLens, { profile, source, mayReplaceSource: false }),
+        profile) } catch (error) {
         if (!(error instanceof OnvifError)) throw error // it has none
       }
     }

@@ -16,11 +16,13 @@ const FORMATS = 'concat,rtsp,sdp,rtp'
 const PROTOCOLS = 'pipe,rtsp,rtp,tcp,udp,tls,crypto'
 
 /**
- * The ffconcat script that makes ffmpeg open the camera. It is written to the child's stdin: the path of one use is in no
+ * The ffconcat script that makes ffmpeg open the camera. It is written to the child's stdin: the path of one
+ * use is in no
  * argument list.
  * Throws RangeError on a URL that could end its line: the configuration refuses such already.
  */
-export function concatScript(secretUrl: string, audio: AudioTreatment, timeoutMs: number = SOCKET_TIMEOUT_MS): string {
+export function concatScript(secretUrl: string, audio: AudioTreatment,
+  timeoutMs: number = SOCKET_TIMEOUT_MS): string {
   // oxlint-disable-next-line no-control-regex -- a control character is what must not get through
   if (/[\u0000-\u001f\u007f]/.test(secretUrl)) throw new RangeError('a stream URL holds a control character')
   return [

@@ -66,7 +66,8 @@ function digestOf(rest: string): DigestChallenge | null {
   if (realm === undefined || nonce === undefined || algorithm === undefined) return null
   if (qop !== undefined && !qop.toLowerCase().split(/[\s,]+/).includes('auth')) return null
   const isStale = parameters.get('stale')?.toLowerCase() === 'true'
-  return { realm, nonce, algorithm, qop: qop !== undefined, opaque: parameters.get('opaque') ?? null, isStale }
+  return { realm, nonce, algorithm, qop: qop !== undefined, opaque: parameters.get('opaque') ?? null,
+    isStale }
 }
 
 /** Bounded and of plain letters: it stands in log lines. */
@@ -77,7 +78,11 @@ function nameOf({ scheme, rest }: Challenge): string {
 }
 
 /** A request that is to carry an answer. `nonceCount` rises by one for each use of a nonce. */
-export interface AuthorizedRequest { readonly method: string, readonly uri: string, readonly nonceCount: number }
+export interface AuthorizedRequest {
+  readonly method: string
+  readonly uri: string
+  readonly nonceCount: number
+}
 
 /** The `Authorization` value, as UTF-8 text, and the parts of it that must not be printed. */
 export function answerDigest(challenge: DigestChallenge, credential: Credential, request: AuthorizedRequest,
@@ -90,11 +95,13 @@ export function answerDigest(challenge: DigestChallenge, credential: Credential,
   const account = hash(credential.username, realm, credential.password)
   const session = isSession ? hash(account, nonce, clientNonce) : account
   const target = hash(request.method, request.uri)
-  const response = qop ? hash(session, nonce, count, clientNonce, 'auth', target) : hash(session, nonce, target)
+  const response = qop ? hash(session, nonce, count, clientNonce, 'auth', target)
+    : hash(session, nonce, target)
   const fields = [
     `username=${quoted(credential.username)}`, `realm=${quoted(realm)}`, `nonce=${quoted(nonce)}`,
     `uri=${quoted(request.uri)}`, `algorithm=${algorithm}`, `response="${response}"`,
-    ...(qop ? ['qop=auth', `nc=${count}`, `cnonce="${clientNonce}"`] : isSession ? [`cnonce="${clientNonce}"`] : []),
+    ...(qop ? ['qop=auth', `nc=${count}`, `cnonce="${clientNonce}"`]
+      : isSession ? [`cnonce="${clientNonce}"`] : []),
     ...(opaque === null ? [] : [`opaque=${quoted(opaque)}`]),
   ]
   return { authorization: `Digest ${fields.join(', ')}`, secrets: [response, clientNonce, nonce] }

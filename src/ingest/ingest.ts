@@ -71,7 +71,9 @@ export class Ingest implements AsyncDisposable {
     const turn = this.#turns.get(key) ?? new LaneTurn()
     this.#turns.set(key, turn)
     const supervisor: StreamSupervisor = new StreamSupervisor({
-      camera, stream, relay, traits, lane: lane(camera.id, stream.name), turn, mode: this.#modes.get(key) ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock, random, log,
+      camera, stream, relay, traits, lane: lane(camera.id, stream.name), turn, mode: this.#modes.get(key)
+        ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock,
+          random, log,
     })
     const done = supervisor.run(stop.signal, delayMs).catch((error: unknown) => {
       log.fatal({ err: error, cameraId: camera.id, stream: stream.name }, 'a supervisor broke')

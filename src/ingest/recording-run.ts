@@ -12,7 +12,8 @@ import { FragmentQueue } from './fragment-queue.ts'
 import { RunFootage } from './run-footage.ts'
 
 /**
- * Longest wait for the first fragment: answers of 2.5 s each, and a key frame, which smart codecs send every 30 s. A camera
+ * Longest wait for the first fragment: answers of 2.5 s each, and a key frame, which smart codecs send every
+ * 30 s. A camera
  * that says nothing is given up by the relay long before.
  */
 const FIRST_FRAGMENT_BOUND_MS = 60_000
@@ -112,7 +113,8 @@ class RecordingRun {
     const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : fault?.reason
       ?? classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs, exitCode: exit.code }))
     try { this.#footage.end(reason) } catch (error) { onBroken(error) }
-    const said = redact(withoutUrls(this.#refusal ?? fault?.message ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
+    const said = redact(withoutUrls(this.#refusal ?? fault?.message
+      ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said, leftBehind: isStored ? null : storing }
   }
 
@@ -121,7 +123,8 @@ class RecordingRun {
     const { secretUrl, socketTimeoutMs, audio, onBroken } = this.#options
     try {
       this.#child = await startFfmpeg({
-        inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio, socketTimeoutMs),
+        inputFormat: 'concat', inputOptions: INPUT_OPTIONS,
+          inputText: concatScript(secretUrl, audio, socketTimeoutMs),
         outputFormat: 'mp4', outputOptions: outputOptions(audio),
         onBytes: bytes => this.#receive(bytes),
       }, { stop: signal, kill: this.#kill.signal })

@@ -31,9 +31,13 @@ export interface SampleTarget {
 const MAX_FRAGMENT_BYTES = 16 << 20
 const STILL_WITHIN_MS = 40_000
 
-/** Looks into a stream without keeping anything of it. Throws RelayFault for what failed on the way; null when nothing usable came. */
+/**
+ * Looks into a stream without keeping anything of it. Throws RelayFault for what failed on the way; null when
+ * nothing usable came.
+ */
 export async function sampleStream(target: SampleTarget): Promise<StreamSample | null> {
-  const parser = new FragmentParser({ headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: MAX_FRAGMENT_BYTES })
+  const parser = new FragmentParser({ headRoomBytes: 0, tailRoomBytes: 0,
+    maxFragmentBytes: MAX_FRAGMENT_BYTES })
   const samples: Sample[] = []
   let init: InitSegment | null = null
   const onBytes = (bytes: Buffer): Taken => {
@@ -43,7 +47,8 @@ export async function sampleStream(target: SampleTarget): Promise<StreamSample |
     }
     return 'whole'
   }
-  const fault = await runFor(target, target.forMs, { outputFormat: 'mp4', outputOptions: outputOptions('off'), onBytes })
+  const fault = await runFor(target, target.forMs,
+    { outputFormat: 'mp4', outputOptions: outputOptions('off'), onBytes })
   if (init === null && fault !== null) throw fault
   return init === null ? null : { ...measured(init, samples), brightness: await brightnessOf(target) }
 }
@@ -52,19 +57,22 @@ export async function sampleStream(target: SampleTarget): Promise<StreamSample |
 async function brightnessOf(target: SampleTarget): Promise<number | null> {
   let byte: number | null = null
   await runFor(target, STILL_WITHIN_MS, {
-    outputFormat: 'rawvideo', outputOptions: [['-map', '0:v:0'], ['-frames:v', '1'], ['-vf', 'scale=1:1:flags=area,format=gray']],
+    outputFormat: 'rawvideo', outputOptions: [['-map', '0:v:0'], ['-frames:v', '1'],
+      ['-vf', 'scale=1:1:flags=area,format=gray']],
     onBytes: bytes => { byte ??= bytes[0] ?? null; return 'whole' },
   })
   return byte
 }
 
 async function runFor({ url, credential, relay, clock, signal }: SampleTarget, forMs: number,
-  job: Pick<Parameters<typeof startFfmpeg>[0], 'outputFormat' | 'outputOptions' | 'onBytes'>): Promise<RelayFault | null> {
+  job: Pick<Parameters<typeof startFfmpeg>[0],
+  'outputFormat' | 'outputOptions' | 'onBytes'>): Promise<RelayFault | null> {
   using ticket = relay.ticket(url, credential)
   const over = new AbortController()
   void clock.wait(forMs, AbortSignal.any([signal, over.signal])).then(() => { over.abort() })
   const run = await startFfmpeg({
-    inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(ticket.url, 'off', RELAYED_TIMEOUT_MS), ...job,
+    inputFormat: 'concat', inputOptions: INPUT_OPTIONS,
+      inputText: concatScript(ticket.url, 'off', RELAYED_TIMEOUT_MS), ...job,
   }, { stop: AbortSignal.any([signal, over.signal]), kill: signal })
   await run.exit
   over.abort()
@@ -80,6 +88,7 @@ function measured({ video }: InitSegment, samples: readonly Sample[]): Omit<Stre
     codec: video.codec, widthPx: video.widthPx, heightPx: video.heightPx,
     fps: isEnough ? samples.length / seconds : null,
     bitrateBps: isEnough ? samples.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) * 8 / seconds : null,
-    keyFrameSeconds: group.length === 0 ? null : group.reduce((sum, { durationTicks }) => sum + durationTicks, 0) / video.timescale,
+    keyFrameSeconds: group.length === 0 ? null
+      : group.reduce((sum, { durationTicks }) => sum + durationTicks, 0) / video.timescale,
   }
 }

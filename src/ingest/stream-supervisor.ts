@@ -42,7 +42,10 @@ const LADDERS = {
   flapping: [0, 250, 500, 1000, 2000],
   /** Many cameras lock the account after a few wrong passwords: asking quickly would make it worse. */
   password: [30_000, 30_000, 60_000],
-  /** A camera that starts up refuses what it takes a minute later; one whose password was changed must not lock the account. */
+  /**
+   * A camera that starts up refuses what it takes a minute later; one whose password was changed must not
+   * lock the account.
+   */
   lapsed: [5_000, 5_000, 10_000, 20_000, 60_000],
 } satisfies Record<string, DelayLadder>
 const HEALTHY_MS = 10_000
@@ -186,7 +189,8 @@ export class StreamSupervisor {
       secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket, url),
       secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
-      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
+      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn'
+        : 'error') },
       onBroken: error => { this.#crashes.failure({ err: error }, 'error') },
       onTick: () => { this.#tickAt = clock.monoNow() },
       onFragment: facts => { if (mode === this.#mode) this.#noteFragment(facts) },
@@ -195,7 +199,8 @@ export class StreamSupervisor {
     return end
   }
 
-  #wayFault(ticket: RelayTicket, url: string): { readonly reason: RunEndReason, readonly message: string } | null {
+  #wayFault(ticket: RelayTicket, url: string): {
+    readonly reason: RunEndReason, readonly message: string } | null {
     const fault = ticket.fault()
     if (fault === null) return null
     if (fault.reason === 'refused' && this.#source().kind === 'onvif' && WEB_PORT.test(url)) {
@@ -205,7 +210,8 @@ export class StreamSupervisor {
   }
 
   /** A password that this camera took before is hardly a wrong one. */
-  #told(reason: RunEndReason): RunEndReason { return reason === 'auth-refused' && this.#wasAccepted ? 'auth-lapsed' : reason }
+  #told(reason: RunEndReason): RunEndReason { return reason === 'auth-refused' && this.#wasAccepted
+    ? 'auth-lapsed' : reason }
 
   /** A run that threw ends like any other, and the stream is tried again. */
   #crashed(error: unknown): RunEnd {
@@ -232,7 +238,8 @@ export class StreamSupervisor {
     try {
       const kept = source.source ?? traits.of(camera.id, 'video-source')
       const choice = { profile: source.profile, source: kept, mayReplaceSource: source.source === null }
-      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential, clock, signal }, choice)
+      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential,
+        clock, signal }, choice)
       this.#channel = found.profile.sourceToken
       if (this.#channel !== null) traits.shown(camera.id, 'video-source', this.#channel)
       if (found.certificate !== null) traits.shown(camera.id, 'certificate', found.certificate)
@@ -291,7 +298,8 @@ export class StreamSupervisor {
     this.#lastEndReason = end.reason
     if (end.soundNeedsTranscode && this.#audio === 'copy') this.#audio = 'transcode'
     this.#enter('waiting')
-    this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs), said: end.said })
+    this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs),
+      said: end.said })
   }
 
   #enter(state: StreamState): void {

@@ -15,9 +15,14 @@ export type OnBytes = (bytes: Buffer) => Taken
 export interface BytePipe {
   readonly path: string
   resume(): void
-  /** What comes need no longer be noticed within 10 ms: 100 ms will do, and many pipes cost little more than one. */
+  /**
+   * What comes need no longer be noticed within 10 ms: 100 ms will do, and many pipes cost little more than
+   * one.
+   */
   relax(): void
-  /** No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent. */
+  /**
+   * No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent.
+   */
   expectEnd(): void
   /** Null when all was handed over; else what `onBytes` threw, after which nothing more is read. */
   readonly ended: Promise<Error | null>

@@ -3,7 +3,10 @@
  * with one for all, sixteen cameras wake the recorder hardly more often than one.
  */
 
-/** Between two looks into everything. Not even: an even beat would meet each camera's fragments at the same point every time. */
+/**
+ * Between two looks into everything. Not even: an even beat would meet each camera's fragments at the same
+ * point every time.
+ */
 export interface RoundMs { readonly least: number, readonly most: number }
 const ROUND_MS: RoundMs = { least: 40, most: 100 }
 /** While a run's clock is set by when its first bytes arrive. */

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import { recordingRound as round, type Polled } from './poll-round.ts'
 
 /**
- * Reads sockets in a common beat and writes to others, without Node's streams: with them each wake-up and each buffer
+ * Reads sockets in a common beat and writes to others, without Node's streams: with them each wake-up and
+ * each buffer
  * of a camera's 25 bursts a second costs more than passing the bytes on.
  */
 
@@ -13,7 +14,10 @@ const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
 export interface SocketReading {
   /** Opened with `onread` and paused, so that Node itself reads nothing. */
   readonly socket: Socket
-  /** Called with what came; good only during the call. `left` of the answer is read again in front of what follows. */
+  /**
+   * Called with what came; good only during the call. `left` of the answer is read again in front of what
+   * follows.
+   */
   readonly onBytes: (bytes: Buffer) => { readonly left: Buffer, readonly hasRoom: boolean }
   /** Also called when nothing came. */
   readonly onLook: () => void
@@ -59,7 +63,10 @@ export function readSocket({ socket, onBytes, onLook, onEnd }: SocketReading, fi
   }
 }
 
-/** How much of `bytes` the system took at once; -1 when the socket is gone. Nothing may wait in the socket's own queue. */
+/**
+ * How much of `bytes` the system took at once; -1 when the socket is gone. Nothing may wait in the socket's
+ * own queue.
+ */
 export function writeNow(socket: Socket, bytes: Buffer): number {
   const fd = descriptorOf(socket)
   if (fd < 0) return -1
@@ -77,7 +84,8 @@ function readNow(fd: number, offset: number): number | null {
 const isAgain = (error: unknown): boolean => (error as { code?: unknown }).code === 'EAGAIN'
 
 /**
- * Asked anew before each use: Node forgets the handle at the moment it closes the descriptor, so that a number that the
+ * Asked anew before each use: Node forgets the handle at the moment it closes the descriptor, so that a
+ * number that the
  * system gave to another file is never used.
  */
 const descriptorOf = (socket: Socket): number =>

@@ -19,7 +19,8 @@ async function configured(t: Test, cameras = '[]'): Promise<string> {
   })
   const { chmod, writeFile } = await import('node:fs/promises')
   await chmod(path.join(folder, 'secrets.yaml'), 0o600)
-  await writeFile(path.join(folder, 'custos.yaml'), `site: { name: x }\nstate: { dir: ${folder}/state }\nvolumes: [ { id: v, path: ${folder}/v } ]\nsecrets: { file: secrets.yaml }\ncameras: ${cameras}\n`)
+  await writeFile(path.join(folder, 'custos.yaml'),
+    `site: { name: x }\nstate: { dir: ${folder}/state }\nvolumes: [ { id: v, path: ${folder}/v } ]\nsecrets: { file: secrets.yaml }\ncameras: ${cameras}\n`)
   return path.join(folder, 'custos.yaml')
 }
 
@@ -30,13 +31,17 @@ function written() {
 
 t.test('a device is looked at with what it says and sends, and the lines to paste name its lens', async t => {
   const config = await configured(t)
-  await using server = await CameraServer.start({ mounts: [{ path: '/lobby', clip: CLIPS.h264Small, ...ACCOUNT }] })
-  const profile = { token: 'P1', name: 'P1', codec: 'h264', width: 320, height: 240, fps: 15, bitrateKbps: 512, uri: `rtsp://10.0.0.9:${server.port}/lobby` } as const
+  await using server = await CameraServer.start(
+    { mounts: [{ path: '/lobby', clip: CLIPS.h264Small, ...ACCOUNT }] })
+  const profile = { token: 'P1', name: 'P1', codec: 'h264', width: 320, height: 240, fps: 15,
+    bitrateKbps: 512, uri: `rtsp://10.0.0.9:${server.port}/lobby` } as const
   await using device = await OnvifSimulator.start({
-    profiles: [profile, { ...profile, token: 'P2', width: 160 }, { ...profile, token: 'J', codec: 'mjpeg' }], credential: ACCOUNT,
+    profiles: [profile, { ...profile, token: 'P2', width: 160 }, { ...profile, token: 'J', codec: 'mjpeg' }],
+      credential: ACCOUNT,
   })
   const { out, text } = written()
-  t.equal(await camerasProbe('127.0.0.1', { config, credential: 'lobby', port: String(device.port), seconds: '4' }, out), 0, text())
+  t.equal(await camerasProbe('127.0.0.1', { config, credential: 'lobby', port: String(device.port),
+    seconds: '4' }, out), 0, text())
   t.match(text(), /Example \/ Simulated 4/)
   t.match(text(), /P1 {2}h264 320x240 .* main\n/)
   t.match(text(), /P2 {2}h264 160x240 .* sub\n/)
@@ -47,7 +52,8 @@ t.test('a device is looked at with what it says and sends, and the lines to past
 })
 
 t.test('why a camera gives nothing is told, and the exit code says so', async t => {
-  await using server = await CameraServer.start({ mounts: [{ path: '/lobby', clip: CLIPS.h264Small, ...ACCOUNT }] })
+  await using server = await CameraServer.start(
+    { mounts: [{ path: '/lobby', clip: CLIPS.h264Small, ...ACCOUNT }] })
   const { out, text } = written()
   t.equal(await camerasProbe(server.url('/lobby'), { seconds: '2' }, out), 1)
   t.match(text(), /auth-refused: the camera asks for a password, and none is configured/)
@@ -62,9 +68,11 @@ t.test('a clock is set on record: the intention before, the result after', async
   let refuses = false
   await using device = await RawDevice.start({ profiles: [] }, (request, self) => {
     if (!request.operation.startsWith('Set')) return http('200 OK', [], self.envelopeFor(request))
-    return refuses ? http('401 Unauthorized', [], '') : http('200 OK', [], `<Envelope><Body><${request.operation}Response/></Body></Envelope>`)
+    return refuses ? http('401 Unauthorized', [], '')
+      : http('200 OK', [], `<Envelope><Body><${request.operation}Response/></Body></Envelope>`)
   })
-  const config = await configured(t, `[ { id: lobby, name: a, credential: lobby, onvif: { host: 127.0.0.1, port: ${device.port} } } ]`)
+  const config = await configured(t,
+    `[ { id: lobby, name: a, credential: lobby, onvif: { host: 127.0.0.1, port: ${device.port} } } ]`)
   const state = path.join(path.dirname(config), 'state')
   openCatalogue(state, systemClock.wallNow())[Symbol.dispose]()
   const { out, text } = written(), options = { config, by: '王小明', ntp: '10.0.0.5' }
@@ -73,9 +81,13 @@ t.test('a clock is set on record: the intention before, the result after', async
   refuses = true
   await t.rejects(camerasSetClock('lobby', options, out), { code: 'CUSTOS_ONVIF_AUTH_REFUSED' })
   await t.rejects(camerasSetClock('nobody', options, out), { code: 'CUSTOS_CAMERA_CLOCK_REFUSED' })
-  await t.rejects(camerasSetClock('lobby', { ...options, ntp: 'a b' }, out), { code: 'CUSTOS_CAMERA_CLOCK_REFUSED' })
+  await t.rejects(camerasSetClock('lobby', { ...options, ntp: 'a b' }, out),
+    { code: 'CUSTOS_CAMERA_CLOCK_REFUSED' })
   const db = new Database(path.join(state, 'catalogue.db'), { readonly: true })
   t.teardown(() => { db.close() })
-  const entries = db.prepare<[], { action: string, result: string }>("SELECT action, result FROM audit_entry WHERE action LIKE 'camera.clock%' ORDER BY seq").all()
-  t.same(entries.map(({ action, result }) => `${action} ${result}`), ['camera.clock-setting done', 'camera.clock-set done', 'camera.clock-setting done', 'camera.clock-set failed'])
+  const entries = db.prepare<[], { action: string, result: string }>(
+    "SELECT action, result FROM audit_entry WHERE action LIKE 'camera.clock%' ORDER BY seq").all()
+  t.same(entries.map(({ action, result }) => `${action} ${result}`),
+    ['camera.clock-setting done', 'camera.clock-set done', 'camera.clock-setting done',
+    'camera.clock-set failed'])
 })

@@ -559,7 +559,8 @@ CREATE TABLE camera_device (
 
 CREATE TABLE camera_trait (
   camera_uuid   TEXT NOT NULL REFERENCES camera (uuid),
-  trait         TEXT NOT NULL CHECK (trait IN ('video-source', 'certificate')), -- ONVIF's token of the lens; SHA-256 of the certificate shown over HTTPS
+  -- ONVIF's token of the lens; SHA-256 of the certificate shown over HTTPS
+  trait         TEXT NOT NULL CHECK (trait IN ('video-source', 'certificate')),
   value         TEXT NOT NULL CHECK (length(value) BETWEEN 1 AND 256),
   before        TEXT,                          -- the value that this one replaced; null for the first
   since_at      INTEGER NOT NULL,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { concatScript, FRAGMENT_DURATION_MS, INPUT_OPTIONS, outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
+import { concatScript, FRAGMENT_DURATION_MS, INPUT_OPTIONS,
+  outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { FragmentParser } from '../../src/media/index.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'

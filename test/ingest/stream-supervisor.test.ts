@@ -11,7 +11,8 @@ import { cannedCamera, NotedLane, noTraits, straightWay, until } from './support
 
 interface Line { readonly level: string, readonly msg: string, readonly reason?: string, readonly failures?: number, readonly said?: string, readonly err?: { readonly message: string } }
 
-function supervised(t: Test, lane: NotedLane, { url = 'rtsp://viewer:secret@camera.example/main', turnOf = new LaneTurn(), relay = straightWay } = {}) {
+function supervised(t: Test, lane: NotedLane,
+  { url = 'rtsp://viewer:secret@camera.example/main', turnOf = new LaneTurn(), relay = straightWay } = {}) {
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z', t), stop = new AbortController()
   const lines: Line[] = []
   const camera: CameraConfig = {
@@ -19,7 +20,8 @@ function supervised(t: Test, lane: NotedLane, { url = 'rtsp://viewer:secret@came
     streams: [{ name: streamName('main'), source: { kind: 'url', url }, declaredBps: null, lower: null }],
   }
   const supervisor = new StreamSupervisor({
-    camera, stream: camera.streams[0]!, relay, traits: noTraits, lane: lane.lane, turn: turnOf, mode: 'full', onRecording: () => undefined, clock, random: () => 0.5,
+    camera, stream: camera.streams[0]!, relay, traits: noTraits, lane: lane.lane, turn: turnOf, mode: 'full',
+      onRecording: () => undefined, clock, random: () => 0.5,
     log: createLogger({ destination: { write: line => { lines.push(JSON.parse(line) as Line) } } }),
   })
   const done = supervisor.run(stop.signal, 0)

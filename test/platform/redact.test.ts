@@ -28,7 +28,8 @@ t.test('an empty secret takes nothing out', async t => {
 })
 
 const withAccount = (user: string, password: string): string => {
-  const encoded = encodeURIComponent(password).replace(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  const encoded = encodeURIComponent(password).replace(/[!'()*]/g,
+    char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
   return `rtsp://${user}:${encoded}@10.0.0.1:554/live`
 }
 

@@ -15,9 +15,13 @@ function opened(t: Test) {
   migrate(db, clock.wallNow())
   t.teardown(() => { db.close() })
   cameraTable(db).insert(mintCameraUuid(), LOBBY, clock.wallNow())
-  const options = { catalogue: { db, [Symbol.dispose]: () => undefined }, audit: new AuditLog({ db, clock }), clock, log: pino({ level: 'silent' }) }
-  const entries = () => entryTable(db).after(0, 1000).map(({ action, object, detail }) => [action, object, (JSON.parse(detail) as { before: string | null, now: string }).before, (JSON.parse(detail) as { now: string }).now])
-  return { clock, db, traits: new CameraTraits(options), again: () => new CameraTraits(options), devices: new DeviceBook(options), entries }
+  const options = { catalogue: { db, [Symbol.dispose]: () => undefined }, audit: new AuditLog({ db, clock }),
+    clock, log: pino({ level: 'silent' }) }
+  const entries = () => entryTable(db).after(0, 1000).map(({ action, object, detail }) =>
+    [action, object, (JSON.parse(detail) as { before: string | null, now: string }).before,
+      (JSON.parse(detail) as { now: string }).now])
+  return { clock, db, traits: new CameraTraits(options), again: () => new CameraTraits(options),
+    devices: new DeviceBook(options), entries }
 }
 
 t.test('the lens that was chosen is kept over a restart, and another one is an entry', async t => {
@@ -32,7 +36,8 @@ t.test('the lens that was chosen is kept over a restart, and another one is an e
   traits.shown(LOBBY, 'video-source', 'VS2')
   t.match(traits.changedWithin(HOUR), [{ cameraId: 'lobby', what: 'video-source' }])
   t.equal(traits.of(LOBBY, 'certificate'), null)
-  t.same(entries(), [['camera.channel-chosen', 'lobby', null, 'VS1'], ['camera.channel-changed', 'lobby', 'VS1', 'VS2']])
+  t.same(entries(), [['camera.channel-chosen', 'lobby', null, 'VS1'],
+    ['camera.channel-changed', 'lobby', 'VS1', 'VS2']])
 })
 
 t.test('a device that shows something else each time is an entry an hour at most', async t => {

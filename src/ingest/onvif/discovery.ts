@@ -47,28 +47,35 @@ const MOST_DEVICES = 512
 const MOST_READ = 4 * MOST_DEVICES
 const MOST_READ_OF_ONE = 4
 
-const networksOfHere = (): DiscoveryWay[] => Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  .filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => ({ bindAddress: address, to: GROUP }))
+const networksOfHere = (): DiscoveryWay[] =>
+  Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  .filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) =>
+    ({ bindAddress: address, to: GROUP }))
 
 const probeOf = (messageId: string): string => '<?xml version="1.0" encoding="UTF-8"?>'
-  + '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.xmlsoap.org/ws/2004/08/addressing"'
-  + ' xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:dn="http://www.onvif.org/ver10/network/wsdl"><e:Header>'
+  + '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"'
+  + ' xmlns:w="http://schemas.xmlsoap.org/ws/2004/08/addressing"'
+  + ' xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"'
+  + ' xmlns:dn="http://www.onvif.org/ver10/network/wsdl"><e:Header>'
   + `<w:MessageID>uuid:${messageId}</w:MessageID><w:To>urn:schemas-xmlsoap-org:ws:2005:04:discovery</w:To>`
   + '<w:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</w:Action></e:Header>'
   + '<e:Body><d:Probe><d:Types>dn:NetworkVideoTransmitter</d:Types></d:Probe></e:Body></e:Envelope>'
 
 /**
- * Asks each network once who is there. Only answers that carry the number of our question are read, and nothing is
+ * Asks each network once who is there. Only answers that carry the number of our question are read, and
+ * nothing is
  * connected to. Throws the system's error when no network can be asked.
  */
-export async function discoverDevices({ clock, signal, forMs, ways = networksOfHere(), onAsked }: DiscoveryOptions): Promise<Discovery> {
+export async function discoverDevices({ clock, signal, forMs, ways = networksOfHere(),
+  onAsked }: DiscoveryOptions): Promise<Discovery> {
   const messageId = randomUUID(), probe = Buffer.from(probeOf(messageId))
   const found = new FoundDevices(messageId)
   const sockets = ways.map(() => createSocket('udp4'))
   try {
     await Promise.all(ways.map(async ({ bindAddress, to }, i) => {
       const socket = sockets[i]!
-      socket.on('message', (bytes, { address }) => { found.take(bytes, address) }).on('error', () => undefined)
+      socket.on('message', (bytes, { address }) => { found.take(bytes, address) }).on('error',
+        () => undefined)
       socket.bind(0, bindAddress)
       await once(socket, 'listening')
       if (to.address === GROUP.address) socket.setMulticastInterface(bindAddress)
@@ -100,7 +107,8 @@ class FoundDevices {
     this.#read++
     const device = this.#deviceOf(bytes.toString('utf8'), address)
     if (device === null) this.ignored++
-    else if (this.#byAddress.has(address) || this.#byAddress.size < MOST_DEVICES) this.#byAddress.set(address, device)
+    else if (this.#byAddress.has(address) || this.#byAddress.size < MOST_DEVICES) this.#byAddress.set(
+      address, device)
   }
 
   #deviceOf(text: string, address: string): DiscoveredDevice | null {
@@ -110,7 +118,8 @@ class FoundDevices {
       const match = descend(envelope, 'Body', 'ProbeMatches', 'ProbeMatch')
       if (!isAnswer || match === undefined) return null
       const scopes = (textAt(match, 'Scopes') ?? '').split(/\s+/).slice(0, 64)
-      return { address, port: portOf(textAt(match, 'XAddrs') ?? '', address), name: this.#scope(scopes, 'name'), hardware: this.#scope(scopes, 'hardware') }
+      return { address, port: portOf(textAt(match, 'XAddrs') ?? '', address),
+        name: this.#scope(scopes, 'name'), hardware: this.#scope(scopes, 'hardware') }
     } catch (error) {
       if (!(error instanceof XmlError)) throw error
       return null
@@ -118,7 +127,9 @@ class FoundDevices {
   }
 
   #scope(scopes: readonly string[], name: string): string {
-    const found = new RegExp(`^onvif://www\\.onvif\\.org/${name}/(.*)$`, 'i').exec(scopes.find(scope => scope.toLowerCase().startsWith(`onvif://www.onvif.org/${name}/`)) ?? '')?.[1] ?? ''
+    const found = new RegExp(`^onvif://www\\.onvif\\.org/${name}/(.*)$`,
+      'i').exec(scopes.find(scope => scope.toLowerCase().startsWith(`onvif://www.onvif.org/${name}/`))
+        ?? '')?.[1] ?? ''
     let plain = found
     try { plain = decodeURIComponent(found) } catch { /* shown as it is */ }
     return this.#text.forFact(plain)

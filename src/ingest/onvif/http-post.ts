@@ -2,9 +2,17 @@ import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { connectCameraTls } from '../../platform/camera-tls.ts'
 
-export interface HttpTarget { readonly isTls: boolean, readonly host: string, readonly port: number, readonly path: string }
+export interface HttpTarget {
+  readonly isTls: boolean
+  readonly host: string
+  readonly port: number
+  readonly path: string
+}
 
-/** An answer as it came: header names in lower case, the body decoded from its transfer, of any charset read as UTF-8. */
+/**
+ * An answer as it came: header names in lower case, the body decoded from its transfer, of any charset read
+ * as UTF-8.
+ */
 export interface RawAnswer {
   readonly status: number
   readonly headers: ReadonlyMap<string, readonly string[]>
@@ -18,11 +26,18 @@ export class HttpFormatError extends Error {
   override readonly name = 'HttpFormatError'
 }
 
+/** Connected, and no whole answer in time. */
+export class AnswerTimeout extends Error {
+  override readonly name = 'AnswerTimeout'
+}
+
 const MAX_HEAD_BYTES = 64 * 1024
 /** The profile list of a 64-channel recorder is about 0.8 MB; nothing else comes near. */
 export const MAX_ANSWER_BYTES = 2 * 1024 * 1024
 /** With the TLS handshake, which takes an old camera a second. */
 const CONNECT_MS = 5_000
+/** The slowest camera seen took 2.5 s. */
+const EXCHANGE_MS = 8_000
 /** How long a body that is not what its length says may go on. */
 const REST_MS = 1_000
 /** Devices end their lines as they like, and some leave the reason out. */
@@ -32,11 +47,15 @@ const ENVELOPE = /<(?:[\w.-]+:)?Envelope[\s>]/i
 const TAIL_BYTES = 512
 
 /**
- * One POST on a connection of its own. Where a SOAP answer ends is told by its envelope, for lengths do not always fit.
- * `onConnected` tells a failure to connect from a later one. Throws HttpFormatError, the system's error, or the signal's reason.
+ * One POST on a connection of its own. Where a SOAP answer ends is told by its envelope, for lengths do not
+ * always fit.
+ * `onConnected` tells a failure to connect from a later one. Throws HttpFormatError, the system's error, or
+ * the signal's reason.
  */
-export async function httpPost(target: HttpTarget, request: { readonly headers: Readonly<Record<string, string>>, readonly body: string },
-  { signal, onConnected }: { readonly signal: AbortSignal, readonly onConnected: () => void }): Promise<RawAnswer> {
+export async function httpPost(target: HttpTarget,
+  request: { readonly headers: Readonly<Record<string, string>>, readonly body: string },
+  { signal, onConnected }: {
+    readonly signal: AbortSignal, readonly onConnected: () => void }): Promise<RawAnswer> {
   const { isTls, host, port, path } = target
   signal.throwIfAborted()
   const socket = isTls ? connectCameraTls({ host, port }) : connect({ host, port })
@@ -46,17 +65,23 @@ export async function httpPost(target: HttpTarget, request: { readonly headers: 
   socket.once(isTls ? 'secureConnect' : 'connect', () => {
     onConnected()
     const body = Buffer.from(request.body, 'utf8')
-    const lines = Object.entries({ ...request.headers, 'Content-Length': String(body.length), 'Connection': 'close' }).map(([name, value]) => `${name}: ${value}`)
-    socket.write(Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\nHost: ${hostOf(target)}\r\n${lines.join('\r\n')}\r\n\r\n`, 'utf8'), body]))
+    const lines = Object.entries({ ...request.headers, 'Content-Length': String(body.length),
+      'Connection': 'close' }).map(([name, value]) => `${name}: ${value}`)
+    socket.write(Buffer.concat(
+      [Buffer.from(`POST ${path} HTTP/1.1\r\nHost: ${hostOf(target)}\r\n${lines.join('\r\n')}\r\n\r\n`,
+        'utf8'), body]))
   })
   const connecting = setTimeout(() => { reject(new Error(`no connection in ${CONNECT_MS} ms`)) }, CONNECT_MS)
   socket.once(isTls ? 'secureConnect' : 'connect', () => { clearTimeout(connecting) })
+  const answering = setTimeout(() => { reject(new AnswerTimeout()) }, EXCHANGE_MS)
   collect(socket, resolve, reject)
   try {
     const answer = readAnswer(await promise)
-    return { ...answer, fingerprint: isTls ? (socket as TLSSocket).getPeerCertificate().fingerprint256 ?? null : null }
+    return { ...answer, fingerprint: isTls ? (socket as TLSSocket).getPeerCertificate().fingerprint256
+      ?? null : null }
   } finally {
     clearTimeout(connecting)
+    clearTimeout(answering)
     signal.removeEventListener('abort', stop)
     socket.destroy()
   }
@@ -77,15 +102,19 @@ function collect(socket: Socket, resolve: (bytes: Buffer) => void, reject: (erro
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
     sizeBytes += chunk.length
-    if (sizeBytes > MAX_ANSWER_BYTES) { reject(new HttpFormatError(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`)); socket.destroy(); return }
-    try { head ??= readHead(Buffer.concat(chunks, sizeBytes)) } catch (error) { reject(error as Error); socket.destroy(); return }
-    if (head === null && sizeBytes > MAX_HEAD_BYTES) { reject(new HttpFormatError('no end of the head')); socket.destroy(); return }
+    if (sizeBytes > MAX_ANSWER_BYTES) { reject(
+      new HttpFormatError(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`)); socket.destroy(); return }
+    try { head ??= readHead(Buffer.concat(chunks, sizeBytes)) } catch (error) {
+      reject(error as Error); socket.destroy(); return }
+    if (head === null && sizeBytes > MAX_HEAD_BYTES) {
+      reject(new HttpFormatError('no end of the head')); socket.destroy(); return }
     if (head === null) return
     const tail = Buffer.concat(chunks.slice(-4)).subarray(-TAIL_BYTES).toString('latin1')
     const isWhole = ENVELOPE_END.test(tail) || (head.isChunked && /\r?\n0\r?\n\r?\n$/.test(tail))
     clearTimeout(rest)
     if (isWhole || head.bodyBytes === 0) done()
-    else if (sizeBytes >= head.endAt + head.bodyBytes) rest = setTimeout(done, mayGoOn(chunks, sizeBytes) ? REST_MS : 0)
+    else if (sizeBytes >= head.endAt + head.bodyBytes) rest = setTimeout(done, mayGoOn(chunks, sizeBytes)
+      ? REST_MS : 0)
   })
   socket.once('end', done)
   socket.once('error', reject)
@@ -93,7 +122,8 @@ function collect(socket: Socket, resolve: (bytes: Buffer) => void, reject: (erro
 }
 
 /** An envelope has begun and its length was too short. */
-const mayGoOn = (chunks: readonly Buffer[], sizeBytes: number): boolean => ENVELOPE.test(Buffer.concat(chunks, sizeBytes).toString('latin1'))
+const mayGoOn = (chunks: readonly Buffer[], sizeBytes: number): boolean =>
+  ENVELOPE.test(Buffer.concat(chunks, sizeBytes).toString('latin1'))
 
 interface Head {
   readonly status: number
@@ -122,7 +152,8 @@ function readHead(bytes: Buffer): Head | null {
   }
   const length = headers.get('content-length')?.[0]
   return {
-    status, headers, endAt: end.index + end[0].length, isChunked: /chunked/i.test(headers.get('transfer-encoding')?.join() ?? ''),
+    status, headers, endAt: end.index + end[0].length,
+      isChunked: /chunked/i.test(headers.get('transfer-encoding')?.join() ?? ''),
     bodyBytes: length !== undefined && /^\d{1,9}$/.test(length) ? Number(length) : Infinity,
   }
 }

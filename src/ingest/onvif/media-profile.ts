@@ -81,15 +81,18 @@ export function usableProfiles(profiles: readonly MediaProfile[]): readonly Medi
 }
 
 /**
- * Picks among the usable profiles of one lens; equal pictures are told apart by bitrate, then by the device's order. Throws
+ * Picks among the usable profiles of one lens; equal pictures are told apart by bitrate, then by the device's
+ * order. Throws
  * OnvifError `no-usable-profile`, or `channel-gone` where the lens is not there.
  */
 export function chooseProfile(profiles: readonly MediaProfile[], choice: ProfileChoice): MediaProfile {
   const usable = usableProfiles(profiles)
-  if (usable.length === 0) throw new OnvifError('no-usable-profile', `none of the ${profiles.length} media profiles is H.264 or H.265`)
+  if (usable.length === 0) throw new OnvifError('no-usable-profile',
+    `none of the ${profiles.length} media profiles is H.264 or H.265`)
   const source = sourceOf(usable, choice)
   const ofLens = usable.filter(profile => profile.sourceToken === source)
-  const [main] = ofLens.toSorted((a, b) => pixels(b) - pixels(a) || (b.bitrateKbps ?? 0) - (a.bitrateKbps ?? 0))
+  const [main] = ofLens.toSorted((a, b) => pixels(b) - pixels(a)
+    || (b.bitrateKbps ?? 0) - (a.bitrateKbps ?? 0))
   if (choice.profile === 'main' && main) return main
   // The smallest picture of another lens would be footage of another place.
   const [sub] = ofLens.filter(profile => profile !== main)
@@ -98,11 +101,13 @@ export function chooseProfile(profiles: readonly MediaProfile[], choice: Profile
   return sub
 }
 
-function sourceOf(usable: readonly MediaProfile[], { source, mayReplaceSource }: ProfileChoice): string | null {
+function sourceOf(usable: readonly MediaProfile[],
+  { source, mayReplaceSource }: ProfileChoice): string | null {
   const sources = new Set(usable.map(({ sourceToken }) => sourceToken))
   if (source !== null && sources.has(source)) return source
   if (source === null || (mayReplaceSource && sources.size === 1)) return usable[0]!.sourceToken
-  throw new OnvifError('channel-gone', `the device has ${sources.size} video sources, and none is the one that was recorded`)
+  throw new OnvifError('channel-gone',
+    `the device has ${sources.size} video sources, and none is the one that was recorded`)
 }
 
 const pixels = (profile: MediaProfile): number => (profile.width ?? 0) * (profile.height ?? 0)

@@ -34,7 +34,8 @@ export async function findStream(target: OnvifTarget, choice: ProfileChoice): Pr
     const { service, profiles } = await session.listProfiles()
     const profile = chooseProfile(profiles, choice)
     const told = await session.streamUriText(service, profile.token)
-    return { ...readStreamUri(told, target.host, session.deviceText), profile, clockOffset, certificate: session.certificate }
+    return { ...readStreamUri(told, target.host, session.deviceText), profile, clockOffset,
+      certificate: session.certificate }
   })
 }
 

@@ -19,11 +19,11 @@ export const ONVIF_FAILURES = {
   'bad-uri': { code: 'CUSTOS_ONVIF_BAD_URI', endReason: 'onvif-bad-address',
     remedy: 'The camera gave a stream address that is not safe to use: update its firmware, or configure an RTSP URL instead.' },
   'redirected': { code: 'CUSTOS_ONVIF_REDIRECTED', endReason: 'redirected',
-    remedy: 'Check that the address is the camera\'s: it sends its visitors to another host, and the password does not go there.' },
+    remedy: 'Check that the address is the camera\'s: it redirects to another host, where the password does not go.' },
   'https-failed': { code: 'CUSTOS_ONVIF_HTTPS_FAILED', endReason: 'onvif-https',
-    remedy: 'Check that the HTTPS port of the camera can be reached, set onvif.port to it, or allow HTTP on the camera.' },
+    remedy: 'Check that the camera\'s HTTPS port can be reached, set onvif.port to it, or allow HTTP there.' },
   'channel-gone': { code: 'CUSTOS_ONVIF_CHANNEL_GONE', endReason: 'channel-gone',
-    remedy: 'Look at the lenses of the device with custos cameras probe and name one with onvif.source in the configuration.' },
+    remedy: 'List the lenses with custos cameras probe and name one with onvif.source in the configuration.' },
 } as const satisfies Record<string, { code: string, endReason: CameraEndReason, remedy: string }>
 
 export type OnvifFailure = keyof typeof ONVIF_FAILURES

@@ -4,7 +4,8 @@ import { offsetOf, readDeviceTime, type ClockOffset } from './clock-offset.ts'
 import { DeviceText } from './device-text.ts'
 import { readProfiles, type MediaProfile } from './media-profile.ts'
 import { OnvifError } from './onvif-error.ts'
-import { RequestComposer, type ComposedRequest, type ServiceName, type TimeServer } from './request-composer.ts'
+import { RequestComposer, type ComposedRequest, type ServiceName,
+  type TimeServer } from './request-composer.ts'
 import { readAnswer } from './soap-answer.ts'
 import { DeadlinePassed, SoapTransport, type HttpAnswer, type ServicePlace } from './soap-transport.ts'
 import { textAt, type XmlElement } from './xml-element.ts'
@@ -32,11 +33,18 @@ const MAX_PATH_LENGTH = 512
 /** Below this another date in a token changes nothing. */
 const CLOCKS_APART_MS = 5_000
 
-/** How requests prove the password: in the message dated by the device's clock or by ours, or by HTTP digest alone. */
+/**
+ * How requests prove the password: in the message dated by the device's clock or by ours, or by HTTP digest
+ * alone.
+ */
 type Proof = 'device-clock' | 'own-clock' | 'http-only'
 
-/** Opens a session, does `job` with it under one deadline, and leaves nothing behind. Throws OnvifError, or the reason of `target.signal` once that aborts. */
-export async function withOnvifSession<T>(target: OnvifTarget, job: (session: OnvifSession) => Promise<T>): Promise<T> {
+/**
+ * Opens a session, does `job` with it under one deadline, and leaves nothing behind. Throws OnvifError, or
+ * the reason of `target.signal` once that aborts.
+ */
+export async function withOnvifSession<T>(target: OnvifTarget,
+  job: (session: OnvifSession) => Promise<T>): Promise<T> {
   const { clock, signal, timeoutMs = DEFAULT_TIMEOUT_MS } = target
   signal.throwIfAborted()
   const deadline = new AbortController()
@@ -91,11 +99,13 @@ export class OnvifSession {
     const date = (composer: RequestComposer): ComposedRequest => composer.systemDateAndTime()
     try { return await this.#askOnce(date(this.#composer)) } catch (error) {
       if (this.#credential === null || !isFailure(error, 'auth-refused')) throw error
-      return await this.#ask(composer => composer === this.#bareComposer ? date(composer) : composer.authenticatedSystemDateAndTime())
+      return await this.#ask(composer => composer === this.#bareComposer ? date(composer)
+        : composer.authenticatedSystemDateAndTime())
     }
   }
 
-  async setTimeServer(server: TimeServer): Promise<void> { await this.#ask(composer => composer.setTimeServer(server)) }
+  async setTimeServer(server: TimeServer): Promise<void> {
+    await this.#ask(composer => composer.setTimeServer(server)) }
   async setClock(now: EpochMs | null): Promise<void> { await this.#ask(composer => composer.setClock(now)) }
 
   async information(): Promise<XmlElement> {
@@ -105,7 +115,8 @@ export class OnvifSession {
   /** From Media2 where the device has it (Media1 cannot name H.265), else from Media1. */
   async listProfiles(): Promise<ListedProfiles> {
     await this.#findServices()
-    const isKnown = (listed: ListedProfiles | null): boolean => listed?.profiles.some(({ codec }) => codec === 'h264' || codec === 'h265') ?? false
+    const isKnown = (listed: ListedProfiles | null): boolean =>
+      listed?.profiles.some(({ codec }) => codec === 'h264' || codec === 'h265') ?? false
     const hasMedia1 = this.#services.has('media')
     let media2: ListedProfiles | null = null
     if (this.#services.has('media2')) {
@@ -156,9 +167,13 @@ export class OnvifSession {
     this.#services.set(name, { path: url.pathname + url.search, named: { isTls, port } })
   }
 
-  /** Asks in the way that this device takes: a refusal may mean the date of the token, or that there is one at all. */
+  /**
+   * Asks in the way that this device takes: a refusal may mean the date of the token, or that there is one at
+   * all.
+   */
   async #ask(compose: (composer: RequestComposer) => ComposedRequest): Promise<Asked> {
-    const asked = (): Promise<Asked> => this.#askOnce(compose(this.#proof === 'http-only' ? this.#bareComposer : this.#composer))
+    const asked = (): Promise<Asked> => this.#askOnce(
+      compose(this.#proof === 'http-only' ? this.#bareComposer : this.#composer))
     try { return await asked() } catch (error) {
       for (const proof of this.#otherProofs(error)) {
         const before = this.#proof
@@ -179,22 +194,27 @@ export class OnvifSession {
     const isRefused = isFailure(error, 'auth-refused')
     if (isRefused && Math.abs(this.#deviceAheadMs) > CLOCKS_APART_MS) proofs.push('own-clock')
     const isDigestRefused = isRefused && this.#transport.hasAnsweredDigest
-    if (!isDigestRefused && isFailure(error, 'auth-refused', 'soap-fault', 'not-onvif')) proofs.push('http-only')
+    if (!isDigestRefused && isFailure(error, 'auth-refused', 'soap-fault', 'not-onvif')) proofs.push(
+      'http-only')
     return proofs.filter(proof => !this.#triedProofs.has(proof))
   }
 
   #use(proof: Proof): void {
     this.#proof = proof
-    this.#composer.setDeviceTime(epochMs(this.#clock.wallNow() + (proof === 'own-clock' ? 0 : this.#deviceAheadMs)))
+    this.#composer.setDeviceTime(epochMs(this.#clock.wallNow()
+      + (proof === 'own-clock' ? 0 : this.#deviceAheadMs)))
   }
 
   /** At the configured port, and where no service answers there, at the one that the device names. */
   async #askOnce(request: ComposedRequest): Promise<Asked> {
     const service = this.#services.get(request.service) ?? { path: DEVICE_PATH, named: null }
-    try { return await this.#askAt(request, { path: service.path, origin: service.isElsewhere === true ? service.named : null }) } catch (error) {
-      if (service.named === null || service.isElsewhere === true || !isFailure(error, 'not-onvif')) throw error
+    try { return await this.#askAt(request, { path: service.path, origin: service.isElsewhere === true
+      ? service.named : null }) } catch (error) {
+      if (service.named === null || service.isElsewhere === true
+        || !isFailure(error, 'not-onvif')) throw error
       if (this.#transport.isAt(service.named)) throw error
-      const asked = await this.#askAt(request, { path: service.path, origin: service.named }).catch(() => { throw error })
+      const asked = await this.#askAt(request, { path: service.path, origin: service.named }).catch(
+        () => { throw error })
       this.#services.set(request.service, { ...service, isElsewhere: true })
       return asked
     }

@@ -66,14 +66,16 @@ export class RequestComposer {
   setTimeServer({ name, type }: TimeServer): ComposedRequest {
     const key = type === 'IPv4' ? 'IPv4Address' : type === 'IPv6' ? 'IPv6Address' : 'DNSname'
     const server = { type, [key]: escaped(name) }
-    return this.#compose('device', cam => { cam.setNTP({ fromDHCP: false, NTPManual: [server] }, unanswered) })
+    return this.#compose('device',
+      cam => { cam.setNTP({ fromDHCP: false, NTPManual: [server] }, unanswered) })
   }
 
   /** Null: the device keeps the time of its time server. */
   setClock(now: EpochMs | null): ComposedRequest {
     return this.#compose('device', cam => {
       cam.setSystemDateAndTime({
-        dateTimeType: now === null ? 'NTP' : 'Manual', daylightSavings: false, ...(now === null ? {} : { dateTime: new Date(now) }),
+        dateTimeType: now === null ? 'NTP' : 'Manual', daylightSavings: false,
+          ...(now === null ? {} : { dateTime: new Date(now) }),
       }, unanswered)
     })
   }

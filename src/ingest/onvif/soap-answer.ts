@@ -32,7 +32,8 @@ function bodyOf(answer: HttpAnswer, operation: string): XmlElement | undefined {
 }
 
 /** An answer with attachments (MTOM) begins with the head of its first part, which is the envelope. */
-const withoutParts = (text: string): string => text.replace(/^\s*--[^\n]{1,200}\n(?:[^\r\n]{1,998}\r?\n){0,20}\r?\n/, '')
+const withoutParts = (text: string): string =>
+  text.replace(/^\s*--[^\n]{1,200}\n(?:[^\r\n]{1,998}\r?\n){0,20}\r?\n/, '')
 
 /** SOAP 1.2, and the 1.1 that a few devices still send. */
 function faultOf(fault: XmlElement, operation: string, deviceText: DeviceText): OnvifError {

@@ -2,7 +2,7 @@ import type { Credential, EpochMs } from '../../domain/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { answerDigest, readOffer, type DigestChallenge } from '../http-auth.ts'
 import type { DeviceText } from './device-text.ts'
-import { HttpFormatError, httpPost, type HttpTarget, type RawAnswer } from './http-post.ts'
+import { AnswerTimeout, HttpFormatError, httpPost, type HttpTarget, type RawAnswer } from './http-post.ts'
 import { OnvifError, type OnvifFailure } from './onvif-error.ts'
 import type { ComposedRequest } from './request-composer.ts'
 
@@ -43,7 +43,10 @@ const HTTPS_PORTS = [443, 8443]
 const MOST_REDIRECTS = 3
 const isRedirect = (status: number): boolean => status >= 301 && status <= 308 && status !== 304
 
-/** Carries requests to one device: always the configured host, one connection each, no second try of a failed one. */
+/**
+ * Carries requests to one device: always the configured host, one connection each, no second try of a failed
+ * one.
+ */
 export class SoapTransport {
   readonly #options: SoapTransportOptions
   #challenge: DigestChallenge | null = null
@@ -64,14 +67,19 @@ export class SoapTransport {
   get hasAnsweredDigest(): boolean { return this.#challenge !== null }
   isAt({ isTls, port }: Origin): boolean { return this.#origin.isTls === isTls && this.#origin.port === port }
 
-  /** Follows redirects on the host and answers a digest challenge once; beyond that any status is the caller's to judge. Throws OnvifError. */
+  /**
+   * Follows redirects on the host and answers a digest challenge once; beyond that any status is the caller's
+   * to judge. Throws OnvifError.
+   */
   async post(request: ComposedRequest, place: ServicePlace): Promise<HttpAnswer> {
     this.#options.deviceText.addSecrets(request.secrets)
     let at = place, isAnswered = false
     for (let redirects = 0; ;) {
       const answer = await this.#exchange(request, at)
-      if (isRedirect(answer.status) && redirects++ < MOST_REDIRECTS) { at = this.#redirected(answer, at); continue }
-      const challenge = isAnswered || answer.status < 400 || this.#options.credential === null ? null : this.#offerOf(answer)
+      if (isRedirect(answer.status) && redirects++ < MOST_REDIRECTS) {
+        at = this.#redirected(answer, at); continue }
+      const challenge = isAnswered || answer.status < 400 || this.#options.credential === null ? null
+        : this.#offerOf(answer)
       if (challenge === null) return answer
       this.#challenge = challenge
       this.#nonceCount = 0
@@ -83,16 +91,24 @@ export class SoapTransport {
     return readOffer(answer.headers.get('www-authenticate') ?? []).digest
   }
 
-  /** Another port of the host, or HTTPS there. Throws OnvifError for another host, and for a step back from HTTPS. */
+  /**
+   * Another port of the host, or HTTPS there. Throws OnvifError for another host, and for a step back from
+   * HTTPS.
+   */
   #redirected(answer: Exchange, { path }: ServicePlace): ServicePlace {
     const { host, deviceText } = this.#options
     const location = answer.headers.get('location')?.[0] ?? ''
-    const own = `${this.#origin.isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host.replace(/%.*$/, '')}]` : host}:${this.#origin.port}${path}`
+    const { isTls: wasTls, port } = this.#origin
+    const name = host.includes(':') ? `[${host.replace(/%.*$/, '')}]` : host
+    const own = `${wasTls ? 'https' : 'http'}://${name}:${port}${path}`
     const next = location.length > MAX_LOCATION_LENGTH ? null : URL.parse(location, own)
-    if (next === null || !/^https?:$/.test(next.protocol)) throw new OnvifError('not-onvif', 'the device redirects without an address')
-    if (next.hostname !== URL.parse(own)?.hostname) throw new OnvifError('redirected', `the device redirects to another host (${deviceText.forError(next.hostname)})`)
+    if (next === null || !/^https?:$/.test(next.protocol)) throw new OnvifError('not-onvif',
+      'the device redirects without an address')
+    if (next.hostname !== URL.parse(own)?.hostname) throw new OnvifError('redirected',
+      `the device redirects to another host (${deviceText.forError(next.hostname)})`)
     const isTls = next.protocol === 'https:'
-    if (this.#origin.isTls && !isTls) throw new OnvifError('redirected', 'the device redirects from HTTPS to HTTP')
+    if (this.#origin.isTls && !isTls) throw new OnvifError('redirected',
+      'the device redirects from HTTPS to HTTP')
     this.#origin = { isTls, port: next.port === '' ? isTls ? 443 : 80 : Number(next.port) }
     return { path: next.pathname + next.search, origin: null }
   }
@@ -104,7 +120,8 @@ export class SoapTransport {
     let isConnected = false
     try {
       const { status, text, headers, fingerprint } = await httpPost({ isTls, host, port, path: place.path }, {
-        headers: { 'Content-Type': `application/soap+xml; charset=utf-8; action="${request.action}"`, ...this.#authorization(place.path) },
+        headers: { 'Content-Type': `application/soap+xml; charset=utf-8; action="${request.action}"`,
+          ...this.#authorization(place.path) },
         body: request.body,
       }, { signal, onConnected: () => { this.#connected = isConnected = true } })
       this.#fingerprint = fingerprint
@@ -123,7 +140,8 @@ export class SoapTransport {
     return { Authorization: authorization }
   }
 
-  #failureOf(error: unknown, { isTls, port, isConnected }: { isTls: boolean, port: number, isConnected: boolean }): unknown {
+  #failureOf(error: unknown, { isTls, port, isConnected }: {
+    isTls: boolean, port: number, isConnected: boolean }): unknown {
     const { host, signal, deviceText } = this.#options
     const device = `${host} port ${port}`
     if (signal.aborted && !(signal.reason instanceof DeadlinePassed)) return signal.reason
@@ -132,11 +150,15 @@ export class SoapTransport {
         : new OnvifError('unreachable', `no connection to ${device} came about in time`)
     }
     if (error instanceof OnvifError) return error
+    if (error instanceof AnswerTimeout) return new OnvifError('timed-out', `${device} did not answer in time`)
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-    const cause = new Error(deviceText.forError(error instanceof Error ? error.message || code : String(error)))
-    const failed = (failure: OnvifFailure, what: string) => new OnvifError(failure, `${device} ${what}`, cause)
+    const cause = new Error(deviceText.forError(error instanceof Error ? error.message || code
+      : String(error)))
+    const failed = (failure: OnvifFailure, what: string) =>
+      new OnvifError(failure, `${device} ${what}`, cause)
     if (error instanceof HttpFormatError) return new OnvifError('not-onvif', `${device}: ${error.message}`)
-    if (isTls && !isConnected && this.#connected) return failed('https-failed', 'cannot be reached over HTTPS, where the device redirects to')
+    if (isTls && !isConnected && this.#connected) return failed('https-failed',
+      'cannot be reached over HTTPS, where the device redirects to')
     if (code === 'ECONNREFUSED') return failed('refused', 'refuses the connection')
     if (NO_ROUTE_CODES.includes(code) || !isConnected) return failed('unreachable', 'cannot be reached')
     if (RESET_CODES.includes(code)) return failed('refused', 'broke the connection off')

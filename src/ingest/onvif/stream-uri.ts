@@ -23,17 +23,22 @@ const MOST_UNESCAPES = 3
 
 /**
  * The rule for the address a device gives, because an RTSP client sends our password to the host in it: rtsp or rtsps only; the host is
- * always replaced by the one of the configuration (a device behind NAT names 0.0.0.0, a private address or nothing, a hostile one names
- * anything); port, path and query are the device's, blanks and letters beyond ASCII in them are escaped; user part and fragment are
+ * always replaced by the one of the configuration (a device behind NAT names 0.0.0.0, a private address or
+ * nothing, a hostile one names
+ * anything); port, path and query are the device's, blanks and letters beyond ASCII in them are escaped; user
+ * part and fragment are
  * dropped. Throws OnvifError `bad-uri`.
  */
 export function readStreamUri(text: string, contactedHost: string, deviceText: DeviceText): StreamUri {
   const refused = (why: string) => new OnvifError('bad-uri', `the stream address ${why}`)
   if (text.length > MAX_URI_LENGTH) throw refused(`is longer than ${MAX_URI_LENGTH} characters`)
-  const [, scheme = '', authority = '', rest = ''] = /^(rtsps?):\/\/([^/?#]*)([^#]*)/i.exec(unescaped(text.trim())) ?? []
-  if (scheme === '') throw refused(`is not an rtsp or rtsps address${/^https?:/i.test(text.trim()) ? ' but a web address' : ''}`)
+  const [, scheme = '', authority = '', rest = ''] =
+    /^(rtsps?):\/\/([^/?#]*)([^#]*)/i.exec(unescaped(text.trim())) ?? []
+  if (scheme === '') throw refused(
+    `is not an rtsp or rtsps address${/^https?:/i.test(text.trim()) ? ' but a web address' : ''}`)
   const escapedRest = escaped(rest)
-  if (!SAFE_URI.test(authority + escapedRest + '/')) throw refused('holds a quote, a line end, or another character that is not allowed')
+  if (!SAFE_URI.test(authority + escapedRest + '/')) throw refused(
+    'holds a quote, a line end, or another character that is not allowed')
   const named = authority.slice(authority.lastIndexOf('@') + 1)
   if (!AUTHORITY.test(named)) throw refused('has no readable host')
   const [namedHost = ''] = /^(?:\[[^\]]*\]|[^:]*)/.exec(named) ?? []
@@ -46,7 +51,8 @@ export function readStreamUri(text: string, contactedHost: string, deviceText: D
   return {
     uri,
     shownUri: deviceText.forAddress(uri).replace(SECRET_IN_PATH, '$1[redacted]'),
-    replacedHost: namedHost.toLowerCase() === host.toLowerCase() || namedHost === '' ? null : deviceText.forFact(namedHost),
+    replacedHost: namedHost.toLowerCase() === host.toLowerCase() || namedHost === '' ? null
+      : deviceText.forFact(namedHost),
   }
 }
 
@@ -58,4 +64,5 @@ function unescaped(text: string): string {
 }
 
 /** Blanks and what is not ASCII; a lone half of a character becomes the sign for one that cannot be shown. */
-const escaped = (rest: string): string => rest.replace(/ |[^\0-\x7f]+/g, found => encodeURIComponent(found.toWellFormed()))
+const escaped = (rest: string): string => rest.replace(/ |[^\0-\x7f]+/g,
+  found => encodeURIComponent(found.toWellFormed()))

@@ -20,8 +20,10 @@ export function cameraAddress(url: string): CameraAddress | null {
   const number = port === undefined ? DEFAULT_PORT[kind] : Number(port)
   if (number < 1 || number > 65_535) return null
   const shown = host.includes(':') ? `[${host.replace(/%.*$/, '')}]` : host
-  return { isTls: kind === 'rtsps', host, port: number, url: `${kind}://${shown}${port === undefined ? '' : `:${number}`}${rest}` }
+  return { isTls: kind === 'rtsps', host, port: number,
+    url: `${kind}://${shown}${port === undefined ? '' : `:${number}`}${rest}` }
 }
 
 /** Whether two addresses are of one host, as far as their texts tell. */
-export const isSameHost = (a: CameraAddress, b: CameraAddress): boolean => a.host.toLowerCase() === b.host.toLowerCase()
+export const isSameHost = (a: CameraAddress, b: CameraAddress): boolean =>
+  a.host.toLowerCase() === b.host.toLowerCase()

@@ -10,7 +10,8 @@ const ANSWER_MS = 8_000
 /** An answer that has begun and goes on no more: its length was wrong. */
 const REST_MS = 1_500
 
-const ROUTE_CODES = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'])
+const ROUTE_CODES = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'ETIMEDOUT',
+  'ENOTFOUND', 'EAI_AGAIN'])
 
 /** One for all: what comes is copied before the next is read. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
@@ -32,7 +33,8 @@ export class CameraLink {
   private constructor(socket: Socket, isTls: boolean) {
     this.socket = socket
     this.isTls = isTls
-    socket.on('error', () => { this.#close() }).on('end', () => { this.#close() }).on('close', () => { this.#close() })
+    socket.on('error', () => { this.#close() }).on('end', () => { this.#close() }).on('close',
+      () => { this.#close() })
   }
 
   /** Throws RelayFault when there is no connection. */
@@ -40,10 +42,12 @@ export class CameraLink {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>()
     let link: CameraLink | null = null
     const take = (bytes: Buffer): void => { link?.take(bytes) }
-    const onread = { buffer: readBuffer, callback: (length: number) => { take(readBuffer.subarray(0, length)); return true } }
+    const onread = { buffer: readBuffer, callback: (length: number) => {
+      take(readBuffer.subarray(0, length)); return true } }
     const socket = isTls ? connectCameraTls({ host, port }).on('data', take) : connect({ host, port, onread })
     socket.once(isTls ? 'secureConnect' : 'connect', () => { resolve(undefined) })
-    const timer = setTimeout(() => { reject(new RelayFault('unreachable', `no connection in ${CONNECT_MS / 1000} s`)) }, CONNECT_MS)
+    const timer = setTimeout(
+      () => { reject(new RelayFault('unreachable', `no connection in ${CONNECT_MS / 1000} s`)) }, CONNECT_MS)
     socket.once('error', error => { reject(faultOf(error)) })
     try { await promise } catch (error) { socket.destroy(); throw error } finally { clearTimeout(timer) }
     socket.setNoDelay(true)
@@ -54,7 +58,8 @@ export class CameraLink {
   async request(message: RtspMessage): Promise<RtspMessage> {
     if (this.#isClosed) throw new LinkClosed()
     const waiting = this.#waiting = Promise.withResolvers<RtspMessage>()
-    const timer = setTimeout(() => { waiting.reject(new RelayFault('stalled', `no answer in ${ANSWER_MS / 1000} s`)) }, ANSWER_MS)
+    const timer = setTimeout(
+      () => { waiting.reject(new RelayFault('stalled', `no answer in ${ANSWER_MS / 1000} s`)) }, ANSWER_MS)
     this.socket.write(bytesOf(message))
     try { return await waiting.promise } finally {
       clearTimeout(timer)
@@ -105,6 +110,8 @@ export class CameraLink {
 
 function faultOf(error: Error): RelayFault {
   const code = 'code' in error ? String(error.code) : ''
-  if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return new RelayFault('refused', 'the camera refuses the connection')
-  return new RelayFault('unreachable', ROUTE_CODES.has(code) ? `no way to the camera (${code})` : 'no connection to the camera')
+  if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return new RelayFault('refused',
+    'the camera refuses the connection')
+  return new RelayFault('unreachable', ROUTE_CODES.has(code) ? `no way to the camera (${code})`
+    : 'no connection to the camera')
 }

@@ -25,7 +25,8 @@ export interface RelayTicket extends Disposable {
 interface Open { readonly address: CameraAddress, readonly auth: RtspAuth, fault: RelayFault | null }
 
 /**
- * Stands between ffmpeg and the cameras on the loopback. It speaks RTSP to a camera until it plays, so that the password
+ * Stands between ffmpeg and the cameras on the loopback. It speaks RTSP to a camera until it plays, so that
+ * the password
  * stays in this process and goes to the configured host alone, and then passes the packets on.
  */
 export class CameraRelay implements AsyncDisposable {
@@ -56,7 +57,8 @@ export class CameraRelay implements AsyncDisposable {
     const path = randomBytes(16).toString('hex')
     const open: Open = { address, auth: new RtspAuth(credential), fault: null }
     this.#open.set(path, open)
-    return { url: this.#urlOf(path), fault: () => open.fault, [Symbol.dispose]: () => { this.#open.delete(path) } }
+    return { url: this.#urlOf(path), fault: () => open.fault,
+      [Symbol.dispose]: () => { this.#open.delete(path) } }
   }
 
   #urlOf(path: string): string { return `rtsp://127.0.0.1:${this.#port}/${path}` }
@@ -70,7 +72,8 @@ export class CameraRelay implements AsyncDisposable {
     if (first === null || open === undefined) { client.destroy(); return }
     this.#open.delete(path)
     const { address, auth } = open
-    const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth, onFault: fault => { open.fault ??= fault } })
+    const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth,
+      onFault: fault => { open.fault ??= fault } })
     await session.run(first)
   }
 

@@ -17,7 +17,10 @@ export interface PacketPumpOptions {
   readonly onEnd: () => void
 }
 
-/** Passes the packets of a session that plays from the camera to ffmpeg, at the price of one read and one write in 25-50 ms. */
+/**
+ * Passes the packets of a session that plays from the camera to ffmpeg, at the price of one read and one
+ * write in 25-50 ms.
+ */
 export class PacketPump {
   readonly #options: PacketPumpOptions
   readonly #reader: SocketReader

@@ -13,8 +13,10 @@ export interface Walked {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Goes from packet to packet through an interleaved stream without copying: whole runs of packets are passed on as one
- * part. Where a packet does not begin where it should, bytes are passed on as they are up to the next dollar sign, which
+ * Goes from packet to packet through an interleaved stream without copying: whole runs of packets are passed
+ * on as one
+ * part. Where a packet does not begin where it should, bytes are passed on as they are up to the next dollar
+ * sign, which
  * is what ffmpeg does too.
  */
 export class PacketWalk {
@@ -31,7 +33,8 @@ export class PacketWalk {
         at += PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2)
       } else if (this.#mayBeAnswer(bytes, at)) {
         const end = headEnd(bytes.subarray(at, at + MAX_HEAD_BYTES))
-        if (end < 0 && bytes.length - at < MAX_HEAD_BYTES) return this.#ended(bytes, { parts, answers, from, at })
+        if (end < 0 && bytes.length - at < MAX_HEAD_BYTES) return this.#ended(bytes,
+          { parts, answers, from, at })
         if (end < 0) { at += ANSWER.length; continue }
         if (at > from) parts.push(bytes.subarray(from, at))
         answers.push(bytes.subarray(at, at + end))
@@ -46,7 +49,8 @@ export class PacketWalk {
     return { parts, answers, left: NOTHING }
   }
 
-  #ended(bytes: Buffer, { parts, answers, from, at }: { parts: Buffer[], answers: Buffer[], from: number, at: number }): Walked {
+  #ended(bytes: Buffer, { parts, answers, from, at }: {
+    parts: Buffer[], answers: Buffer[], from: number, at: number }): Walked {
     this.#missingBytes = 0
     if (at > from) parts.push(bytes.subarray(from, at))
     return { parts, answers, left: bytes.subarray(at) }

@@ -1,6 +1,9 @@
 import type { CameraEndReason } from '../../domain/index.ts'
 
-/** Why the way to a camera failed, where the relay knows it better than ffmpeg's words tell. `said` holds no secret. */
+/**
+ * Why the way to a camera failed, where the relay knows it better than ffmpeg's words tell. `said` holds no
+ * secret.
+ */
 export class RelayFault extends Error {
   override readonly name = 'RelayFault'
   readonly reason: CameraEndReason

@@ -5,7 +5,8 @@ import { CameraLink, LinkClosed } from './camera-link.ts'
 import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
 import { RtspAuth } from './rtsp-auth.ts'
-import { bytesOf, headerOf, readHead, requestLineOf, RtspReader, statusOf, withHeaders, type RtspMessage } from './rtsp-message.ts'
+import { bytesOf, headerOf, readHead, requestLineOf, RtspReader, statusOf, withHeaders,
+  type RtspMessage } from './rtsp-message.ts'
 import { UdpMedia } from './udp-media.ts'
 
 /** Of one request, with challenges, redirects and connections that the camera closed. */
@@ -26,7 +27,10 @@ export interface RelaySessionOptions {
   readonly onFault: (fault: RelayFault) => void
 }
 
-/** One RTSP session of ffmpeg carried to a camera: authentication, redirects and their rules are ours, the media is passed on. */
+/**
+ * One RTSP session of ffmpeg carried to a camera: authentication, redirects and their rules are ours, the
+ * media is passed on.
+ */
 export class RelaySession {
   readonly #options: RelaySessionOptions
   readonly #reader = new RtspReader()
@@ -89,7 +93,8 @@ export class RelaySession {
       onFault(error)
       answer = { start: 'RTSP/1.0 403 Forbidden', headers: [], body: Buffer.alloc(0) } // ffmpeg ends
     }
-    client.write(bytesOf(withHeaders(answer, { 'CSeq': headerOf(request, 'cseq'), 'WWW-Authenticate': undefined, 'Location': undefined })))
+    client.write(bytesOf(withHeaders(answer,
+      { 'CSeq': headerOf(request, 'cseq'), 'WWW-Authenticate': undefined, 'Location': undefined })))
     const { method } = requestLineOf(request)
     const isGood = statusOf(answer) === 200
     if (method === 'SETUP' && isGood) this.#hasSession = true
@@ -103,11 +108,13 @@ export class RelaySession {
       const answer = await this.#exchange(request)
       if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
     }
-    this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '', onPacket: bytes => { this.#passUdp(bytes) } })
+    this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',
+      onPacket: bytes => { this.#passUdp(bytes) } })
     const asked = await this.#udp.setup(request)
     const answer = asked === null ? null : await this.#exchange(asked)
     if (answer === null || statusOf(answer) !== 200) {
-      throw new RelayFault('no-tcp', `the camera does not send over TCP (461), and UDP was answered with ${answer === null ? 'nothing' : statusOf(answer)}`)
+      throw new RelayFault('no-tcp',
+        `no TCP (461), and UDP was answered with ${answer === null ? 'nothing' : statusOf(answer)}`)
     }
     return this.#udp.accept(answer)
   }
@@ -128,7 +135,8 @@ export class RelaySession {
       try { answer = await (await this.#linked()).request(sent) } catch (error) {
         if (!(error instanceof LinkClosed)) throw error
         // Some close after each refusal; a session does not survive that.
-        if (this.#hasSession || ++closed > 2) throw new RelayFault('closed-by-camera', 'the camera closed the connection')
+        if (this.#hasSession || ++closed > 2) throw new RelayFault('closed-by-camera',
+          'the camera closed the connection')
         this.#link = null
         continue
       }
@@ -152,9 +160,12 @@ export class RelaySession {
   /** The password goes to the configured host alone: elsewhere is another camera, whatever this one says. */
   #redirect(answer: RtspMessage): void {
     const next = cameraAddress(headerOf(answer, 'location') ?? '')
-    if (next === null) throw new RelayFault('redirected', 'the camera redirects without an address that can be used')
-    if (!isSameHost(next, this.#options.address)) throw new RelayFault('redirected', `the camera redirects to another host (${next.host})`)
-    if (this.#address.isTls && !next.isTls) throw new RelayFault('redirected', 'the camera redirects from rtsps to rtsp')
+    if (next === null) throw new RelayFault('redirected',
+      'the camera redirects without an address that can be used')
+    if (!isSameHost(next, this.#options.address)) throw new RelayFault('redirected',
+      `the camera redirects to another host (${next.host})`)
+    if (this.#address.isTls && !next.isTls) throw new RelayFault('redirected',
+      'the camera redirects from rtsps to rtsp')
     this.#address = next
     this.#link?.close()
     this.#link = null
@@ -164,7 +175,8 @@ export class RelaySession {
     const { localUrl } = this.#options
     const [method = '', uri = '', ...version] = request.start.split(' ')
     const translated = uri.startsWith(localUrl) ? this.#address.url + uri.slice(localUrl.length) : uri
-    return withHeaders({ ...request, start: [method, translated, ...version].join(' ') }, { CSeq: String(++this.#cseq) })
+    return withHeaders({ ...request, start: [method, translated, ...version].join(' ') },
+      { CSeq: String(++this.#cseq) })
   }
 
   async #play(): Promise<void> {
@@ -174,7 +186,8 @@ export class RelaySession {
     const end = (): void => { client.destroy() }
     const first = link.handOver()
     if (link.isTls) this.#passTls(link, first)
-    else this.#pump = new PacketPump({ client, camera: link.socket, onAnswer: bytes => { this.#takeControl(bytes) }, onEnd: end }, first)
+    else this.#pump = new PacketPump({ client, camera: link.socket,
+      onAnswer: bytes => { this.#takeControl(bytes) }, onEnd: end }, first)
     this.#watch = setInterval(() => {
       const silentMs = this.#udp === null ? this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
         : performance.now() - this.#udp.lastPacketAt
@@ -184,7 +197,10 @@ export class RelaySession {
     }, WATCH_MS)
   }
 
-  /** Decrypting is Node's, and so are the bytes; answers to control requests go through to ffmpeg, which ignores them. */
+  /**
+   * Decrypting is Node's, and so are the bytes; answers to control requests go through to ffmpeg, which
+   * ignores them.
+   */
   #passTls(link: CameraLink, first: Buffer): void {
     const { client } = this.#options
     const pass = (bytes: Buffer): void => {

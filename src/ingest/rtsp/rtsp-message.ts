@@ -1,4 +1,6 @@
-/** A request or an answer of RTSP 1.0; the start line is `DESCRIBE rtsp://… RTSP/1.0` or `RTSP/1.0 200 OK`. */
+/**
+ * A request or an answer of RTSP 1.0; the start line is `DESCRIBE rtsp://… RTSP/1.0` or `RTSP/1.0 200 OK`.
+ */
 export interface RtspMessage {
   readonly start: string
   readonly headers: readonly (readonly [name: string, value: string])[]
@@ -25,10 +27,12 @@ const MAX_HEADERS = 100
 
 export const headersOf = (message: RtspMessage, name: string): string[] =>
   message.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
-export const headerOf = (message: RtspMessage, name: string): string | undefined => headersOf(message, name)[0]
+export const headerOf = (message: RtspMessage, name: string): string | undefined =>
+  headersOf(message, name)[0]
 
 /** Of an answer; 0 for a request. */
-export const statusOf = (message: RtspMessage): number => Number(/^RTSP\/\d\.\d\s+(\d{3})/i.exec(message.start)?.[1] ?? 0)
+export const statusOf = (message: RtspMessage): number =>
+  Number(/^RTSP\/\d\.\d\s+(\d{3})/i.exec(message.start)?.[1] ?? 0)
 
 /** Of a request. */
 export function requestLineOf(message: RtspMessage): { readonly method: string, readonly uri: string } {
@@ -37,13 +41,15 @@ export function requestLineOf(message: RtspMessage): { readonly method: string, 
 }
 
 export function bytesOf({ start, headers, body }: RtspMessage): Buffer {
-  const lines = headers.filter(([name]) => name.toLowerCase() !== 'content-length').map(([name, value]) => `${name}: ${value}`)
+  const lines = headers.filter(([name]) => name.toLowerCase() !== 'content-length').map(([name, value]) =>
+    `${name}: ${value}`)
   if (body.length > 0) lines.push(`Content-Length: ${body.length}`)
   return Buffer.concat([Buffer.from(`${[start, ...lines].join('\r\n')}\r\n\r\n`, 'utf8'), body])
 }
 
 /** With these headers in place of any of the same names; an undefined value takes a header away. */
-export function withHeaders(message: RtspMessage, changes: Readonly<Record<string, string | undefined>>): RtspMessage {
+export function withHeaders(message: RtspMessage,
+  changes: Readonly<Record<string, string | undefined>>): RtspMessage {
   const names = new Set(Object.keys(changes).map(name => name.toLowerCase()))
   const kept = message.headers.filter(([name]) => !names.has(name.toLowerCase()))
   const added = Object.entries(changes).filter((entry): entry is [string, string] => entry[1] !== undefined)
@@ -62,16 +68,21 @@ export function readHead(head: Buffer): { readonly start: string, readonly heade
   if (lines.length > MAX_HEADERS) throw new RtspFormatError(`more than ${MAX_HEADERS} header lines`)
   const headers = lines.map(line => {
     const colon = line.indexOf(':')
-    return colon < 0 ? [line.trim(), ''] as const : [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const
+    return colon < 0 ? [line.trim(), ''] as const
+      : [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const
   })
   return { start: start.trim(), headers }
 }
 
-/** Takes bytes as they come and gives whole messages and packets. Bounded: what is kept never exceeds one head and one body. */
+/**
+ * Takes bytes as they come and gives whole messages and packets. Bounded: what is kept never exceeds one head
+ * and one body.
+ */
 export class RtspReader {
   #kept: Buffer = Buffer.alloc(0)
 
-  push(bytes: Buffer): void { this.#kept = this.#kept.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#kept, bytes]) }
+  push(bytes: Buffer): void { this.#kept = this.#kept.length === 0 ? Buffer.from(bytes)
+    : Buffer.concat([this.#kept, bytes]) }
 
   /** The next whole item; null until more has come. Throws RtspFormatError. */
   next(): RtspItem | null {
@@ -80,10 +91,14 @@ export class RtspReader {
     return this.#kept[0] === DOLLAR ? this.#packet() : this.#message()
   }
 
-  /** An answer whose body is shorter than it says: what there is, once no more comes. Null where no head is whole. */
+  /**
+   * An answer whose body is shorter than it says: what there is, once no more comes. Null where no head is
+   * whole.
+   */
   cutShort(): RtspMessage | null {
     const end = headEnd(this.#kept)
-    return end < 0 ? null : { ...readHead(this.#kept.subarray(0, end)), body: this.#take(this.#kept.length).subarray(end) }
+    return end < 0 ? null : { ...readHead(this.#kept.subarray(0, end)),
+      body: this.#take(this.#kept.length).subarray(end) }
   }
 
   /** What came after the last item. */
@@ -105,8 +120,8 @@ export class RtspReader {
   #message(): RtspItem | null {
     const end = headEnd(this.#kept)
     if (end < 0) {
-      if (this.#kept.length > MAX_HEAD_BYTES) throw new RtspFormatError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
-      return null
+      if (this.#kept.length <= MAX_HEAD_BYTES) return null
+      throw new RtspFormatError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
     }
     const { start, headers } = readHead(this.#kept.subarray(0, end))
     const bodyBytes = Number(headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0) || 0

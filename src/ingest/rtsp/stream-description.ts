@@ -12,10 +12,12 @@ export interface StreamDescription {
   readonly sound: string | null
 }
 
-const STATIC_TYPES: Readonly<Record<string, string>> = { 0: 'PCMU', 3: 'GSM', 8: 'PCMA', 9: 'G722', 26: 'JPEG' }
+const STATIC_TYPES: Readonly<Record<string, string>> =
+  { 0: 'PCMU', 3: 'GSM', 8: 'PCMA', 9: 'G722', 26: 'JPEG' }
 
 /** Asks for the description of a stream. Throws RelayFault; null where the camera gives none. */
-export async function describeStream(url: string, credential: Credential | null, relay: CameraRelay): Promise<StreamDescription | null> {
+export async function describeStream(url: string, credential: Credential | null,
+  relay: CameraRelay): Promise<StreamDescription | null> {
   using ticket = relay.ticket(url, credential)
   const socket = connect(Number(new URL(ticket.url).port), '127.0.0.1')
   const reader = new RtspReader()
@@ -42,7 +44,8 @@ export function readSdp(text: string): StreamDescription {
     const [, kind = '', payload = ''] = /^m=(\w+) \S+ \S+ (\d+)/.exec(line) ?? []
     if (kind !== '') { media = kind; type = payload }
     const [, mapped, name = ''] = /^a=rtpmap:(\d+)\s+([\w.-]{1,32})/.exec(line) ?? []
-    if (media in found) found[media] ??= mapped === type && name !== '' ? name.toUpperCase() : kind === '' ? null : STATIC_TYPES[type] ?? null
+    if (media in found) found[media] ??= mapped === type && name !== '' ? name.toUpperCase()
+      : kind === '' ? null : STATIC_TYPES[type] ?? null
   }
   return { video: found['video'] ?? null, sound: found['audio'] ?? null }
 }

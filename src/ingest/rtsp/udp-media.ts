@@ -8,7 +8,8 @@ const RECEIVE_BYTES = 1 << 20
 const INTERLEAVED = /interleaved=(\d{1,3})-(\d{1,3})/i
 const SERVER_PORTS = /server_port=(\d{1,5})-(\d{1,5})/i
 
-interface Track { readonly sockets: readonly [UdpSocket, UdpSocket], readonly channels: readonly [number, number] }
+interface Track { readonly sockets: readonly [UdpSocket, UdpSocket], readonly channels: readonly [number,
+  number] }
 
 export interface UdpMediaOptions {
   /** The camera's address, as the connection to it has it: nobody else's packets are taken. */
@@ -17,7 +18,10 @@ export interface UdpMediaOptions {
   readonly onPacket: (bytes: Buffer) => void
 }
 
-/** The media of a camera that sends over UDP alone, turned into packets as they come over TCP. Order is the network's. */
+/**
+ * The media of a camera that sends over UDP alone, turned into packets as they come over TCP. Order is the
+ * network's.
+ */
 export class UdpMedia {
   readonly #options: UdpMediaOptions
   readonly #tracks: Track[] = []
@@ -25,7 +29,9 @@ export class UdpMedia {
 
   constructor(options: UdpMediaOptions) { this.#options = options }
 
-  /** A SETUP for interleaved packets as one for UDP; null where it is something else, or no ports can be had. */
+  /**
+   * A SETUP for interleaved packets as one for UDP; null where it is something else, or no ports can be had.
+   */
   async setup(request: RtspMessage): Promise<RtspMessage | null> {
     const [, rtp, rtcp] = INTERLEAVED.exec(headerOf(request, 'transport') ?? '') ?? []
     const sockets = rtp === undefined ? null : await openPair()
@@ -33,7 +39,8 @@ export class UdpMedia {
     const channels = [Number(rtp), Number(rtcp)] as const
     this.#tracks.push({ sockets, channels })
     sockets.forEach((socket, i) => {
-      socket.on('message', (bytes, { address }) => { if (address === this.#options.cameraAddress) this.#pass(channels[i]!, bytes) })
+      socket.on('message', (bytes, { address }) => {
+        if (address === this.#options.cameraAddress) this.#pass(channels[i]!, bytes) })
       socket.on('error', () => undefined) // the silence tells
     })
     const [first, second] = sockets.map(socket => socket.address().port)
@@ -45,7 +52,8 @@ export class UdpMedia {
     const { sockets, channels } = this.#tracks.at(-1)!
     const ports = SERVER_PORTS.exec(headerOf(answer, 'transport') ?? '')?.slice(1).map(Number)
     // A firewall lets in what answers something that went out.
-    sockets.forEach((socket, i) => { if (isPort(ports?.[i])) socket.connect(ports![i]!, this.#options.cameraAddress, () => { socket.send(Buffer.alloc(4)) }) })
+    sockets.forEach((socket, i) => { if (isPort(ports?.[i])) socket.connect(ports![i]!,
+      this.#options.cameraAddress, () => { socket.send(Buffer.alloc(4)) }) })
     return withHeaders(answer, { Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}` })
   }
 

@@ -15,7 +15,8 @@ const SHORT_TIMEOUT_MS = 150
 
 const EXPECTED: Record<Exclude<SimulatedFault, 'unroutable-uri' | 'other-host-uri' | 'userinfo-uri'>, OnvifFailure> = {
   'refuses-connection': 'refused', 'resets-connection': 'refused', 'never-answers': 'timed-out', 'drips': 'timed-out', 'drips-header': 'timed-out',
-  'closes-mid-answer': 'not-onvif', 'switches-protocol': 'not-onvif', 'not-http': 'not-onvif', 'redirects': 'refused',
+  'closes-mid-answer': 'not-onvif', 'switches-protocol': 'not-onvif', 'not-http': 'not-onvif',
+  'redirects': 'refused',
   'status-401': 'auth-refused', 'status-403': 'auth-refused', 'soap-fault': 'soap-fault', 'auth-fault': 'auth-refused', 'echoes-request': 'soap-fault',
   'html-page': 'not-onvif', 'random-bytes': 'not-onvif', 'empty-answer': 'not-onvif', 'truncated-xml': 'not-onvif', 'other-answer': 'not-onvif',
   'huge-answer': 'not-onvif', 'deep-xml': 'not-onvif', 'entity-bomb': 'not-onvif', 'xmlns-flood': 'not-onvif',
@@ -91,13 +92,15 @@ t.test('a dripping device does not outlast the overall deadline, however often i
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES })
   await simulator.set('drips', 'GetStreamUri')
   const startedAt = performance.now()
-  t.match(await failureOf(findStream(targetOf(simulator, { timeoutMs: SHORT_TIMEOUT_MS }), MAIN)), { failure: 'timed-out' })
+  t.match(await failureOf(findStream(targetOf(simulator, { timeoutMs: SHORT_TIMEOUT_MS }), MAIN)),
+    { failure: 'timed-out' })
   t.ok(performance.now() - startedAt < HANG_MS)
 })
 
 t.test('an address without a route is told as unreachable', async t => {
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES })
-  const failure = await failureOf(findStream(targetOf(simulator, { host: '255.255.255.255' }), MAIN)) // refused by the host itself: nothing is sent
+  // refused by the host itself: nothing is sent
+  const failure = await failureOf(findStream(targetOf(simulator, { host: '255.255.255.255' }), MAIN))
   t.match(failure, { failure: 'unreachable', code: 'CUSTOS_ONVIF_UNREACHABLE', endReason: 'unreachable' })
 })
 
@@ -112,7 +115,8 @@ t.test('a connection that does not come about in time is told as unreachable', a
   for (const socket of waiting) socket.on('error', () => {})
   await Promise.all(waiting.map(socket => once(socket, 'connect')))
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES })
-  t.match(await failureOf(findStream(targetOf(simulator, { port: Number(line), timeoutMs: SHORT_TIMEOUT_MS }), MAIN)), { failure: 'unreachable' })
+  t.match(await failureOf(findStream(targetOf(simulator,
+    { port: Number(line), timeoutMs: SHORT_TIMEOUT_MS }), MAIN)), { failure: 'unreachable' })
 })
 
 t.test('heals with the device', async t => {

@@ -43,7 +43,8 @@ for (const [kind, device] of Object.entries(devices)) {
     if (proof === 'none') return
     for (const credential of [{ ...CREDENTIAL, password: 'wrong' }, { ...CREDENTIAL, username: 'wrong' }, null]) {
       const before = simulator.requests.length
-      t.match(await failureOf(findStream(targetOf(simulator, { credential }), MAIN)), { failure: 'auth-refused', code: 'CUSTOS_ONVIF_AUTH_REFUSED', endReason: 'auth-refused' })
+      t.match(await failureOf(findStream(targetOf(simulator, { credential }), MAIN)),
+        { failure: 'auth-refused', code: 'CUSTOS_ONVIF_AUTH_REFUSED', endReason: 'auth-refused' })
       t.ok(simulator.requests.length - before <= 4, 'a wrong password is not tried again and again')
     }
   })
@@ -51,7 +52,8 @@ for (const [kind, device] of Object.entries(devices)) {
 
 t.test('falls back to GetCapabilities and Media1 on an old device', async t => {
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES, credential: CREDENTIAL, media2: false, services: false })
-  t.match(await findStream(targetOf(simulator), MAIN), { uri: 'rtsp://127.0.0.1:554/mid', profile: { codec: 'h264', govLength: 50, sourceToken: 'source-1' } })
+  t.match(await findStream(targetOf(simulator), MAIN),
+    { uri: 'rtsp://127.0.0.1:554/mid', profile: { codec: 'h264', govLength: 50, sourceToken: 'source-1' } })
   t.ok(simulator.requests.some(request => request.operation === 'GetCapabilities'))
 })
 
@@ -67,7 +69,8 @@ t.test('uses Media1 when Media2 is announced but broken', async t => {
 t.test('takes the sub stream of the same lens only', async t => {
   const [, low, main] = PROFILES
   await using simulator = await OnvifSimulator.start({ profiles: [{ ...low!, sourceToken: 'other lens' }, main!] })
-  t.match(await failureOf(findStream(targetOf(simulator), SUB)), { failure: 'no-usable-profile', endReason: 'onvif-no-profile' })
+  t.match(await failureOf(findStream(targetOf(simulator), SUB)),
+    { failure: 'no-usable-profile', endReason: 'onvif-no-profile' })
 })
 
 for (const clockOffsetMs of [-40 * YEAR_MS, -3_600_000, 7_000, 12 * YEAR_MS]) {
@@ -111,7 +114,8 @@ t.test('ends with the reason of the signal when it is asked to stop', async t =>
   const finding = findStream(targetOf(simulator, { signal: stopping.signal }), MAIN)
   stopping.abort(reason)
   t.equal(await finding.then(() => null, (error: unknown) => error), reason)
-  t.equal(await findStream(targetOf(simulator, { signal: stopping.signal }), MAIN).then(() => null, (error: unknown) => error), reason, 'and does not begin')
+  t.equal(await findStream(targetOf(simulator, { signal: stopping.signal }), MAIN).then(() => null,
+    (error: unknown) => error), reason, 'and does not begin')
 })
 
 t.test('gives an error that names device, meaning and next step', async t => {

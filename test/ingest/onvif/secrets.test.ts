@@ -37,7 +37,8 @@ for (const authentication of ['ws-security', 'http-digest-md5', 'http-digest-sha
         await using simulator = await OnvifSimulator.start(device)
         await simulator.set(fault, on)
         const timeoutMs = WAITING_FAULTS.includes(fault) ? 60 : 8000
-        const end: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL, timeoutMs }), MAIN).catch((error: unknown) => error)
+        const end: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL, timeoutMs }),
+          MAIN).catch((error: unknown) => error)
         if (end instanceof OnvifError) failures += 1
         const shown = shownForms(end)
         const found = secretsOf(simulator).filter(secret => shown.includes(secret))
@@ -49,7 +50,8 @@ for (const authentication of ['ws-security', 'http-digest-md5', 'http-digest-sha
 
   t.test(`a wrong password does not show either, with ${authentication}`, async t => {
     await using simulator = await OnvifSimulator.start({ profiles: PROFILES, credential: { username: 'other', password: 'other' }, authentication })
-    const error: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL }), MAIN).catch((thrown: unknown) => thrown)
+    const error: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL }), MAIN).catch(
+      (thrown: unknown) => thrown)
     t.match(error, { failure: 'auth-refused' })
     const shown = shownForms(error)
     t.same(secretsOf(simulator).filter(secret => shown.includes(secret)), [])

@@ -30,9 +30,12 @@ const accepted: Record<string, string> = {
 }
 for (const [text, uri] of Object.entries(accepted)) t.equal(read(text).uri, uri, text)
 
-for (const text of ['', 'rtsp:192.0.2.7/live', '//192.0.2.7/live', 'http://192.0.2.7/', 'rtspu://192.0.2.7/', 'javascript:rtsp://x', 'file:///etc/passwd',
-  'rtsp://192.0.2.7/a\tb', 'rtsp://192.0.2.7/a\nb', 'rtsp://192.0.2.7/\r\nx', 'rtsp://a b/live', 'rtsp://192.0.2.7/\0', "rtsp://192.0.2.7/'", 'rtsp://192.0.2.7/"', 'rtsp://192.0.2.7/`',
-  'rtsp://192.0.2.7\\@evil/', 'rtsp://192.0.2.7:0/', 'rtsp://192.0.2.7:65536/', 'rtsp://192.0.2.7:x/',   `rtsp://192.0.2.7/${'a'.repeat(1024)}`]) {
+for (const text of ['', 'rtsp:192.0.2.7/live', '//192.0.2.7/live', 'http://192.0.2.7/', 'rtspu://192.0.2.7/',
+  'javascript:rtsp://x', 'file:///etc/passwd',
+  'rtsp://192.0.2.7/a\tb', 'rtsp://192.0.2.7/a\nb', 'rtsp://192.0.2.7/\r\nx', 'rtsp://a b/live',
+  'rtsp://192.0.2.7/\0', "rtsp://192.0.2.7/'", 'rtsp://192.0.2.7/"', 'rtsp://192.0.2.7/`',
+  'rtsp://192.0.2.7\\@evil/', 'rtsp://192.0.2.7:0/', 'rtsp://192.0.2.7:65536/', 'rtsp://192.0.2.7:x/',
+  `rtsp://192.0.2.7/${'a'.repeat(1024)}`]) {
   t.throws(() => read(text), { code: 'CUSTOS_ONVIF_BAD_URI' }, JSON.stringify(text.slice(0, 60)))
 }
 

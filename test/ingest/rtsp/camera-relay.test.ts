@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { CameraRelay } from '../../../src/ingest/index.ts'
-import { headerOf, requestLineOf, RtspReader, statusOf, type RtspItem, type RtspMessage } from '../../../src/ingest/rtsp/rtsp-message.ts'
+import { headerOf, requestLineOf, RtspReader, statusOf, type RtspItem,
+  type RtspMessage } from '../../../src/ingest/rtsp/rtsp-message.ts'
 import { packet, rtspAnswer, ScriptedCamera } from '../../support/cameras/scripted-camera.ts'
 
 const CREDENTIAL = { username: 'viewer', password: '戶政密碼'.repeat(40) }
@@ -41,7 +42,8 @@ class Viewer {
       const item = this.#reader.next()
       if (item !== null) return item
       const closed = once(this.#socket, 'close').then(() => null)
-      const chunk = await Promise.race([once(this.#socket, 'data').then(([bytes]) => bytes as Buffer), closed])
+      const chunk = await Promise.race([once(this.#socket, 'data').then(([bytes]) => bytes as Buffer),
+        closed])
       if (chunk === null) return 'closed'
       this.#reader.push(chunk)
     }
@@ -51,7 +53,8 @@ class Viewer {
 }
 
 const fieldsOf = (request: RtspMessage): Map<string, string> =>
-  new Map([...(headerOf(request, 'authorization') ?? '').matchAll(/(\w+)="?([^",]*)"?/g)].map(([, name = '', value = '']) => [name, value]))
+  new Map([...(headerOf(request, 'authorization') ?? '').matchAll(/(\w+)="?([^",]*)"?/g)].map(
+    ([, name = '', value = '']) => [name, value]))
 
 function isProved(request: RtspMessage, algorithm: 'md5' | 'sha256', nonce: string): boolean {
   const hash = (...parts: string[]) => createHash(algorithm).update(parts.join(':')).digest('hex')
@@ -70,7 +73,8 @@ for (const algorithm of ['md5', 'sha256'] as const) {
   t.test(`proves a password of any length by ${algorithm}, and the viewer learns nothing of it`, async t => {
     await using camera = await ScriptedCamera.start(request => {
       const name = algorithm === 'md5' ? 'MD5' : 'SHA-256'
-      if (!isProved(request, algorithm, 'n1')) return rtspAnswer(request, '401 Unauthorized', { headers: [`WWW-Authenticate: Digest realm="r", nonce="n1", algorithm=${name}`] })
+      if (!isProved(request, algorithm, 'n1')) return rtspAnswer(request, '401 Unauthorized',
+        { headers: [`WWW-Authenticate: Digest realm="r", nonce="n1", algorithm=${name}`] })
       return rtspAnswer(request, '200 OK', { body: 'v=0\r\n' })
     })
     using ticket = (await relayed(t)).ticket(camera.url('/a?b=c'), CREDENTIAL)
@@ -87,7 +91,8 @@ for (const algorithm of ['md5', 'sha256'] as const) {
 }
 
 t.test('a wrong password is asked for once and told as that', async t => {
-  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n"'] }))
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n"'] }))
   using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
   t.match(await (await Viewer.open(t, ticket.url)).ask('DESCRIBE'), { start: 'RTSP/1.0 403 Forbidden' })
   t.match(ticket.fault(), { reason: 'auth-refused' })
@@ -95,17 +100,21 @@ t.test('a wrong password is asked for once and told as that', async t => {
 })
 
 t.test('a proof that cannot be given is no wrong password', async t => {
-  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-512-256'] }))
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '401 Unauthorized', {
+      headers: ['WWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-512-256'] }))
   using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
   await (await Viewer.open(t, ticket.url)).ask('DESCRIBE')
   t.match(ticket.fault(), { reason: 'auth-unsupported', message: 'the camera asks for Digest SHA-512-256' })
   t.equal(camera.requests.length, 1)
 })
 
-t.test('a challenge with 400, a camera that closes after it, and one that sends no reason phrase', async t => {
+t.test('a challenge with 400, a camera that closes after it, and one that sends no reason phrase',
+  async t => {
   await using camera = await ScriptedCamera.start((request, socket) => {
     if (isProved(request, 'md5', 'n1')) return rtspAnswer(request, '200')
-    socket.end(rtspAnswer(request, '400 Bad Request', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n1"'] }))
+    socket.end(rtspAnswer(request, '400 Bad Request',
+      { headers: ['WWW-Authenticate: Digest realm="r", nonce="n1"'] }))
     return ''
   })
   using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
@@ -114,8 +123,12 @@ t.test('a challenge with 400, a camera that closes after it, and one that sends 
 })
 
 t.test('a redirect is followed on the same host, with the password asked for anew', async t => {
-  await using moved = await ScriptedCamera.start(request => isProved(request, 'md5', 'n2') ? rtspAnswer(request, '200 OK') : rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n2"'] }))
-  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '302 Moved', { headers: [`Location: ${moved.url('/moved')}`] }))
+  await using moved = await ScriptedCamera.start(request =>
+    isProved(request, 'md5', 'n2') ? rtspAnswer(request, '200 OK')
+      : rtspAnswer(request, '401 Unauthorized',
+        { headers: ['WWW-Authenticate: Digest realm="r", nonce="n2"'] }))
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '302 Moved', { headers: [`Location: ${moved.url('/moved')}`] }))
   using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
   t.match(await (await Viewer.open(t, ticket.url)).ask('DESCRIBE'), { start: 'RTSP/1.0 200 OK' })
   t.equal(requestLineOf(moved.requests.at(-1)!).uri, moved.url('/moved'))
@@ -123,12 +136,16 @@ t.test('a redirect is followed on the same host, with the password asked for ane
 
 t.test('nothing goes to another host, whenever the camera sends there', async t => {
   for (const method of ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY']) {
-    await using thief = await ScriptedCamera.start(request => rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Basic realm="x"'] }), '127.0.0.2')
-    await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '302 Moved', { headers: [`Location: ${thief.url()}`] }))
+    await using thief = await ScriptedCamera.start(request =>
+      rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Basic realm="x"'] }),
+        '127.0.0.2')
+    await using camera = await ScriptedCamera.start(request =>
+      rtspAnswer(request, '302 Moved', { headers: [`Location: ${thief.url()}`] }))
     using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
     const answer = await (await Viewer.open(t, ticket.url)).ask(method)
     t.equal(headerOf(answer as RtspMessage, 'location'), undefined, 'nor is the viewer told of it')
-    t.match(ticket.fault(), { reason: 'redirected', message: 'the camera redirects to another host (127.0.0.2)' })
+    t.match(ticket.fault(), { reason: 'redirected',
+      message: 'the camera redirects to another host (127.0.0.2)' })
     t.same(thief.requests, [])
   }
 })
@@ -139,10 +156,14 @@ t.test('packets pass before and after the answer to PLAY, keep-alives are proved
     if (method === 'GET_PARAMETER') {
       const isFresh = isProved(request, 'md5', 'n2')
       if (isFresh) socket.write(packet(0, 'after'))
-      return isFresh ? rtspAnswer(request, '200 OK') : rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n2"'] })
+      return isFresh ? rtspAnswer(request, '200 OK')
+        : rtspAnswer(request, '401 Unauthorized',
+          { headers: ['WWW-Authenticate: Digest realm="r", nonce="n2"'] })
     }
-    if (!isProved(request, 'md5', 'n1')) return rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n1"'] })
-    return Buffer.concat([packet(0, 'early'), Buffer.from(rtspAnswer(request, '200 OK')), packet(0, 'late'), packet(0, 'cut').subarray(0, 5)])
+    if (!isProved(request, 'md5', 'n1')) return rtspAnswer(request, '401 Unauthorized',
+      { headers: ['WWW-Authenticate: Digest realm="r", nonce="n1"'] })
+    return Buffer.concat([packet(0, 'early'), Buffer.from(rtspAnswer(request, '200 OK')), packet(0, 'late'),
+      packet(0, 'cut').subarray(0, 5)])
   })
   using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
   const viewer = await Viewer.open(t, ticket.url)
@@ -151,7 +172,8 @@ t.test('packets pass before and after the answer to PLAY, keep-alives are proved
   viewer.socket.write(`GET_PARAMETER ${ticket.url} RTSP/1.0\r\nCSeq: 9\r\n\r\n`)
   for (const socket of camera.sockets) socket.write('ut')
   const items = [await viewer.next(), await viewer.next(), await viewer.next()]
-  t.same(items.map(item => item === 'closed' || item.kind === 'message' ? 'no packet' : item.bytes.subarray(4).toString()), ['late', 'cut', 'after'])
+  t.same(items.map(item => item === 'closed' || item.kind === 'message' ? 'no packet'
+    : item.bytes.subarray(4).toString()), ['late', 'cut', 'after'])
   for (const socket of camera.sockets) socket.end()
   t.equal(await viewer.next(), 'closed', 'and the end of the one is the end of the other')
 })
@@ -162,7 +184,8 @@ t.test('a path is good for one connection, and no other is answered', async t =>
   const ticket = relay.ticket(camera.url(), CREDENTIAL)
   t.match(await (await Viewer.open(t, ticket.url)).ask('OPTIONS'), { start: 'RTSP/1.0 200 OK' })
   t.equal(await (await Viewer.open(t, ticket.url)).ask('OPTIONS'), 'closed', 'a second time')
-  t.equal(await (await Viewer.open(t, ticket.url.replace(/[0-9a-f]{32}/, '0'.repeat(32)))).ask('OPTIONS'), 'closed', 'a guess')
+  t.equal(await (await Viewer.open(t, ticket.url.replace(/[0-9a-f]{32}/, '0'.repeat(32)))).ask('OPTIONS'),
+    'closed', 'a guess')
   const unused = relay.ticket(camera.url(), CREDENTIAL)
   unused[Symbol.dispose]()
   t.equal(await (await Viewer.open(t, unused.url)).ask('OPTIONS'), 'closed', 'after its run')
@@ -189,7 +212,8 @@ t.test('a camera that sends over UDP alone is heard, and nobody else is', async 
     if (requestLineOf(request).method !== 'SETUP') return rtspAnswer(request, '200 OK')
     if (transport.includes('TCP')) return rtspAnswer(request, '461 Unsupported Transport')
     clientPort = Number(/client_port=(\d+)/.exec(transport)?.[1])
-    return rtspAnswer(request, '200 OK', { headers: [`Transport: ${transport};server_port=${media.address().port}-${media.address().port + 1}`] })
+    return rtspAnswer(request, '200 OK', { headers: [
+      `Transport: ${transport};server_port=${media.address().port}-${media.address().port + 1}`] })
   })
   using ticket = (await relayed(t)).ticket(camera.url(), null)
   const viewer = await Viewer.open(t, ticket.url)
@@ -210,6 +234,7 @@ t.test('a camera that sends over UDP alone is heard, and nobody else is', async 
 t.test('a camera that takes neither TCP nor UDP is told as that', async t => {
   await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '461 Unsupported Transport'))
   using ticket = (await relayed(t)).ticket(camera.url(), null)
-  await (await Viewer.open(t, ticket.url)).ask('SETUP', ticket.url, 'Transport: RTP/AVP/TCP;unicast;interleaved=0-1')
+  await (await Viewer.open(t, ticket.url)).ask('SETUP', ticket.url,
+    'Transport: RTP/AVP/TCP;unicast;interleaved=0-1')
   t.match(ticket.fault(), { reason: 'no-tcp' })
 })

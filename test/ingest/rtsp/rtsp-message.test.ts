@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { bytesOf, headerOf, requestLineOf, RtspFormatError, RtspReader, statusOf, withHeaders, type RtspItem } from '../../../src/ingest/rtsp/rtsp-message.ts'
+import { bytesOf, headerOf, requestLineOf, RtspFormatError, RtspReader, statusOf, withHeaders,
+  type RtspItem } from '../../../src/ingest/rtsp/rtsp-message.ts'
 import { packet } from '../../support/cameras/scripted-camera.ts'
 
 function read(...pieces: (Buffer | string)[]): RtspItem[] {
@@ -11,23 +12,29 @@ function read(...pieces: (Buffer | string)[]): RtspItem[] {
   }
   return items
 }
-const shown = (items: readonly RtspItem[]) => items.map(item => item.kind === 'packet' ? item.bytes.toString('hex') : bytesOf(item.message).toString())
+const shown = (items: readonly RtspItem[]) =>
+  items.map(item => item.kind === 'packet' ? item.bytes.toString('hex') : bytesOf(item.message).toString())
 
 t.test('messages and packets come out whole, however they were cut', async () => {
   const stream = Buffer.concat([
-    Buffer.from('RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nv=0\r\n'), packet(0, 'abc'), packet(1, ''),
-    Buffer.from('RTSP/1.0 401 Unauthorized\nWWW-Authenticate: Digest realm="x"\n\n'), packet(2, 'RTSP/1.0 200 OK\r\n\r\n'),
+    Buffer.from('RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nv=0\r\n'), packet(0, 'abc'),
+      packet(1, ''),
+    Buffer.from('RTSP/1.0 401 Unauthorized\nWWW-Authenticate: Digest realm="x"\n\n'),
+    packet(2, 'RTSP/1.0 200 OK\r\n\r\n'),
   ])
   const whole = shown(read(stream))
   fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 }), sizes => {
     const pieces: Buffer[] = []
-    for (let at = 0, i = 0; at < stream.length; i++) { const size = sizes[i % sizes.length]!; pieces.push(stream.subarray(at, at + size)); at += size }
+    for (let at = 0, i = 0; at < stream.length; i++) {
+      const size = sizes[i % sizes.length]!; pieces.push(stream.subarray(at, at + size)); at += size }
     return JSON.stringify(shown(read(...pieces))) === JSON.stringify(whole)
   }), { numRuns: 300 })
 })
 
-t.test('both line ends, bodies that are longer than told and line ends before a message are read', async t => {
-  const [first, second] = read('\r\n\r\nRTSP/1.0 200 OK\nContent-Length: 3\n\nv=0 left of it\r\n', 'RTSP/1.0 404 Not Found\r\n\r\n')
+t.test('both line ends, bodies that are longer than told and line ends before a message are read',
+  async t => {
+  const [first, second] = read('\r\n\r\nRTSP/1.0 200 OK\nContent-Length: 3\n\nv=0 left of it\r\n',
+    'RTSP/1.0 404 Not Found\r\n\r\n')
   t.match(first, { kind: 'message', message: { start: 'RTSP/1.0 200 OK' } })
   t.equal(first?.kind === 'message' ? first.message.body.toString() : '', 'v=0')
   t.equal(second?.kind === 'message' ? statusOf(second.message) : 0, 404)
@@ -52,5 +59,6 @@ t.test('headers are found whatever their case, and replaced', async t => {
   const message = item?.kind === 'message' ? item.message : t.fail('no message') as never
   t.same(requestLineOf(message), { method: 'SETUP', uri: 'rtsp://c/x' })
   t.equal(headerOf(message, 'session'), 'a b')
-  t.equal(bytesOf(withHeaders(message, { CSeq: '9', Session: undefined })).toString(), 'SETUP rtsp://c/x RTSP/1.0\r\nCSeq: 9\r\n\r\n')
+  t.equal(bytesOf(withHeaders(message, { CSeq: '9', Session: undefined })).toString(),
+    'SETUP rtsp://c/x RTSP/1.0\r\nCSeq: 9\r\n\r\n')
 })

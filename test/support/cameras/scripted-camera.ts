@@ -32,7 +32,8 @@ export class ScriptedCamera implements AsyncDisposable {
   #serve(socket: Socket, script: CameraScript): void {
     this.sockets.add(socket)
     const reader = new RtspReader()
-    socket.on('error', () => undefined).on('close', () => { this.sockets.delete(socket) }).on('data', (chunk: Buffer) => {
+    socket.on('error', () => undefined).on('close', () => { this.sockets.delete(socket) }).on('data',
+      (chunk: Buffer) => {
       reader.push(chunk)
       for (let item; (item = reader.next()) !== null;) {
         if (item.kind === 'packet') continue
@@ -53,7 +54,8 @@ export class ScriptedCamera implements AsyncDisposable {
 }
 
 /** `RTSP/1.0 STATUS` with the request's number and more lines. */
-export function rtspAnswer(request: RtspMessage, status: string, { headers = [], body = '' }: { headers?: readonly string[], body?: string } = {}): string {
+export function rtspAnswer(request: RtspMessage, status: string,
+  { headers = [], body = '' }: { headers?: readonly string[], body?: string } = {}): string {
   const cseq = request.headers.find(([name]) => name.toLowerCase() === 'cseq')?.[1] ?? '0'
   const length = body === '' ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]
   return [`RTSP/1.0 ${status}`, `CSeq: ${cseq}`, ...headers, ...length, '', body].join('\r\n')

@@ -6,13 +6,17 @@ import type { SimulatedDevice } from './simulated-device.ts'
 /** One request as it came. */
 export interface RawRequest { readonly operation: string, readonly path: string, readonly head: string, readonly body: string }
 
-/** An ONVIF device whose bytes a test writes: `answer` turns a request into them; null closes. Every request is noted. */
+/**
+ * An ONVIF device whose bytes a test writes: `answer` turns a request into them; null closes. Every request
+ * is noted.
+ */
 export class RawDevice implements AsyncDisposable {
   readonly requests: RawRequest[] = []
   readonly #server: Server
   readonly #device: SimulatedDevice
 
-  private constructor(server: Server, device: SimulatedDevice, answer: (request: RawRequest, device: RawDevice) => string | Buffer | null) {
+  private constructor(server: Server, device: SimulatedDevice,
+    answer: (request: RawRequest, device: RawDevice) => string | Buffer | null) {
     this.#server = server
     this.#device = device
     server.on('connection', socket => {
@@ -30,7 +34,8 @@ export class RawDevice implements AsyncDisposable {
     })
   }
 
-  static async start(device: SimulatedDevice, answer: (request: RawRequest, device: RawDevice) => string | Buffer | null): Promise<RawDevice> {
+  static async start(device: SimulatedDevice,
+    answer: (request: RawRequest, device: RawDevice) => string | Buffer | null): Promise<RawDevice> {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -41,7 +46,8 @@ export class RawDevice implements AsyncDisposable {
 
   /** The envelope that a sound device answers with. */
   envelopeFor({ body }: RawRequest): string {
-    return envelope(answerBody(this.#device, questionOf(body), this.#device.origin ?? `http://127.0.0.1:${this.port}`, new Date()))
+    return envelope(answerBody(this.#device, questionOf(body), this.#device.origin
+      ?? `http://127.0.0.1:${this.port}`, new Date()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -26,7 +26,10 @@ export async function liveRecorder(folder: string, cameras: readonly { readonly 
   trustedTime.tick()
   const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: [{ id: volumeId('disk1'), path: disk }], floor: { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }, fs: realFileSystem, clock: systemClock, log }))
   const relay = parts.use(await CameraRelay.open())
-  const ingest = parts.use(new Ingest({ relay, traits: new CameraTraits({ catalogue, audit, clock: systemClock, log }), lane: (camera, stream) => storage.lane(camera, stream), onDevice: () => undefined, clock: systemClock, random: Math.random, log }))
+  const ingest = parts.use(new Ingest({ relay,
+    traits: new CameraTraits({ catalogue, audit, clock: systemClock, log }),
+    lane: (camera, stream) => storage.lane(camera, stream), onDevice: () => undefined, clock: systemClock,
+    random: Math.random, log }))
   await ingest.configure(cameras.map(({ id, url }): CameraConfig => ({
     id: cameraId(id), name: id, place: null, credential: null, audio: false, priority: 1, streams: [{ name: MAIN, source: { kind: 'url', url }, declaredBps: null, lower: null }],
   })))
