@@ -45,6 +45,7 @@ export class StreamLane {
   readonly #sealing = new Set<Promise<void>>()
   readonly #tap = new LiveTap()
   #appending: Promise<void> = Promise.resolve()
+  #firstKnownAt: EpochMs | null = null
   #lastGap: { startAt: EpochMs, cause: GapCause } | null = null
 
   constructor(options: StreamLaneOptions) { this.#options = options }
@@ -65,6 +66,8 @@ export class StreamLane {
     return this.#recovering
   }
   get isRecovered(): boolean { return this.#isRecovered }
+  /** When the first run or gap of this process began; null before. */
+  get firstKnownAt(): EpochMs | null { return this.#firstKnownAt }
 
   /** A run begins with its first frame. Goes on in the open slot when a player would not notice. The gap that lasted ends with the first fragment that is stored. */
   async beginRun(init: InitSegment, startAt: EpochMs): Promise<RunId> {
@@ -74,6 +77,7 @@ export class StreamLane {
     if (this.#open !== null && !continues(this.#open, init, startAt)) this.#sealInBackground()
     this.#init = init
     const runId = runIds.next()
+    this.#firstKnownAt ??= startAt
     this.#runId = runId
     rows.write(() => { runs.begin(runId, { cameraUuid, stream }, init.video, startAt) })
     if (rows.isBehind) await markUnentered()
@@ -135,6 +139,7 @@ export class StreamLane {
   noteNoFootage(cause: GapCause): void {
     const { runs, rows, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
+    this.#firstKnownAt ??= now
     rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) }, { isRepeated: true })
   }
   /** Lost time inside a run that goes on. */

@@ -58,6 +58,11 @@ t.test('a ring that has wrapped keeps slots ready, so that an outage finds some'
   const { free } = rig.storage.volumeStatus()[0]!.slots
   t.ok(free >= 6 && free <= 8, `${free} slots are ready`)
   t.same(await checkInvariants(rig), [])
+  rig.endRun()
+  await rig.restart()
+  await rig.fillSlots(3)
+  await rig.recheck()
+  t.ok(rig.storage.volumeStatus()[0]!.slots.free >= 6, 'and soon again after a start')
   rig.catalogueFaults.break({ kind: 'busy', lasts: true })
   const before = rig.appended.length
   await rig.append(4 * free, LONG)
