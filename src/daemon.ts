@@ -11,14 +11,14 @@ import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
 import { CustosError } from './domain/index.ts'
 import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
-import { Ingest } from './ingest/index.ts'
+import { CameraRelay, Ingest } from './ingest/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
 import { realFileSystem } from './platform/file-system.ts'
 import { LastKnown } from './platform/last-known.ts'
 import type { Logger } from './platform/logger.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
-import { DeviceBook, Storage, type Scrubber } from './storage/index.ts'
+import { CameraTraits, DeviceBook, Storage, type Scrubber } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
 
 export { loadHouse } from './daemon/later-house.ts'
@@ -133,7 +133,10 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   const watching = trustedTime.run(watch.signal)
   parts.defer(async () => { watch.abort(); await watching })
   const devices = new DeviceBook({ catalogue, audit, clock, log })
+  const traits = new CameraTraits({ catalogue, audit, clock, log })
+  const relay = parts.use(await CameraRelay.open())
   const ingest = parts.use(new Ingest({
+    relay, traits,
     lane: (camera, stream) => storage.lane(camera, stream),
     onDevice: (camera, device) => { devices.heard(camera, device) }, clock, random, log,
   }))
@@ -165,6 +168,7 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   const facts = recorderFacts({
     storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload,
     trustedTime, auditKeeper, house: () => house.facts(), known, faults: () => faults.all(),
+    cameraChanges: () => [traits, devices].flatMap(book => book.changedWithin(CHANGES_TOLD_MS)),
   })
   parts.use(facts.source)
   parts.use(reload.watch())
@@ -190,6 +194,9 @@ function scrub(scrubber: Scrubber, log: Logger): { readonly scrubber: Scrubber }
     .catch((error: unknown) => { log.error({ err: error }, 'where the scrubber stands could not be kept') })
   return { scrubber, [Symbol.asyncDispose]: async () => { stop.abort(); await done } }
 }
+
+/** A board is looked at in working hours: a change of a camera is told over a week with its holidays. */
+const CHANGES_TOLD_MS = 7 * 86_400_000
 
 function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()

@@ -3,6 +3,8 @@ import type { AccountAct } from './cli/account.ts'
 import type { ArchiveAct } from './cli/archive.ts'
 import type { ArchiveHoldAct } from './cli/archive-hold.ts'
 import type { CamerasOptions } from './cli/cameras.ts'
+import type { CamerasProbeOptions } from './cli/cameras-probe.ts'
+import type { CamerasSetClockOptions } from './cli/cameras-set-clock.ts'
 import type { InboxKeyAct } from './cli/inbox-key.ts'
 import type { PaperOptions } from './cli/paper.ts'
 import { CustosError } from './domain/index.ts'
@@ -50,8 +52,33 @@ async function main(argv: readonly string[]): Promise<number> {
     })
   program.command('overwrites').description('the overwrite record of a day, and why each slot was free to go').requiredOption('--config <file>', 'configuration file').requiredOption('--day <day>', 'local day, e.g. 2026-11-22').option('--json', 'one JSON object a line')
     .action(async (options: { config: string, day: string, json?: true }) => { await done((await import('./cli/overwrites.ts')).overwrites({ configFile: options.config, day: options.day, json: options.json === true, out })) })
-  program.command('cameras').description('the cameras with place and device, as far as the device tells').requiredOption('--config <file>', 'configuration file').option('--csv', 'for a spreadsheet').option('--json', 'one JSON object a line')
-    .action(async (options: CamerasOptions) => { await done((await import('./cli/cameras.ts')).cameras(options, out)) })
+  const ofCameras = (name: string, description: string) =>
+    new Command(name).exitOverride().description(description)
+  program.command('cameras').description('the register of the cameras, and tools to bring them in')
+    .addCommand(ofCameras('list', 'the cameras with place and device, as far as the device tells')
+      .requiredOption('--config <file>', 'configuration file')
+      .option('--csv', 'for a spreadsheet').option('--json', 'one JSON object a line')
+      .action(async (options: CamerasOptions) => {
+        await done((await import('./cli/cameras.ts')).cameras(options, out)) }), { isDefault: true })
+    .addCommand(ofCameras('set-clock', 'sets the clock of a camera by ONVIF, on record').argument('<id>',
+      'camera of the configuration').requiredOption('--config <file>', 'configuration file')
+      .requiredOption('--by <name>', 'who acts').option('--ntp <host>',
+        'time server that the camera is to follow; else it gets the time of this machine once')
+      .action(async (id: string, options: CamerasSetClockOptions) => {
+        await done((await import('./cli/cameras-set-clock.ts')).camerasSetClock(id, options, out)) }))
+    .addCommand(ofCameras('discover', 'devices that answer on the networks of this machine; connects to none')
+      .option('--json', 'for programs')
+      .action(async (options: { json?: true }) => {
+        await done((await import('./cli/cameras-discover.ts')).camerasDiscover(options, out)) }))
+    .addCommand(ofCameras('probe',
+      'what a camera says of itself and sends, and the lines for the configuration').argument(
+        '<host-or-url>', 'address of a device, or rtsp://…')
+      .option('--config <file>', 'configuration file, for its secrets').option('--credential <name>',
+        'entry of the secrets file').option('--port <number>', 'ONVIF port', '80')
+      .option('--source <token>', 'lens of a device with several').option('--seconds <number>',
+        'how long to look into the stream').option('--json', 'for programs')
+      .action(async (at: string, options: CamerasProbeOptions) => {
+        await done((await import('./cli/cameras-probe.ts')).camerasProbe(at, options, out)) }))
   const auditOf = (name: string, description: string) => new Command(name).exitOverride().description(description).requiredOption('--config <file>', 'configuration file')
   program.command('audit').description('the audit log')
     .addCommand(auditOf('verify', 'walk the whole log, beside a running recorder; exit 0 only if unbroken').option('--checkpoint <file...>', 'checkpoints kept elsewhere').option('--json', 'for programs')

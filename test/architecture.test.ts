@@ -19,7 +19,7 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map(LADDER.flatMap((
 /** Each of its files is a door of its own, imported directly. */
 const WITHOUT_INDEX = ['platform']
 /** Folders inside a part that only the part itself imports, through their own index. */
-const INNER = ['src/ingest/onvif']
+const INNER = ['src/ingest/onvif', 'src/ingest/rtsp']
 /** The only place that may import a package that time or replacement will touch. */
 const DOORS: readonly (readonly [string, string])[] = [
   ['fluent-ffmpeg', 'src/platform/ffmpeg.ts'], ['pino', 'src/platform/logger.ts'], ['onvif', 'src/ingest/onvif/'], ['better-sqlite3', 'src/platform/catalogue.ts'],

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { cameraId, streamName, type CameraConfig, type Credential, type StreamConfig, type StreamSource } from '../domain/index.ts'
+import { cameraId, streamName, type CameraConfig, type Credential, type OnvifSource, type StreamConfig,
+  type StreamSource } from '../domain/index.ts'
 import { DEFAULTS } from './defaults.ts'
 import { checkedHost } from './endpoints.ts'
 import type { ProblemList, Steps } from './problem.ts'
@@ -14,7 +15,7 @@ type RawCamera = RawConfig['cameras'][number]
 type CameraDraft = NonNullable<Draft<RawCamera>>
 type StreamDraft = NonNullable<Draft<NonNullable<RawCamera['streams']>[string]>>
 type SourceDraft = Pick<StreamDraft, 'url' | 'profile'>
-type Device = Pick<Extract<StreamSource, { kind: 'onvif' }>, 'host' | 'port'>
+type Device = Pick<OnvifSource, 'host' | 'port' | 'source'>
 
 const URL_EXAMPLE = '"rtsp://10.0.0.11/stream1"'
 
@@ -24,7 +25,10 @@ function readDevice(camera: CameraDraft, steps: Steps, problems: ProblemList): D
   const text = camera.onvif?.host
   const host = typeof text === 'string' ? checkedHost(text, [...steps, 'onvif', 'host'], '10.0.0.12', problems) : null
   const port = camera.onvif?.port === undefined ? DEFAULTS.onvifPort : camera.onvif.port
-  return camera.onvif && host !== null && port !== null ? { host, port } : undefined
+  const source = camera.onvif?.source === undefined ? DEFAULTS.onvifSource : camera.onvif.source
+  const isGiven = camera.onvif?.source !== undefined
+  return camera.onvif && host !== null && port !== null && (source !== null || !isGiven)
+    ? { host, port, source } : undefined
 }
 
 function readSource(name: string, stream: SourceDraft, device: Device | null | undefined, steps: Steps, problems: ProblemList): StreamSource | null {

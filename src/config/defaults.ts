@@ -14,6 +14,7 @@ export const DEFAULTS = {
   syslogPort: 514,
   onvifPort: 80,
   onvifProfile: 'main',
+  onvifSource: null, // the lens chosen at the first connection
   audio: false, // P8: sound only where a permit says so
   place: null,
   priority: 5, // of 1 to 9
@@ -35,6 +36,7 @@ export const LIMITS = {
   pathChars: 1024,
   urlChars: 2000,
   hostChars: 253, // RFC 1035
+  tokenChars: 64, // ONVIF's ReferenceToken
   credentialChars: 256,
   floorDays: 3660, // ten years
   commandWords: 32,

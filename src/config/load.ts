@@ -61,7 +61,8 @@ interface SecretsOutcome {
   readonly needed: string | null
 }
 
-async function lookUpSecrets(draft: RootDraft, configFile: string, options: LoadOptions, problems: ProblemList): Promise<SecretsOutcome> {
+export async function lookUpSecrets(draft: RootDraft, configFile: string, options: LoadOptions,
+  problems: ProblemList): Promise<SecretsOutcome> {
   const mode = options.secrets ?? 'load'
   const nothing = { file: null, problems: [], needed: null }
   if (draft.secrets === undefined) return { ...nothing, book: { kind: mode === 'skip' ? 'skipped' : 'none' } }

@@ -47,6 +47,9 @@ const Camera = Type.Object({
   onvif: Type.Optional(Type.Object({
     host: host('10.0.0.12'),
     port: Type.Optional(port(80, DEFAULTS.onvifPort)),
+    source: Type.Optional(Type.String({ pattern: textOf(LIMITS.tokenChars),
+    expect: texts.videoSource(LIMITS.tokenChars), example: 'VideoSource_3',
+    quotable: true } satisfies Note & { pattern: RegExp })),
   }, closed({ example: '{ host: 10.0.0.12, port: 80 }' }))),
   streams: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN.source }), Stream, {
     ...closed({ example: '{ main: { url: "rtsp://10.0.0.11/stream1" } }' }), expect: texts.streams(LIMITS.streamsPerCamera),

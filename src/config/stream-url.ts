@@ -8,6 +8,9 @@ const SCHEME = /^rtsps?:\/\//i
 // Some cameras want the account in the path or query: "/user=admin_password=…", "?pwd=…".
 const PASSWORD_PARAMETER = /(?:^|[/?&;_,])(?:password|passwd|passwort|pwd|pass)=/i
 
+// Of a link-local IPv6 address: which of this machine's networks; no URL reader takes it.
+const ZONE = /^(rtsps?:\/\/\[fe80:[0-9a-f:.]*)(?:%25|%)[\w.-]{1,15}\]/i
+
 /**
  * Why `text` cannot be a stream's address, or null. No answer quotes any part of it.
  * A bare @ is refused wherever it stands: in `rtsp://admin:pa/ss@host/` a strict reader finds it in the path.
@@ -18,7 +21,7 @@ export function streamUrlFault(text: string): ProblemText | null {
   if (!SAFE_CHARS.test(text)) return texts.urlCharacters
   if (!SCHEME.test(text)) return texts.urlScheme
   if (PASSWORD_PARAMETER.test(text)) return texts.urlPassword
-  const url = URL.parse(text)
+  const url = URL.parse(text.replace(ZONE, '$1]'))
   if (url === null || text.includes('#')) return texts.urlForm
   if (!isHost(url.hostname.replace(/^\[|\]$/g, '')) || url.port === '0') return texts.urlForm
   return null

@@ -18,13 +18,14 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     streams: config.cameras.flatMap(({ id: cameraId, streams }) => streams.map(({ name: stream }) => ({
       cameraId, stream, state: 'waiting' as const, stateSince: since, lastFrameAt: null, lastFrameAgeMs: null,
       supervisorTickAgeMs: 0, bitrateBps: 0, fps: 0, restarts: 0, mode: 'full' as const, lastEndReason: null,
-      cameraClockOffsetMs: null,
+      cameraClockOffsetMs: null, channel: null,
       oldestFrameAt: null, openGapSince: null, openGapCause: null, forecastDays: null,
     }))),
     volumes: [],
     floor: floorViewOf({ floor, forecast: null, fit: null, insisted, now: null, ringStoppedByFloor: false }),
     sacrifice: { steps: [], headroomMs: null, overBudget: [] }, catalogue: { state: 'failed', detail },
     scrub: { lastPassAt: null, progress: 0, rotten: [] }, rescues: { count: 0, newestAt: null },
+    cameraChanges: [],
     glass: NO_GLASS, office: null, archive: null,
     process: {
       rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: 0, uptimeMs: Math.round(process.uptime() * 1000),

@@ -1,6 +1,6 @@
 import type { AuditKeeper } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
-import { streamKeyText } from '../domain/index.ts'
+import { streamKeyText, type CameraChange } from '../domain/index.ts'
 import type { CapacityReport, ClockView, PartFault, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
@@ -15,6 +15,7 @@ export interface RecorderParts {
   /** Null while it cannot be opened. */
   readonly scrubber: () => Scrubber | null
   readonly ingest: Ingest
+  readonly cameraChanges: () => readonly CameraChange[]
   readonly sacrifice: OrderOfSacrifice
   readonly capacity: CapacityReport
   readonly reload: ConfigReload
@@ -36,7 +37,7 @@ export function recorderFacts(
   parts: RecorderParts,
 ): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper } = parts
-  const { house, known, faults } = parts
+  const { house, known, faults, cameraChanges } = parts
   const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
     known.begin()
@@ -66,7 +67,7 @@ export function recorderFacts(
       ...capacity.view(streams, volumes, stoppedByFloor),
       sacrifice: sacrifice.view(),
       catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
-      scrub, rescues, ...ofHouse,
+      scrub, rescues, cameraChanges: known.ask('camera changes', cameraChanges, []), ...ofHouse,
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),

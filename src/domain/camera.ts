@@ -6,7 +6,16 @@ export interface Credential { readonly username: string, readonly password: stri
 /** Where the media of a stream comes from. `url` holds no credential. */
 export type StreamSource =
   | { readonly kind: 'url', readonly url: string }
-  | { readonly kind: 'onvif', readonly host: string, readonly port: number, readonly profile: 'main' | 'sub' }
+  | OnvifSource
+
+export interface OnvifSource {
+  readonly kind: 'onvif'
+  readonly host: string
+  readonly port: number
+  readonly profile: 'main' | 'sub'
+  /** ONVIF's token of the lens; null: the one that was chosen first, which is the first of the device. */
+  readonly source: string | null
+}
 
 export interface StreamConfig {
   readonly name: StreamName

@@ -19,7 +19,19 @@ export const CAMERA_END_REASONS = [
   'timestamps-jumped',       // media time and running time came apart by more than a second
   'parameter-sets-changed',  // other resolution or encoder settings: a new run follows at once
   'bad-stream',              // bytes that are no fragmented MP4, or beyond a bound
-  'onvif-failed',            // the device did not give a stream URI
+  'onvif-failed',            // of recorders before 2026-12: any of the reasons below that begin with onvif
+  // a password that the camera took before is refused: it starts up, or was changed there
+  'auth-lapsed',
+  'auth-unsupported',        // the camera asks for a proof of the password that nobody here can give
+  'redirected',              // it sends its viewers to another host: the password does not go there
+  'no-tcp',                  // it does not send over TCP
+  'onvif-timed-out',         // it takes connections and does not answer
+  'onvif-not-spoken',        // what answers is no ONVIF device
+  'onvif-fault',             // it answers with a fault
+  'onvif-no-profile',        // it has no H.264 or H.265 stream
+  'onvif-bad-address',       // the stream address it gave cannot be used
+  'onvif-https',             // it answers over HTTPS alone, and that does not work
+  'channel-gone',            // the lens that was recorded is not among those it has now
 ] as const
 /** What the recorder or its host did. */
 export const RECORDER_END_REASONS = [

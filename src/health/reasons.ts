@@ -1,5 +1,6 @@
 import type { AuditView, WitnessView } from '../audit/index.ts'
-import { epochMs, streamKeyText, type EpochMs, type RetentionFloor } from '../domain/index.ts'
+import { epochMs, streamKeyText, type CameraChange, type EpochMs,
+  type RetentionFloor } from '../domain/index.ts'
 import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.ts'
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
@@ -57,6 +58,9 @@ function streamFindings(streams: readonly StreamView[], watches: StreamWatches, 
       const severity = allDown || downMs(stream) >= STREAM_CRITICAL_AFTER_MS ? CRITICAL : DEGRADED
       found.push({ ...finding(downCode(stream), severity, subject),
         beganAt: stream.openGapSince ?? watch.outage.seenAt, trouble: `stream-down ${subject}` })
+    } else if (watch && watch.recentRestarts >= UNSTABLE_RESTARTS && stream.lastFrameAt === null) {
+      // It has never sent a picture: why is worth more than how often.
+      found.push({ ...finding(downCode(stream), DEGRADED, subject), trouble: `stream-down ${subject}` })
     } else if (watch && watch.recentRestarts >= UNSTABLE_RESTARTS) {
       found.push(finding('stream-unstable', DEGRADED, subject, { count: String(watch.recentRestarts) }))
     }
@@ -64,6 +68,16 @@ function streamFindings(streams: readonly StreamView[], watches: StreamWatches, 
     if (offsetMs > CAMERA_CLOCK_OFF_MS) found.push(finding('camera-clock-off', NOTE, subject, { seconds: String(Math.round(offsetMs / 1_000)) }))
     return found
   })
+}
+
+const CHANGES = { 'video-source': 'camera-channel-changed', 'certificate': 'camera-certificate-changed',
+  'device': 'camera-device-changed' } as const
+
+/** A change is told for some days, for people look at a board in working hours. */
+function changeFindings(changes: readonly CameraChange[], timeZone: string): Finding[] {
+  const minute = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' })
+  return changes.map(({ cameraId, what, since }) =>
+    ({ ...finding(CHANGES[what], DEGRADED, cameraId, { since: minute.format(since) }), beganAt: since }))
 }
 
 function volumeFindings(volumes: readonly VolumeView[]): Finding[] {
@@ -295,6 +309,7 @@ function configFindings({ configReload, faults, floor }: RecorderFacts): Finding
 export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Finding[] {
   const stoppedForFloor = new Set(facts.sacrifice.steps.filter(step => step.mode === 'stopped').map(streamKeyText))
   const found = [...sacrificeFindings(facts.sacrifice), ...streamFindings(facts.streams, watches, stoppedForFloor), ...volumeFindings(facts.volumes), ...floorFindings(facts.floor, isWrapping(facts.volumes))]
+  found.push(...changeFindings(facts.cameraChanges, facts.floor.timezone))
   found.push(...clockFindings(facts.clock))
   found.push(...auditFindings(facts.audit), ...witnessFindings(facts.witness))
   found.push(...rottenFindings(facts.scrub, facts.floor.timezone))

@@ -40,6 +40,7 @@ const StreamMessage = Type.Object({
   openGapCause: orNull(Cause),
   forecastDays: orNull(Amount),
   cameraClockOffsetMs: orNull(Type.Number()),
+  channel: orNull(Type.String()),
 })
 
 const VolumeMessage = Type.Object({

@@ -18,7 +18,9 @@ const streamOf = (view: StreamView): SnapshotMessage['streams'][number] => ({
   lastFrameAt: isoOrNull(view.lastFrameAt), lastFrameAgeMs: view.lastFrameAgeMs && count(view.lastFrameAgeMs),
   bitrateBps: count(view.bitrateBps), fps: amount(view.fps), oldestFrameAt: isoOrNull(view.oldestFrameAt),
   restarts: count(view.restarts), lastEndReason: view.lastEndReason,
-  openGapSince: isoOrNull(view.openGapSince), openGapCause: view.openGapCause, forecastDays: daysOrNull(view.forecastDays), cameraClockOffsetMs: view.cameraClockOffsetMs && Math.round(view.cameraClockOffsetMs),
+  openGapSince: isoOrNull(view.openGapSince), openGapCause: view.openGapCause,
+  forecastDays: daysOrNull(view.forecastDays), cameraClockOffsetMs: view.cameraClockOffsetMs
+    && Math.round(view.cameraClockOffsetMs), channel: view.channel,
 })
 
 const volumeOf = ({ id, state, slots, oldestFrameAt, syncMs, errors, reusedSlots, forecastDays }: VolumeView): SnapshotMessage['volumes'][number] => ({

@@ -1,4 +1,5 @@
-import type { CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName, VolumeId } from '../domain/index.ts'
+import type { CameraChange, CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName,
+  VolumeId } from '../domain/index.ts'
 import type { ArchiveView } from '../archive/index.ts'
 import type { SacrificeView } from '../capacity/index.ts'
 import type { AuditView, WitnessView } from '../audit/index.ts'
@@ -171,6 +172,8 @@ export interface RecorderFacts {
   readonly catalogue: { readonly state: 'ok' | 'failed', readonly detail: string }
   readonly scrub: ScrubView
   /** Footage taken with `custos rescue`, past the book, as far as it was learnt of in the last week. */
+  /** Of the last days. */
+  readonly cameraChanges: readonly CameraChange[]
   readonly rescues: { readonly count: number, readonly newestAt: EpochMs | null }
   readonly glass: GlassView
   /** Null in the first seconds: cameras come first. */

@@ -1,5 +1,3 @@
-import type { Credential } from '../domain/index.ts'
-
 /**
  * How sound is treated: left out, copied as it is, or turned into AAC because the container cannot hold it. `key-frames`: no sound and no frame but
  * key frames, step 4 of the order of sacrifice; sound over missing pictures would only cut the key frames into more fragments.
@@ -9,31 +7,29 @@ export type AudioTreatment = 'off' | 'copy' | 'transcode' | 'key-frames'
 /** No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4]. */
 export const FRAGMENT_DURATION_MS = 500
 export const SOCKET_TIMEOUT_MS = 3000 // a frozen camera ends the child within 6 s (measured), should our own watchdog ever fail to
+/** Behind a relay, which has bounds of its own for each answer and for silence. */
+export const RELAYED_TIMEOUT_MS = 60_000
 const PROBE = { analyzeDurationUs: 200_000, probeBytes: 100_000 }
 /** What the probe may decode with. Everything else in libavcodec stays out of reach of a hostile camera. */
 const CODECS = 'h264,hevc,aac,pcm_alaw,pcm_mulaw,adpcm_g726,g723_1'
 const FORMATS = 'concat,rtsp,sdp,rtp'
 const PROTOCOLS = 'pipe,rtsp,rtp,tcp,udp,tls,crypto'
 
-/** RTSP URL with the credential in its user part, percent-encoded. A secret. */
-export function urlWithCredential(url: string, credential: Credential | null): string {
-  if (credential === null) return url
-  const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-  return url.replace('://', `://${encode(credential.username)}:${encode(credential.password)}@`)
-}
-
 /**
- * The ffconcat script that makes ffmpeg open the camera. It is written to the child's stdin, so the password is in no argument list [G8].
+ * The ffconcat script that makes ffmpeg open the camera. It is written to the child's stdin: the path of one
+ * use is in no
+ * argument list.
  * Throws RangeError on a URL that could end its line: the configuration refuses such already.
  */
-export function concatScript(secretUrl: string, audio: AudioTreatment): string {
+export function concatScript(secretUrl: string, audio: AudioTreatment,
+  timeoutMs: number = SOCKET_TIMEOUT_MS): string {
   // oxlint-disable-next-line no-control-regex -- a control character is what must not get through
   if (/[\u0000-\u001f\u007f]/.test(secretUrl)) throw new RangeError('a stream URL holds a control character')
   return [
     'ffconcat version 1.0',
     `file '${secretUrl.replaceAll("'", "'\\''")}'`,
     'option rtsp_transport tcp',
-    `option timeout ${SOCKET_TIMEOUT_MS * 1000}`,
+    `option timeout ${timeoutMs * 1000}`,
     `option allowed_media_types ${withSound(audio) ? 'video+audio' : 'video'}`,
     `option analyzeduration ${PROBE.analyzeDurationUs}`,
     `option probesize ${PROBE.probeBytes}`,

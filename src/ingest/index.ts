@@ -1,2 +1,8 @@
 export { Ingest } from './ingest.ts'
 export type { IngestOptions, StreamReport } from './ingest.ts'
+export { CameraRelay, RelayFault } from './rtsp/index.ts'
+export { OnvifError, setDeviceClock } from './onvif/index.ts'
+export { discoverDevices } from './onvif/index.ts'
+export type { DiscoveredDevice, Discovery } from './onvif/index.ts'
+export { probeCamera } from './camera-probe.ts'
+export type { CameraProbe, ProbedProfile } from './camera-probe.ts'

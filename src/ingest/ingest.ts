@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { streamKeyText, type CameraConfig, type CameraId, type DeviceFacts, type MonoMs, type RecordingMode, type StreamConfig, type StreamName } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import type { StreamLane } from '../storage/index.ts'
+import type { CameraTraits, StreamLane } from '../storage/index.ts'
 import { LaneTurn } from './lane-turn.ts'
+import type { CameraRelay } from './rtsp/index.ts'
 import { StreamSupervisor, type StreamFacts } from './stream-supervisor.ts'
 
 /** First requests of a fleet are spread over this; starting the children takes longer anyway, and all must have asked within 2 s. */
@@ -12,6 +13,8 @@ const START_SPREAD_MS = 200
 const ASK_DEVICE_MS = 60_000
 
 export interface IngestOptions {
+  readonly relay: CameraRelay
+  readonly traits: CameraTraits
   readonly lane: (camera: CameraId, stream: StreamName) => StreamLane
   /** What a camera's device said it is: on each connection, at most once a minute, and with its clock. */
   readonly onDevice: (camera: CameraId, device: DeviceFacts) => void
@@ -63,12 +66,14 @@ export class Ingest implements AsyncDisposable {
   }
 
   #start(key: string, camera: CameraConfig, stream: StreamConfig, delayMs: number): void {
-    const { lane, clock, random, log } = this.#options
+    const { relay, traits, lane, clock, random, log } = this.#options
     const stop = new AbortController()
     const turn = this.#turns.get(key) ?? new LaneTurn()
     this.#turns.set(key, turn)
     const supervisor: StreamSupervisor = new StreamSupervisor({
-      camera, stream, lane: lane(camera.id, stream.name), turn, mode: this.#modes.get(key) ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock, random, log,
+      camera, stream, relay, traits, lane: lane(camera.id, stream.name), turn, mode: this.#modes.get(key)
+        ?? 'full', onRecording: () => { this.#askDevice(camera.id, supervisor, stop.signal) }, clock,
+          random, log,
     })
     const done = supervisor.run(stop.signal, delayMs).catch((error: unknown) => {
       log.fatal({ err: error, cameraId: camera.id, stream: stream.name }, 'a supervisor broke')

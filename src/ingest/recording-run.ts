@@ -11,8 +11,14 @@ import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import { RunFootage } from './run-footage.ts'
 
-/** Longest wait for the first fragment: connect, describe, and a key frame, which some cameras send every ten seconds only. */
-const FIRST_FRAGMENT_BOUND_MS = 15_000
+/**
+ * Longest wait for the first fragment: answers of 2.5 s each, and a key frame, which smart codecs send every
+ * 30 s. A camera
+ * that says nothing is given up by the relay long before.
+ */
+const FIRST_FRAGMENT_BOUND_MS = 60_000
+/** Longest wait for storage. */
+const BLOCKED_BOUND_MS = 15_000
 /** Longest silence afterwards. Above ffmpeg's own 3 s, so that its word on the cause comes first. */
 const STALL_BOUND_MS = 6_000
 /** With key frames only a fragment is a whole group of pictures, and comes when the next one begins: some cameras send a key frame every ten seconds only. */
@@ -27,8 +33,12 @@ const STOP_GRACE_MS = 1_500
 const STORED_WITHIN_MS = 10_000
 
 export interface RunOptions {
-  /** With the credential in it. A secret. */
+  /** With the credential in it, or a path of one use. A secret. */
   readonly secretUrl: string
+  /** How long ffmpeg waits for a byte. */
+  readonly socketTimeoutMs?: number
+  /** What failed on the way to the camera, where whoever built the way knows better than ffmpeg's words. */
+  readonly wayFault?: () => { readonly reason: RunEndReason, readonly message: string } | null
   readonly secrets: readonly string[]
   readonly audio: AudioTreatment
   readonly cameraClockOffsetMs: () => number | null
@@ -99,18 +109,22 @@ class RecordingRun {
     const isStored = await this.#isStored(storing)
     await Promise.all([watching, grace])
     const silentMs = silenceAtEnd({ sinceLastMs: endedAt - this.#lastProgress, beforeLastMs: this.#beforeLastMs })
-    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs, exitCode: exit.code }))
+    const fault = this.#options.wayFault?.() ?? null
+    const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : fault?.reason
+      ?? classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs, exitCode: exit.code }))
     try { this.#footage.end(reason) } catch (error) { onBroken(error) }
-    const said = redact(withoutUrls(this.#refusal ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
+    const said = redact(withoutUrls(this.#refusal ?? fault?.message
+      ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said, leftBehind: isStored ? null : storing }
   }
 
   /** The child from its start to its end; never rejects. */
   async #record(signal: AbortSignal): Promise<FfmpegExit> {
-    const { secretUrl, audio, onBroken } = this.#options
+    const { secretUrl, socketTimeoutMs, audio, onBroken } = this.#options
     try {
       this.#child = await startFfmpeg({
-        inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
+        inputFormat: 'concat', inputOptions: INPUT_OPTIONS,
+          inputText: concatScript(secretUrl, audio, socketTimeoutMs),
         outputFormat: 'mp4', outputOptions: outputOptions(audio),
         onBytes: bytes => this.#receive(bytes),
       }, { stop: signal, kill: this.#kill.signal })
@@ -209,7 +223,7 @@ class RecordingRun {
       if (this.#queue.isFull) {
         blockedSince ??= now
         this.#lastProgress = now
-        if (now - blockedSince > FIRST_FRAGMENT_BOUND_MS) this.#fail('storage-too-slow')
+        if (now - blockedSince > BLOCKED_BOUND_MS) this.#fail('storage-too-slow')
         continue
       }
       blockedSince = null

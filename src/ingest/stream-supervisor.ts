@@ -4,12 +4,13 @@ import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
-import type { StreamLane } from '../storage/index.ts'
-import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
+import type { CameraTraits, StreamLane } from '../storage/index.ts'
+import { RELAYED_TIMEOUT_MS, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
 import type { LaneTurn } from './lane-turn.ts'
 import { modeLane } from './mode-lane.ts'
 import { recordOnce, type RunEnd } from './recording-run.ts'
+import type { CameraRelay, RelayTicket } from './rtsp/index.ts'
 import { StreamRate } from './stream-rate.ts'
 
 export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
@@ -30,6 +31,8 @@ export interface StreamFacts {
   readonly lastEndReason: RunEndReason | null
   /** Camera clock minus ours, as last sampled; null when the camera does not tell. */
   readonly cameraClockOffsetMs: number | null
+  /** ONVIF's token of the lens that is recorded; null where the device names none or was not asked. */
+  readonly channel: string | null
 }
 
 const LADDERS = {
@@ -39,13 +42,24 @@ const LADDERS = {
   flapping: [0, 250, 500, 1000, 2000],
   /** Many cameras lock the account after a few wrong passwords: asking quickly would make it worse. */
   password: [30_000, 30_000, 60_000],
+  /**
+   * A camera that starts up refuses what it takes a minute later; one whose password was changed must not
+   * lock the account.
+   */
+  lapsed: [5_000, 5_000, 10_000, 20_000, 60_000],
 } satisfies Record<string, DelayLadder>
 const HEALTHY_MS = 10_000
+const WEB_PORT = /^rtsps?:\/\/[^/]*:(?:80|443)\//
+const ladderOf = (end: RunEnd): DelayLadder => end.reason === 'auth-refused' ? LADDERS.password
+  : end.reason === 'auth-lapsed' ? LADDERS.lapsed : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual
 const NO_RUN = { recordedMs: 0, soundNeedsTranscode: false, said: '', leftBehind: null } as const
 
 export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
   readonly stream: StreamConfig
+  readonly relay: Pick<CameraRelay, 'ticket'>
+  /** What the camera was last time. */
+  readonly traits: Pick<CameraTraits, 'of' | 'shown'>
   readonly lane: StreamLane
   /** Of the lane, shared with whoever recorded the stream before. */
   readonly turn: LaneTurn
@@ -74,9 +88,12 @@ export class StreamSupervisor {
   #stateSince: EpochMs
   #tickAt: MonoMs
   #lastFrame: { endAt: EpochMs, arrivedAt: MonoMs } | null = null
+  /** The camera has sent pictures for this password. */
+  #wasAccepted = false
   #restarts = 0
   #lastEndReason: RunEndReason | null = null
   #clockOffsetMs: number | null = null
+  #channel: string | null = null
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
   readonly #crashes: FailureLog
@@ -113,7 +130,7 @@ export class StreamSupervisor {
           crashed: error => this.#crashed(error),
           wake: () => turn.isFree ? null : turn.freed,
           wasHealthy: end => end.recordedMs >= HEALTHY_MS,
-          delaysMs: end => end.reason === 'auth-refused' ? LADDERS.password : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual,
+          delaysMs: ladderOf,
           onEnd: (end, delayMs) => { this.#noteEnd(end, delayMs) },
         })
       }
@@ -161,14 +178,19 @@ export class StreamSupervisor {
     let url: string
     try { url = await this.#findUrl(signal) } catch (error) {
       if (!(error instanceof OnvifError)) throw error
-      lane.noteNoFootage(error.endReason)
-      return { ...NO_RUN, reason: error.endReason, said: redact(error.message, this.#secrets) }
+      const reason = this.#told(error.endReason)
+      lane.noteNoFootage(reason)
+      return { ...NO_RUN, reason, said: redact(error.message, this.#secrets) }
     }
     if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
+    const { camera, relay } = this.#options
+    using ticket = relay.ticket(url, camera.credential)
     const end = await recordOnce({
-      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
+      secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket, url),
+      secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
-      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
+      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn'
+        : 'error') },
       onBroken: error => { this.#crashes.failure({ err: error }, 'error') },
       onTick: () => { this.#tickAt = clock.monoNow() },
       onFragment: facts => { if (mode === this.#mode) this.#noteFragment(facts) },
@@ -176,6 +198,20 @@ export class StreamSupervisor {
     if (end.leftBehind !== null) turn.leave(end.leftBehind)
     return end
   }
+
+  #wayFault(ticket: RelayTicket, url: string): {
+    readonly reason: RunEndReason, readonly message: string } | null {
+    const fault = ticket.fault()
+    if (fault === null) return null
+    if (fault.reason === 'refused' && this.#source().kind === 'onvif' && WEB_PORT.test(url)) {
+      return { reason: 'onvif-bad-address', message: 'the camera names its web port for RTSP and refuses it' }
+    }
+    return { reason: this.#told(fault.reason), message: fault.message }
+  }
+
+  /** A password that this camera took before is hardly a wrong one. */
+  #told(reason: RunEndReason): RunEndReason { return reason === 'auth-refused' && this.#wasAccepted
+    ? 'auth-lapsed' : reason }
 
   /** A run that threw ends like any other, and the stream is tried again. */
   #crashed(error: unknown): RunEnd {
@@ -196,11 +232,17 @@ export class StreamSupervisor {
   }
 
   async #findUrl(signal: AbortSignal): Promise<string> {
-    const { camera, clock } = this.#options
+    const { camera, clock, traits } = this.#options
     const source = this.#source()
     if (source.kind === 'url') return source.url
     try {
-      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential, clock, signal }, source.profile)
+      const kept = source.source ?? traits.of(camera.id, 'video-source')
+      const choice = { profile: source.profile, source: kept, mayReplaceSource: source.source === null }
+      const found = await findStream({ host: source.host, port: source.port, credential: camera.credential,
+        clock, signal }, choice)
+      this.#channel = found.profile.sourceToken
+      if (this.#channel !== null) traits.shown(camera.id, 'video-source', this.#channel)
+      if (found.certificate !== null) traits.shown(camera.id, 'certificate', found.certificate)
       this.#clockOffsetMs = found.clockOffset === null ? null : Math.round(found.clockOffset.offsetMs)
       return found.uri
     } catch (error) {
@@ -244,6 +286,7 @@ export class StreamSupervisor {
     this.#tickAt = clock.monoNow()
     if (this.#state === 'recording') return
     this.#enter('recording')
+    this.#wasAccepted = true
     this.#options.onRecording()
     if (!this.#ends.success()) this.#log.info('recording')
     this.#refusals.success()
@@ -255,7 +298,8 @@ export class StreamSupervisor {
     this.#lastEndReason = end.reason
     if (end.soundNeedsTranscode && this.#audio === 'copy') this.#audio = 'transcode'
     this.#enter('waiting')
-    this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs), said: end.said })
+    this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs),
+      said: end.said })
   }
 
   #enter(state: StreamState): void {
@@ -272,7 +316,7 @@ export class StreamSupervisor {
       state: this.#state, stateSince: this.#stateSince,
       lastFrameAt: this.#lastFrame?.endAt ?? null, lastFrameAgeMs: this.#lastFrame === null ? null : now - this.#lastFrame.arrivedAt,
       supervisorTickAgeMs: now - this.#tickAt, ...this.#rate.at(now), restarts: this.#restarts, lastEndReason: this.#lastEndReason,
-      cameraClockOffsetMs: this.#clockOffsetMs,
+      cameraClockOffsetMs: this.#clockOffsetMs, channel: this.#channel,
     }
   }
 }

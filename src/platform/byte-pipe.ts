@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { FatalError } from '../domain/index.ts'
 import { runProgram } from './child-process.ts'
-import { PollRound, type Polled } from './poll-round.ts'
+import { recordingRound as round, type Polled } from './poll-round.ts'
 
 /** What became of a piece: it was `whole`, it ended `midway` and the rest is on its way, or there is `no-room` for more until `resume`. */
 export type Taken = 'whole' | 'midway' | 'no-room'
@@ -15,9 +15,14 @@ export type OnBytes = (bytes: Buffer) => Taken
 export interface BytePipe {
   readonly path: string
   resume(): void
-  /** What comes need no longer be noticed within 10 ms: 140 ms will do, and many pipes cost little more than one. */
+  /**
+   * What comes need no longer be noticed within 10 ms: 100 ms will do, and many pipes cost little more than
+   * one.
+   */
   relax(): void
-  /** No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent. */
+  /**
+   * No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent.
+   */
   expectEnd(): void
   /** Null when all was handed over; else what `onBytes` threw, after which nothing more is read. */
   readonly ended: Promise<Error | null>
@@ -28,7 +33,6 @@ const MKFIFO_WITHIN_MS = 5_000
 // One buffer for every pipe: each piece is taken over before the next is read, so nothing is allocated per read.
 // A read into fresh memory each time cost a garbage collection every 1.5 s at 8 streams (measured: 4 % of a core).
 const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
-const round = new PollRound()
 let made = 0
 
 /** Throws FatalError when no private folder can be had, and what the system says when no pipe can be made; nothing is left then. */

@@ -3,8 +3,12 @@
  * with one for all, sixteen cameras wake the recorder hardly more often than one.
  */
 
-/** Between two looks into everything. Not even: fragments come twice a second, and an even beat would meet each camera's at the same point every time and time it late for ever. */
-const ROUND_MS = { least: 60, most: 140 }
+/**
+ * Between two looks into everything. Not even: an even beat would meet each camera's fragments at the same
+ * point every time.
+ */
+export interface RoundMs { readonly least: number, readonly most: number }
+const ROUND_MS: RoundMs = { least: 40, most: 100 }
 /** While a run's clock is set by when its first bytes arrive. */
 const FRESH_MS = 10
 /** After a look that found much. */
@@ -22,14 +26,17 @@ export interface Polled {
 }
 
 export class PollRound {
+  readonly #roundMs: RoundMs
   readonly #all = new Map<Polled, { soonAt: number }>()
   #roundAt = Infinity
   #timer: NodeJS.Timeout | null = null
   #timerAt = Infinity
 
+  constructor(roundMs: RoundMs = ROUND_MS) { this.#roundMs = roundMs }
+
   add(polled: Polled): void {
     this.#all.set(polled, { soonAt: 0 })
-    if (this.#roundAt === Infinity) this.#roundAt = performance.now() + ROUND_MS.most
+    if (this.#roundAt === Infinity) this.#roundAt = performance.now() + this.#roundMs.most
     this.#schedule(0)
   }
 
@@ -54,7 +61,8 @@ export class PollRound {
     this.#timerAt = Infinity
     const now = performance.now() + EARLY_MS
     const isRound = now >= this.#roundAt
-    if (isRound) this.#roundAt = now + ROUND_MS.least + Math.random() * (ROUND_MS.most - ROUND_MS.least)
+    const { least, most } = this.#roundMs
+    if (isRound) this.#roundAt = now + least + Math.random() * (most - least)
     let next = this.#roundAt
     for (const [polled, state] of this.#all) {
       if (polled.isHeld) continue
@@ -75,3 +83,6 @@ export class PollRound {
     this.#timer = setTimeout(() => { this.#look() }, delayMs)
   }
 }
+
+/** Of all that is recorded: sockets and pipes are looked into at one wake-up. */
+export const recordingRound = new PollRound()

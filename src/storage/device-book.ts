@@ -1,4 +1,5 @@
-import { epochMs, SYSTEM, type AuditSink, type CameraId, type CameraUuid, type DeviceFacts, type EpochMs } from '../domain/index.ts'
+import { epochMs, SYSTEM, type AuditSink, type CameraChange, type CameraId, type CameraUuid,
+  type DeviceFacts, type EpochMs } from '../domain/index.ts'
 import { withCatalogue, type Catalogue, type Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -28,6 +29,10 @@ export class DeviceBook {
     if (camera === undefined || Object.values(told).every(fact => fact === null)) return
     withCatalogue(() => { this.#options.catalogue.db.transaction(() => { this.#note(cameraId, camera, told, now) })() })
   }
+
+  /** Cameras that came to be another device within the span before now. */
+  changedWithin(spanMs: number): CameraChange[] {
+    return this.#devices.replacedSince(epochMs(this.#options.clock.wallNow() - spanMs)) }
 
   #note(cameraId: CameraId, camera: CameraUuid, told: DeviceFacts, now: EpochMs): void {
     const before = this.#devices.newest(camera)

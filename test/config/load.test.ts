@@ -38,19 +38,24 @@ t.test('everything given is taken', async t => {
     retention: { floor: { kind: 'calendar-days', days: 60 }, insist: { by: '王主任', reason: '新磁碟已請購' } }, inbox: null,
   })
   t.same(config?.cameras[0]?.streams.map(stream => stream.source), [
-    { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub' }, { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'main' }, { kind: 'url', url: 'rtsps://[::1]:322/x' },
+    { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub', source: null },
+      { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'main', source: null },
+      { kind: 'url', url: 'rtsps://[::1]:322/x' },
   ])
   t.equal(config?.cameras[0]?.credential?.password, 'p:w')
   t.equal(config?.cameras[0]?.priority, 1)
   t.equal(config?.cameras[0]?.place, '一樓服務臺')
   t.same(config?.cameras[0]?.streams.map(({ declaredBps, lower }) => [declaredBps, lower]), [
-    [800_000, null], [4_500_000, { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub' }], [null, { kind: 'url', url: 'rtsp://h/y' }],
+    [800_000, null], [4_500_000, { kind: 'onvif', host: 'cam.lan', port: 80, profile: 'sub', source: null }],
+      [null, { kind: 'url', url: 'rtsp://h/y' }],
   ])
 })
 
 t.test('a camera with onvif alone records its main stream', async t => {
   const { config } = await loaded(t, yamlOf({ cameras: '[ { id: door, name: 大門, onvif: { host: 10.0.0.12, port: 8000 } } ]' }))
-  t.same(config?.cameras[0]?.streams, [{ name: 'main', source: { kind: 'onvif', host: '10.0.0.12', port: 8000, profile: 'main' }, declaredBps: null, lower: null }])
+  t.same(config?.cameras[0]?.streams, [{ name: 'main',
+    source: { kind: 'onvif', host: '10.0.0.12', port: 8000, profile: 'main', source: null },
+    declaredBps: null, lower: null }])
 })
 
 t.test('a sound configuration is frozen to its leaves', async t => {
@@ -111,4 +116,14 @@ t.test('all problems of shape and of meaning come at once', async t => {
     'site.name|1|missing', 'site.nmae|1|unknown-key', 'site.timezone|1|timezone', 'state.dir|2|absolute-path', 'volumes[0].id|3|quote-it', 'volumes[0].path|3|absolute-path',
     'retention.floor|4|floor', 'cameras[1].id|5|id-twice', 'cameras[1].name|5|label', 'cameras[1].streams.main.url|5|url-scheme',
   ])
+})
+
+t.test('a lens of a device with several is named by its token', async t => {
+  const withSource = (source: string) => loaded(t,
+    yamlOf({ cameras: `[ { id: a, name: a, onvif: { host: h, source: ${source} }, streams: { main: {}, sub: {} } } ]` }))
+  const { config } = await withSource('"VideoSource_3 北側"')
+  t.same(config?.cameras[0]?.streams.map(({ source }) => source.kind === 'onvif' && source.source),
+    ['VideoSource_3 北側', 'VideoSource_3 北側'])
+  for (const wrong of ['""', '3', `"${'x'.repeat(65)}"`, '"a\\u0007"',
+    '{}']) t.equal((await withSource(wrong)).config, null, wrong)
 })

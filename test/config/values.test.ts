@@ -38,7 +38,9 @@ t.test('hosts', t => {
 
 t.test('stream URLs', t => {
   const fault = (text: string) => streamUrlFault(text)?.code ?? null
-  for (const good of ['rtsp://10.0.0.11/stream1', 'rtsps://cam.lan:322/a%40b?x=1&y="2"', 'RTSP://[fe80::1]:554/', 'rtsp://10.0.0.11', 'rtsp://h/bypass=1']) t.equal(fault(good), null, good)
+  for (const good of ['rtsp://10.0.0.11/stream1', 'rtsps://cam.lan:322/a%40b?x=1&y="2"',
+    'RTSP://[fe80::1]:554/', 'rtsp://10.0.0.11', 'rtsp://h/bypass=1', 'rtsp://[fe80::1%eth0]/live',
+    'rtsp://[fe80::1%25eth0]:554/live']) t.equal(fault(good), null, good)
   const bad: Record<string, string> = {
     'rtsp://u:p@h/': 'url-userinfo', 'rtsp://u@h/': 'url-userinfo', 'rtsp://h/a@b': 'url-userinfo', 'http://u:p@h/': 'url-userinfo',
     'rtsp://h/user=a_password=b': 'url-password', 'rtsp://h/?PWD=b': 'url-password', 'rtsp://h/a;pass=b': 'url-password',

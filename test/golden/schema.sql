@@ -557,6 +557,16 @@ CREATE TABLE camera_device (
   CHECK (last_seen_at >= first_seen_at)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE camera_trait (
+  camera_uuid   TEXT NOT NULL REFERENCES camera (uuid),
+  -- ONVIF's token of the lens; SHA-256 of the certificate shown over HTTPS
+  trait         TEXT NOT NULL CHECK (trait IN ('video-source', 'certificate')),
+  value         TEXT NOT NULL CHECK (length(value) BETWEEN 1 AND 256),
+  before        TEXT,                          -- the value that this one replaced; null for the first
+  since_at      INTEGER NOT NULL,
+  PRIMARY KEY (camera_uuid, trait)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE catalogue_start (
   start_no          INTEGER PRIMARY KEY AUTOINCREMENT,
   start_id          TEXT NOT NULL UNIQUE CHECK (length(start_id) = 32), -- random

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId } from '../../src/domain/index.ts'
+import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId, epochMs,
+  type EpochMs } from '../../src/domain/index.ts'
 import {
   HealthState, REASON_CATALOGUE, type ConfigRejection, type PartFault, type RecorderFacts,
 } from '../../src/health/index.ts'
@@ -145,6 +146,26 @@ t.test('each end reason has its own code, wording and next step', async t => {
     t.notOk(seen.has(text.zh) || seen.has(text.en), lastEndReason)
     seen.add(text.zh).add(text.en)
   }
+})
+
+t.test('a stream that never sent a picture is told by its cause and not by its restarts', async t => {
+  const health = new HealthState(new ManualClock())
+  const refused = (restarts: number, lastFrameAt: EpochMs | null) =>
+    health.assess(facts({ streams: [HEALTHY,
+      down('door', { lastEndReason: 'redirected', restarts, lastFrameAt })] })).reasons
+  refused(0, null)
+  t.match(refused(4, null)[0], { code: 'stream-redirected', subject: 'door/main' })
+  t.match(refused(8, epochMs(1_700_000_000_000))[0], { code: 'stream-unstable', subject: 'door/main' })
+})
+
+t.test('a camera that is another than before is told', async t => {
+  const cameraChanges = (['video-source', 'certificate', 'device'] as const).map(what =>
+    ({ cameraId: cameraId('lobby'), what, since: at('2026-11-22T08:00:00.000Z') }))
+  const { reasons } = new HealthState(new ManualClock()).assess(facts({ cameraChanges }))
+  t.match(reasons.filter(({ subject }) => subject === 'lobby').map(({ code, en }) => [code, en]), [
+    ['camera-certificate-changed', /another certificate since 2026-11-22 16:00/],
+      ['camera-channel-changed', /another lens/], ['camera-device-changed', /another device/],
+  ])
 })
 
 t.test('states the real loss bound of a slow disk, rounded up', async t => {

@@ -3,14 +3,16 @@ import t, { type Test } from 'tap'
 import { cameraId, streamName, type CameraConfig } from '../../src/domain/index.ts'
 import { LaneTurn } from '../../src/ingest/lane-turn.ts'
 import { StreamSupervisor } from '../../src/ingest/stream-supervisor.ts'
+import { RelayFault } from '../../src/ingest/rtsp/relay-fault.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { RingFullError } from '../../src/storage/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { cannedCamera, NotedLane, until } from './support.ts'
+import { cannedCamera, NotedLane, noTraits, straightWay, until } from './support.ts'
 
 interface Line { readonly level: string, readonly msg: string, readonly reason?: string, readonly failures?: number, readonly said?: string, readonly err?: { readonly message: string } }
 
-function supervised(t: Test, lane: NotedLane, { url = 'rtsp://viewer:secret@camera.example/main', turnOf = new LaneTurn() } = {}) {
+function supervised(t: Test, lane: NotedLane,
+  { url = 'rtsp://viewer:secret@camera.example/main', turnOf = new LaneTurn(), relay = straightWay } = {}) {
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z', t), stop = new AbortController()
   const lines: Line[] = []
   const camera: CameraConfig = {
@@ -18,7 +20,8 @@ function supervised(t: Test, lane: NotedLane, { url = 'rtsp://viewer:secret@came
     streams: [{ name: streamName('main'), source: { kind: 'url', url }, declaredBps: null, lower: null }],
   }
   const supervisor = new StreamSupervisor({
-    camera, stream: camera.streams[0]!, lane: lane.lane, turn: turnOf, mode: 'full', onRecording: () => undefined, clock, random: () => 0.5,
+    camera, stream: camera.streams[0]!, relay, traits: noTraits, lane: lane.lane, turn: turnOf, mode: 'full',
+      onRecording: () => undefined, clock, random: () => 0.5,
     log: createLogger({ destination: { write: line => { lines.push(JSON.parse(line) as Line) } } }),
   })
   const done = supervisor.run(stop.signal, 0)
@@ -123,5 +126,20 @@ t.test('whoever records the stream next waits for what storage does for the one 
   hung.resolve()
   await turn()
   await passing('footage', () => lane.appended > 0)
+  await end()
+})
+
+t.test('a password that the camera took before is told as lapsed', async t => {
+  await cannedCamera(t)
+  const program = process.env['CUSTOS_FFMPEG']!
+  process.env['CUSTOS_FFMPEG'] = '/bin/false' // no picture comes
+  const fault = () => new RelayFault('auth-refused', 'the camera refused the user name or password')
+  const relay: typeof straightWay = { ticket: url => ({ url, fault, [Symbol.dispose]: () => undefined }) }
+  const lane = new NotedLane(), { supervisor, passing, end } = supervised(t, lane, { relay })
+  await passing('the first refusal', () => supervisor.facts().lastEndReason !== null)
+  t.equal(supervisor.facts().lastEndReason, 'auth-refused')
+  process.env['CUSTOS_FFMPEG'] = program
+  await passing('pictures, and a refusal', () => supervisor.facts().lastEndReason === 'auth-lapsed')
+  t.ok(lane.told.includes('end auth-lapsed'), 'the gap knows it too')
   await end()
 })

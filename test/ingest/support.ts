@@ -4,8 +4,9 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { runId, type EpochMs, type GapCause, type RunEndReason } from '../../src/domain/index.ts'
+import type { CameraRelay } from '../../src/ingest/index.ts'
 import type { Fragment } from '../../src/media/index.ts'
-import type { StreamLane } from '../../src/storage/index.ts'
+import type { CameraTraits, StreamLane } from '../../src/storage/index.ts'
 import { builtFragment, builtInit, realFootage } from '../support/fragments.ts'
 
 const REAL_WITHIN_MS = 20_000
@@ -95,3 +96,10 @@ export class NotedLane {
     return own as unknown as StreamLane
   }
 }
+
+/** No relay: whoever plays ffmpeg opens nothing. */
+export const straightWay: Pick<CameraRelay, 'ticket'> = {
+  ticket: url => ({ url, fault: () => null, [Symbol.dispose]: () => undefined }),
+}
+
+export const noTraits: Pick<CameraTraits, 'of' | 'shown'> = { of: () => null, shown: () => undefined }

@@ -41,7 +41,7 @@ t.test('what stands behind a camera is asked by ONVIF, kept with its time, and a
   const csv = (await recorder.command(['cameras', '--config', recorder.configFile, '--csv'])).output.toString().split('\r\n')
   t.equal(csv.length, 4)
   t.match(csv[1], /^"lobby","Camera lobby","一樓服務臺","'=Evil <script>\[redacted\]","\(5000 characters\)","",/, 'no cell is a formula')
-  t.match(csv[2], /^"plain","Camera plain","","","","","",""$/, 'what is known by its address alone')
+  t.match(csv[2], /^"plain","Camera plain","","","","","","",""$/, 'what is known by its address alone')
   const list = (await recorder.command(['cameras', '--config', recorder.configFile])).output.toString()
   t.match(list, /設置區位 place.*\n.*一樓服務臺/)
   t.notMatch(list + csv.join(''), /127\.0\.0\.1|rtsp/, 'no address on it')

@@ -81,7 +81,8 @@ t.test('a password shows nowhere, whatever goes wrong', { timeout: 180_000 }, as
   const healthy = ['right']
   await recorder.until('every failing camera failed', ({ streams }) => streams.every(({ camera, restarts }) => healthy.includes(camera) || restarts > 0), 60_000)
   const reasons = new Set((await recorder.health())!.streams.map(({ openGapCause }) => openGapCause))
-  for (const reason of ['auth-refused', 'refused', 'onvif-failed', 'stalled'] as const) t.ok(reasons.has(reason), `${reason} happened: ${[...reasons].join(', ')}`)
+  for (const reason of ['auth-refused', 'refused', 'onvif-fault', 'onvif-bad-address',
+    'stalled'] as const) t.ok(reasons.has(reason), `${reason} happened: ${[...reasons].join(', ')}`)
   const goodConfig = await readFile(recorder.configFile, 'utf8')
   const goodSecrets = await readFile(recorder.secretsFile, 'utf8')
   t.ok(leaksIn(goodSecrets).length > 0, 'the secrets file holds it')

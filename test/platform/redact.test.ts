@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { urlWithCredential } from '../../src/ingest/ffmpeg-arguments.ts'
 import { redact } from '../../src/platform/redact.ts'
 import { seeded } from '../support/recorder/seeded.ts'
 
@@ -28,17 +27,23 @@ t.test('an empty secret takes nothing out', async t => {
   t.equal(redact('text', ['']), 'text')
 })
 
+const withAccount = (user: string, password: string): string => {
+  const encoded = encodeURIComponent(password).replace(/[!'()*]/g,
+    char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  return `rtsp://${user}:${encoded}@10.0.0.1:554/live`
+}
+
 t.test('no secret of four letters or more is left, in any of its written forms', async () => {
   const secret = fc.string({ unit: 'grapheme', minLength: 4, maxLength: 30 }).filter(text => !'[redacted]'.includes(text))
   fc.assert(fc.property(secret, fc.string(), fc.string(), (password, before, after) => {
-    const written = [password, encodeURIComponent(password), encodeURI(password), urlWithCredential('rtsp://h/x', { username: 'u', password })]
+    const written = [password, encodeURIComponent(password), encodeURI(password), withAccount('u', password)]
     return written.every(text => !redact(`${before} ${text} ${after}`, [password]).includes(password))
   }), runs)
 })
 
-t.test('a URL as the recorder writes it never shows its credential, with the secret unknown', async () => {
+t.test('a URL with an account in it never shows its credential, with the secret unknown', async () => {
   fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9]{8,20}$/), fc.string({ unit: 'grapheme', maxLength: 8 }), (core, odd) => {
-    const url = urlWithCredential('rtsp://10.0.0.1:554/live', { username: 'viewer', password: `${odd}${core}${odd}` })
+    const url = withAccount('viewer', `${odd}${core}${odd}`)
     return [`open '${url}' failed`, `open ${url}: Connection refused`, url].every(text => !redact(text).includes(core))
   }), runs)
 })

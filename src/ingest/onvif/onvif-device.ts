@@ -23,6 +23,8 @@ export interface DeviceReport {
 export interface FoundStream extends StreamUri {
   readonly profile: MediaProfile
   readonly clockOffset: ClockOffset | null
+  /** SHA-256 of the certificate that the device showed; null over plain HTTP. */
+  readonly certificate: string | null
 }
 
 /** Where the chosen stream of the device is to be fetched, asked anew each time: addresses and settings change. Throws OnvifError, or the signal's reason. */
@@ -32,7 +34,8 @@ export async function findStream(target: OnvifTarget, choice: ProfileChoice): Pr
     const { service, profiles } = await session.listProfiles()
     const profile = chooseProfile(profiles, choice)
     const told = await session.streamUriText(service, profile.token)
-    return { ...readStreamUri(told, target.host, session.deviceText), profile, clockOffset }
+    return { ...readStreamUri(told, target.host, session.deviceText), profile, clockOffset,
+      certificate: session.certificate }
   })
 }
 

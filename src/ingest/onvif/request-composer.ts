@@ -12,6 +12,9 @@ export interface ComposedRequest {
   readonly secrets: readonly string[]
 }
 
+/** By address or name, as the office has it. */
+export interface TimeServer { readonly name: string, readonly type: 'IPv4' | 'IPv6' | 'DNS' }
+
 const OPERATION = /<s:Body[^>]*><(\w+) xmlns="([^"]+)"/
 const ONE_TIME_VALUES = /<(?:Password|Nonce) [^>]*>([^<]+)</g
 
@@ -58,6 +61,23 @@ export class RequestComposer {
   streamUri(service: 'media' | 'media2', profileToken: string): ComposedRequest {
     this.#cam.media2Support = service === 'media2'
     return this.#compose(service, cam => { cam.getStreamUri({ protocol: 'RTSP', profileToken: escaped(profileToken) }, unanswered) })
+  }
+
+  setTimeServer({ name, type }: TimeServer): ComposedRequest {
+    const key = type === 'IPv4' ? 'IPv4Address' : type === 'IPv6' ? 'IPv6Address' : 'DNSname'
+    const server = { type, [key]: escaped(name) }
+    return this.#compose('device',
+      cam => { cam.setNTP({ fromDHCP: false, NTPManual: [server] }, unanswered) })
+  }
+
+  /** Null: the device keeps the time of its time server. */
+  setClock(now: EpochMs | null): ComposedRequest {
+    return this.#compose('device', cam => {
+      cam.setSystemDateAndTime({
+        dateTimeType: now === null ? 'NTP' : 'Manual', daylightSavings: false,
+          ...(now === null ? {} : { dateTime: new Date(now) }),
+      }, unanswered)
+    })
   }
 
   /** For the devices that want a password even for their clock: the header of another request around the same question. */

@@ -23,13 +23,17 @@ export function readAnswer(answer: HttpAnswer, operation: string, deviceText: De
 
 function bodyOf(answer: HttpAnswer, operation: string): XmlElement | undefined {
   try {
-    const root = readXml(answer.text)
+    const root = readXml(withoutParts(answer.text))
     return root.name === 'Envelope' ? descend(root, 'Body') : undefined
   } catch (error) {
     if (!(error instanceof XmlError)) throw error
     throw new OnvifError('not-onvif', `${operation} got HTTP status ${answer.status} and no XML: ${error.message}`)
   }
 }
+
+/** An answer with attachments (MTOM) begins with the head of its first part, which is the envelope. */
+const withoutParts = (text: string): string =>
+  text.replace(/^\s*--[^\n]{1,200}\n(?:[^\r\n]{1,998}\r?\n){0,20}\r?\n/, '')
 
 /** SOAP 1.2, and the 1.1 that a few devices still send. */
 function faultOf(fault: XmlElement, operation: string, deviceText: DeviceText): OnvifError {

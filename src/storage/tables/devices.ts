@@ -1,4 +1,5 @@
-import { epochMs, type CameraUuid, type DeviceFacts, type EpochMs } from '../../domain/index.ts'
+import { epochMs, type CameraChange, type CameraId, type CameraUuid, type DeviceFacts,
+  type EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
 export interface SeenDevice extends DeviceFacts { readonly firstSeenAt: EpochMs, readonly lastSeenAt: EpochMs }
@@ -19,6 +20,16 @@ export function deviceTable(db: Db) {
     SELECT min(start_at) AS start_at FROM run WHERE camera_uuid = @camera AND end_at IS NULL AND start_at <= @now
       AND start_at > (SELECT max(start_at) FROM run WHERE camera_uuid = @camera AND end_at IS NULL AND start_at <= @now) - ${TOGETHER_MS}`)
   const reconnected = db.prepare<[string, number, number], { run_id: number }>('SELECT run_id FROM run WHERE camera_uuid = ? AND start_at > ? AND start_at <= ? LIMIT 1')
+  const replaced = db.prepare<[number], { id: string, first_seen_at: number }>(`
+    SELECT id, now.first_seen_at FROM camera_device now JOIN camera ON uuid = now.camera_uuid
+    JOIN camera_device before ON before.camera_uuid = now.camera_uuid AND before.first_seen_at =
+      (SELECT max(first_seen_at) FROM camera_device
+       WHERE camera_uuid = now.camera_uuid AND first_seen_at < now.first_seen_at)
+    WHERE retired_at IS NULL AND now.first_seen_at > ?
+      AND (before.maker IS NOT now.maker OR before.serial IS NOT now.serial)
+      AND now.first_seen_at =
+        (SELECT max(first_seen_at) FROM camera_device WHERE camera_uuid = now.camera_uuid)
+    ORDER BY id`)
   const seenOf = (row: Row | undefined): SeenDevice | null => row === undefined ? null
     : { maker: row.maker, model: row.model, firmware: row.firmware, serial: row.serial, firstSeenAt: epochMs(row.first_seen_at), lastSeenAt: epochMs(row.last_seen_at) }
   return {
@@ -35,7 +46,16 @@ export function deviceTable(db: Db) {
       const startAt = connected.get({ camera, now })?.start_at ?? null
       return startAt === null ? null : epochMs(startAt)
     },
-    insert(camera: CameraUuid, { firstSeenAt, lastSeenAt, maker, model, firmware, serial }: SeenDevice): void { insert.run(camera, firstSeenAt, lastSeenAt, maker, model, firmware, serial) },
-    seenAgain(camera: CameraUuid, { firstSeenAt }: SeenDevice, now: EpochMs): void { seen.run(now, camera, firstSeenAt) },
+    /**
+     * Cameras whose device is another since, by maker or serial number; another firmware is the same device.
+     */
+    replacedSince: (at: EpochMs): CameraChange[] =>
+      replaced.all(at).map(({ id, first_seen_at: since }) =>
+        ({ cameraId: id as CameraId, what: 'device', since: epochMs(since) })),
+    insert(camera: CameraUuid, { firstSeenAt, lastSeenAt, maker, model, firmware,
+    serial }: SeenDevice): void { insert.run(camera, firstSeenAt, lastSeenAt, maker, model, firmware,
+    serial) },
+    seenAgain(camera: CameraUuid, { firstSeenAt }: SeenDevice,
+    now: EpochMs): void { seen.run(now, camera, firstSeenAt) },
   }
 }

@@ -8,7 +8,7 @@ export const stream = (id: string, change: Partial<StreamView> = {}): StreamView
   cameraId: cameraId(id), stream: streamName('main'), state: 'recording', stateSince: at('2026-11-22T07:00:00.000Z'),
   lastFrameAt: at('2026-11-22T07:59:59.500Z'), lastFrameAgeMs: 500, supervisorTickAgeMs: 200, bitrateBps: 4_000_000, fps: 15,
   oldestFrameAt: at('2026-10-10T00:00:00.000Z'), restarts: 0, mode: 'full', lastEndReason: null, openGapSince: null, openGapCause: null, forecastDays: 60,
-  cameraClockOffsetMs: null, ...change,
+  cameraClockOffsetMs: null, channel: null, ...change,
 })
 
 /** A stream that is down and waits to try again. */
@@ -42,5 +42,10 @@ export const office = (change: Partial<OfficeView> = {}): OfficeView => ({
 /** Two cameras, two volumes, nothing wrong. */
 export const facts = (change: Partial<RecorderFacts> = {}): RecorderFacts => ({
   streams: [stream('lobby'), stream('door')], volumes: [volume('disk1'), volume('disk2')], floor: floor(), sacrifice: { steps: [], headroomMs: null, overBudget: [] },
-  catalogue: { state: 'ok', detail: 'ok' }, scrub: { lastPassAt: at('2026-11-01T00:00:00.000Z'), progress: 0.25, rotten: [] }, rescues: { count: 0, newestAt: null }, glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, archive: null, office: office(), clock: clock(), audit: audit(), witness: witness(), process: { rssBytes: 150 * 2 ** 20, eventLoopDelayMs: 4, uptimeMs: 3_600_000 }, configReload: null, faults: [], ...change,
+  catalogue: { state: 'ok', detail: 'ok' }, scrub: { lastPassAt: at('2026-11-01T00:00:00.000Z'),
+  progress: 0.25, rotten: [] }, rescues: { count: 0, newestAt: null }, cameraChanges: [],
+  glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, archive: null, office: office(),
+  clock: clock(), audit: audit(), witness: witness(),
+  process: { rssBytes: 150 * 2 ** 20, eventLoopDelayMs: 4, uptimeMs: 3_600_000 }, configReload: null,
+  faults: [], ...change,
 })

@@ -6,7 +6,7 @@ import { findStream } from '../../../src/ingest/onvif/index.ts'
 import { RequestComposer } from '../../../src/ingest/onvif/request-composer.ts'
 import { epochMs } from '../../../src/domain/index.ts'
 import { OnvifSimulator } from '../../support/onvif/device-simulator.ts'
-import { CREDENTIAL, PROFILES, targetOf } from '../../support/onvif/example-device.ts'
+import { CREDENTIAL, PROFILES, targetOf, MAIN } from '../../support/onvif/example-device.ts'
 
 const SIMULATE = new URL('../../support/onvif/simulate.ts', import.meta.url).pathname
 
@@ -45,7 +45,7 @@ t.test('simulate.ts runs a device of a file until its stdin closes', async t => 
   const { ready, port } = JSON.parse(line) as { ready: boolean, port: number }
   t.equal(ready, true)
   await using idle = await OnvifSimulator.start({ profiles: [] })
-  t.match(await findStream({ ...targetOf(idle), port }, 'main'), { uri: 'rtsp://127.0.0.1:8554/main' })
+  t.match(await findStream({ ...targetOf(idle), port }, MAIN), { uri: 'rtsp://127.0.0.1:8554/main' })
   child.stdin.end()
   t.same(await ended, [0, null])
 })

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { findStream, inspectDevice, type OnvifError, type OnvifFailure } from '../../../src/ingest/onvif/index.ts'
-import { MAX_ANSWER_BYTES } from '../../../src/ingest/onvif/soap-transport.ts'
+import { MAX_ANSWER_BYTES } from '../../../src/ingest/onvif/http-post.ts'
 import { FACT_FAULTS, OnvifSimulator, WIRE_FAULTS, type SimulatedFault } from '../../support/onvif/device-simulator.ts'
-import { CREDENTIAL, failureOf, PROFILES, targetOf } from '../../support/onvif/example-device.ts'
+import { CREDENTIAL, failureOf, PROFILES, targetOf, MAIN } from '../../support/onvif/example-device.ts'
 
 /** The deadline where none should be needed: an end after HANG_MS is one that only the deadline brought. */
 const PATIENCE_MS = 8000
@@ -15,7 +15,8 @@ const SHORT_TIMEOUT_MS = 150
 
 const EXPECTED: Record<Exclude<SimulatedFault, 'unroutable-uri' | 'other-host-uri' | 'userinfo-uri'>, OnvifFailure> = {
   'refuses-connection': 'refused', 'resets-connection': 'refused', 'never-answers': 'timed-out', 'drips': 'timed-out', 'drips-header': 'timed-out',
-  'closes-mid-answer': 'not-onvif', 'switches-protocol': 'not-onvif', 'not-http': 'not-onvif', 'redirects': 'not-onvif',
+  'closes-mid-answer': 'not-onvif', 'switches-protocol': 'not-onvif', 'not-http': 'not-onvif',
+  'redirects': 'refused',
   'status-401': 'auth-refused', 'status-403': 'auth-refused', 'soap-fault': 'soap-fault', 'auth-fault': 'auth-refused', 'echoes-request': 'soap-fault',
   'html-page': 'not-onvif', 'random-bytes': 'not-onvif', 'empty-answer': 'not-onvif', 'truncated-xml': 'not-onvif', 'other-answer': 'not-onvif',
   'huge-answer': 'not-onvif', 'deep-xml': 'not-onvif', 'entity-bomb': 'not-onvif', 'xmlns-flood': 'not-onvif',
@@ -31,7 +32,7 @@ async function failureUnder(t: Test, fault: SimulatedFault, on: string | null): 
   await simulator.set(fault, on)
   const startedAt = performance.now()
   const timeoutMs = WAITS.includes(fault) ? SHORT_TIMEOUT_MS : PATIENCE_MS
-  const error = await failureOf(findStream(targetOf(simulator, { timeoutMs }), 'main'))
+  const error = await failureOf(findStream(targetOf(simulator, { timeoutMs }), MAIN))
   const elapsedMs = performance.now() - startedAt
   t.ok(elapsedMs < HANG_MS, `without a hang (${Math.round(elapsedMs)} ms)`)
   if (WAITS.includes(fault)) t.ok(elapsedMs >= SHORT_TIMEOUT_MS - 5, 'after the whole timeout')
@@ -68,14 +69,14 @@ for (const operation of ['GetSystemDateAndTime', 'GetServices', 'GetProfiles', '
 t.test('garbage at GetServices alone does not cost the stream', async t => {
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES, credential: CREDENTIAL })
   await simulator.set('html-page', 'GetServices')
-  t.match(await findStream(targetOf(simulator), 'main'), { uri: 'rtsp://127.0.0.1:554/mid' })
+  t.match(await findStream(targetOf(simulator), MAIN), { uri: 'rtsp://127.0.0.1:554/mid' })
 })
 
 for (const [index, fault] of (['other-host-uri', 'unroutable-uri', 'userinfo-uri'] as const).entries()) {
   t.test(`${fault} leads to the configured host, without a user part`, async t => {
     await using simulator = await OnvifSimulator.start({ profiles: PROFILES, credential: CREDENTIAL })
     await simulator.set(fault)
-    t.equal((await findStream(targetOf(simulator), 'main')).uri, SHOWN_URIS[index])
+    t.equal((await findStream(targetOf(simulator), MAIN)).uri, SHOWN_URIS[index])
   })
 }
 
@@ -91,13 +92,15 @@ t.test('a dripping device does not outlast the overall deadline, however often i
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES })
   await simulator.set('drips', 'GetStreamUri')
   const startedAt = performance.now()
-  t.match(await failureOf(findStream(targetOf(simulator, { timeoutMs: SHORT_TIMEOUT_MS }), 'main')), { failure: 'timed-out' })
+  t.match(await failureOf(findStream(targetOf(simulator, { timeoutMs: SHORT_TIMEOUT_MS }), MAIN)),
+    { failure: 'timed-out' })
   t.ok(performance.now() - startedAt < HANG_MS)
 })
 
 t.test('an address without a route is told as unreachable', async t => {
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES })
-  const failure = await failureOf(findStream(targetOf(simulator, { host: '255.255.255.255' }), 'main')) // refused by the host itself: nothing is sent
+  // refused by the host itself: nothing is sent
+  const failure = await failureOf(findStream(targetOf(simulator, { host: '255.255.255.255' }), MAIN))
   t.match(failure, { failure: 'unreachable', code: 'CUSTOS_ONVIF_UNREACHABLE', endReason: 'unreachable' })
 })
 
@@ -112,16 +115,17 @@ t.test('a connection that does not come about in time is told as unreachable', a
   for (const socket of waiting) socket.on('error', () => {})
   await Promise.all(waiting.map(socket => once(socket, 'connect')))
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES })
-  t.match(await failureOf(findStream(targetOf(simulator, { port: Number(line), timeoutMs: SHORT_TIMEOUT_MS }), 'main')), { failure: 'unreachable' })
+  t.match(await failureOf(findStream(targetOf(simulator,
+    { port: Number(line), timeoutMs: SHORT_TIMEOUT_MS }), MAIN)), { failure: 'unreachable' })
 })
 
 t.test('heals with the device', async t => {
   await using simulator = await OnvifSimulator.start({ profiles: PROFILES, credential: CREDENTIAL })
   for (const fault of ['refuses-connection', 'random-bytes', 'resets-connection'] as const) {
     await simulator.set(fault)
-    await failureOf(findStream(targetOf(simulator), 'main'))
+    await failureOf(findStream(targetOf(simulator), MAIN))
     await simulator.set(null)
-    t.match(await findStream(targetOf(simulator), 'main'), { profile: { codec: 'h265' } })
+    t.match(await findStream(targetOf(simulator), MAIN), { profile: { codec: 'h265' } })
   }
 })
 

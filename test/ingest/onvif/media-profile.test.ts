@@ -16,14 +16,22 @@ const choices: [string, readonly MediaProfile[], string | null, string | null][]
   ['never another codec', [profile('a', { codec: 'other', width: 4000 }), profile('b')], 'b', null],
   ['a profile of unknown size last', [profile('a', { width: null }), profile('b')], 'b', 'a'],
   ['the sub stream of the same lens', [profile('l', { width: 1920 }), profile('x', { sourceToken: 'w', width: 100 }), profile('s')], 'l', 's'],
+  ['the first lens of the device, not the largest',
+  [profile('a'), profile('b', { sourceToken: 'w', width: 1920 })], 'a', null],
+  ['what has no name where nothing has one',
+  [profile('j', { codec: 'other', width: 4000 }), profile('u', { codec: 'unknown' })], 'u', null],
+  ['H.264 before what has no name', [profile('u', { codec: 'unknown', width: 4000 }), profile('a')], 'a',
+  null],
   ['nothing where nothing fits', [profile('a', { codec: 'other' })], null, null],
   ['nothing where there is nothing', [], null, null],
 ]
 for (const [what, profiles, main, sub] of choices) {
   t.test(`chooses ${what}`, t => {
-    for (const [choice, expected] of [['main', main], ['sub', sub]] as const) {
-      if (expected === null) t.throws(() => chooseProfile(profiles, choice), { code: 'CUSTOS_ONVIF_NO_USABLE_PROFILE' }, choice)
-      else t.equal(chooseProfile(profiles, choice).token, expected, choice)
+    for (const [profile, expected] of [['main', main], ['sub', sub]] as const) {
+      const choice = { profile, source: null, mayReplaceSource: true }
+      if (expected === null) t.throws(() => chooseProfile(profiles, choice),
+        { code: 'CUSTOS_ONVIF_NO_USABLE_PROFILE' }, profile)
+      else t.equal(chooseProfile(profiles, choice).token, expected, profile)
     }
     t.end()
   })
@@ -31,7 +39,8 @@ for (const [what, profiles, main, sub] of choices) {
 
 t.test('knows the spellings of the codecs', t => {
   const codecs = ['H264', 'h264', 'H.264', 'video/H264', 'AVC', 'H265', 'HEVC', 'h.265', 'JPEG', 'MPEG4', 'AV1', ''].map(name => read(encoder(`<Encoding>${name}</Encoding>`))[0]?.codec)
-  t.same(codecs, ['h264', 'h264', 'h264', 'h264', 'h264', 'h265', 'h265', 'h265', 'other', 'other', 'other', 'other'])
+  t.same(codecs, ['h264', 'h264', 'h264', 'h264', 'h264', 'h265', 'h265', 'h265', 'other', 'other', 'other',
+    'unknown'])
   t.end()
 })
 
@@ -53,4 +62,19 @@ t.test('leaves out profiles whose token cannot be used, and lists a bounded numb
   t.equal(read('<Profiles/>').length, 0)
   t.equal(read('<Profiles token="t"/>'.repeat(2000), 'media2').length, 512)
   t.end()
+})
+
+t.test('keeps to a lens: it is taken wherever it stands, and another one only where it was replaced',
+  async t => {
+  const lenses = [profile('a'), profile('b', { sourceToken: 'w', width: 1920 }),
+    profile('c', { sourceToken: 'w' })]
+  const of = (source: string | null, mayReplaceSource = true, all = lenses) =>
+    chooseProfile(all, { profile: 'main', source, mayReplaceSource }).token
+  t.equal(of('w'), 'b')
+  t.equal(of('v'), 'a')
+  t.throws(() => of('gone'), { code: 'CUSTOS_ONVIF_CHANNEL_GONE', endReason: 'channel-gone' },
+    'which of the others it would be cannot be told')
+  t.equal(of('gone', true, [profile('n', { sourceToken: 'new' })]), 'n', 'the only lens of another device')
+  t.throws(() => of('gone', false, [profile('n', { sourceToken: 'new' })]),
+    { code: 'CUSTOS_ONVIF_CHANNEL_GONE' }, 'not where one was named')
 })

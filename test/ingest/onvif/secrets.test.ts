@@ -4,7 +4,7 @@ import { findStream, inspectDevice, OnvifError } from '../../../src/ingest/onvif
 import { DeviceText } from '../../../src/ingest/onvif/device-text.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { FACT_FAULTS, OnvifSimulator, WIRE_FAULTS, type SimulatedDevice, type SimulatedFault } from '../../support/onvif/device-simulator.ts'
-import { PROFILES, targetOf } from '../../support/onvif/example-device.ts'
+import { PROFILES, targetOf, MAIN } from '../../support/onvif/example-device.ts'
 
 /** The user is a part of the password: taken out first, it would leave the rest of the password standing. */
 const CREDENTIAL = { username: 'opsuser', password: 'opsuser-S3cret&<Kamera>' }
@@ -37,7 +37,8 @@ for (const authentication of ['ws-security', 'http-digest-md5', 'http-digest-sha
         await using simulator = await OnvifSimulator.start(device)
         await simulator.set(fault, on)
         const timeoutMs = WAITING_FAULTS.includes(fault) ? 60 : 8000
-        const end: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL, timeoutMs }), 'main').catch((error: unknown) => error)
+        const end: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL, timeoutMs }),
+          MAIN).catch((error: unknown) => error)
         if (end instanceof OnvifError) failures += 1
         const shown = shownForms(end)
         const found = secretsOf(simulator).filter(secret => shown.includes(secret))
@@ -49,7 +50,8 @@ for (const authentication of ['ws-security', 'http-digest-md5', 'http-digest-sha
 
   t.test(`a wrong password does not show either, with ${authentication}`, async t => {
     await using simulator = await OnvifSimulator.start({ profiles: PROFILES, credential: { username: 'other', password: 'other' }, authentication })
-    const error: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL }), 'main').catch((thrown: unknown) => thrown)
+    const error: unknown = await findStream(targetOf(simulator, { credential: CREDENTIAL }), MAIN).catch(
+      (thrown: unknown) => thrown)
     t.match(error, { failure: 'auth-refused' })
     const shown = shownForms(error)
     t.same(secretsOf(simulator).filter(secret => shown.includes(secret)), [])
@@ -75,7 +77,7 @@ t.test('facts of a device do not carry the password on', async t => {
 t.test('a password the device puts into the path is not in what is shown', async t => {
   const uri = `rtsp://127.0.0.1/user=opsuser_password=${encodeURIComponent(CREDENTIAL.password)}_channel=1&pwd=tlJwpbo6`
   await using simulator = await OnvifSimulator.start({ profiles: [{ ...PROFILES[1]!, uri }], credential: CREDENTIAL })
-  const found = await findStream(targetOf(simulator, { credential: CREDENTIAL }), 'main')
+  const found = await findStream(targetOf(simulator, { credential: CREDENTIAL }), MAIN)
   t.equal(found.uri, uri)
   t.equal(found.shownUri, 'rtsp://127.0.0.1/user=[redacted]_password=[redacted]_channel=1&pwd=[redacted]')
 })

@@ -1,4 +1,4 @@
-import { OnvifError, type OnvifTarget } from '../../../src/ingest/onvif/index.ts'
+import { OnvifError, type OnvifTarget, type ProfileChoice } from '../../../src/ingest/onvif/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import type { OnvifSimulator, SimulatedProfile } from './device-simulator.ts'
 
@@ -11,6 +11,9 @@ export const PROFILES: readonly SimulatedProfile[] = [
   { token: 'a&b <1.0>', name: 'Haupt & Co', codec: 'h265', width: 2560, height: 1440, fps: 20, bitrateKbps: 4096, govLength: 40, uri: 'rtsp://127.0.0.1:8554/main' },
   { token: 'mid', name: 'Mid', codec: 'h264', width: 1280, height: 720, fps: 15, bitrateKbps: 2048, uri: 'rtsp://127.0.0.1:554/mid' },
 ]
+
+export const MAIN: ProfileChoice = { profile: 'main', source: null, mayReplaceSource: true }
+export const SUB: ProfileChoice = { ...MAIN, profile: 'sub' }
 
 export const targetOf = (simulator: OnvifSimulator, more: Partial<OnvifTarget> = {}): OnvifTarget => ({
   host: '127.0.0.1', port: simulator.port, credential: CREDENTIAL, clock: systemClock, signal: new AbortController().signal, ...more,

@@ -2,11 +2,11 @@ import path from 'node:path'
 import pino from 'pino'
 import { AuditLog } from '../../../src/audit/index.ts'
 import { cameraId, epochMs, streamName, volumeId, type CameraConfig } from '../../../src/domain/index.ts'
-import { Ingest } from '../../../src/ingest/index.ts'
+import { CameraRelay, Ingest } from '../../../src/ingest/index.ts'
 import { openCatalogue } from '../../../src/platform/catalogue.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { realFileSystem } from '../../../src/platform/file-system.ts'
-import { initVolume, RECORD_HEAD_BYTES, Storage } from '../../../src/storage/index.ts'
+import { CameraTraits, initVolume, RECORD_HEAD_BYTES, Storage } from '../../../src/storage/index.ts'
 import { newestFootageIn, TrustedTime } from '../../../src/trusted-time/index.ts'
 
 export const MAIN = streamName('main')
@@ -25,7 +25,11 @@ export async function liveRecorder(folder: string, cameras: readonly { readonly 
   })
   trustedTime.tick()
   const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: [{ id: volumeId('disk1'), path: disk }], floor: { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }, fs: realFileSystem, clock: systemClock, log }))
-  const ingest = parts.use(new Ingest({ lane: (camera, stream) => storage.lane(camera, stream), onDevice: () => undefined, clock: systemClock, random: Math.random, log }))
+  const relay = parts.use(await CameraRelay.open())
+  const ingest = parts.use(new Ingest({ relay,
+    traits: new CameraTraits({ catalogue, audit, clock: systemClock, log }),
+    lane: (camera, stream) => storage.lane(camera, stream), onDevice: () => undefined, clock: systemClock,
+    random: Math.random, log }))
   await ingest.configure(cameras.map(({ id, url }): CameraConfig => ({
     id: cameraId(id), name: id, place: null, credential: null, audio: false, priority: 1, streams: [{ name: MAIN, source: { kind: 'url', url }, declaredBps: null, lower: null }],
   })))

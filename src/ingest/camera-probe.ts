@@ -1,0 +1,89 @@
+import type { Credential, OnvifSource } from '../domain/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import { chooseProfile, findStream, inspectDevice, OnvifError, type DeviceReport,
+  type MediaProfile } from './onvif/index.ts'
+import { CameraRelay, describeStream, RelayFault, type StreamDescription } from './rtsp/index.ts'
+import { sampleStream, type StreamSample } from './stream-sample.ts'
+
+/** What is to be looked at: a device by ONVIF, or a stream by its address. */
+export interface ProbeTarget {
+  readonly at: Omit<OnvifSource, 'profile'> | { readonly kind: 'url', readonly url: string }
+  readonly credential: Credential | null
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly sampleMs: number
+}
+
+export interface ProbedProfile extends MediaProfile {
+  /** What a camera of that lens would record of it; null: nothing. */
+  readonly takenAs: 'main' | 'sub' | null
+}
+
+export interface CameraProbe {
+  /** Null where no device was asked, or it told nothing: then `deviceFault` says why. */
+  readonly device: (Omit<DeviceReport, 'profiles'> & { readonly profiles: readonly ProbedProfile[] }) | null
+  readonly deviceFault: OnvifError | null
+  /** For people: some devices put a password into it. */
+  readonly shownUrl: string | null
+  readonly description: StreamDescription | null
+  readonly sample: StreamSample | null
+  readonly streamFault: RelayFault | null
+}
+
+const NOTHING: CameraProbe = { device: null, deviceFault: null, shownUrl: null, description: null,
+  sample: null, streamFault: null }
+
+/**
+ * Asks a camera everything that is worth knowing before it is configured, and keeps nothing of it. Throws the
+ * signal's reason.
+ */
+export async function probeCamera(target: ProbeTarget): Promise<CameraProbe> {
+  const { at } = target
+  if (at.kind === 'url') return { ...NOTHING, ...await probeStream(target, at.url) }
+  const { credential, clock, signal } = target
+  const asked = { host: at.host, port: at.port, credential, clock, signal }
+  try {
+    const report = await inspectDevice(asked)
+    const device = { ...report, profiles: withChoices(report.profiles) }
+    try {
+      const found = await findStream(asked, { profile: 'main', source: at.source, mayReplaceSource: false })
+      return { ...NOTHING, device, shownUrl: found.shownUri, ...await probeStream(target, found.uri) }
+    } catch (error) {
+      if (!(error instanceof OnvifError)) throw error
+      return { ...NOTHING, device, deviceFault: error }
+    }
+  } catch (error) {
+    if (!(error instanceof OnvifError)) throw error
+    return { ...NOTHING, deviceFault: error }
+  }
+}
+
+async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget,
+  url: string): Promise<Pick<CameraProbe, 'description' | 'sample' | 'streamFault'>> {
+  await using relay = await CameraRelay.open()
+  let description: StreamDescription | null = null
+  try {
+    description = await describeStream(url, credential, relay)
+    const sample = description === null ? null
+      : await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
+    return { description, sample, streamFault: null }
+  } catch (error) {
+    if (!(error instanceof RelayFault)) throw error
+    return { description, sample: null, streamFault: error }
+  }
+}
+
+/** Each profile with what it would be recorded as, if its lens were the one. */
+function withChoices(profiles: readonly MediaProfile[]): ProbedProfile[] {
+  const taken = new Map<MediaProfile, 'main' | 'sub'>()
+  for (const source of new Set(profiles.map(({ sourceToken }) => sourceToken))) {
+    const ofLens = profiles.filter(({ sourceToken }) => sourceToken === source)
+    for (const profile of ['sub', 'main'] as const) {
+      try { taken.set(chooseProfile(ofLens, { profile, source, mayReplaceSource: false }),
+        profile) } catch (error) {
+        if (!(error instanceof OnvifError)) throw error // it has none
+      }
+    }
+  }
+  return profiles.map(profile => ({ ...profile, takenAs: taken.get(profile) ?? null }))
+}

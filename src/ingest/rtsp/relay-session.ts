@@ -1,0 +1,235 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { cameraAddress, isSameHost, type CameraAddress } from './camera-address.ts'
+import { CameraLink, LinkClosed } from './camera-link.ts'
+import { PacketPump } from './packet-pump.ts'
+import { RelayFault } from './relay-fault.ts'
+import { RtspAuth } from './rtsp-auth.ts'
+import { bytesOf, headerOf, readHead, requestLineOf, RtspReader, statusOf, withHeaders,
+  type RtspMessage } from './rtsp-message.ts'
+import { UdpMedia } from './udp-media.ts'
+
+/** Of one request, with challenges, redirects and connections that the camera closed. */
+const MOST_EXCHANGES = 8
+/** Below the recorder's own bound, so that its word on the cause comes first. */
+const SILENT_MS = 5_000
+const WATCH_MS = 1_000
+const HELD_BYTES = 1 << 20
+const UNSUPPORTED_TRANSPORT = 461
+
+export interface RelaySessionOptions {
+  /** ffmpeg, whose first request is `request`. */
+  readonly client: Socket
+  /** What ffmpeg was told in place of the camera's address. */
+  readonly localUrl: string
+  readonly address: CameraAddress
+  readonly auth: RtspAuth
+  readonly onFault: (fault: RelayFault) => void
+}
+
+/**
+ * One RTSP session of ffmpeg carried to a camera: authentication, redirects and their rules are ours, the
+ * media is passed on.
+ */
+export class RelaySession {
+  readonly #options: RelaySessionOptions
+  readonly #reader = new RtspReader()
+  #address: CameraAddress
+  #link: CameraLink | null = null
+  #cseq = 0
+  #hasSession = false
+  /** A request sent while packets flow: its answer stands between them. */
+  #control: RtspMessage | null = null
+  #pump: PacketPump | null = null
+  /** Of a camera that does not send over TCP. */
+  #udp: UdpMedia | null = null
+  #watch: NodeJS.Timeout | undefined
+  #lastTlsBytesAt = 0
+
+  constructor(options: RelaySessionOptions) {
+    this.#options = options
+    this.#address = options.address
+  }
+
+  /** Ends when either side has; never rejects. `first`: what ffmpeg has sent already. */
+  async run(first: Buffer): Promise<void> {
+    const { client, onFault } = this.#options
+    try {
+      await this.#take(first)
+      for await (const chunk of client as AsyncIterable<Buffer>) await this.#take(chunk)
+    } catch (error) {
+      if (error instanceof RelayFault) onFault(error)
+    } finally {
+      clearInterval(this.#watch)
+      this.#pump?.stop()
+      this.#udp?.close()
+      this.#link?.socket.end() // a TEARDOWN may be on its way
+      setTimeout(() => { this.#link?.close() }, WATCH_MS)
+      client.destroy()
+    }
+  }
+
+  async #take(chunk: Buffer): Promise<void> {
+    this.#reader.push(chunk)
+    for (let item; (item = this.#reader.next()) !== null;) {
+      if (item.kind === 'packet') this.#report(Buffer.from(item.bytes))
+      else if (this.#pump !== null || this.#lastTlsBytesAt > 0) this.#sendControl(item.message)
+      else await this.#answer(item.message)
+    }
+  }
+
+  /** RTCP of ffmpeg. */
+  #report(packet: Buffer): void {
+    if (this.#udp !== null) this.#udp.send(packet)
+    else this.#link?.socket.write(packet)
+  }
+
+  /** Passes a request on and the answer back. */
+  async #answer(request: RtspMessage): Promise<void> {
+    const { client, onFault } = this.#options
+    let answer: RtspMessage
+    try { answer = await this.#setup(request) } catch (error) {
+      if (!(error instanceof RelayFault)) throw error
+      onFault(error)
+      answer = { start: 'RTSP/1.0 403 Forbidden', headers: [], body: Buffer.alloc(0) } // ffmpeg ends
+    }
+    client.write(bytesOf(withHeaders(answer,
+      { 'CSeq': headerOf(request, 'cseq'), 'WWW-Authenticate': undefined, 'Location': undefined })))
+    const { method } = requestLineOf(request)
+    const isGood = statusOf(answer) === 200
+    if (method === 'SETUP' && isGood) this.#hasSession = true
+    if (method === 'PLAY' && isGood) await this.#play()
+  }
+
+  /** Over UDP where the camera refuses TCP. */
+  async #setup(request: RtspMessage): Promise<RtspMessage> {
+    const isSetup = requestLineOf(request).method === 'SETUP'
+    if (!isSetup || this.#udp === null) {
+      const answer = await this.#exchange(request)
+      if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
+    }
+    this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',
+      onPacket: bytes => { this.#passUdp(bytes) } })
+    const asked = await this.#udp.setup(request)
+    const answer = asked === null ? null : await this.#exchange(asked)
+    if (answer === null || statusOf(answer) !== 200) {
+      throw new RelayFault('no-tcp',
+        `no TCP (461), and UDP was answered with ${answer === null ? 'nothing' : statusOf(answer)}`)
+    }
+    return this.#udp.accept(answer)
+  }
+
+  /** ffmpeg that is held up loses packets, as it would with UDP of its own. */
+  #passUdp(bytes: Buffer): void {
+    const { client } = this.#options
+    if (client.writableLength < HELD_BYTES) client.write(bytes)
+  }
+
+  /** Throws RelayFault for what ffmpeg should not see as the camera's own answer. */
+  async #exchange(request: RtspMessage): Promise<RtspMessage> {
+    const { auth } = this.#options
+    let closed = 0
+    for (let i = 0; i < MOST_EXCHANGES; i++) {
+      const sent = auth.authorized(this.#translated(request))
+      let answer: RtspMessage
+      try { answer = await (await this.#linked()).request(sent) } catch (error) {
+        if (!(error instanceof LinkClosed)) throw error
+        // Some close after each refusal; a session does not survive that.
+        if (this.#hasSession || ++closed > 2) throw new RelayFault('closed-by-camera',
+          'the camera closed the connection')
+        this.#link = null
+        continue
+      }
+      if (RtspAuth.isChallenge(answer)) { auth.take(answer); continue }
+      const status = statusOf(answer)
+      if (status >= 300 && status < 400 && status !== 304) { this.#redirect(answer); continue }
+      auth.passed()
+      return answer
+    }
+    throw new RelayFault('bad-stream', 'the camera asks again and again')
+  }
+
+  async #linked(): Promise<CameraLink> {
+    if (this.#link !== null && !this.#link.isClosed) return this.#link
+    this.#link?.close()
+    const link = this.#link = await CameraLink.open(this.#address)
+    link.onPacket = bytes => { this.#options.client.write(bytes) }
+    return link
+  }
+
+  /** The password goes to the configured host alone: elsewhere is another camera, whatever this one says. */
+  #redirect(answer: RtspMessage): void {
+    const next = cameraAddress(headerOf(answer, 'location') ?? '')
+    if (next === null) throw new RelayFault('redirected',
+      'the camera redirects without an address that can be used')
+    if (!isSameHost(next, this.#options.address)) throw new RelayFault('redirected',
+      `the camera redirects to another host (${next.host})`)
+    if (this.#address.isTls && !next.isTls) throw new RelayFault('redirected',
+      'the camera redirects from rtsps to rtsp')
+    this.#address = next
+    this.#link?.close()
+    this.#link = null
+  }
+
+  #translated(request: RtspMessage): RtspMessage {
+    const { localUrl } = this.#options
+    const [method = '', uri = '', ...version] = request.start.split(' ')
+    const translated = uri.startsWith(localUrl) ? this.#address.url + uri.slice(localUrl.length) : uri
+    return withHeaders({ ...request, start: [method, translated, ...version].join(' ') },
+      { CSeq: String(++this.#cseq) })
+  }
+
+  async #play(): Promise<void> {
+    const { client, onFault } = this.#options
+    if (client.writableLength > 0) await once(client, 'drain')
+    const link = this.#link!
+    const end = (): void => { client.destroy() }
+    const first = link.handOver()
+    if (link.isTls) this.#passTls(link, first)
+    else this.#pump = new PacketPump({ client, camera: link.socket,
+      onAnswer: bytes => { this.#takeControl(bytes) }, onEnd: end }, first)
+    this.#watch = setInterval(() => {
+      const silentMs = this.#udp === null ? this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
+        : performance.now() - this.#udp.lastPacketAt
+      if (silentMs < SILENT_MS) return
+      onFault(new RelayFault('stalled', `nothing came for ${SILENT_MS / 1000} s`))
+      end()
+    }, WATCH_MS)
+  }
+
+  /**
+   * Decrypting is Node's, and so are the bytes; answers to control requests go through to ffmpeg, which
+   * ignores them.
+   */
+  #passTls(link: CameraLink, first: Buffer): void {
+    const { client } = this.#options
+    const pass = (bytes: Buffer): void => {
+      this.#lastTlsBytesAt = performance.now()
+      client.write(bytes)
+      if (client.writableLength < HELD_BYTES) return
+      link.socket.pause()
+      client.once('drain', () => { link.socket.resume() })
+    }
+    link.socket.removeAllListeners('data').on('data', pass).once('close', () => { client.destroy() }).resume()
+    pass(first)
+  }
+
+  #sendControl(request: RtspMessage): void {
+    this.#control = request
+    this.#link?.socket.write(bytesOf(this.#options.auth.authorized(this.#translated(request))))
+  }
+
+  /** An answer to a keep-alive: a nonce that is too old is replaced, and the request sent once more. */
+  #takeControl(bytes: Buffer): void {
+    const answer: RtspMessage = { ...readHead(bytes), body: Buffer.alloc(0) }
+    const request = this.#control
+    this.#control = null
+    if (request === null || !RtspAuth.isChallenge(answer)) { this.#options.auth.passed(); return }
+    try { this.#options.auth.take(answer) } catch (error) {
+      if (!(error instanceof RelayFault)) throw error
+      return // the camera ends the session if it means it
+    }
+    this.#sendControl(request)
+    this.#control = null
+  }
+}

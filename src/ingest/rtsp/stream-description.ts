@@ -1,0 +1,51 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Credential } from '../../domain/index.ts'
+import type { CameraRelay } from './camera-relay.ts'
+import { RtspReader, statusOf } from './rtsp-message.ts'
+
+/** What a camera says of a stream before it sends it. */
+export interface StreamDescription {
+  /** `H264`, `H265`, `JPEG` …, as it names it. */
+  readonly video: string | null
+  /** `PCMU`, `MPEG4-GENERIC` …; null without sound. */
+  readonly sound: string | null
+}
+
+const STATIC_TYPES: Readonly<Record<string, string>> =
+  { 0: 'PCMU', 3: 'GSM', 8: 'PCMA', 9: 'G722', 26: 'JPEG' }
+
+/** Asks for the description of a stream. Throws RelayFault; null where the camera gives none. */
+export async function describeStream(url: string, credential: Credential | null,
+  relay: CameraRelay): Promise<StreamDescription | null> {
+  using ticket = relay.ticket(url, credential)
+  const socket = connect(Number(new URL(ticket.url).port), '127.0.0.1')
+  const reader = new RtspReader()
+  try {
+    await once(socket, 'connect')
+    socket.write(`DESCRIBE ${ticket.url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n`)
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      reader.push(chunk)
+      const item = reader.next()
+      if (item?.kind !== 'message') continue
+      const fault = ticket.fault()
+      if (fault !== null) throw fault
+      return statusOf(item.message) === 200 ? readSdp(item.message.body.toString('utf8')) : null
+    }
+    return null
+  } finally { socket.destroy() }
+}
+
+/** The first video and the first audio of a description (RFC 8866). */
+export function readSdp(text: string): StreamDescription {
+  const found: Record<string, string | null> = { video: null, audio: null }
+  let media = '', type = ''
+  for (const line of text.split(/\r?\n/)) {
+    const [, kind = '', payload = ''] = /^m=(\w+) \S+ \S+ (\d+)/.exec(line) ?? []
+    if (kind !== '') { media = kind; type = payload }
+    const [, mapped, name = ''] = /^a=rtpmap:(\d+)\s+([\w.-]{1,32})/.exec(line) ?? []
+    if (media in found) found[media] ??= mapped === type && name !== '' ? name.toUpperCase()
+      : kind === '' ? null : STATIC_TYPES[type] ?? null
+  }
+  return { video: found['video'] ?? null, sound: found['audio'] ?? null }
+}

@@ -1,0 +1,107 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { DOLLAR, headerOf, PACKET_HEAD_BYTES, withHeaders, type RtspMessage } from './rtsp-message.ts'
+
+const PORT_TRIES = 16
+/** A key frame of a large picture arrives at once. */
+const RECEIVE_BYTES = 1 << 20
+const INTERLEAVED = /interleaved=(\d{1,3})-(\d{1,3})/i
+const SERVER_PORTS = /server_port=(\d{1,5})-(\d{1,5})/i
+
+interface Track { readonly sockets: readonly [UdpSocket, UdpSocket], readonly channels: readonly [number,
+  number] }
+
+export interface UdpMediaOptions {
+  /** The camera's address, as the connection to it has it: nobody else's packets are taken. */
+  readonly cameraAddress: string
+  /** A packet with the head that an interleaved one has. */
+  readonly onPacket: (bytes: Buffer) => void
+}
+
+/**
+ * The media of a camera that sends over UDP alone, turned into packets as they come over TCP. Order is the
+ * network's.
+ */
+export class UdpMedia {
+  readonly #options: UdpMediaOptions
+  readonly #tracks: Track[] = []
+  lastPacketAt = performance.now()
+
+  constructor(options: UdpMediaOptions) { this.#options = options }
+
+  /**
+   * A SETUP for interleaved packets as one for UDP; null where it is something else, or no ports can be had.
+   */
+  async setup(request: RtspMessage): Promise<RtspMessage | null> {
+    const [, rtp, rtcp] = INTERLEAVED.exec(headerOf(request, 'transport') ?? '') ?? []
+    const sockets = rtp === undefined ? null : await openPair()
+    if (sockets === null) return null
+    const channels = [Number(rtp), Number(rtcp)] as const
+    this.#tracks.push({ sockets, channels })
+    sockets.forEach((socket, i) => {
+      socket.on('message', (bytes, { address }) => {
+        if (address === this.#options.cameraAddress) this.#pass(channels[i]!, bytes) })
+      socket.on('error', () => undefined) // the silence tells
+    })
+    const [first, second] = sockets.map(socket => socket.address().port)
+    return withHeaders(request, { Transport: `RTP/AVP;unicast;client_port=${first}-${second}` })
+  }
+
+  /** The answer to the SETUP of the newest track, as one for interleaved packets. */
+  accept(answer: RtspMessage): RtspMessage {
+    const { sockets, channels } = this.#tracks.at(-1)!
+    const ports = SERVER_PORTS.exec(headerOf(answer, 'transport') ?? '')?.slice(1).map(Number)
+    // A firewall lets in what answers something that went out.
+    sockets.forEach((socket, i) => { if (isPort(ports?.[i])) socket.connect(ports![i]!,
+      this.#options.cameraAddress, () => { socket.send(Buffer.alloc(4)) }) })
+    return withHeaders(answer, { Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}` })
+  }
+
+  /** What ffmpeg reports of the reception. */
+  send(packet: Buffer): void {
+    for (const { sockets, channels } of this.#tracks) {
+      const i = channels.indexOf(packet[1] ?? -1)
+      if (i >= 0 && isConnected(sockets[i]!)) sockets[i]!.send(packet.subarray(PACKET_HEAD_BYTES))
+    }
+  }
+
+  close(): void { for (const { sockets } of this.#tracks) for (const socket of sockets) socket.close() }
+
+  #pass(channel: number, bytes: Buffer): void {
+    this.lastPacketAt = performance.now()
+    const head = Buffer.from([DOLLAR, channel, 0, 0])
+    head.writeUInt16BE(bytes.length, 2)
+    this.#options.onPacket(Buffer.concat([head, bytes]))
+  }
+}
+
+const isPort = (port: number | undefined): boolean => port !== undefined && port > 0 && port <= 65_535
+
+function isConnected(socket: UdpSocket): boolean {
+  try { return socket.remoteAddress().port > 0 } catch { return false } // that is how the module says no
+}
+
+/** Two ports in a row, the first even (RFC 3550); null when none can be had. */
+async function openPair(): Promise<readonly [UdpSocket, UdpSocket] | null> {
+  for (let i = 0; i < PORT_TRIES; i++) {
+    const first = await bound(0)
+    const { port } = first?.address() ?? { port: 1 }
+    const second = port % 2 === 0 ? await bound(port + 1) : null
+    if (first !== null && second !== null) return [first, second]
+    first?.close()
+    second?.close()
+  }
+  return null
+}
+
+async function bound(port: number): Promise<UdpSocket | null> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BYTES })
+  try {
+    socket.bind(port)
+    await once(socket, 'listening')
+    return socket
+  } catch { // taken: another pair is tried
+    socket.close()
+    return null
+  }
+}

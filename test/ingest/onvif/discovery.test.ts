@@ -1,0 +1,79 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { discoverDevices, type Discovery } from '../../../src/ingest/onvif/discovery.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+
+const HERE = '127.0.0.1'
+
+/**
+ * A search on the loopback; `answer` gets its question and the port to answer to, and the search ends when it
+ * is done.
+ */
+async function searched(t: Test, answer: (question: string,
+  send: (bytes: Buffer | string) => Promise<void>) => Promise<void>): Promise<Discovery> {
+  const device = createSocket('udp4').bind(0, HERE), clock = new VirtualClock('2026-11-22T08:00:00.000Z')
+  await once(device, 'listening')
+  t.teardown(() => { device.close() })
+  const asked = once(device, 'message') as Promise<[Buffer, { port: number }]>
+  const stop = new AbortController()
+  const searching = discoverDevices({ clock, signal: stop.signal, forMs: 4_000,
+    ways: [{ bindAddress: HERE, to: { address: HERE, port: device.address().port } }] })
+  const [question, { port }] = await asked
+  await answer(question.toString(), bytes => sent(device, bytes, port))
+  for (let i = 0; i < 50; i++) await turn() // what is on its way is taken
+  stop.abort()
+  return await searching
+}
+
+const sent = (socket: Socket, bytes: Buffer | string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => { socket.send(bytes, port, HERE,
+    error => { if (error) reject(error); else resolve() }) })
+
+const answerTo = (question: string, { addresses = `http://${HERE}:8000/onvif/device_service`,
+  scopes = '' } = {}): string =>
+  `<Envelope><Header><RelatesTo>${/<w:MessageID>([^<]*)</.exec(question)?.[1]}</RelatesTo></Header><Body><ProbeMatches><ProbeMatch>`
+  + `<Scopes>${scopes}</Scopes><XAddrs>${addresses}</XAddrs></ProbeMatch></ProbeMatches></Body></Envelope>`
+
+t.test('a device that answers is found, with what it says of itself', async t => {
+  const { devices, ignored } = await searched(t, async (question, send) => {
+    t.match(question, /NetworkVideoTransmitter/)
+    await send(answerTo(question,
+      { scopes: 'onvif://www.onvif.org/Profile/S onvif://www.onvif.org/name/%E5%A4%A7%E9%96%80%1b[31m onvif://www.onvif.org/hardware/X-1' }))
+  })
+  t.same(devices, [{ address: HERE, port: 8000, name: '大門 [31m', hardware: 'X-1' }])
+  t.equal(ignored, 0)
+})
+
+t.test('an address that somebody else has is nobody\'s port, and a wrong answer is none', async t => {
+  const { devices, ignored } = await searched(t, async (question, send) => {
+    await send('no XML at all')
+    await send(answerTo('<w:MessageID>uuid:another question<'))
+    await send(answerTo(question, { addresses: 'http://10.0.0.1:22/ javascript:alert(1)' }))
+  })
+  t.same(devices, [{ address: HERE, port: null, name: '', hardware: '' }])
+  t.equal(ignored, 2)
+})
+
+t.test('a hundred thousand hostile datagrams leave one device at most, and nothing behind',
+  { timeout: 120_000 }, async t => {
+  const random = seededRandom(20261129), before = process.memoryUsage().heapUsed
+  let count = 0
+  const { devices } = await searched(t, async (question, send) => {
+    const whole = answerTo(question)
+    const hostile = [
+      () => Buffer.from(Array.from({ length: 200 }, () => random() * 256)),
+        () => whole.slice(0, random() * whole.length),
+        () => whole.replace('</Scopes>', `${'<a>'.repeat(200)}</Scopes>`),
+      () => `<!DOCTYPE a [<!ENTITY b "c">]>${whole}`,
+      () => whole.replace('<Scopes>', `<Scopes>${'onvif://www.onvif.org/name/%'.repeat(300)}`), () => '',
+      () => Buffer.alloc(60_000, whole),
+    ]
+    for (; count < 100_000; count++) await send(hostile[Math.floor(random() * hostile.length)]!())
+  })
+  t.equal(count, 100_000)
+  t.ok(devices.length <= 1)
+  t.ok(process.memoryUsage().heapUsed - before < 64 << 20)
+})

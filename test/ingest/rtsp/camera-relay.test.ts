@@ -1,0 +1,240 @@
+import { createHash } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { CameraRelay } from '../../../src/ingest/index.ts'
+import { headerOf, requestLineOf, RtspReader, statusOf, type RtspItem,
+  type RtspMessage } from '../../../src/ingest/rtsp/rtsp-message.ts'
+import { packet, rtspAnswer, ScriptedCamera } from '../../support/cameras/scripted-camera.ts'
+
+const CREDENTIAL = { username: 'viewer', password: '戶政密碼'.repeat(40) }
+
+/** In ffmpeg's place. */
+class Viewer {
+  readonly #socket: Socket
+  readonly #reader = new RtspReader()
+  readonly #url: string
+  readonly packets: string[] = []
+  #cseq = 0
+
+  private constructor(socket: Socket, url: string) { this.#socket = socket; this.#url = url }
+
+  static async open(t: Test, url: string): Promise<Viewer> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => undefined)
+    await once(socket, 'connect')
+    t.teardown(() => { socket.destroy() })
+    return new Viewer(socket, url)
+  }
+
+  async ask(method: string, uri = this.#url, header?: string): Promise<RtspMessage | 'closed'> {
+    this.#socket.write(`${method} ${uri} RTSP/1.0\r\nCSeq: ${++this.#cseq}\r\n${header === undefined ? '' : `${header}\r\n`}\r\n`)
+    for (;;) {
+      const item = await this.next()
+      if (item === 'closed') return item
+      if (item.kind === 'message') return item.message
+      this.packets.push(item.bytes.subarray(4).toString())
+    }
+  }
+
+  async next(): Promise<RtspItem | 'closed'> {
+    for (;;) {
+      const item = this.#reader.next()
+      if (item !== null) return item
+      const closed = once(this.#socket, 'close').then(() => null)
+      const chunk = await Promise.race([once(this.#socket, 'data').then(([bytes]) => bytes as Buffer),
+        closed])
+      if (chunk === null) return 'closed'
+      this.#reader.push(chunk)
+    }
+  }
+
+  get socket(): Socket { return this.#socket }
+}
+
+const fieldsOf = (request: RtspMessage): Map<string, string> =>
+  new Map([...(headerOf(request, 'authorization') ?? '').matchAll(/(\w+)="?([^",]*)"?/g)].map(
+    ([, name = '', value = '']) => [name, value]))
+
+function isProved(request: RtspMessage, algorithm: 'md5' | 'sha256', nonce: string): boolean {
+  const hash = (...parts: string[]) => createHash(algorithm).update(parts.join(':')).digest('hex')
+  const { method, uri } = requestLineOf(request)
+  const expected = hash(hash(CREDENTIAL.username, 'r', CREDENTIAL.password), nonce, hash(method, uri))
+  return fieldsOf(request).get('response') === expected
+}
+
+async function relayed(t: Test): Promise<CameraRelay> {
+  const relay = await CameraRelay.open()
+  t.teardown(() => relay[Symbol.asyncDispose]())
+  return relay
+}
+
+for (const algorithm of ['md5', 'sha256'] as const) {
+  t.test(`proves a password of any length by ${algorithm}, and the viewer learns nothing of it`, async t => {
+    await using camera = await ScriptedCamera.start(request => {
+      const name = algorithm === 'md5' ? 'MD5' : 'SHA-256'
+      if (!isProved(request, algorithm, 'n1')) return rtspAnswer(request, '401 Unauthorized',
+        { headers: [`WWW-Authenticate: Digest realm="r", nonce="n1", algorithm=${name}`] })
+      return rtspAnswer(request, '200 OK', { body: 'v=0\r\n' })
+    })
+    using ticket = (await relayed(t)).ticket(camera.url('/a?b=c'), CREDENTIAL)
+    const viewer = await Viewer.open(t, ticket.url)
+    const answer = await viewer.ask('DESCRIBE')
+    t.match(answer, { start: 'RTSP/1.0 200 OK' })
+    t.equal(headerOf(answer as RtspMessage, 'cseq'), '1', 'the number that the viewer gave')
+    t.equal(requestLineOf(camera.requests[0]!).uri, camera.url('/a?b=c'))
+    await viewer.ask('SETUP', `${ticket.url}/trackID=1`)
+    t.equal(requestLineOf(camera.requests.at(-1)!).uri, `${camera.url('/a?b=c')}/trackID=1`)
+    t.same(camera.methods(), ['DESCRIBE', 'DESCRIBE', 'SETUP'], 'asked once for the password')
+    t.equal(ticket.fault(), null)
+  })
+}
+
+t.test('a wrong password is asked for once and told as that', async t => {
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Digest realm="r", nonce="n"'] }))
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  t.match(await (await Viewer.open(t, ticket.url)).ask('DESCRIBE'), { start: 'RTSP/1.0 403 Forbidden' })
+  t.match(ticket.fault(), { reason: 'auth-refused' })
+  t.equal(camera.requests.length, 2, 'a camera that counts wrong passwords counts one')
+})
+
+t.test('a proof that cannot be given is no wrong password', async t => {
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '401 Unauthorized', {
+      headers: ['WWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-512-256'] }))
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  await (await Viewer.open(t, ticket.url)).ask('DESCRIBE')
+  t.match(ticket.fault(), { reason: 'auth-unsupported', message: 'the camera asks for Digest SHA-512-256' })
+  t.equal(camera.requests.length, 1)
+})
+
+t.test('a challenge with 400, a camera that closes after it, and one that sends no reason phrase',
+  async t => {
+  await using camera = await ScriptedCamera.start((request, socket) => {
+    if (isProved(request, 'md5', 'n1')) return rtspAnswer(request, '200')
+    socket.end(rtspAnswer(request, '400 Bad Request',
+      { headers: ['WWW-Authenticate: Digest realm="r", nonce="n1"'] }))
+    return ''
+  })
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  const answer = await (await Viewer.open(t, ticket.url)).ask('OPTIONS')
+  t.equal(answer === 'closed' ? 0 : statusOf(answer), 200)
+})
+
+t.test('a redirect is followed on the same host, with the password asked for anew', async t => {
+  await using moved = await ScriptedCamera.start(request =>
+    isProved(request, 'md5', 'n2') ? rtspAnswer(request, '200 OK')
+      : rtspAnswer(request, '401 Unauthorized',
+        { headers: ['WWW-Authenticate: Digest realm="r", nonce="n2"'] }))
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '302 Moved', { headers: [`Location: ${moved.url('/moved')}`] }))
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  t.match(await (await Viewer.open(t, ticket.url)).ask('DESCRIBE'), { start: 'RTSP/1.0 200 OK' })
+  t.equal(requestLineOf(moved.requests.at(-1)!).uri, moved.url('/moved'))
+})
+
+t.test('nothing goes to another host, whenever the camera sends there', async t => {
+  for (const method of ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY']) {
+    await using thief = await ScriptedCamera.start(request =>
+      rtspAnswer(request, '401 Unauthorized', { headers: ['WWW-Authenticate: Basic realm="x"'] }),
+        '127.0.0.2')
+    await using camera = await ScriptedCamera.start(request =>
+      rtspAnswer(request, '302 Moved', { headers: [`Location: ${thief.url()}`] }))
+    using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+    const answer = await (await Viewer.open(t, ticket.url)).ask(method)
+    t.equal(headerOf(answer as RtspMessage, 'location'), undefined, 'nor is the viewer told of it')
+    t.match(ticket.fault(), { reason: 'redirected',
+      message: 'the camera redirects to another host (127.0.0.2)' })
+    t.same(thief.requests, [])
+  }
+})
+
+t.test('packets pass before and after the answer to PLAY, keep-alives are proved and their answers kept from the viewer', async t => {
+  await using camera = await ScriptedCamera.start((request, socket) => {
+    const { method } = requestLineOf(request)
+    if (method === 'GET_PARAMETER') {
+      const isFresh = isProved(request, 'md5', 'n2')
+      if (isFresh) socket.write(packet(0, 'after'))
+      return isFresh ? rtspAnswer(request, '200 OK')
+        : rtspAnswer(request, '401 Unauthorized',
+          { headers: ['WWW-Authenticate: Digest realm="r", nonce="n2"'] })
+    }
+    if (!isProved(request, 'md5', 'n1')) return rtspAnswer(request, '401 Unauthorized',
+      { headers: ['WWW-Authenticate: Digest realm="r", nonce="n1"'] })
+    return Buffer.concat([packet(0, 'early'), Buffer.from(rtspAnswer(request, '200 OK')), packet(0, 'late'),
+      packet(0, 'cut').subarray(0, 5)])
+  })
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  const viewer = await Viewer.open(t, ticket.url)
+  t.match(await viewer.ask('PLAY'), { start: 'RTSP/1.0 200 OK' })
+  t.same(viewer.packets, ['early'])
+  viewer.socket.write(`GET_PARAMETER ${ticket.url} RTSP/1.0\r\nCSeq: 9\r\n\r\n`)
+  for (const socket of camera.sockets) socket.write('ut')
+  const items = [await viewer.next(), await viewer.next(), await viewer.next()]
+  t.same(items.map(item => item === 'closed' || item.kind === 'message' ? 'no packet'
+    : item.bytes.subarray(4).toString()), ['late', 'cut', 'after'])
+  for (const socket of camera.sockets) socket.end()
+  t.equal(await viewer.next(), 'closed', 'and the end of the one is the end of the other')
+})
+
+t.test('a path is good for one connection, and no other is answered', async t => {
+  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '200 OK'))
+  const relay = await relayed(t)
+  const ticket = relay.ticket(camera.url(), CREDENTIAL)
+  t.match(await (await Viewer.open(t, ticket.url)).ask('OPTIONS'), { start: 'RTSP/1.0 200 OK' })
+  t.equal(await (await Viewer.open(t, ticket.url)).ask('OPTIONS'), 'closed', 'a second time')
+  t.equal(await (await Viewer.open(t, ticket.url.replace(/[0-9a-f]{32}/, '0'.repeat(32)))).ask('OPTIONS'),
+    'closed', 'a guess')
+  const unused = relay.ticket(camera.url(), CREDENTIAL)
+  unused[Symbol.dispose]()
+  t.equal(await (await Viewer.open(t, unused.url)).ask('OPTIONS'), 'closed', 'after its run')
+  t.equal(camera.requests.length, 1)
+})
+
+t.test('a camera that cannot be reached is told as ffmpeg would', async t => {
+  const camera = await ScriptedCamera.start(() => null)
+  const url = camera.url()
+  await camera[Symbol.asyncDispose]()
+  using ticket = (await relayed(t)).ticket(url, null)
+  await (await Viewer.open(t, ticket.url)).ask('OPTIONS')
+  t.match(ticket.fault(), { reason: 'refused' })
+})
+
+t.test('a camera that sends over UDP alone is heard, and nobody else is', async t => {
+  const media = createSocket('udp4').bind(0, '127.0.0.1')
+  const stranger = createSocket('udp4').bind(0, '127.0.0.2')
+  await Promise.all([once(media, 'listening'), once(stranger, 'listening')])
+  t.teardown(() => { media.close(); stranger.close() })
+  let clientPort = 0
+  await using camera = await ScriptedCamera.start(request => {
+    const transport = headerOf(request, 'transport') ?? ''
+    if (requestLineOf(request).method !== 'SETUP') return rtspAnswer(request, '200 OK')
+    if (transport.includes('TCP')) return rtspAnswer(request, '461 Unsupported Transport')
+    clientPort = Number(/client_port=(\d+)/.exec(transport)?.[1])
+    return rtspAnswer(request, '200 OK', { headers: [
+      `Transport: ${transport};server_port=${media.address().port}-${media.address().port + 1}`] })
+  })
+  using ticket = (await relayed(t)).ticket(camera.url(), null)
+  const viewer = await Viewer.open(t, ticket.url)
+  const opened = once(media, 'message')
+  const setUp = await viewer.ask('SETUP', ticket.url, 'Transport: RTP/AVP/TCP;unicast;interleaved=4-5')
+  t.equal(headerOf(setUp as RtspMessage, 'transport'), 'RTP/AVP/TCP;unicast;interleaved=4-5')
+  t.equal(clientPort % 2, 0)
+  await opened // a firewall between has seen something go out
+  await viewer.ask('PLAY')
+  stranger.send('theirs', clientPort, '127.0.0.1')
+  media.send('ours', clientPort, '127.0.0.1')
+  t.match(await viewer.next(), { kind: 'packet', bytes: packet(4, 'ours') })
+  const reported = once(media, 'message')
+  viewer.socket.write(packet(4, 'report'))
+  t.equal(String((await reported)[0]), 'report')
+})
+
+t.test('a camera that takes neither TCP nor UDP is told as that', async t => {
+  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '461 Unsupported Transport'))
+  using ticket = (await relayed(t)).ticket(camera.url(), null)
+  await (await Viewer.open(t, ticket.url)).ask('SETUP', ticket.url,
+    'Transport: RTP/AVP/TCP;unicast;interleaved=0-1')
+  t.match(ticket.fault(), { reason: 'no-tcp' })
+})

@@ -1,0 +1,53 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { PacketWalk } from '../../../src/ingest/rtsp/packet-walk.ts'
+import { packet } from '../../support/cameras/scripted-camera.ts'
+
+/** As the pump does it: what is left comes again in front of the next. */
+function walked(pieces: readonly Buffer[]): { readonly passed: Buffer, readonly answers: string[] } {
+  const walk = new PacketWalk(), passed: Buffer[] = [], answers: string[] = []
+  let left: Buffer = Buffer.alloc(0)
+  for (const piece of pieces) {
+    const step = walk.walk(Buffer.concat([left, piece]))
+    passed.push(...step.parts)
+    answers.push(...step.answers.map(String))
+    left = Buffer.from(step.left)
+  }
+  return { passed: Buffer.concat([...passed, left]), answers }
+}
+
+function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const pieces: Buffer[] = []
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const size = sizes[i % sizes.length]!; pieces.push(bytes.subarray(at, at + size)); at += size }
+  return pieces
+}
+
+const payload = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes))
+const ANSWER = 'RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n'
+const item = fc.oneof({ weight: 5, arbitrary: payload.map(bytes => packet(0, bytes)) },
+  { weight: 1, arbitrary: fc.constant(Buffer.from(ANSWER)) })
+const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 })
+
+t.test('every packet passes unchanged and in order, and every answer is taken out, however the stream is cut', async () => {
+  fc.assert(fc.property(fc.array(item, { maxLength: 30 }), sizes, (items, sizes) => {
+    const { passed, answers } = walked(cut(Buffer.concat(items), sizes))
+    const packets = items.filter(each => each[0] === 0x24)
+    return passed.equals(Buffer.concat(packets)) && answers.length === items.length - packets.length
+      && answers.every(answer => answer === ANSWER)
+  }), { numRuns: 1000 })
+})
+
+t.test('where bytes are missing the rest passes as it is', async () => {
+  fc.assert(fc.property(fc.array(payload.map(bytes => packet(0, bytes)), { minLength: 1, maxLength: 20 }),
+    fc.nat(), fc.nat({ max: 30 }), sizes, (packets, at, count, sizes) => {
+    const whole = Buffer.concat(packets), from = at % whole.length
+    const damaged = Buffer.concat([whole.subarray(0, from), whole.subarray(from + count)])
+    return damaged.includes('RTSP/') || walked(cut(damaged, sizes)).passed.equals(damaged)
+  }), { numRuns: 1000 })
+})
+
+t.test('an answer without an end is passed on as it is', async t => {
+  const endless = Buffer.from(`RTSP/1.0 200 OK\r\n${'x'.repeat(40_000)}`)
+  t.ok(walked([endless]).passed.equals(endless))
+})

@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { bytesOf, headerOf, requestLineOf, RtspFormatError, RtspReader, statusOf, withHeaders,
+  type RtspItem } from '../../../src/ingest/rtsp/rtsp-message.ts'
+import { packet } from '../../support/cameras/scripted-camera.ts'
+
+function read(...pieces: (Buffer | string)[]): RtspItem[] {
+  const reader = new RtspReader(), items: RtspItem[] = []
+  for (const piece of pieces) {
+    reader.push(Buffer.from(piece))
+    for (let item; (item = reader.next()) !== null;) items.push(item)
+  }
+  return items
+}
+const shown = (items: readonly RtspItem[]) =>
+  items.map(item => item.kind === 'packet' ? item.bytes.toString('hex') : bytesOf(item.message).toString())
+
+t.test('messages and packets come out whole, however they were cut', async () => {
+  const stream = Buffer.concat([
+    Buffer.from('RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nv=0\r\n'), packet(0, 'abc'),
+      packet(1, ''),
+    Buffer.from('RTSP/1.0 401 Unauthorized\nWWW-Authenticate: Digest realm="x"\n\n'),
+    packet(2, 'RTSP/1.0 200 OK\r\n\r\n'),
+  ])
+  const whole = shown(read(stream))
+  fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 }), sizes => {
+    const pieces: Buffer[] = []
+    for (let at = 0, i = 0; at < stream.length; i++) {
+      const size = sizes[i % sizes.length]!; pieces.push(stream.subarray(at, at + size)); at += size }
+    return JSON.stringify(shown(read(...pieces))) === JSON.stringify(whole)
+  }), { numRuns: 300 })
+})
+
+t.test('both line ends, bodies that are longer than told and line ends before a message are read',
+  async t => {
+  const [first, second] = read('\r\n\r\nRTSP/1.0 200 OK\nContent-Length: 3\n\nv=0 left of it\r\n',
+    'RTSP/1.0 404 Not Found\r\n\r\n')
+  t.match(first, { kind: 'message', message: { start: 'RTSP/1.0 200 OK' } })
+  t.equal(first?.kind === 'message' ? first.message.body.toString() : '', 'v=0')
+  t.equal(second?.kind === 'message' ? statusOf(second.message) : 0, 404)
+})
+
+t.test('a body shorter than told is given when no more comes', async t => {
+  const reader = new RtspReader()
+  reader.push(Buffer.from('RTSP/1.0 200 OK\r\nContent-Length: 900\r\n\r\nv=0'))
+  t.equal(reader.next(), null)
+  t.equal(reader.cutShort()?.body.toString(), 'v=0')
+  t.equal(reader.cutShort(), null, 'once')
+})
+
+t.test('what has no end is refused', async t => {
+  t.throws(() => read(`RTSP/1.0 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`), RtspFormatError)
+  t.throws(() => read('RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n'), RtspFormatError)
+  t.throws(() => read(`RTSP/1.0 200 OK\r\n${'a: b\r\n'.repeat(150)}\r\n`), RtspFormatError)
+})
+
+t.test('headers are found whatever their case, and replaced', async t => {
+  const [item] = read('SETUP rtsp://c/x RTSP/1.0\r\ncseq: 7\r\nSession:  a b \r\n\r\n')
+  const message = item?.kind === 'message' ? item.message : t.fail('no message') as never
+  t.same(requestLineOf(message), { method: 'SETUP', uri: 'rtsp://c/x' })
+  t.equal(headerOf(message, 'session'), 'a b')
+  t.equal(bytesOf(withHeaders(message, { CSeq: '9', Session: undefined })).toString(),
+    'SETUP rtsp://c/x RTSP/1.0\r\nCSeq: 9\r\n\r\n')
+})
