@@ -1,4 +1,5 @@
-import type { Credential } from '../domain/index.ts'
+import type { Credential, EpochMs } from '../domain/index.ts'
+import { arrivalFilter } from './frame-arrivals.ts'
 
 /**
  * How sound is treated: left out, copied as it is, or turned into AAC because the container cannot hold it. `key-frames`: no sound and no frame but
@@ -45,7 +46,7 @@ export function concatScript(secretUrl: string, audio: AudioTreatment): string {
 const withSound = (audio: AudioTreatment): boolean => audio === 'copy' || audio === 'transcode'
 
 /** Drops what is no key frame after the stream was taken apart and before it is written. `-discard nokey` does nothing over RTSP (measured, ffmpeg 5.1). */
-const KEY_FRAMES_ONLY = ['-bsf:v', 'noise=drop=not(key)'] as const
+const KEY_FRAMES_ONLY = 'noise=drop=not(key)'
 
 export const INPUT_OPTIONS: readonly (readonly [string, string] | readonly [string])[] = [
   ['-hide_banner'], ['-nostdin'], ['-nostats'], ['-loglevel', 'level+warning'],
@@ -54,13 +55,13 @@ export const INPUT_OPTIONS: readonly (readonly [string, string] | readonly [stri
   ['-analyzeduration', String(PROBE.analyzeDurationUs)], ['-probesize', String(PROBE.probeBytes)], ['-fpsprobesize', '0'],
 ]
 
-/** Pictures are copied, never decoded. Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
-export function outputOptions(audio: AudioTreatment): readonly (readonly [string, string] | readonly [string])[] {
-  const sound: readonly (readonly [string, string] | readonly [string])[] = !withSound(audio) ? [['-an']]
-    : [['-map', '0:a:0?'], ...(audio === 'copy' ? [['-c:a', 'copy'] as const] : [['-c:a', 'aac'] as const, ['-b:a', '48k'] as const])]
-  return [
-    ['-map', '0:v:0'], ['-c:v', 'copy'], ...(audio === 'key-frames' ? [KEY_FRAMES_ONLY] : []), ...sound, ['-sn'], ['-dn'],
-    ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
-    ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
-  ]
+/** Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
+export const FRAGMENT_OPTIONS: readonly (readonly [string, string])[] = [
+  ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'], ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
+]
+
+/** Pictures are copied, never decoded. `startedAt`: what their times of arrival count from. */
+export function outputOptions(audio: AudioTreatment, startedAt: EpochMs): readonly (readonly [string, string] | readonly [string])[] {
+  const filters = [arrivalFilter(startedAt), ...audio === 'key-frames' ? [KEY_FRAMES_ONLY] : []]
+  return [['-map', '0:v:0'], ['-c:v', 'copy'], ['-bsf:v', filters.join(',')], ['-an'], ['-sn'], ['-dn'], ...FRAGMENT_OPTIONS]
 }

@@ -9,7 +9,7 @@ import { classifyStderr, silenceAtEnd, soundNeedsTranscode } from './classify-st
 import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
-import { RunFootage } from './run-footage.ts'
+import { RunFootage, type StoredFragment } from './run-footage.ts'
 
 /** Longest wait for the first fragment: connect, describe, and a key frame, which some cameras send every ten seconds only. */
 const FIRST_FRAGMENT_BOUND_MS = 15_000
@@ -38,7 +38,11 @@ export interface RunOptions {
   readonly onRefused: (error: unknown) => void
   /** Something failed that cannot fail: a programming error. The run ends. */
   readonly onBroken: (error: unknown) => void
-  readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
+  /** Milliseconds of ours in one of the camera's stamps, as learnt before; 1 where nothing is known. */
+  readonly stampRate: number
+  /** The camera's stamps turned out to count at another rate. */
+  readonly onStampRate: (rate: number) => void
+  readonly onFragment: (facts: StoredFragment) => void
   readonly onTick: () => void
 }
 
@@ -68,6 +72,7 @@ class RecordingRun {
   readonly #kill = new AbortController()
   readonly #queue = new FragmentQueue<Arrival>(MAX_QUEUED_BYTES)
   readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES, allocate: bytes => fragmentBuffers.take(bytes) })
+  readonly #startedAt: EpochMs
   readonly #footage: RunFootage
   #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null
@@ -82,7 +87,8 @@ class RecordingRun {
 
   constructor(options: RunOptions) {
     this.#options = options
-    this.#footage = new RunFootage(options)
+    this.#startedAt = options.clock.wallNow()
+    this.#footage = new RunFootage({ ...options, startedAt: this.#startedAt })
     this.#lastProgress = options.clock.monoNow()
   }
 
@@ -111,7 +117,7 @@ class RecordingRun {
     try {
       this.#child = await startFfmpeg({
         inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
-        outputFormat: 'mp4', outputOptions: outputOptions(audio),
+        outputFormat: 'mp4', outputOptions: outputOptions(audio, this.#startedAt),
         onBytes: bytes => this.#receive(bytes),
       }, { stop: signal, kill: this.#kill.signal })
       return await this.#child.exit
@@ -156,7 +162,7 @@ class RecordingRun {
     if (this.#reason !== null) return // the child is being killed: nothing it still says counts
     try {
       for (const parsed of this.#parser.push(chunk)) {
-        if (parsed.kind === 'init') { this.#footage.init = parsed.init; continue }
+        if (parsed.kind === 'init') { this.#footage.begin(parsed.init); continue }
         const { clock } = this.#options
         const { fragment } = parsed
         const now = clock.monoNow()

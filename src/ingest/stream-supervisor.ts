@@ -77,6 +77,8 @@ export class StreamSupervisor {
   #restarts = 0
   #lastEndReason: RunEndReason | null = null
   #clockOffsetMs: number | null = null
+  /** Milliseconds of ours in one of the camera's stamps. */
+  #stampRate = 1
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
   readonly #crashes: FailureLog
@@ -168,6 +170,7 @@ export class StreamSupervisor {
     const end = await recordOnce({
       secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
+      stampRate: this.#stampRate, onStampRate: rate => { this.#noteStampRate(rate) },
       onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
       onBroken: error => { this.#crashes.failure({ err: error }, 'error') },
       onTick: () => { this.#tickAt = clock.monoNow() },
@@ -235,6 +238,12 @@ export class StreamSupervisor {
       if (!signal.aborted) this.#log.debug({ err: error }, 'the device does not tell what it is')
       return null
     }
+  }
+
+  /** A property of the camera, learnt once: its frames are dated by it. */
+  #noteStampRate(rate: number): void {
+    this.#stampRate = rate
+    this.#log.warn({ stampRate: Math.round(rate * 1000) / 1000 }, 'the stamps of the camera count at another rate than its frames come')
   }
 
   #noteFragment(facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }): void {

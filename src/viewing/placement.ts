@@ -1,5 +1,5 @@
 import type { EpochMs } from '../domain/index.ts'
-import { buildFragment } from './build-fragment.ts'
+import { buildFragment } from '../media/index.ts'
 import type { Cut } from './cut-record.ts'
 
 /** Wall times of records are slewed: they and a run's own media time may differ by this much before a piece is placed anew. */

@@ -14,11 +14,11 @@ interface Running { readonly clock: VirtualClock, readonly lane: NotedLane, read
 function running(t: Test, lane: NotedLane, { signal = never, ...more }: Partial<RunOptions> & { signal?: AbortSignal } = {}): Running {
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z', t)
   const wallNow = clock.wallNow.bind(clock)
-  clock.wallNow = () => { arrivals++; return wallNow() } // a run reads it for each fragment that comes, and for nothing else
+  clock.wallNow = () => { arrivals++; return wallNow() } // a run reads it at its start, for each fragment that comes, and for nothing else
   const refused: unknown[] = [], broken: unknown[] = []
-  let isOver = false, ticks = 0, arrivals = 0
+  let isOver = false, ticks = 0, arrivals = -1
   const end = recordOnce({
-    secretUrl: 'rtsp://camera.example/main', secrets: [], audio: 'off', cameraClockOffsetMs: () => null, lane: lane.lane, clock,
+    secretUrl: 'rtsp://camera.example/main', secrets: [], audio: 'off', cameraClockOffsetMs: () => null, lane: lane.lane, clock, stampRate: 1, onStampRate: () => undefined,
     onRefused: error => { refused.push(error) }, onBroken: error => { broken.push(error) }, onFragment: () => undefined, onTick: () => { ticks++ }, ...more,
   }, signal).finally(() => { isOver = true })
   return { clock, lane, refused, broken, end, isOver: () => isOver, ticks: () => ticks, arrivals: () => arrivals }

@@ -1,3 +1,4 @@
+import { epochMs } from '../../../src/domain/index.ts'
 import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from '../../../src/ingest/ffmpeg-arguments.ts'
 import { startFfmpeg, type FfmpegExit } from '../../../src/platform/ffmpeg.ts'
 
@@ -8,9 +9,9 @@ export async function oneRun(secretUrl: string, { audio = 'off', enoughBytes = 5
   const chunks: Buffer[] = []
   const enough = new AbortController()
   let bytes = 0
-  const startedAt = performance.now()
+  const startedAt = epochMs(Date.now())
   const child = await startFfmpeg({
-    inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio), outputFormat: 'mp4', outputOptions: outputOptions(audio),
+    inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio), outputFormat: 'mp4', outputOptions: outputOptions(audio, startedAt),
     onBytes: chunk => {
       chunks.push(Buffer.from(chunk))
       bytes += chunk.length
@@ -19,5 +20,5 @@ export async function oneRun(secretUrl: string, { audio = 'off', enoughBytes = 5
     },
   }, { stop: new AbortController().signal, kill: AbortSignal.any([enough.signal, AbortSignal.timeout(boundMs)]) })
   const exit = await child.exit
-  return { ...exit, media: Buffer.concat(chunks), tookMs: performance.now() - startedAt }
+  return { ...exit, media: Buffer.concat(chunks), tookMs: Date.now() - startedAt }
 }

@@ -1,0 +1,120 @@
+import { StampRate } from './stamp-rate.ts'
+
+/** A frame that is to get its time, in decoding order. Milliseconds. */
+export interface FrameToTime {
+  /** By the recorder's clock. */
+  readonly arrivedMs: number
+  /** Its decoding time by the camera's clock; null where that is not known. */
+  readonly stampMs: number | null
+}
+
+/** A frame's time is never later than its arrival, and on a steady line never earlier than this before it. */
+export const MOST_LATE_MS = 150
+/** Frames of which the line brings more than the camera makes: lateness must fall within this, or the stamps are not believed. */
+const CATCH_UP_MS = 500
+/** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
+const MOST_LATE_AT_START_MS = 15_000
+const CATCH_UP_SHARE = 0.1
+/** Between two frames: one tick of 90 kHz, rounded up. */
+export const LEAST_STEP_MS = 0.012
+const ARRIVALS_KEPT = 16
+
+/**
+ * Decides the time of every frame of a session: the only place where that is done (docs/design/0019-picture-times.md). The arrival rules,
+ * the camera's stamps make even what the line made uneven. Time only moves forward.
+ */
+export class FrameClock {
+  readonly rate: StampRate
+  /** Arrival minus stamp at the learnt rate, for a frame that was not held up on its way. */
+  #offsetMs = 0
+  #last: { readonly atMs: number, readonly arrivedMs: number, readonly stampMs: number | null } | null = null
+  /** Frames shared a stamp: the next one is not believed unseen. */
+  #sharedStamp = false
+  /** Frames come later than their stamps say, and the line is catching up: since when it made no progress, and how late it was then. */
+  #behind: { readonly sinceMs: number, readonly lateMs: number } | null = null
+  #steps: number[] = []
+
+  /** `rate`: as learnt from the camera before. */
+  constructor(rate = 1) { this.rate = new StampRate(rate) }
+
+  /** Once, before `place`: the first frames of the session, to be placed by those of them that came without delay. */
+  begin(frames: readonly FrameToTime[]): void {
+    const [first] = frames
+    if (first === undefined) return
+    const stamped = frames.flatMap(({ arrivedMs, stampMs }) => stampMs === null ? [] : [{ arrivedMs, stampMs }])
+    const isSane = stamped.length === frames.length && stamped.every(({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs)
+    const offsets = isSane ? stamped.map(({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)) : []
+    this.#offsetMs = isSane ? Math.min(...offsets) : first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
+    const lateMs = isSane ? offsets[0]! - this.#offsetMs : 0
+    if (lateMs > MOST_LATE_AT_START_MS) this.#offsetMs = offsets[0]!
+    else if (lateMs > MOST_LATE_MS) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+  }
+
+  /** Times of the frames of a fragment, one after another. */
+  place(frames: readonly FrameToTime[]): number[] {
+    return frames.map((frame, i) => this.#next(frame, frames.slice(i + 1)))
+  }
+
+  #next(frame: FrameToTime, ahead: readonly FrameToTime[]): number {
+    const { arrivedMs, stampMs } = frame
+    const last = this.#last
+    let atMs = this.#byStamp(frame)
+    const lateMs = arrivedMs - atMs
+    if (lateMs < 0) atMs = this.#tie(frame, arrivedMs)
+    else if (lateMs <= MOST_LATE_MS) this.#behind = null
+    else if (!this.#isCatchingUp(frame, lateMs, ahead)) atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
+    if (last !== null) {
+      atMs = Math.max(atMs, last.atMs + LEAST_STEP_MS)
+      this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
+    }
+    this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null }
+    if (stampMs !== null && this.#behind === null) this.#offsetMs = this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
+    return atMs
+  }
+
+  /** Where the stamp puts the frame; by the distance of arrivals where the stamp says nothing. */
+  #byStamp({ arrivedMs, stampMs }: FrameToTime): number {
+    const last = this.#last
+    if (last === null) return stampMs === null ? arrivedMs : this.#offsetMs + this.rate.scaled(stampMs)
+    const byArrivalMs = last.atMs + arrivedMs - last.arrivedMs
+    if (stampMs === null) return byArrivalMs
+    if (stampMs === last.stampMs) { this.#sharedStamp = true; return byArrivalMs }
+    const atMs = this.#offsetMs + this.rate.scaled(stampMs)
+    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && (!this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS)
+    this.#sharedStamp = false
+    return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)
+  }
+
+  /** From here on stamps count from this one. */
+  #tie({ stampMs }: FrameToTime, atMs: number): number {
+    if (stampMs !== null) this.#offsetMs = atMs - this.rate.scaled(stampMs)
+    return atMs
+  }
+
+  /**
+   * A line that stopped brings what it held back faster than it was made: its frames keep the times of their stamps. Stamps that lag
+   * without a silence, or go on lagging behind one, are wrong.
+   */
+  #isCatchingUp({ arrivedMs }: FrameToTime, lateMs: number, ahead: readonly FrameToTime[]): boolean {
+    if (this.#behind === null) {
+      const silentMs = arrivedMs - (this.#last?.arrivedMs ?? arrivedMs) - (median(this.#steps) ?? 0)
+      if (silentMs < MOST_LATE_MS || !this.#fallsSoon(arrivedMs, lateMs, ahead)) return false
+      this.#behind = { sinceMs: arrivedMs, lateMs }
+      return true
+    }
+    const { sinceMs, lateMs: mostMs } = this.#behind
+    if (lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)) this.#behind = { sinceMs: arrivedMs, lateMs }
+    else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
+    return this.#behind !== null
+  }
+
+  /** Whether the frames that follow come less late, as far as they are known. */
+  #fallsSoon(arrivedMs: number, lateMs: number, ahead: readonly FrameToTime[]): boolean {
+    return ahead.length === 0 || ahead.some(frame =>
+      frame.stampMs !== null && frame.arrivedMs - this.#offsetMs - this.rate.scaled(frame.stampMs) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+  }
+}
+
+export function median(values: readonly number[]): number | null {
+  return values.length === 0 ? null : [...values].sort((a, b) => a - b)[values.length >> 1]!
+}
