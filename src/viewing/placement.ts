@@ -21,7 +21,7 @@ export class Placement {
     const lead = cut.tracks[0]!
     const ownMs = cut.decodeTimeTicks * 1000 / lead.timescale, wantedMs = Math.max(0, cut.startAt - this.#originAt)
     const goesOnMs = [this.#place?.key === key ? ownMs + this.#place.shiftMs : null, this.#endMs].find(at => at !== null && Math.abs(at - wantedMs) < SEAM_MS) ?? null
-    const placedMs = goesOnMs ?? Math.max(wantedMs, this.#endMs ?? 0)
+    const placedMs = Math.max(goesOnMs ?? wantedMs, this.#endMs ?? 0)
     const startTicks = Math.round(placedMs * lead.timescale / 1000)
     const mediaMs = startTicks * 1000 / lead.timescale
     // Kept unrounded: a rounded shift would leave holes between fragments.

@@ -74,7 +74,8 @@ t.test('storage that does not come back is waited for ten seconds, then given up
   t.notOk(run.isOver())
   await run.clock.advance(1)
   const end = await run.end
-  t.match(end, { reason: 'storage-too-slow', recordedMs: 533 })
+  t.equal(end.reason, 'storage-too-slow')
+  t.ok(end.recordedMs > 0 && end.recordedMs < 1000, 'the first append, and no other')
   t.strictSame(lane.told, ['begin', 'end storage-too-slow'])
   hung.resolve()
   await end.leftBehind

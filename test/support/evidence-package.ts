@@ -76,7 +76,7 @@ export async function makeEvidencePackage(folder: string, cameras: readonly Pack
     for (const { footage, startAt } of parts) {
       const source = await slotOf(footage, { slot: slot++, camera: id, at: startAt })
       const { entries, init } = source.footage, hashes = entries.map(entry => entry.sha256)
-      const [part] = planClip([source], { startAt: epochMs(0), endAt: epochMs(startAt + 86_400_000) })
+      const [part] = planClip([source], { startAt: epochMs(0), endAt: epochMs(startAt + 86_400_000) }).parts
       const chunks: Buffer[] = []
       const { records, sha256: videoHash, bytes } = await writeClip(part!, async chunk => { chunks.push(Buffer.from(chunk)) })
       const video = `video/${id}_${stamp(part!.startAt)}.mp4`
