@@ -15,6 +15,7 @@ const CATCH_UP_MS = 500
 /** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
 const MOST_LATE_AT_START_MS = 15_000
 const CATCH_UP_SHARE = 0.1
+const AT_ONCE_SHARE = 0.25
 /** Between two frames: one tick of 90 kHz, rounded up. */
 export const LEAST_STEP_MS = 0.012
 const ARRIVALS_KEPT = 16
@@ -46,8 +47,17 @@ export class FrameClock {
     const offsets = isSane ? stamped.map(({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)) : []
     this.#offsetMs = isSane ? Math.min(...offsets) : first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
     const lateMs = isSane ? offsets[0]! - this.#offsetMs : 0
-    if (lateMs > MOST_LATE_AT_START_MS) this.#offsetMs = offsets[0]!
-    else if (lateMs > MOST_LATE_MS) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    if (lateMs <= MOST_LATE_MS) return
+    if (lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped)) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    else this.#offsetMs = offsets[0]! - MOST_LATE_MS
+  }
+
+  /** Whether the line brings them much faster than the camera made them. */
+  #comeAtOnce(frames: readonly { readonly arrivedMs: number, readonly stampMs: number }[]): boolean {
+    return frames.some(({ arrivedMs, stampMs }, i) => {
+      const before = frames[i - 1]
+      return before !== undefined && arrivedMs - before.arrivedMs < AT_ONCE_SHARE * this.rate.scaled(stampMs - before.stampMs)
+    })
   }
 
   /** Times of the frames of a fragment, one after another. */
@@ -96,15 +106,14 @@ export class FrameClock {
    * without a silence, or go on lagging behind one, are wrong.
    */
   #isCatchingUp({ arrivedMs }: FrameToTime, lateMs: number, ahead: readonly FrameToTime[]): boolean {
-    if (this.#behind === null) {
-      const silentMs = arrivedMs - (this.#last?.arrivedMs ?? arrivedMs) - (median(this.#steps) ?? 0)
-      if (silentMs < MOST_LATE_MS || !this.#fallsSoon(arrivedMs, lateMs, ahead)) return false
-      this.#behind = { sinceMs: arrivedMs, lateMs }
-      return true
+    const usualMs = median(this.#steps)
+    if (usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= MOST_LATE_MS) {
+      this.#behind = this.#fallsSoon(arrivedMs, lateMs, ahead) ? { sinceMs: arrivedMs, lateMs } : null
+    } else if (this.#behind !== null) {
+      const { sinceMs, lateMs: mostMs } = this.#behind
+      if (lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)) this.#behind = { sinceMs: arrivedMs, lateMs }
+      else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
     }
-    const { sinceMs, lateMs: mostMs } = this.#behind
-    if (lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)) this.#behind = { sinceMs: arrivedMs, lateMs }
-    else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
     return this.#behind !== null
   }
 
