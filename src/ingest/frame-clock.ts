@@ -15,7 +15,8 @@ const CATCH_UP_MS = 500
 /** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
 const MOST_LATE_AT_START_MS = 15_000
 const CATCH_UP_SHARE = 0.1
-const AT_ONCE_SHARE = 0.25
+const AT_ONCE_MS = 10
+const LONGEST_STEP_MS = 1500
 /** Between two frames: one tick of 90 kHz, rounded up. */
 export const LEAST_STEP_MS = 0.012
 const ARRIVALS_KEPT = 16
@@ -48,16 +49,17 @@ export class FrameClock {
     this.#offsetMs = isSane ? Math.min(...offsets) : first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
     const lateMs = isSane ? offsets[0]! - this.#offsetMs : 0
     if (lateMs <= MOST_LATE_MS) return
-    if (lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped)) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    if (lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)) this.#behind = { sinceMs: first.arrivedMs, lateMs }
     else this.#offsetMs = offsets[0]! - MOST_LATE_MS
   }
 
-  /** Whether the line brings them much faster than the camera made them. */
-  #comeAtOnce(frames: readonly { readonly arrivedMs: number, readonly stampMs: number }[]): boolean {
-    return frames.some(({ arrivedMs, stampMs }, i) => {
-      const before = frames[i - 1]
-      return before !== undefined && arrivedMs - before.arrivedMs < AT_ONCE_SHARE * this.rate.scaled(stampMs - before.stampMs)
+  /** Whether most of the lateness is of frames that came at once. */
+  #comeAtOnce(frames: readonly { readonly arrivedMs: number, readonly stampMs: number }[], lateMs: number): boolean {
+    const caughtUpMs = frames.slice(1).map(({ arrivedMs, stampMs }, i) => {
+      const stepMs = this.rate.scaled(stampMs - frames[i]!.stampMs)
+      return arrivedMs - frames[i]!.arrivedMs < AT_ONCE_MS && stepMs < LONGEST_STEP_MS ? stepMs : 0
     })
+    return caughtUpMs.reduce((sum, ms) => sum + ms, 0) > lateMs / 2
   }
 
   /** Times of the frames of a fragment, one after another. */

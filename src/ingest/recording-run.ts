@@ -5,10 +5,11 @@ import type { EpochMs, MonoMs, RunEndReason } from '../domain/index.ts'
 import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragment } from '../media/index.ts'
 import { SlotBudgetError } from '../retention/index.ts'
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
-import { classifyStderr, silenceAtEnd, soundNeedsTranscode } from './classify-stderr.ts'
-import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { classifyStderr, silenceAtEnd } from './classify-stderr.ts'
+import { concatScript, inputOptions, pictureOptions, type PictureTreatment } from './ffmpeg-arguments.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
+import { SoundSession, type CameraSound } from './sound-session.ts'
 import { RunFootage, type StoredFragment } from './run-footage.ts'
 
 /** Longest wait for the first fragment: connect, describe, and a key frame, which some cameras send every ten seconds only. */
@@ -30,7 +31,9 @@ export interface RunOptions {
   /** With the credential in it. A secret. */
   readonly secretUrl: string
   readonly secrets: readonly string[]
-  readonly audio: AudioTreatment
+  readonly pictures: PictureTreatment
+  /** Null: none is wanted. */
+  readonly sound: CameraSound | null
   readonly cameraClockOffsetMs: () => number | null
   readonly lane: StreamLane
   readonly clock: Clock
@@ -50,7 +53,6 @@ export interface RunEnd {
   readonly reason: RunEndReason
   /** Media time that reached storage. */
   readonly recordedMs: number
-  readonly soundNeedsTranscode: boolean
   /** What ffmpeg said last, or why its stream was refused; without secrets. */
   readonly said: string
   /** Storage still works for this run: nobody may write to the lane before it has come back. Null when all is done. Never rejects. */
@@ -65,7 +67,7 @@ export async function recordOnce(options: RunOptions, signal: AbortSignal): Prom
 }
 
 /** Some cameras put a password into the path of their stream; the log names the camera anyway. */
-const withoutUrls = (text: string): string => text.replace(/(rtsps?):\/\/[^\s'"]+/gi, '$1://[stream]')
+export const withoutUrls = (text: string): string => text.replace(/(rtsps?):\/\/[^\s'"]+/gi, '$1://[stream]')
 
 class RecordingRun {
   readonly #options: RunOptions
@@ -74,6 +76,10 @@ class RecordingRun {
   readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES, allocate: bytes => fragmentBuffers.take(bytes) })
   readonly #startedAt: EpochMs
   readonly #footage: RunFootage
+  readonly #sound: SoundSession | null
+  /** Begins when the pictures do, and ends with them. */
+  #soundRun: Promise<void> | null = null
+  readonly #over = new AbortController()
   #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null
   /** Why the stream was refused. */
@@ -88,13 +94,15 @@ class RecordingRun {
   constructor(options: RunOptions) {
     this.#options = options
     this.#startedAt = options.clock.wallNow()
-    this.#footage = new RunFootage({ ...options, startedAt: this.#startedAt })
+    const { sound, secretUrl, clock } = options
+    this.#sound = sound === null ? null : new SoundSession({ sound, secretUrl, startedAt: this.#startedAt, clock })
+    this.#footage = new RunFootage({ ...options, startedAt: this.#startedAt, sound: this.#sound })
     this.#lastProgress = options.clock.monoNow()
   }
 
   async run(signal: AbortSignal): Promise<RunEnd> {
     const { clock, secrets, onBroken } = this.#options
-    const over = new AbortController()
+    const over = this.#over
     const watching = this.#watch(AbortSignal.any([signal, over.signal]))
     const grace = signal.aborted ? Promise.resolve() : this.#killAfterGrace(signal, over.signal)
     const storing = this.#store()
@@ -103,21 +111,21 @@ class RecordingRun {
     over.abort()
     this.#queue.end()
     const isStored = await this.#isStored(storing)
-    await Promise.all([watching, grace])
+    await Promise.all([watching, grace, this.#soundRun])
     const silentMs = silenceAtEnd({ sinceLastMs: endedAt - this.#lastProgress, beforeLastMs: this.#beforeLastMs })
     const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs, exitCode: exit.code }))
     try { this.#footage.end(reason) } catch (error) { onBroken(error) }
     const said = redact(withoutUrls(this.#refusal ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
-    return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said, leftBehind: isStored ? null : storing }
+    return { reason, recordedMs: this.#footage.recordedMs, said, leftBehind: isStored ? null : storing }
   }
 
   /** The child from its start to its end; never rejects. */
   async #record(signal: AbortSignal): Promise<FfmpegExit> {
-    const { secretUrl, audio, onBroken } = this.#options
+    const { secretUrl, pictures, onBroken } = this.#options
     try {
       this.#child = await startFfmpeg({
-        inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(secretUrl, audio),
-        outputFormat: 'mp4', outputOptions: outputOptions(audio, this.#startedAt),
+        inputFormat: 'concat', inputOptions: inputOptions('video'), inputText: concatScript(secretUrl, 'video'),
+        outputFormat: 'mp4', outputOptions: pictureOptions(pictures, this.#startedAt),
         onBytes: bytes => this.#receive(bytes),
       }, { stop: signal, kill: this.#kill.signal })
       return await this.#child.exit
@@ -169,6 +177,7 @@ class RecordingRun {
         this.#beforeLastMs = now - this.#lastProgress
         this.#lastProgress = now
         this.#fragments++
+        this.#soundRun ??= this.#sound?.run(this.#over.signal) ?? null
         this.#queue.push({ fragment, wall: clock.wallNow(), mono: this.#lastProgress, sizeBytes: fragment.buffer.length })
       }
     } catch (error) {
@@ -219,7 +228,7 @@ class RecordingRun {
         continue
       }
       blockedSince = null
-      const boundMs = this.#options.audio === 'key-frames' ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
+      const boundMs = this.#options.pictures === 'key-frames' ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
       if (now - this.#lastProgress > boundMs) this.#fail('stalled')
     }
   }

@@ -1,13 +1,15 @@
 import { epochMs, type EpochMs, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
 import {
   buildFragmentIn, cameraStampsBox, isBidirectional, MalformedMediaError, mergeParameterSets, needsNewHeader, parameterSetsInSample, parseMovieFragment,
-  withParameterSets, type Fragment, type InitSegment, type ParameterSets, type Sample, type TrackFragment,
+  soundTrackOf, withParameterSets, withSound, type Fragment, type InitSegment, type ParameterSets, type Sample, type SoundSegment, type TrackFragment,
 } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FRAGMENT_ROOM, type StreamLane } from '../storage/index.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
 import { FrameArrivals } from './frame-arrivals.ts'
 import { SessionTimes, type FrameTimes, type FrameToPlace } from './frame-times.ts'
+import type { SoundPart } from './sound-line.ts'
+import type { SoundSession } from './sound-session.ts'
 import { WallStep } from './wall-step.ts'
 
 /** What a stored fragment is told by. */
@@ -21,6 +23,8 @@ export interface RunFootageOptions {
   /** Milliseconds of ours in one of the camera's stamps, as learnt before; 1 where nothing is known. */
   readonly stampRate: number
   readonly onStampRate: (rate: number) => void
+  /** Sound that is to go out with the pictures; null for none. */
+  readonly sound: Pick<SoundSession, 'segment' | 'line'> | null
   /** As last sampled. */
   readonly cameraClockOffsetMs: () => number | null
   readonly onFragment: (facts: StoredFragment) => void
@@ -41,8 +45,11 @@ export class RunFootage {
   readonly #wallStep = new WallStep()
   /** As ffmpeg wrote it. */
   #init: InitSegment | null = null
-  /** With the parameter sets that the pictures came with. */
+  /** The same with the parameter sets that the pictures came with. */
+  #pictures: InitSegment | null = null
+  /** The same with the track of the sound, once there is one. */
   #header: InitSegment | null = null
+  #soundIn: SoundSegment | null = null
   #arrivals: FrameArrivals | null = null
   #times: SessionTimes | null = null
   #runId: RunId | null = null
@@ -61,7 +68,7 @@ export class RunFootage {
   abandon(): void { this.#isOver = true }
 
   begin(init: InitSegment): void {
-    this.#init = this.#header = init
+    this.#init = this.#pictures = this.#header = init
     this.#arrivals = new FrameArrivals(init.video.timescale)
     this.#times = new SessionTimes(init, this.#options.stampRate)
   }
@@ -146,7 +153,7 @@ export class RunFootage {
    */
   async #ensureRun({ sets }: Held, startAt: EpochMs): Promise<boolean> {
     const { lane } = this.#options
-    if (sets !== null && this.#changesHeader(sets)) {
+    if (sets !== null && (this.#changesHeader(sets) || this.#getsSound())) {
       if (this.#runId !== null) lane.endRun('parameter-sets-changed', startAt)
       this.#runId = null
     }
@@ -167,7 +174,8 @@ export class RunFootage {
     if (!changed) return false
     try {
       if (this.#runId !== null && !needsNewHeader(header, merged)) return false
-      this.#header = withParameterSets(header, merged)
+      this.#pictures = withParameterSets(this.#pictures!, merged)
+      this.#header = this.#soundIn === null ? this.#pictures : withSound(this.#pictures, this.#soundIn)
       return true
     } catch (error) {
       if (error instanceof MalformedMediaError) return false
@@ -175,13 +183,33 @@ export class RunFootage {
     }
   }
 
+  /** At a key frame: sound has come, and the header has no place for it. */
+  #getsSound(): boolean {
+    const segment = this.#options.sound?.segment ?? null
+    if (segment === null || segment === this.#soundIn) return false
+    const isSame = this.#soundIn?.moov.equals(segment.moov) === true
+    this.#soundIn = segment
+    if (isSame) return false
+    this.#header = withSound(this.#pictures!, segment)
+    return true
+  }
+
+  /** Sound that fits the header, up to the end of the pictures at hand. */
+  #soundUntil(endMs: number): SoundPart | null {
+    const { sound } = this.#options
+    return sound?.line == null || sound.segment !== this.#soundIn ? null : sound.line.takeUntil(endMs)
+  }
+
   async #append({ fragment, video, mono, frames, sets }: Held, times: FrameTimes): Promise<void> {
     const { lane, cameraClockOffsetMs, onFragment } = this.#options
-    const built = rebuilt(fragment, video, frames, times)
+    const soundTrack = soundTrackOf(this.#header!)
+    const sound = this.#soundUntil(this.#ms(times.endTicks))
+    const built = rebuilt({ fragment, video, frames, times, sound, soundTrackId: soundTrack?.trackId ?? 0 })
     fragmentBuffers.giveBack(fragment.buffer)
-    const [track] = built.tracks
     const startAt = this.#wallOf(times.startTicks), durationMs = Math.round(this.#ms(times.endTicks - times.startTicks))
-    const trackTimes = [{ track: track!, timescale: this.#init!.video.timescale, ticks: BigInt(times.startTicks) }]
+    const trackTimes = built.tracks.map(track => track.trackId === video.trackId
+      ? { track, timescale: this.#init!.video.timescale, ticks: BigInt(times.startTicks) }
+      : { track, timescale: soundTrack!.timescale, ticks: BigInt(sound!.startTicks) })
     const timed = { fragment: built, runId: this.#runId!, startAt, durationMs, trackTimes, startsWithKey: sets !== null, cameraClockOffsetMs: cameraClockOffsetMs() }
     const bytes = built.endAt - built.moofAt
     await lane.append(timed)
@@ -193,13 +221,24 @@ export class RunFootage {
   }
 }
 
-/** The fragment with the times that were decided, and the camera's own stamps beside them. */
-function rebuilt({ buffer, moofAt, endAt }: Fragment, { trackId, samples }: TrackFragment, frames: readonly FrameToPlace[], times: FrameTimes): Fragment {
+interface ToRebuild {
+  readonly fragment: Fragment
+  readonly video: TrackFragment
+  readonly frames: readonly FrameToPlace[]
+  readonly times: FrameTimes
+  readonly sound: SoundPart | null
+  readonly soundTrackId: number
+}
+
+/** The fragment with the times that were decided, the camera's own stamps beside them, and the sound that belongs to it. */
+function rebuilt({ fragment: { buffer, moofAt, endAt }, video: { trackId, samples }, frames, times, sound, soundTrackId }: ToRebuild): Fragment {
   const timedSamples = samples.map((sample, i) => {
     const { durationTicks, showAfterTicks } = times.frames[i]!
     return { ...sample, durationTicks, compositionOffsetTicks: showAfterTicks }
   })
-  const part = { trackId, decodeTimeTicks: 0n, samples: timedSamples, data: buffer.subarray(moofAt, endAt), boxes: [cameraStampsBox(frames.map(({ stampTicks }) => stampTicks))] }
-  const built = buildFragmentIn(1, [part], { ...FRAGMENT_ROOM, allocate: bytes => fragmentBuffers.take(bytes) })
+  const stamps = cameraStampsBox(frames.map(({ stampTicks }) => stampTicks))
+  const pictures = { trackId, decodeTimeTicks: 0n, samples: timedSamples, data: buffer.subarray(moofAt, endAt), boxes: [stamps] }
+  const parts = sound === null ? [pictures] : [pictures, { ...sound, trackId: soundTrackId, decodeTimeTicks: 0n }]
+  const built = buildFragmentIn(1, parts, { ...FRAGMENT_ROOM, allocate: bytes => fragmentBuffers.take(bytes) })
   return { ...built, tracks: parseMovieFragment(built.buffer.subarray(built.moofAt, built.endAt), built.endAt - built.moofAt) }
 }

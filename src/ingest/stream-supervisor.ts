@@ -5,11 +5,12 @@ import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { StreamLane } from '../storage/index.ts'
-import { urlWithCredential, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { urlWithCredential } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
 import type { LaneTurn } from './lane-turn.ts'
 import { modeLane } from './mode-lane.ts'
-import { recordOnce, type RunEnd } from './recording-run.ts'
+import { recordOnce, withoutUrls, type RunEnd } from './recording-run.ts'
+import { CameraSound } from './sound-session.ts'
 import { StreamRate } from './stream-rate.ts'
 
 export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
@@ -41,7 +42,7 @@ const LADDERS = {
   password: [30_000, 30_000, 60_000],
 } satisfies Record<string, DelayLadder>
 const HEALTHY_MS = 10_000
-const NO_RUN = { recordedMs: 0, soundNeedsTranscode: false, said: '', leftBehind: null } as const
+const NO_RUN = { recordedMs: 0, said: '', leftBehind: null } as const
 
 export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
@@ -69,7 +70,8 @@ export class StreamSupervisor {
   #askedReason: RunEndReason = 'recorder-stopped'
   #stopping = false
   readonly #secrets: readonly string[]
-  #audio: AudioTreatment
+  /** Null: no sound is wanted. */
+  readonly #sound: CameraSound | null
   #state: StreamState = 'connecting'
   #stateSince: EpochMs
   #tickAt: MonoMs
@@ -82,6 +84,7 @@ export class StreamSupervisor {
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
   readonly #crashes: FailureLog
+  readonly #silences: FailureLog
 
   constructor(options: StreamSupervisorOptions) {
     const { camera, stream, clock } = options
@@ -92,8 +95,9 @@ export class StreamSupervisor {
     this.#ends = logged('run ended', 'recording again')
     this.#refusals = logged('storage refused a fragment', 'storage takes fragments again')
     this.#crashes = logged('run crashed', 'runs crash no more')
+    this.#silences = logged('the sound of the camera cannot be recorded; its pictures are', 'sound again')
     this.#secrets = camera.credential === null ? [] : [camera.credential.password]
-    this.#audio = camera.audio ? 'copy' : 'off'
+    this.#sound = camera.audio ? new CameraSound({ onMissing: said => { this.#noteNoSound(said) }, onSound: () => { this.#silences.success() } }) : null
     this.#stateSince = clock.wallNow()
     this.#tickAt = clock.monoNow()
   }
@@ -168,7 +172,8 @@ export class StreamSupervisor {
     }
     if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
     const end = await recordOnce({
-      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
+      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
+      sound: mode === 'key-frames' ? null : this.#sound, // over missing pictures it would tell nothing
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
       stampRate: this.#stampRate, onStampRate: rate => { this.#noteStampRate(rate) },
       onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
@@ -246,6 +251,10 @@ export class StreamSupervisor {
     this.#log.warn({ stampRate: Math.round(rate * 1000) / 1000 }, 'the stamps of the camera count at another rate than its frames come')
   }
 
+  #noteNoSound(said: string): void {
+    this.#silences.failure({ said: redact(withoutUrls(said), this.#secrets).slice(0, 500) })
+  }
+
   #noteFragment(facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }): void {
     const { clock } = this.#options
     this.#rate.add(facts.at, facts.bytes, facts.frames, facts.durationMs)
@@ -262,7 +271,6 @@ export class StreamSupervisor {
   #noteEnd(end: RunEnd, delayMs: number): void {
     this.#restarts++
     this.#lastEndReason = end.reason
-    if (end.soundNeedsTranscode && this.#audio === 'copy') this.#audio = 'transcode'
     this.#enter('waiting')
     this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs), said: end.said })
   }

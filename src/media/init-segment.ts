@@ -41,7 +41,7 @@ export function parseInitSegment(ftyp: Buffer, moov: Buffer): InitSegment {
   return { ftyp: Buffer.from(ftyp), moov: Buffer.from(moov), tracks, video }
 }
 
-function parseTrack(moov: Buffer, trak: BoxSpan): Track {
+export function parseTrack(moov: Buffer, trak: BoxSpan): Track {
   const tkhd = requireBox(moov, trak, 'tkhd')
   const idAt = tkhd.bodyAt + (moov[tkhd.bodyAt] === 1 ? 20 : 12)
   requireBytes(tkhd, idAt, 4)

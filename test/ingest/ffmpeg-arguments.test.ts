@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
-import { concatScript, FRAGMENT_DURATION_MS, INPUT_OPTIONS, outputOptions, urlWithCredential } from '../../src/ingest/ffmpeg-arguments.ts'
+import { concatScript, FRAGMENT_DURATION_MS, inputOptions, pictureOptions, soundOptions, urlWithCredential } from '../../src/ingest/ffmpeg-arguments.ts'
 import { FragmentParser } from '../../src/media/index.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
@@ -13,27 +13,34 @@ const runs = seeded(t, 500)
 const PUNCTUATION = Array.from({ length: 95 }, (_, i) => String.fromCharCode(0x20 + i)).filter(char => /[^A-Za-z0-9]/.test(char)).join('')
 
 t.test('no option of a child holds anything of the camera', async t => {
-  for (const audio of ['off', 'copy', 'transcode', 'key-frames'] as const) {
-    const all = [...INPUT_OPTIONS, ...outputOptions(audio, STARTED_AT)].flat().join(' ')
-    t.notMatch(all, /rtsp:\/\/|@/)
-    t.equal(all, [...INPUT_OPTIONS, ...outputOptions(audio, STARTED_AT)].flat().join(' '), 'they are the same for every camera')
-  }
+  const all = [
+    ...inputOptions('video'), ...inputOptions('audio'), ...pictureOptions('all', STARTED_AT), ...pictureOptions('key-frames', STARTED_AT),
+    ...soundOptions('copy'), ...soundOptions('transcode'),
+  ]
+  t.notMatch(all.flat().join(' '), /rtsp:\/\/|@/)
+})
+
+t.test('a session brings pictures or sound, and decodes nothing of the other', async t => {
+  t.match(concatScript('rtsp://h/a', 'video'), /allowed_media_types video$/m)
+  t.match(concatScript('rtsp://h/a', 'audio'), /allowed_media_types audio$/m)
+  const decoders = (media: 'video' | 'audio') => inputOptions(media).find(([name]) => name === '-codec_whitelist')![1]
+  t.equal(decoders('video'), 'h264,hevc')
+  t.notMatch(decoders('audio'), /h264|hevc/)
+  t.ok(soundOptions('transcode').some(option => option.join(' ') === '-c:a aac'))
 })
 
 t.test('pictures are copied, and fragments last half a second at most', async t => {
-  const options = outputOptions('off', STARTED_AT).map(option => option.join(' '))
+  const options = pictureOptions('all', STARTED_AT).map(option => option.join(' '))
   t.ok(options.includes('-c:v copy') && options.includes('-an'))
   t.ok(options.includes(`-frag_duration ${FRAGMENT_DURATION_MS * 1000}`))
   t.ok(FRAGMENT_DURATION_MS <= 500)
 })
 
 t.test('key frames only: everything else is dropped before it is written, sound too', async t => {
-  const options = outputOptions('key-frames', STARTED_AT).map(option => option.join(' '))
+  const options = pictureOptions('key-frames', STARTED_AT).map(option => option.join(' '))
   t.ok(options.some(option => option.startsWith('-bsf:v setts=') && option.endsWith(',noise=drop=not(key)')) && options.includes('-c:v copy') && options.includes('-an'))
-  t.notOk(outputOptions('copy', STARTED_AT).flat().some(option => option.includes('drop')))
-  t.match(concatScript('rtsp://h/a', 'key-frames'), /allowed_media_types video$/m)
   await using server = await CameraServer.start({ mounts: [{ path: '/a', clip: CLIPS.h264Small, audio: 'aac' }] })
-  const { media } = await oneRun(server.url('/a'), { audio: 'key-frames', enoughBytes: 100_000 })
+  const { media } = await oneRun(server.url('/a'), { pictures: 'key-frames', enoughBytes: 100_000 })
   const parser = new FragmentParser({ headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: 1 << 20 })
   const parsed = [...parser.push(media)]
   const fragments = parsed.flatMap(part => part.kind === 'fragment' ? [part.fragment] : [])
@@ -57,13 +64,13 @@ t.test('a camera without a credential is asked as it is configured', async t => 
 
 t.test('the script has one file line, whatever visible text the URL holds', async () => {
   fc.assert(fc.property(fc.string({ unit: 'grapheme-ascii', maxLength: 60 }), text => {
-    const lines = concatScript(`rtsp://h/${text}`, 'off').split('\n')
+    const lines = concatScript(`rtsp://h/${text}`, 'video').split('\n')
     return lines.filter(line => line.startsWith('file ')).length === 1 && lines[0] === 'ffconcat version 1.0' && lines.slice(2, -1).every(line => /^option \w+ [\w+]+$/.test(line))
   }), runs)
 })
 
 t.test('a URL that could end its line is refused', async t => {
-  for (const char of ['\n', '\r', '\0', '\t', '\u007f']) t.throws(() => concatScript(`rtsp://h/a${char}file '/etc/passwd'`, 'off'), RangeError)
+  for (const char of ['\n', '\r', '\0', '\t', '\u007f']) t.throws(() => concatScript(`rtsp://h/a${char}file '/etc/passwd'`, 'video'), RangeError)
 })
 
 t.test('a password of every ASCII punctuation mark opens a camera that asks for digest, as does one of letters beyond ASCII', async t => {

@@ -18,7 +18,7 @@ function running(t: Test, lane: NotedLane, { signal = never, ...more }: Partial<
   const refused: unknown[] = [], broken: unknown[] = []
   let isOver = false, ticks = 0, arrivals = -1
   const end = recordOnce({
-    secretUrl: 'rtsp://camera.example/main', secrets: [], audio: 'off', cameraClockOffsetMs: () => null, lane: lane.lane, clock, stampRate: 1, onStampRate: () => undefined,
+    secretUrl: 'rtsp://camera.example/main', secrets: [], pictures: 'all', sound: null, cameraClockOffsetMs: () => null, lane: lane.lane, clock, stampRate: 1, onStampRate: () => undefined,
     onRefused: error => { refused.push(error) }, onBroken: error => { broken.push(error) }, onFragment: () => undefined, onTick: () => { ticks++ }, ...more,
   }, signal).finally(() => { isOver = true })
   return { clock, lane, refused, broken, end, isOver: () => isOver, ticks: () => ticks, arrivals: () => arrivals }

@@ -6,7 +6,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { concatScript, FRAGMENT_OPTIONS, INPUT_OPTIONS } from '../../src/ingest/ffmpeg-arguments.ts'
+import { concatScript, FRAGMENT_OPTIONS, inputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { seededRandom } from '../support/seeded-random.ts'
@@ -26,9 +26,9 @@ const OUTPUT_OPTIONS = ['-map', '0:v:0', '-c:v', 'copy', '-an', ...FRAGMENT_OPTI
 async function recorded(port: number, { ahead, ms }: { readonly ahead: boolean, readonly ms: number | null }): Promise<{ readonly sha256: string, readonly bytes: number }> {
   const out = path.join(folder, `out-${port}-${ahead}.mp4`)
   rmSync(out, { force: true })
-  const args = [...INPUT_OPTIONS.flat(), '-f', 'concat', '-i', 'pipe:0', ...OUTPUT_OPTIONS, '-f', 'mp4', '-y', out]
+  const args = [...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0', ...OUTPUT_OPTIONS, '-f', 'mp4', '-y', out]
   const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, ...(ahead ? { LD_PRELOAD: library } : {}) } })
-  child.stdin.end(concatScript(`rtsp://127.0.0.1:${port}/c`, 'off'))
+  child.stdin.end(concatScript(`rtsp://127.0.0.1:${port}/c`, 'video'))
   const ended = once(child, 'exit')
   if (ms !== null) { await sleep(ms); child.kill('SIGKILL') }
   await ended

@@ -68,7 +68,7 @@ function fragmentOf(init: InitSegment, frames: readonly SentFrame[], ticks: read
 /** One session of such a camera into a lane. */
 export async function recordSession(lane: StreamLane, frames: readonly SentFrame[], end: RunEndReason = 'closed-by-camera'): Promise<void> {
   const footage = new RunFootage({
-    lane, clock: null as never, startedAt: STARTED_AT, stampRate: 1, onStampRate: () => undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
+    lane, clock: null as never, startedAt: STARTED_AT, sound: null, stampRate: 1, onStampRate: () => undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
   })
   const init = oddInit()
   footage.begin(init)
