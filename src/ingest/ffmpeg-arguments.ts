@@ -14,7 +14,7 @@ export const FRAGMENT_DURATION_MS = 450
 export const SOCKET_TIMEOUT_MS = 3000 // a frozen camera ends the child within 6 s (measured), should our own watchdog ever fail to
 const PROBE = { analyzeDurationUs: 200_000, probeBytes: 100_000 }
 /** What may be decoded. Everything else in libavcodec stays out of reach of a hostile camera. */
-const DECODERS = { video: 'h264,hevc', audio: 'aac,aac_latm,pcm_alaw,pcm_mulaw,pcm_s16be,adpcm_g726,adpcm_g726le,g722,g723_1,opus' } as const
+const DECODERS = { video: 'h264,hevc', audio: 'aac,aac_latm,pcm_alaw,pcm_mulaw,pcm_s16be,g726,g726le,g722,g723_1,opus' } as const
 /** What a session brings: sound has one of its own, so that it cannot hold back, misdate or forbid pictures. */
 export type SessionMedia = keyof typeof DECODERS
 const FORMATS = 'concat,rtsp,sdp,rtp'

@@ -52,8 +52,9 @@ export class SoundSession {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, sound } = this.#options
     for (let tries = 0; !signal.aborted; tries++) {
-      const { hadSound, said } = await this.#once(signal)
+      const before = sound.treatment, { hadSound, said } = await this.#once(signal)
       if (signal.aborted) return
+      if (sound.treatment !== before) continue
       if (hadSound) tries = 0
       else sound.onMissing(said)
       await clock.wait(RETRY_DELAYS_MS[Math.min(tries, RETRY_DELAYS_MS.length - 1)]!, signal)
@@ -78,7 +79,7 @@ export class SoundSession {
         },
       }, { stop: broken.signal, kill: AbortSignal.any([signal, broken.signal]) })
       const { stderrLines } = await child.exit
-      if (!hadSound && soundNeedsTranscode(stderrLines)) sound.treatment = 'transcode'
+      if (soundNeedsTranscode(stderrLines)) sound.treatment = 'transcode'
       return { hadSound, said: stderrLines.slice(-3).join(' | ') }
     } catch (error) { return { hadSound, said: String(error) } }
   }
