@@ -1,4 +1,4 @@
-import { StampRate } from './stamp-rate.ts'
+import { MOST_SLEW, StampRate } from './stamp-rate.ts'
 
 /** A frame that is to get its time, in decoding order. Milliseconds. */
 export interface FrameToTime {
@@ -8,8 +8,10 @@ export interface FrameToTime {
   readonly stampMs: number | null
 }
 
-/** A frame's time is never later than its arrival, and on a steady line never earlier than this before it. */
+/** On a steady line a frame comes at most so long after its time: what comes later was held up, or its stamp is wrong. */
 export const MOST_LATE_MS = 150
+/** And at most so long before it: it came sooner than those before it, and its time moves there slowly. */
+export const MOST_EARLY_MS = 100
 /** Frames of which the line brings more than the camera makes: lateness must fall within this, or the stamps are not believed. */
 const CATCH_UP_MS = 500
 /** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
@@ -72,7 +74,7 @@ export class FrameClock {
     const last = this.#last
     let atMs = this.#byStamp(frame)
     const lateMs = arrivedMs - atMs
-    if (lateMs < 0) atMs = this.#tie(frame, arrivedMs)
+    if (lateMs < 0) atMs = this.#tie(frame, this.#slewed(atMs, frame))
     else if (lateMs <= MOST_LATE_MS) this.#behind = null
     else if (!this.#isCatchingUp(frame, lateMs, ahead)) atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
     if (last !== null) {
@@ -95,6 +97,13 @@ export class FrameClock {
     const isBelieved = last.stampMs !== null && stampMs > last.stampMs && (!this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS)
     this.#sharedStamp = false
     return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)
+  }
+
+  /** Towards an earlier arrival: as slowly as a drifting crystal is followed, or at once where a stamp jumped. */
+  #slewed(atMs: number, { arrivedMs }: FrameToTime): number {
+    const earlyMs = atMs - arrivedMs, allowedMs = MOST_SLEW * (arrivedMs - (this.#last?.arrivedMs ?? arrivedMs))
+    if (earlyMs > 2 * MOST_EARLY_MS) return arrivedMs
+    return Math.min(arrivedMs + MOST_EARLY_MS, atMs - Math.min(earlyMs, allowedMs))
   }
 
   /** From here on stamps count from this one. */

@@ -9,7 +9,7 @@ const ESTIMATE_BUCKETS = 6
 /** Lateness that lasted so long is the way, not a stall. */
 const DRIFT_BUCKETS = 60
 /** A camera's crystal is followed this fast at most: over a minute frames move by 30 ms against their distance. */
-const MOST_SLEW = 500e-6
+export const MOST_SLEW = 500e-6
 
 interface Point { readonly arrivedMs: number, readonly stampMs: number }
 
