@@ -20,7 +20,14 @@ export async function fragmentChildren(urls: readonly string[], folder: string):
   const drain = spawn('perl', ['-e', DRAIN, ...pipes], { stdio: ['ignore', 'pipe', 'ignore'] })
   await new Promise<void>((resolve, reject) => { drain.stdout.once('data', () => { resolve() }); drain.once('exit', () => { reject(new Error('the reader ended')) }) })
   return [drain, ...urls.map((url, i) => {
-    const child = spawn(CHILD, [...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0', ...pictureOptions('all', epochMs(Date.now())).flat(), '-f', 'mp4', '-y', pipes[i]!], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const child = spawn(
+      CHILD,
+      [
+        ...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0',
+        ...pictureOptions('all', epochMs(Date.now())).flat(), '-f', 'mp4', '-y', pipes[i]!,
+      ],
+      { stdio: ['pipe', 'ignore', 'ignore'] }
+    )
     child.stdin.end(concatScript(url, 'video'))
     return child
   })]

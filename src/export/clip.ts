@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { epochMs, isoOf, type EpochMs, type TimeRange } from '../domain/index.ts'
-import { fitPictures, parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment, type TrackFragment } from '../media/index.ts'
+import {
+  fitPictures, parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment, type TrackFragment
+} from '../media/index.ts'
 import { RECORD_HEAD_BYTES, roomTicksOf, type IndexEntry, type SlotFootage } from '../storage/index.ts'
 
 /** Footage of one slot generation, and how to read its records. */
@@ -21,19 +23,25 @@ export interface ClipPart {
   readonly pieces: readonly Piece[]
 }
 
-/** Why footage inside the range that was asked for is in no part: it was recorded, and the key frame that it refers to is gone. */
+/**
+ * Why footage inside the range that was asked for is in no part: it was recorded, and the key frame that it
+ * refers to is gone.
+ */
 export interface LeftOut { readonly startAt: EpochMs, readonly endAt: EpochMs, readonly why: 'no-key-frame' }
 export interface ClipPlan { readonly parts: readonly ClipPart[], readonly leftOut: readonly LeftOut[] }
 
 interface PlannedPiece extends Piece { readonly entry: IndexEntry }
 
 /**
- * The records of a range, cut at key frames: each part starts with the key frame at or before the range's start, so that every frame asked for can be shown.
- * A new part begins where the pictures' format changes, or where a run begins before the end of the one before (the clock was set): spans are never merged.
- * Within a run records follow each other, whatever their times.
+ * The records of a range, cut at key frames: each part starts with the key frame at or before the range's
+ * start, so that every frame asked for can be shown. A new part begins where the pictures' format changes, or
+ * where a run begins before the end of the one before (the clock was set): spans are never merged. Within a
+ * run records follow each other, whatever their times.
  */
 export function planClip(sources: readonly FootageSource[], range: TimeRange): ClipPlan {
-  const pieces = sources.flatMap(source => source.footage.entries.map((entry, position): PlannedPiece => ({ source, position, entry })))
+  const pieces = sources.flatMap(
+    source => source.footage.entries.map((entry, position): PlannedPiece => ({ source, position, entry }))
+  )
   const parts: PlannedPiece[][] = [], leftOut: LeftOut[] = []
   let part: PlannedPiece[] | null = null, sinceKey: PlannedPiece[] = [], before: PlannedPiece | null = null
   for (const piece of pieces) {
@@ -56,7 +64,8 @@ export function planClip(sources: readonly FootageSource[], range: TimeRange): C
 
 function breaks(before: PlannedPiece, { source, entry }: PlannedPiece): boolean {
   if (!source.footage.init.moov.equals(before.source.footage.init.moov)) return true
-  return entry.runId !== before.entry.runId && entry.startAt < before.entry.startAt + before.entry.durationMs - CLOCK_NOISE_MS
+  return entry.runId !== before.entry.runId
+    && entry.startAt < before.entry.startAt + before.entry.durationMs - CLOCK_NOISE_MS
 }
 
 const partOf = (chosen: readonly PlannedPiece[]): ClipPart => ({
@@ -127,8 +136,8 @@ export class ClipTimeline {
   constructor(startAt: EpochMs) { this.#startAt = startAt }
 
   /**
-   * Moves the record's `tfdt`s and gives it the sequence number. `record` is changed in place. True: its frames stood into the next record
-   * of its run, and were shortened.
+   * Moves the record's `tfdt`s and gives it the sequence number. `record` is changed in place. True: its
+   * frames stood into the next record of its run, and were shortened.
    */
   place(record: Buffer, footage: SlotFootage, position: number, sequence: number): boolean {
     const media = record.subarray(RECORD_HEAD_BYTES), entry = footage.entries[position]!
@@ -138,7 +147,9 @@ export class ClipTimeline {
     this.#enter(footage, entry, parts)
     const behindTicks = Math.max(0, this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks))
     for (const { track, timescale } of parts) {
-      const moved = Number(track.decodeTimeTicks) + Math.round((this.#shiftTicks + behindTicks) * timescale / video.timescale)
+      const moved = Number(track.decodeTimeTicks) + Math.round(
+        (this.#shiftTicks + behindTicks) * timescale / video.timescale
+      )
       patchDecodeTime(media, 0, track, BigInt(Math.max(0, moved)))
       if (track.trackId === video.trackId) this.#endTicks = moved + track.durationTicks
     }
@@ -148,11 +159,18 @@ export class ClipTimeline {
   }
 
   /** Decides how far the records of a slot generation are moved, at its first one. */
-  #enter(footage: SlotFootage, entry: IndexEntry, parts: readonly { readonly track: TrackFragment, readonly timescale: number }[]): void {
+  #enter(
+    footage: SlotFootage, entry: IndexEntry,
+    parts: readonly { readonly track: TrackFragment, readonly timescale: number }[]
+  ): void {
     if (footage === this.#footage) return
     const { timescale: videoScale } = footage.init.video
     if (this.#footage === null) { // sound may begin a moment before the first picture
-      this.#shiftTicks = -Math.min(...parts.map(({ track, timescale }) => Math.floor(Number(track.decodeTimeTicks) * videoScale / timescale)))
+      this.#shiftTicks = -Math.min(
+        ...parts.map(
+          ({ track, timescale }) => Math.floor(Number(track.decodeTimeTicks) * videoScale / timescale)
+        )
+      )
     } else {
       this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * videoScale / 1000)
       const seamTicks = this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks)

@@ -16,8 +16,9 @@ export interface StampedFrame {
 }
 
 /**
- * Turns stamps, which tell when a frame is shown, into decoding times: where frames are shown in another order than they are decoded, the
- * smallest of the last stamps is the decoding time. A stream that does not reorder keeps its stamps, however they go.
+ * Turns stamps, which tell when a frame is shown, into decoding times: where frames are shown in another
+ * order than they are decoded, the smallest of the last stamps is the decoding time. A stream that does not
+ * reorder keeps its stamps, however they go.
  */
 export class DecodingOrder {
   readonly #isDepthKnown: boolean
@@ -55,7 +56,10 @@ export class DecodingOrder {
     const before = this.#last.at(-2)
     const goesOn = before !== undefined && Math.abs(stampTicks - before) <= MOST_SHOWN_AFTER_TICKS
     const missing = goesOn ? this.#depth - this.#waiting.length : this.#depth
-    const waiting = [...Array.from({ length: missing }, (_, i) => stampTicks - (missing - i) * usualTicks), ...goesOn ? this.#waiting : []]
+    const waiting = [
+      ...Array.from({ length: missing }, (_, i) => stampTicks - (missing - i) * usualTicks),
+      ...goesOn ? this.#waiting : [],
+    ]
     const [decodeTicks = stampTicks, ...rest] = [...waiting, stampTicks].sort((a, b) => a - b)
     this.#waiting = rest
     return { decodeTicks, showAfterTicks: stampTicks - decodeTicks }
@@ -63,7 +67,9 @@ export class DecodingOrder {
 
   #look({ stampTicks, isBidirectional }: StampedFrame): void {
     if (stampTicks === null) return
-    const later = this.#last.filter(ticks => ticks > stampTicks && ticks - stampTicks <= MOST_SHOWN_AFTER_TICKS).length
+    const later = this.#last.filter(
+      ticks => ticks > stampTicks && ticks - stampTicks <= MOST_SHOWN_AFTER_TICKS
+    ).length
     this.#last = [...this.#last.slice(1 - MOST_HELD), stampTicks]
     if (!this.#isDepthKnown && later > this.#depth && isBidirectional()) this.#depth = later
   }

@@ -7,15 +7,19 @@ export type PictureTreatment = 'all' | 'key-frames'
 export type SoundTreatment = 'copy' | 'transcode'
 
 /**
- * No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4]. Less than the half, as ffmpeg
- * lets each frame go one frame later than it could.
+ * No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4].
+ * Less than the half, as ffmpeg lets each frame go one frame later than it could.
  */
 export const FRAGMENT_DURATION_MS = 450
 export const SOCKET_TIMEOUT_MS = 3000 // a frozen camera ends the child within 6 s (measured), should our own watchdog ever fail to
 const PROBE = { analyzeDurationUs: 200_000, probeBytes: 100_000 }
 /** What may be decoded. Everything else in libavcodec stays out of reach of a hostile camera. */
-const DECODERS = { video: 'h264,hevc', audio: 'aac,aac_latm,pcm_alaw,pcm_mulaw,pcm_s16be,g726,g726le,g722,g723_1,opus' } as const
-/** What a session brings: sound has one of its own, so that it cannot hold back, misdate or forbid pictures. */
+const DECODERS = {
+  video: 'h264,hevc', audio: 'aac,aac_latm,pcm_alaw,pcm_mulaw,pcm_s16be,g726,g726le,g722,g723_1,opus',
+} as const
+/**
+ * What a session brings: sound has one of its own, so that it cannot hold back, misdate or forbid pictures.
+ */
 export type SessionMedia = keyof typeof DECODERS
 const FORMATS = 'concat,rtsp,sdp,rtp'
 const PROTOCOLS = 'pipe,rtsp,rtp,tcp,udp,tls,crypto'
@@ -61,13 +65,21 @@ export const inputOptions = (media: SessionMedia): Options => [
 
 /** Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
 export const FRAGMENT_OPTIONS: readonly (readonly [string, string])[] = [
-  ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'], ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
+  ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'], [
+    '-frag_duration', String(FRAGMENT_DURATION_MS * 1000)
+  ], ['-flush_packets', '1'],
 ]
 
-/** Pictures are copied, never decoded. `startedAt`: what their times of arrival count from. Those before the first key frame show that the camera sends. */
+/**
+ * Pictures are copied, never decoded. `startedAt`: what their times of arrival count from. Those before the
+ * first key frame show that the camera sends.
+ */
 export function pictureOptions(pictures: PictureTreatment, startedAt: EpochMs): Options {
   const filters = [arrivalFilter(startedAt), ...pictures === 'key-frames' ? [KEY_FRAMES_ONLY] : []]
-  return [['-map', '0:v:0'], ['-c:v', 'copy'], ['-copyinkf'], ['-bsf:v', filters.join(',')], ['-an'], ['-sn'], ['-dn'], ...FRAGMENT_OPTIONS]
+  return [
+    ['-map', '0:v:0'], ['-c:v', 'copy'], ['-copyinkf'], ['-bsf:v', filters.join(',')], ['-an'], ['-sn'],
+    ['-dn'], ...FRAGMENT_OPTIONS
+  ]
 }
 
 export function soundOptions(sound: SoundTreatment): Options {

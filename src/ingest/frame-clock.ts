@@ -8,11 +8,17 @@ export interface FrameToTime {
   readonly stampMs: number | null
 }
 
-/** On a steady line a frame comes at most so long after its time: what comes later was held up, or its stamp is wrong. */
+/**
+ * On a steady line a frame comes at most so long after its time: what comes later was held up, or its stamp
+ * is wrong.
+ */
 export const MOST_LATE_MS = 150
 /** And at most so long before it: it came sooner than those before it, and its time moves there slowly. */
 export const MOST_EARLY_MS = 100
-/** Frames of which the line brings more than the camera makes: lateness must fall within this, or the stamps are not believed. */
+/**
+ * Frames of which the line brings more than the camera makes: lateness must fall within this, or the stamps
+ * are not believed.
+ */
 const CATCH_UP_MS = 500
 /** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
 const MOST_LATE_AT_START_MS = 15_000
@@ -24,8 +30,9 @@ export const LEAST_STEP_MS = 0.012
 const ARRIVALS_KEPT = 16
 
 /**
- * Decides the time of every frame of a session: the only place where that is done (docs/design/0019-picture-times.md). The arrival rules,
- * the camera's stamps make even what the line made uneven. Time only moves forward.
+ * Decides the time of every frame of a session: the only place where that is done
+ * (docs/design/0019-picture-times.md). The arrival rules, the camera's stamps make even what the line made
+ * uneven. Time only moves forward.
  */
 export class FrameClock {
   readonly rate: StampRate
@@ -34,29 +41,45 @@ export class FrameClock {
   #last: { readonly atMs: number, readonly arrivedMs: number, readonly stampMs: number | null } | null = null
   /** Frames shared a stamp: the next one is not believed unseen. */
   #sharedStamp = false
-  /** Frames come later than their stamps say, and the line is catching up: since when it made no progress, and how late it was then. */
+  /**
+   * Frames come later than their stamps say, and the line is catching up: since when it made no progress, and
+   * how late it was then.
+   */
   #behind: { readonly sinceMs: number, readonly lateMs: number } | null = null
   #steps: number[] = []
 
   /** `rate`: as learnt from the camera before. */
   constructor(rate = 1) { this.rate = new StampRate(rate) }
 
-  /** Once, before `place`: the first frames of the session, to be placed by those of them that came without delay. */
+  /**
+   * Once, before `place`: the first frames of the session, to be placed by those of them that came without
+   * delay.
+   */
   begin(frames: readonly FrameToTime[]): void {
     const [first] = frames
     if (first === undefined) return
-    const stamped = frames.flatMap(({ arrivedMs, stampMs }) => stampMs === null ? [] : [{ arrivedMs, stampMs }])
-    const isSane = stamped.length === frames.length && stamped.every(({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs)
-    const offsets = isSane ? stamped.map(({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)) : []
+    const stamped = frames.flatMap(
+      ({ arrivedMs, stampMs }) => stampMs === null ? [] : [{ arrivedMs, stampMs }]
+    )
+    const isSane = stamped.length === frames.length && stamped.every(
+      ({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs
+    )
+    const offsets = isSane ? stamped.map(
+      ({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)
+    ) : []
     this.#offsetMs = isSane ? Math.min(...offsets) : first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
     const lateMs = isSane ? offsets[0]! - this.#offsetMs : 0
     if (lateMs <= MOST_LATE_MS) return
-    if (lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    if (
+      lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)
+    ) this.#behind = { sinceMs: first.arrivedMs, lateMs }
     else this.#offsetMs = offsets[0]! - MOST_LATE_MS
   }
 
   /** Whether most of the lateness is of frames that came at once. */
-  #comeAtOnce(frames: readonly { readonly arrivedMs: number, readonly stampMs: number }[], lateMs: number): boolean {
+  #comeAtOnce(
+    frames: readonly { readonly arrivedMs: number, readonly stampMs: number }[], lateMs: number
+  ): boolean {
     const caughtUpMs = frames.slice(1).map(({ arrivedMs, stampMs }, i) => {
       const stepMs = this.rate.scaled(stampMs - frames[i]!.stampMs)
       return arrivedMs - frames[i]!.arrivedMs < AT_ONCE_MS && stepMs < LONGEST_STEP_MS ? stepMs : 0
@@ -82,7 +105,8 @@ export class FrameClock {
       this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
     }
     this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null }
-    if (stampMs !== null && this.#behind === null) this.#offsetMs = this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
+    if (stampMs !== null && this.#behind === null) this.#offsetMs =
+      this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
     return atMs
   }
 
@@ -94,14 +118,20 @@ export class FrameClock {
     if (stampMs === null) return byArrivalMs
     if (stampMs === last.stampMs) { this.#sharedStamp = true; return byArrivalMs }
     const atMs = this.#offsetMs + this.rate.scaled(stampMs)
-    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && (!this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS)
+    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && (
+      !this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS
+    )
     this.#sharedStamp = false
     return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)
   }
 
-  /** Towards an earlier arrival: as slowly as a drifting crystal is followed, or at once where a stamp jumped. */
+  /**
+   * Towards an earlier arrival: as slowly as a drifting crystal is followed, or at once where a stamp jumped.
+   */
   #slewed(atMs: number, { arrivedMs }: FrameToTime): number {
-    const earlyMs = atMs - arrivedMs, allowedMs = MOST_SLEW * (arrivedMs - (this.#last?.arrivedMs ?? arrivedMs))
+    const earlyMs = atMs - arrivedMs, allowedMs = MOST_SLEW * (
+      arrivedMs - (this.#last?.arrivedMs ?? arrivedMs)
+    )
     if (earlyMs > 2 * MOST_EARLY_MS) return arrivedMs
     return Math.min(arrivedMs + MOST_EARLY_MS, atMs - Math.min(earlyMs, allowedMs))
   }
@@ -113,8 +143,8 @@ export class FrameClock {
   }
 
   /**
-   * A line that stopped brings what it held back faster than it was made: its frames keep the times of their stamps. Stamps that lag
-   * without a silence, or go on lagging behind one, are wrong.
+   * A line that stopped brings what it held back faster than it was made: its frames keep the times of their
+   * stamps. Stamps that lag without a silence, or go on lagging behind one, are wrong.
    */
   #isCatchingUp({ arrivedMs }: FrameToTime, lateMs: number, ahead: readonly FrameToTime[]): boolean {
     const usualMs = median(this.#steps)
@@ -122,7 +152,9 @@ export class FrameClock {
       this.#behind = this.#fallsSoon(arrivedMs, lateMs, ahead) ? { sinceMs: arrivedMs, lateMs } : null
     } else if (this.#behind !== null) {
       const { sinceMs, lateMs: mostMs } = this.#behind
-      if (lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)) this.#behind = { sinceMs: arrivedMs, lateMs }
+      if (
+        lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)
+      ) this.#behind = { sinceMs: arrivedMs, lateMs }
       else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
     }
     return this.#behind !== null
@@ -131,7 +163,8 @@ export class FrameClock {
   /** Whether the frames that follow come less late, as far as they are known. */
   #fallsSoon(arrivedMs: number, lateMs: number, ahead: readonly FrameToTime[]): boolean {
     return ahead.length === 0 || ahead.some(frame =>
-      frame.stampMs !== null && frame.arrivedMs - this.#offsetMs - this.rate.scaled(frame.stampMs) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+      frame.stampMs !== null
+        && frame.arrivedMs - this.#offsetMs - this.rate.scaled(frame.stampMs) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
   }
 }
 

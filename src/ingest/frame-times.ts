@@ -8,7 +8,9 @@ export type FrameToPlace = ArrivedFrame & StampedFrame
 
 /** Times of a fragment's frames, in ticks of the video track since the child was started. */
 export interface FrameTimes {
-  readonly frames: readonly { readonly startTicks: number, readonly durationTicks: number, readonly showAfterTicks: number }[]
+  readonly frames: readonly {
+    readonly startTicks: number, readonly durationTicks: number, readonly showAfterTicks: number,
+  }[]
   readonly startTicks: number
   /** End of the last frame: never behind the start of the next fragment. */
   readonly endTicks: number
@@ -27,16 +29,21 @@ const AT_ONCE_MS = 2
 const UNKNOWN_USUAL_MS = 100
 
 /**
- * How long a frame may stand before time counts as lost [G7], for frames that usually stand `usualMs`. A camera that slows down is told
- * once: what it usually does is known by the next fragment.
+ * How long a frame may stand before time counts as lost [G7], for frames that usually stand `usualMs`. A
+ * camera that slows down is told once: what it usually does is known by the next fragment.
  */
 export function longestStandMs(usualMs: number | null): number {
-  return usualMs === null ? HOLE_MOST_MS : Math.min(HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs))
+  return usualMs === null ? HOLE_MOST_MS : Math.min(
+    HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs)
+  )
 }
 
 interface LastFrame { readonly startTicks: number, readonly endTicks: number }
 
-/** Gives the frames of a session their times, fragment after fragment: FrameClock decides, this turns its answers into ticks. */
+/**
+ * Gives the frames of a session their times, fragment after fragment: FrameClock decides, this turns its
+ * answers into ticks.
+ */
 export class SessionTimes {
   readonly #timescale: number
   readonly #order: DecodingOrder
@@ -55,8 +62,8 @@ export class SessionTimes {
   get rate(): number { return this.#clock.rate.value }
 
   /**
-   * Once, with all frames that are there before the first is placed. Gives them back as they are to be placed: with an arrival each, and the
-   * first one with a stamp.
+   * Once, with all frames that are there before the first is placed. Gives them back as they are to be
+   * placed: with an arrival each, and the first one with a stamp.
    */
   begin(frames: readonly FrameToPlace[]): FrameToPlace[] {
     const arrived = withArrivals(withFirstStamp(frames))
@@ -83,7 +90,9 @@ export class SessionTimes {
     return {
       startTicks: starts[0]!, endTicks, holes: this.#holes(before, starts, longestMs),
       frames: starts.map((startTicks, i) => ({
-        startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks, showAfterTicks: Math.round(ordered[i]!.showAfterTicks * showScale),
+        startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks, showAfterTicks: Math.round(
+          ordered[i]!.showAfterTicks * showScale
+        ),
       })),
     }
   }
@@ -101,9 +110,15 @@ export class SessionTimes {
   }
 
   #holes(before: LastFrame | null, starts: readonly number[], longestMs: number): FrameTimes['holes'] {
-    const inside = starts.slice(1).map((endTicks, i) => ({ standsFrom: starts[i]!, startTicks: starts[i]!, endTicks }))
-    const across = before === null ? [] : [{ standsFrom: before.startTicks, startTicks: before.endTicks, endTicks: starts[0]! }]
-    return [...across, ...inside].filter(({ standsFrom, endTicks }) => this.#ms(endTicks - standsFrom) > longestMs)
+    const inside = starts.slice(1).map(
+      (endTicks, i) => ({ standsFrom: starts[i]!, startTicks: starts[i]!, endTicks })
+    )
+    const across = before === null ? [] : [
+      { standsFrom: before.startTicks, startTicks: before.endTicks, endTicks: starts[0]! }
+    ]
+    return [...across, ...inside].filter(
+      ({ standsFrom, endTicks }) => this.#ms(endTicks - standsFrom) > longestMs
+    )
       .map(({ startTicks, endTicks }) => ({ startTicks, endTicks }))
   }
 }
@@ -115,17 +130,22 @@ function toTime(frames: readonly ArrivedFrame[], stamps: readonly (number | null
   })
 }
 
-/** ffmpeg loses the first stamp of many cameras (measured): it was as far before the second as the third is behind it. */
+/**
+ * ffmpeg loses the first stamp of many cameras (measured): it was as far before the second as the third is
+ * behind it.
+ */
 function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[] {
   const [first, second, third] = frames
   const at = second?.stampTicks ?? null, next = third?.stampTicks ?? null
-  if (first === undefined || first.stampTicks !== null || at === null || next === null || next <= at) return frames
+  if (
+    first === undefined || first.stampTicks !== null || at === null || next === null || next <= at
+  ) return frames
   return [{ ...first, stampTicks: at - (next - at) }, ...frames.slice(1)]
 }
 
 /**
- * ffmpeg looks at the first frames of a session before it lets them go, all at once, and of the very first it tells no arrival: they are
- * taken to have come at the usual distance before the first that was not held.
+ * ffmpeg looks at the first frames of a session before it lets them go, all at once, and of the very first it
+ * tells no arrival: they are taken to have come at the usual distance before the first that was not held.
  */
 function withArrivals(frames: readonly FrameToPlace[]): FrameToPlace[] {
   const at = frames.findIndex(({ arrivedMs }, i) => {
@@ -134,13 +154,19 @@ function withArrivals(frames: readonly FrameToPlace[]): FrameToPlace[] {
   })
   const usualMs = usualOf(frames) ?? UNKNOWN_USUAL_MS
   const known = at < 0 ? frames.length - 1 : at, knownMs = frames[known]?.arrivedMs ?? 0
-  return frames.map((frame, i) => i >= known ? { ...frame, arrivedMs: frame.arrivedMs ?? knownMs } : { ...frame, arrivedMs: knownMs - (known - i) * usualMs })
+  return frames.map(
+    (frame, i) => i >= known
+      ? { ...frame, arrivedMs: frame.arrivedMs ?? knownMs } : {
+        ...frame, arrivedMs: knownMs - (known - i) * usualMs,
+      }
+  )
 }
 
 /** The usual distance of frames; null where none has one. What ffmpeg let go at once has none. */
 function usualOf(frames: readonly Pick<ArrivedFrame, 'arrivedMs'>[]): number | null {
   return median(frames.slice(1).flatMap(({ arrivedMs }, i) => {
     const before = frames[i]?.arrivedMs ?? null
-    return arrivedMs === null || before === null || arrivedMs - before < AT_ONCE_MS ? [] : [arrivedMs - before]
+    return arrivedMs === null || before === null || arrivedMs - before < AT_ONCE_MS
+      ? [] : [arrivedMs - before]
   }))
 }

@@ -95,7 +95,9 @@ class RecordingRun {
     this.#options = options
     this.#startedAt = options.clock.wallNow()
     const { sound, secretUrl, clock } = options
-    this.#sound = sound === null ? null : new SoundSession({ sound, secretUrl, startedAt: this.#startedAt, clock })
+    this.#sound = sound === null ? null : new SoundSession(
+      { sound, secretUrl, startedAt: this.#startedAt, clock }
+    )
     this.#footage = new RunFootage({ ...options, startedAt: this.#startedAt, sound: this.#sound })
     this.#lastProgress = options.clock.monoNow()
   }
@@ -228,7 +230,8 @@ class RecordingRun {
         continue
       }
       blockedSince = null
-      const boundMs = this.#options.pictures === 'key-frames' ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
+      const boundMs = this.#options.pictures === 'key-frames'
+        ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
       if (now - this.#lastProgress > boundMs) this.#fail('stalled')
     }
   }

@@ -13,7 +13,13 @@ import type { SoundSession } from './sound-session.ts'
 import { WallStep } from './wall-step.ts'
 
 /** What a stored fragment is told by. */
-export interface StoredFragment { readonly at: MonoMs, readonly frameEndAt: EpochMs, readonly bytes: number, readonly frames: number, readonly durationMs: number }
+export interface StoredFragment {
+  readonly at: MonoMs
+  readonly frameEndAt: EpochMs
+  readonly bytes: number
+  readonly frames: number
+  readonly durationMs: number
+}
 
 export interface RunFootageOptions {
   readonly lane: StreamLane
@@ -31,15 +37,26 @@ export interface RunFootageOptions {
 }
 
 interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs }
-interface Held extends Arrival { readonly video: TrackFragment, readonly frames: readonly FrameToPlace[], readonly nextArrivedMs: number, readonly sets: ParameterSets | null }
+interface Held extends Arrival {
+  readonly video: TrackFragment
+  readonly frames: readonly FrameToPlace[]
+  readonly nextArrivedMs: number
+  readonly sets: ParameterSets | null
+}
 
-/** The first frames of a session may come at once; their times are decided when so much of it has come, after a second at the latest. */
+/**
+ * The first frames of a session may come at once; their times are decided when so much of it has come, after
+ * a second at the latest.
+ */
 const SETTLED_AFTER_MS = 400
 const SETTLE_BOUND_MS = 1000
 
 type Trouble = 'clock-stepped' | 'bad-stream'
 
-/** What a run makes of its fragments: a time for each frame, holes noted, records handed to the stream's lane in order. */
+/**
+ * What a run makes of its fragments: a time for each frame, holes noted, records handed to the stream's lane
+ * in order.
+ */
 export class RunFootage {
   readonly #options: RunFootageOptions
   readonly #wallStep = new WallStep()
@@ -73,13 +90,17 @@ export class RunFootage {
     this.#times = new SessionTimes(init, this.#options.stampRate)
   }
 
-  /** Stores a fragment, or holds it until enough have come. Not null: the run must end; what came before is stored. Throws what the lane throws. */
+  /**
+   * Stores a fragment, or holds it until enough have come. Not null: the run must end; what came before is
+   * stored. Throws what the lane throws.
+   */
   async take(arrival: Arrival): Promise<Trouble | null> {
     const init = this.#init!
     const video = arrival.fragment.tracks.find(track => track.trackId === init.video.trackId)
     if (video === undefined) return null
     const held = this.#read(arrival, video)
-    if (this.#seen === 0 && held.sets === null) return null // a decoder has no use for what precedes the first key frame
+    // a decoder has no use for what precedes the first key frame
+    if (this.#seen === 0 && held.sets === null) return null
     this.#seen++
     if (this.#wallStep.observe(arrival.wall, arrival.mono)) return this.#finish('clock-stepped')
     if (this.#runId !== null) return await this.#store(held)
@@ -118,12 +139,21 @@ export class RunFootage {
   #read(arrival: Arrival, video: TrackFragment): Held {
     const { codec, nalLengthBytes, timescale } = this.#init!.video
     const { buffer, moofAt } = arrival.fragment
-    const bytesOf = ({ dataAt, sizeBytes }: Sample): Buffer => buffer.subarray(moofAt + dataAt, moofAt + dataAt + sizeBytes)
+    const bytesOf = ({ dataAt, sizeBytes }: Sample): Buffer =>
+      buffer.subarray(moofAt + dataAt, moofAt + dataAt + sizeBytes)
     const frames = this.#arrivals!.read(video).map((frame, i): FrameToPlace =>
-      ({ ...frame, isBidirectional: () => codec === 'h264' && isBidirectional(nalLengthBytes, bytesOf(video.samples[i]!)) }))
+      (
+        {
+          ...frame,
+          isBidirectional: () => codec === 'h264'
+            && isBidirectional(nalLengthBytes, bytesOf(video.samples[i]!)),
+        }
+      ))
     const [first] = video.samples
     return {
-      ...arrival, video, frames, nextArrivedMs: (Number(video.decodeTimeTicks) + video.durationTicks) * 1000 / timescale,
+      ...arrival, video, frames, nextArrivedMs: (
+        Number(video.decodeTimeTicks) + video.durationTicks
+      ) * 1000 / timescale,
       sets: first?.isKey === true ? parameterSetsInSample(codec, nalLengthBytes, bytesOf(first)) : null,
     }
   }
@@ -148,8 +178,9 @@ export class RunFootage {
   }
 
   /**
-   * The lane has a run whose header fits the pictures. A camera that changes its parameter sets says so in the stream: other pictures get a
-   * header, and so a run, of their own; what a decoder takes from the stream changes nothing. False: given up meanwhile.
+   * The lane has a run whose header fits the pictures. A camera that changes its parameter sets says so in
+   * the stream: other pictures get a header, and so a run, of their own; what a decoder takes from the stream
+   * changes nothing. False: given up meanwhile.
    */
   async #ensureRun({ sets }: Held, startAt: EpochMs): Promise<boolean> {
     const { lane } = this.#options
@@ -167,7 +198,10 @@ export class RunFootage {
     return true
   }
 
-  /** The first sets in the stream replace those of the description. Sets that do not parse leave the header as it is. */
+  /**
+   * The first sets in the stream replace those of the description. Sets that do not parse leave the header as
+   * it is.
+   */
   #changesHeader(seen: ParameterSets): boolean {
     const header = this.#header!
     const { changed, merged } = mergeParameterSets(header.video.parameterSets, seen)
@@ -206,18 +240,24 @@ export class RunFootage {
     const sound = this.#soundUntil(this.#ms(times.endTicks))
     const built = rebuilt({ fragment, video, frames, times, sound, soundTrackId: soundTrack?.trackId ?? 0 })
     fragmentBuffers.giveBack(fragment.buffer)
-    const startAt = this.#wallOf(times.startTicks), durationMs = Math.round(this.#ms(times.endTicks - times.startTicks))
+    const startAt = this.#wallOf(times.startTicks), durationMs =
+      Math.round(this.#ms(times.endTicks - times.startTicks))
     const trackTimes = built.tracks.map(track => track.trackId === video.trackId
       ? { track, timescale: this.#init!.video.timescale, ticks: BigInt(times.startTicks) }
       : { track, timescale: soundTrack!.timescale, ticks: BigInt(sound!.startTicks) })
-    const timed = { fragment: built, runId: this.#runId!, startAt, durationMs, trackTimes, startsWithKey: sets !== null, cameraClockOffsetMs: cameraClockOffsetMs() }
+    const timed = {
+      fragment: built, runId: this.#runId!, startAt, durationMs, trackTimes, startsWithKey: sets !== null,
+      cameraClockOffsetMs: cameraClockOffsetMs(),
+    }
     const bytes = built.endAt - built.moofAt
     await lane.append(timed)
     if (this.#isOver) return // the run has ended meanwhile, and so has what is told of it
     if (!lane.showLive(timed)) fragmentBuffers.giveBack(built.buffer)
     this.#endTicks = times.endTicks
     this.recordedMs += durationMs
-    onFragment({ at: mono, frameEndAt: this.#wallOf(times.endTicks), bytes, frames: frames.length, durationMs })
+    onFragment(
+      { at: mono, frameEndAt: this.#wallOf(times.endTicks), bytes, frames: frames.length, durationMs }
+    )
   }
 }
 
@@ -230,15 +270,32 @@ interface ToRebuild {
   readonly soundTrackId: number
 }
 
-/** The fragment with the times that were decided, the camera's own stamps beside them, and the sound that belongs to it. */
-function rebuilt({ fragment: { buffer, moofAt, endAt }, video: { trackId, samples }, frames, times, sound, soundTrackId }: ToRebuild): Fragment {
+/**
+ * The fragment with the times that were decided, the camera's own stamps beside them, and the sound that
+ * belongs to it.
+ */
+function rebuilt(
+  {
+    fragment: { buffer, moofAt, endAt }, video: { trackId, samples }, frames, times, sound, soundTrackId,
+  }: ToRebuild
+): Fragment {
   const timedSamples = samples.map((sample, i) => {
     const { durationTicks, showAfterTicks } = times.frames[i]!
     return { ...sample, durationTicks, compositionOffsetTicks: showAfterTicks }
   })
   const stamps = cameraStampsBox(frames.map(({ stampTicks }) => stampTicks))
-  const pictures = { trackId, decodeTimeTicks: 0n, samples: timedSamples, data: buffer.subarray(moofAt, endAt), boxes: [stamps] }
-  const parts = sound === null ? [pictures] : [pictures, { ...sound, trackId: soundTrackId, decodeTimeTicks: 0n }]
-  const built = buildFragmentIn(1, parts, { ...FRAGMENT_ROOM, allocate: bytes => fragmentBuffers.take(bytes) })
-  return { ...built, tracks: parseMovieFragment(built.buffer.subarray(built.moofAt, built.endAt), built.endAt - built.moofAt) }
+  const pictures = {
+    trackId, decodeTimeTicks: 0n, samples: timedSamples, data: buffer.subarray(moofAt, endAt),
+    boxes: [stamps],
+  }
+  const parts = sound === null ? [pictures] : [
+    pictures, { ...sound, trackId: soundTrackId, decodeTimeTicks: 0n },
+  ]
+  const built = buildFragmentIn(
+    1, parts, { ...FRAGMENT_ROOM, allocate: bytes => fragmentBuffers.take(bytes) }
+  )
+  return {
+    ...built,
+    tracks: parseMovieFragment(built.buffer.subarray(built.moofAt, built.endAt), built.endAt - built.moofAt),
+  }
 }

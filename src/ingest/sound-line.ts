@@ -4,7 +4,11 @@ import type { Fragment, Sample } from '../media/index.ts'
 interface Waiting { readonly sample: Sample, readonly data: Buffer, readonly atTicks: number }
 
 /** Sound samples that go into a fragment beside pictures. */
-export interface SoundPart { readonly startTicks: number, readonly samples: readonly Sample[], readonly data: Buffer }
+export interface SoundPart {
+  readonly startTicks: number
+  readonly samples: readonly Sample[]
+  readonly data: Buffer
+}
 
 /** Sound further from its arrival than this is placed anew. */
 const MOST_OFF_MS = 200
@@ -12,8 +16,9 @@ const MOST_OFF_MS = 200
 const MOST_WAITING = 512
 
 /**
- * Sound between its session and the pictures' records, on the pictures' timeline. Samples follow each other at their own length; where that
- * leads away from their arrival, for sound was lost or the camera's clock stepped, they are placed by arrival.
+ * Sound between its session and the pictures' records, on the pictures' timeline. Samples follow each other
+ * at their own length; where that leads away from their arrival, for sound was lost or the camera's clock
+ * stepped, they are placed by arrival.
  */
 export class SoundLine {
   readonly #timescale: number
@@ -30,11 +35,20 @@ export class SoundLine {
     const usualTicks = Math.max(1, lengths[lengths.length >> 1] ?? 1)
     const byArrivalTicks = Math.round(arrivedMs * this.#timescale / 1000) - track.samples.length * usualTicks
     const offTicks = Math.abs(byArrivalTicks - (this.#endTicks ?? -Infinity))
-    let atTicks = offTicks > MOST_OFF_MS * this.#timescale / 1000 ? Math.max(byArrivalTicks, this.#endTicks ?? byArrivalTicks) : this.#endTicks!
-    if (atTicks - byArrivalTicks > 2 * MOST_OFF_MS * this.#timescale / 1000) return // more sound than time: a camera that repeats itself
+    let atTicks = offTicks > MOST_OFF_MS * this.#timescale / 1000
+      ? Math.max(byArrivalTicks, this.#endTicks ?? byArrivalTicks) : this.#endTicks!
+    // more sound than time: a camera that repeats itself
+    if (atTicks - byArrivalTicks > 2 * MOST_OFF_MS * this.#timescale / 1000) return
     for (const sample of track.samples) {
-      const data = Buffer.from(buffer.subarray(moofAt + sample.dataAt, moofAt + sample.dataAt + sample.sizeBytes))
-      this.#waiting.push({ sample: { ...sample, durationTicks: usualTicks, isKey: true, compositionOffsetTicks: 0 }, data, atTicks })
+      const data = Buffer.from(
+        buffer.subarray(moofAt + sample.dataAt, moofAt + sample.dataAt + sample.sizeBytes)
+      )
+      this.#waiting.push(
+        {
+          sample: { ...sample, durationTicks: usualTicks, isKey: true, compositionOffsetTicks: 0 }, data,
+          atTicks,
+        }
+      )
       atTicks += usualTicks
     }
     this.#endTicks = atTicks

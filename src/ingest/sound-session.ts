@@ -10,7 +10,10 @@ const MAX_FRAGMENT_BYTES = 1 << 20
 /** Between two tries of a camera whose sound does not come. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 15_000, 60_000]
 
-/** What is known of a camera's sound. Outlives its sessions, so that the next one's first record has a place for it. */
+/**
+ * What is known of a camera's sound. Outlives its sessions, so that the next one's first record has a place
+ * for it.
+ */
 export class CameraSound {
   treatment: SoundTreatment = 'copy'
   /** As it came last; null before. */
@@ -18,7 +21,10 @@ export class CameraSound {
   readonly onMissing: (said: string) => void
   readonly onSound: () => void
 
-  /** `onMissing`: a session ended without sound, with ffmpeg's last words, which may hold secrets. `onSound`: one brought some. */
+  /**
+   * `onMissing`: a session ended without sound, with ffmpeg's last words, which may hold secrets. `onSound`:
+   * one brought some.
+   */
   constructor({ onMissing, onSound }: Pick<CameraSound, 'onMissing' | 'onSound'>) {
     this.onMissing = onMissing
     this.onSound = onSound
@@ -35,8 +41,8 @@ export interface SoundSessionOptions {
 }
 
 /**
- * A camera's sound, received in an RTSP session of its own beside the pictures': whatever it does, they are recorded as without it. Runs for as
- * long as they do, is tried again when it ends, and never fails.
+ * A camera's sound, received in an RTSP session of its own beside the pictures': whatever it does, they are
+ * recorded as without it. Runs for as long as they do, is tried again when it ends, and never fails.
  */
 export class SoundSession {
   readonly #options: SoundSessionOptions
@@ -63,7 +69,9 @@ export class SoundSession {
 
   async #once(signal: AbortSignal): Promise<{ readonly hadSound: boolean, readonly said: string }> {
     const { sound, secretUrl } = this.#options
-    const parser = new FragmentParser({ headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: MAX_FRAGMENT_BYTES }, parseSoundSegment)
+    const parser = new FragmentParser(
+      { headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: MAX_FRAGMENT_BYTES }, parseSoundSegment
+    )
     const broken = new AbortController()
     let hadSound = false
     try {
@@ -93,7 +101,9 @@ export class SoundSession {
         const isSame = sound.segment?.moov.equals(parsed.init.moov) === true
         sound.segment = parsed.init
         const [{ timescale }] = parsed.init.tracks
-        if (this.#line === null || !isSame || timescale !== this.#timescale) this.#line = new SoundLine(timescale)
+        if (
+          this.#line === null || !isSame || timescale !== this.#timescale
+        ) this.#line = new SoundLine(timescale)
         this.#timescale = timescale
         continue
       }

@@ -1,6 +1,9 @@
 /** Off by more than any crystal, and by more than uneven arrivals make of a true clock. */
 const WRONG_SHARE = 0.02
-/** Two estimates from spans that do not overlap are believed when they agree this well: a jump is in one of them only. */
+/**
+ * Two estimates from spans that do not overlap are believed when they agree this well: a jump is in one of
+ * them only.
+ */
 const AGREED_SHARE = 0.01
 const LEAST_RATE = 0.01, MOST_RATE = 100
 const BUCKET_MS = 1000
@@ -8,14 +11,18 @@ const BUCKET_MS = 1000
 const ESTIMATE_BUCKETS = 6
 /** Lateness that lasted so long is the way, not a stall. */
 const DRIFT_BUCKETS = 60
-/** A camera's crystal is followed this fast at most: over a minute frames move by 30 ms against their distance. */
+/**
+ * A camera's crystal is followed this fast at most: over a minute frames move by 30 ms against their
+ * distance.
+ */
 export const MOST_SLEW = 500e-6
 
 interface Point { readonly arrivedMs: number, readonly stampMs: number }
 
 /**
- * How fast the recorder's clock runs for a camera whose stamps count at another rate than they say: 1.19 for one that counts ten frames a
- * second and sends 8.4. Learnt from the least delayed frame of each second. Also follows a crystal that drifts.
+ * How fast the recorder's clock runs for a camera whose stamps count at another rate than they say: 1.19 for
+ * one that counts ten frames a second and sends 8.4. Learnt from the least delayed frame of each second. Also
+ * follows a crystal that drifts.
  */
 export class StampRate {
   #value: number

@@ -97,7 +97,9 @@ export class StreamSupervisor {
     this.#crashes = logged('run crashed', 'runs crash no more')
     this.#silences = logged('the sound of the camera cannot be recorded; its pictures are', 'sound again')
     this.#secrets = camera.credential === null ? [] : [camera.credential.password]
-    this.#sound = camera.audio ? new CameraSound({ onMissing: said => { this.#noteNoSound(said) }, onSound: () => { this.#silences.success() } }) : null
+    this.#sound = camera.audio ? new CameraSound(
+      { onMissing: said => { this.#noteNoSound(said) }, onSound: () => { this.#silences.success() } }
+    ) : null
     this.#stateSince = clock.wallNow()
     this.#tickAt = clock.monoNow()
   }
@@ -172,7 +174,9 @@ export class StreamSupervisor {
     }
     if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
     const end = await recordOnce({
-      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
+      secretUrl: urlWithCredential(
+        url, this.#options.camera.credential
+      ), secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
       sound: mode === 'key-frames' ? null : this.#sound, // over missing pictures it would tell nothing
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
       stampRate: this.#stampRate, onStampRate: rate => { this.#noteStampRate(rate) },
@@ -248,7 +252,10 @@ export class StreamSupervisor {
   /** A property of the camera, learnt once: its frames are dated by it. */
   #noteStampRate(rate: number): void {
     this.#stampRate = rate
-    this.#log.warn({ stampRate: Math.round(rate * 1000) / 1000 }, 'the stamps of the camera count at another rate than its frames come')
+    this.#log.warn(
+      { stampRate: Math.round(rate * 1000) / 1000 },
+      'the stamps of the camera count at another rate than its frames come'
+    )
   }
 
   #noteNoSound(said: string): void {

@@ -24,7 +24,9 @@ export class BitReader {
   /** ue(v): ITU-T H.264 §9.1. */
   unsigned(): number {
     let zeros = 0
-    while (this.bit() === 0) if (++zeros > 31) throw new MalformedMediaError('number of a parameter set is too long')
+    while (this.bit() === 0) if (++zeros > 31) throw new MalformedMediaError(
+      'number of a parameter set is too long'
+    )
     return 2 ** zeros - 1 + this.bits(zeros)
   }
 

@@ -29,22 +29,32 @@ export interface BuiltFragment {
 
 const KEY_FLAGS = 0x02000000, OTHER_FLAGS = 0x01010000
 const TFHD_BASE_IS_MOOF = 0x020000
-/** Version 1: composition offsets are signed; data offset, duration, size, flags and offset of each sample stand in the run. */
+/**
+ * Version 1: composition offsets are signed; data offset, duration, size, flags and offset of each sample
+ * stand in the run.
+ */
 const TRUN_FLAGS = 0x01000f01
 const SAMPLE_FIELD_BYTES = 16
 
 /**
- * A fragment made anew from nothing but the samples given: no byte of the record around them comes along, neither the recorder's
- * own boxes nor other samples. The pictures are those recorded, bit for bit. Source: ISO/IEC 14496-12 §8.8.
+ * A fragment made anew from nothing but the samples given: no byte of the record around them comes along,
+ * neither the recorder's own boxes nor other samples. The pictures are those recorded, bit for bit. Source:
+ * ISO/IEC 14496-12 §8.8.
  */
 export function buildFragment(sequence: number, parts: readonly TrackPart[]): Buffer {
-  const { buffer } = buildFragmentIn(sequence, parts, { headRoomBytes: 0, tailRoomBytes: 0, allocate: bytes => Buffer.allocUnsafe(bytes) })
+  const { buffer } = buildFragmentIn(
+    sequence, parts, { headRoomBytes: 0, tailRoomBytes: 0, allocate: bytes => Buffer.allocUnsafe(bytes) }
+  )
   return buffer
 }
 
 /** The same, in a buffer of the caller's choice with room around it. */
-export function buildFragmentIn(sequence: number, parts: readonly TrackPart[], place: FragmentPlace): BuiltFragment {
-  const runs = parts.map(part => ({ part, dataBytes: part.samples.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }))
+export function buildFragmentIn(
+  sequence: number, parts: readonly TrackPart[], place: FragmentPlace
+): BuiltFragment {
+  const runs = parts.map(
+    part => ({ part, dataBytes: part.samples.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) })
+  )
   const moofOf = (moofBytes: number): Buffer => {
     let dataAt = moofBytes + BOX_HEADER_BYTES
     const tracks = runs.map(({ part, dataBytes }) => {
@@ -78,8 +88,11 @@ function trackBox({ trackId, decodeTimeTicks, samples, boxes = [] }: TrackPart, 
     fields.writeUInt32BE(sample.isKey ? KEY_FLAGS : OTHER_FLAGS, i * SAMPLE_FIELD_BYTES + 8)
     fields.writeInt32BE(sample.compositionOffsetTicks, i * SAMPLE_FIELD_BYTES + 12)
   }
-  const head = makeBox('tfhd', u32(TFHD_BASE_IS_MOOF, trackId)), times = makeBox('tfdt', u32(0x01000000), time)
-  return makeBox('traf', head, times, makeBox('trun', u32(TRUN_FLAGS, samples.length, dataAt), fields), ...boxes)
+  const head = makeBox('tfhd', u32(TFHD_BASE_IS_MOOF, trackId)), times =
+    makeBox('tfdt', u32(0x01000000), time)
+  return makeBox(
+    'traf', head, times, makeBox('trun', u32(TRUN_FLAGS, samples.length, dataAt), fields), ...boxes
+  )
 }
 
 function u32(...values: readonly number[]): Buffer {

@@ -1,15 +1,18 @@
 import { boxesIn, findBox, makeBox } from './box.ts'
 
 /**
- * The camera's own time stamps of a fragment's pictures, in decoding order: a `uuid` box in the track's `traf`, so that players pass
- * over it. Ticks of 90 kHz as the camera counted them since its session began; null where a picture came without one.
+ * The camera's own time stamps of a fragment's pictures, in decoding order: a `uuid` box in the track's
+ * `traf`, so that players pass over it. Ticks of 90 kHz as the camera counted them since its session began;
+ * null where a picture came without one.
  */
 const STAMPS_UUID = Buffer.from('637573746f735374616d70732d303031', 'hex') // "custosStamps-001"
 const NO_STAMP = -(2n ** 63n)
 
 export function cameraStampsBox(stampTicks: readonly (number | null)[]): Buffer {
   const body = Buffer.allocUnsafe(stampTicks.length * 8)
-  for (const [i, ticks] of stampTicks.entries()) body.writeBigInt64BE(ticks === null ? NO_STAMP : BigInt(ticks), i * 8)
+  for (const [i, ticks] of stampTicks.entries()) body.writeBigInt64BE(
+    ticks === null ? NO_STAMP : BigInt(ticks), i * 8
+  )
   return makeBox('uuid', STAMPS_UUID, body)
 }
 

@@ -13,7 +13,8 @@ export interface Fragment {
   readonly tracks: readonly TrackFragment[]
 }
 
-export type Parsed<Init = InitSegment> = { readonly kind: 'init', readonly init: Init } | { readonly kind: 'fragment', readonly fragment: Fragment }
+export type Parsed<Init = InitSegment> =
+  { readonly kind: 'init', readonly init: Init } | { readonly kind: 'fragment', readonly fragment: Fragment }
 
 export interface FragmentParserOptions {
   /** Bytes left free before `moof` and behind `mdat`. */
@@ -33,7 +34,9 @@ const SKIPPED = new Set(['free', 'skip', 'sidx', 'styp', 'prft', 'mfra', 'emsg']
  * Cuts a byte stream of fragmented MP4 into its init segment and its fragments.
  * Memory is bounded by one fragment; after a MalformedMediaError the parser is spent.
  */
-export class FragmentParser<Init extends { readonly tracks: readonly Pick<Track, 'trackId'>[] } = InitSegment> {
+export class FragmentParser<Init extends {
+  readonly tracks: readonly Pick<Track, 'trackId'>[],
+} = InitSegment> {
   readonly #options: FragmentParserOptions
   #pending: Buffer = Buffer.alloc(0)      // bytes of a box that is not complete yet
   #ftyp: Buffer | null = null

@@ -45,7 +45,8 @@ function h264Parameters(sps: Buffer): SequenceParameters {
   if (isFrameOnly === 0) bits.skip(1)
   bits.skip(1)
   const [cropX, cropY] = bits.bit() === 1 ? croppedUnits(bits) : [0, 0]
-  const unitX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1, unitY = (chromaFormat === 1 ? 2 : 1) * (2 - isFrameOnly)
+  const unitX = chromaFormat === 1 || chromaFormat === 2
+    ? 2 : 1, unitY = (chromaFormat === 1 ? 2 : 1) * (2 - isFrameOnly)
   return {
     widthPx: widthMbs * 16 - cropX * unitX, heightPx: heightUnits * 16 * (2 - isFrameOnly) - cropY * unitY,
     chromaFormat, lumaBits, chromaBits, reorderedPictures: profile === 66 ? 0 : null,
@@ -101,5 +102,8 @@ function h265Parameters(sps: Buffer): SequenceParameters {
     bits.unsigned()
   }
   const unitX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1, unitY = chromaFormat === 1 ? 2 : 1
-  return { widthPx: widthPx - cropX * unitX, heightPx: heightPx - cropY * unitY, chromaFormat, lumaBits, chromaBits, reorderedPictures }
+  return {
+    widthPx: widthPx - cropX * unitX, heightPx: heightPx - cropY * unitY, chromaFormat, lumaBits, chromaBits,
+    reorderedPictures,
+  }
 }

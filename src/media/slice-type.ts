@@ -6,12 +6,16 @@ const NON_IDR_SLICE = 1
 const B_TYPES = new Set([1, 6])
 const HEAD_BYTES = 16 // two numbers of at most four bytes behind the NAL header
 
-/** Whether a length-prefixed H.264 access unit is of type B, by its first slice. What does not parse is not. */
+/**
+ * Whether a length-prefixed H.264 access unit is of type B, by its first slice. What does not parse is not.
+ */
 export function isBidirectional(nalLengthBytes: number, sample: Buffer): boolean {
   for (let at = 0; at + nalLengthBytes < sample.length;) {
     const length = sample.readUIntBE(at, nalLengthBytes), nalAt = at + nalLengthBytes
     const type = (sample[nalAt] ?? 0) & 0x1f
-    if (type === NON_IDR_SLICE) return B_TYPES.has(sliceTypeOf(sample.subarray(nalAt, Math.min(nalAt + length, nalAt + HEAD_BYTES))))
+    if (type === NON_IDR_SLICE) return B_TYPES.has(
+      sliceTypeOf(sample.subarray(nalAt, Math.min(nalAt + length, nalAt + HEAD_BYTES)))
+    )
     if (type === 5 || length === 0) return false
     at = nalAt + length
   }

@@ -14,16 +14,20 @@ export function parseSoundSegment(_ftyp: Buffer, moov: Buffer): SoundSegment {
 }
 
 /** The track of sound in a header that has one. */
-export const soundTrackOf = (init: InitSegment): AudioTrack | null => init.tracks.find(track => track.kind === 'audio') ?? null
+export const soundTrackOf = (init: InitSegment): AudioTrack | null =>
+  init.tracks.find(track => track.kind === 'audio') ?? null
 
 /** The header of pictures with the sound's track beside theirs. Throws MalformedMediaError. */
 export function withSound(pictures: InitSegment, sound: SoundSegment): InitSegment {
   if (soundTrackOf(pictures) !== null) return pictures
   const trackId = pictures.video.trackId + 1, { moov } = pictures
-  const own = requireBox(moov, { bodyAt: 0, endAt: moov.length }, 'moov'), other = requireBox(sound.moov, { bodyAt: 0, endAt: sound.moov.length }, 'moov')
-  const [trak] = childrenOf(sound.moov, other, 'trak'), [trex] = childrenOf(sound.moov, requireBox(sound.moov, other, 'mvex'), 'trex')
+  const own = requireBox(moov, { bodyAt: 0, endAt: moov.length }, 'moov'), other =
+    requireBox(sound.moov, { bodyAt: 0, endAt: sound.moov.length }, 'moov')
+  const [trak] = childrenOf(sound.moov, other, 'trak'), [trex] =
+    childrenOf(sound.moov, requireBox(sound.moov, other, 'mvex'), 'trex')
   if (trak === undefined || trex === undefined) throw new MalformedMediaError('no sound track')
-  const soundTrak = Buffer.from(sound.moov.subarray(trak.at, trak.endAt)), soundTrex = Buffer.from(sound.moov.subarray(trex.at, trex.endAt))
+  const soundTrak = Buffer.from(sound.moov.subarray(trak.at, trak.endAt)), soundTrex =
+    Buffer.from(sound.moov.subarray(trex.at, trex.endAt))
   const tkhd = requireBox(soundTrak, { bodyAt: 8, endAt: soundTrak.length }, 'tkhd')
   soundTrak.writeUInt32BE(trackId, tkhd.bodyAt + (soundTrak[tkhd.bodyAt] === 1 ? 20 : 12))
   soundTrex.writeUInt32BE(trackId, 12)

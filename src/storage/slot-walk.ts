@@ -133,5 +133,6 @@ export function endOfFootage(entries: readonly IndexEntry[]): EpochMs | null {
 /** Up to where the next record of the same run stands; as much as it likes where none is known. */
 export function roomTicksOf({ entries }: SlotFootage, position: number): number {
   const entry = entries[position], next = entries[position + 1]
-  return entry === undefined || next === undefined || next.runId !== entry.runId ? Infinity : Number(next.decodeTimeTicks - entry.decodeTimeTicks)
+  return entry === undefined || next === undefined || next.runId !== entry.runId
+    ? Infinity : Number(next.decodeTimeTicks - entry.decodeTimeTicks)
 }

@@ -73,7 +73,9 @@ export class StreamLane {
     const { runs, runIds, rows, cameraUuid, stream, markUnentered } = this.#options
     await this.recover()
     await this.#appending.catch(() => undefined) // a run that was given up may still be storing
-    if (this.#open !== null && !continues(this.#open, init, startAt, this.#lastReason)) this.#sealInBackground()
+    if (
+      this.#open !== null && !continues(this.#open, init, startAt, this.#lastReason)
+    ) this.#sealInBackground()
     this.#init = init
     const runId = runIds.next()
     this.#runId = runId
@@ -183,9 +185,12 @@ export class StreamLane {
 const MOST_OVERLAP_MS = 15_000
 
 /** True when the new run can go on in the open slot: same parameter sets to the byte, and time moves forward. */
-function continues({ writer }: OpenSlot, init: InitSegment, startAt: EpochMs, lastReason: RunEndReason | null): boolean {
+function continues(
+  { writer }: OpenSlot, init: InitSegment, startAt: EpochMs, lastReason: RunEndReason | null
+): boolean {
   const overlapMs = lastReason === 'clock-stepped' || lastReason === null ? 0 : MOST_OVERLAP_MS
-  return writer.failure === null && startAt >= writer.endAt - overlapMs && init.ftyp.equals(writer.init.ftyp) && init.moov.equals(writer.init.moov)
+  return writer.failure === null && startAt >= writer.endAt - overlapMs && init.ftyp.equals(writer.init.ftyp)
+    && init.moov.equals(writer.init.moov)
 }
 
 /** A write that hangs still reads from the fragment's buffer; what is written elsewhere is labelled in a copy. */

@@ -1,5 +1,7 @@
 import type { EpochMs } from '../domain/index.ts'
-import { fittedSamples, instantOf, parseMovieFragment, type InitSegment, type Sample, type TrackFragment } from '../media/index.ts'
+import {
+  fittedSamples, instantOf, parseMovieFragment, type InitSegment, type Sample, type TrackFragment
+} from '../media/index.ts'
 
 /** Whether the picture of this instant may leave, and as what. */
 export type FrameFence = (at: EpochMs) => 'inside' | 'pre-roll' | 'outside'
@@ -43,7 +45,9 @@ interface Frame { readonly sample: Sample, readonly ticks: number, readonly endT
  * [G5] What of a record may leave: frames whose decoding and showing both lie where the fence says so, from a key frame on, up to the first that does not.
  * Sound only beside pictures that leave, sample by sample behind the same fence. `isOpenEnd`: the last frame left, so that the next record may go on.
  */
-export function cutRecord({ media, init, startAt, roomTicks, goesOn }: RecordToCut, fence: FrameFence): { readonly cuts: readonly Cut[], readonly isOpenEnd: boolean } {
+export function cutRecord(
+  { media, init, startAt, roomTicks, goesOn }: RecordToCut, fence: FrameFence
+): { readonly cuts: readonly Cut[], readonly isOpenEnd: boolean } {
   const tracks = parseMovieFragment(media, media.length)
   const { video } = init
   const pictures = tracks.find(track => track.trackId === video.trackId)

@@ -139,7 +139,9 @@ const namesOf = async (part: ClipPart) => await Promise.all(part.pieces.map(asyn
 t.test('a clip starts with the key frame at or before its range and ends with the record that holds its last instant', async t => {
   const init = builtInit()
   const sources = [await slotOf(0, init, startAt, built(init, 4)), await slotOf(1, init, startAt + 2000, built(init, 4, { from: 4, atMs: 2000 }))]
-  const names = async (fromMs: number, toMs: number) => (await Promise.all(planClip(sources, range(fromMs, toMs)).parts.map(namesOf))).flat().join(' ')
+  const names = async (fromMs: number, toMs: number) => (
+    await Promise.all(planClip(sources, range(fromMs, toMs)).parts.map(namesOf))
+  ).flat().join(' ')
   t.equal(await names(0, 1), 'f0')
   t.equal(await names(499, 501), 'f0 f1')
   t.equal(await names(500, 1000), 'f0 f1')
@@ -224,8 +226,19 @@ t.test('a clip with sound restores to what was recorded, at every fraction of a 
   }
 })
 
-const part = async (): Promise<ClipPart> => { const init = builtInit(); return planClip([await slotOf(3, init, startAt, built(init, 4)), await slotOf(5, init, startAt + 9000, built(init, 2, { run: 2, atMs: 9000 }))], ALL).parts[0]! }
-const subject = { cameraId: cameraId('lobby'), cameraUuid: uuid, stream: streamName('main'), asked: { startAt: epochMs(startAt) as EpochMs, endAt: epochMs(startAt + 20_000) }, leftOut: [] }
+const part = async (): Promise<ClipPart> => {
+  const init = builtInit(); return planClip(
+    [
+      await slotOf(3, init, startAt, built(init, 4)),
+      await slotOf(5, init, startAt + 9000, built(init, 2, { run: 2, atMs: 9000 })),
+    ],
+    ALL
+  ).parts[0]!
+}
+const subject = {
+  cameraId: cameraId('lobby'), cameraUuid: uuid, stream: streamName('main'),
+  asked: { startAt: epochMs(startAt) as EpochMs, endAt: epochMs(startAt + 20_000) }, leftOut: [],
+}
 
 t.test('the manifest names every record, its slot and hash, and the time without footage between them', async t => {
   const folder = t.testdir(), file = path.join(folder, 'clip.mp4')

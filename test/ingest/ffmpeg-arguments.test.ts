@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
-import { concatScript, FRAGMENT_DURATION_MS, inputOptions, pictureOptions, soundOptions, urlWithCredential } from '../../src/ingest/ffmpeg-arguments.ts'
+import {
+  concatScript, FRAGMENT_DURATION_MS, inputOptions, pictureOptions, soundOptions, urlWithCredential
+} from '../../src/ingest/ffmpeg-arguments.ts'
 import { FragmentParser } from '../../src/media/index.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
@@ -23,7 +25,8 @@ t.test('no option of a child holds anything of the camera', async t => {
 t.test('a session brings pictures or sound, and decodes nothing of the other', async t => {
   t.match(concatScript('rtsp://h/a', 'video'), /allowed_media_types video$/m)
   t.match(concatScript('rtsp://h/a', 'audio'), /allowed_media_types audio$/m)
-  const decoders = (media: 'video' | 'audio') => inputOptions(media).find(([name]) => name === '-codec_whitelist')![1]
+  const decoders = (media: 'video' | 'audio') =>
+    inputOptions(media).find(([name]) => name === '-codec_whitelist')![1]
   t.equal(decoders('video'), 'h264,hevc')
   t.notMatch(decoders('audio'), /h264|hevc/)
   t.ok(soundOptions('transcode').some(option => option.join(' ') === '-c:a aac'))
@@ -38,7 +41,11 @@ t.test('pictures are copied, and fragments last half a second at most', async t 
 
 t.test('key frames only: everything else is dropped before it is written, sound too', async t => {
   const options = pictureOptions('key-frames', STARTED_AT).map(option => option.join(' '))
-  t.ok(options.some(option => option.startsWith('-bsf:v setts=') && option.endsWith(',noise=drop=not(key)')) && options.includes('-c:v copy') && options.includes('-an'))
+  t.ok(
+    options.some(
+      option => option.startsWith('-bsf:v setts=') && option.endsWith(',noise=drop=not(key)')
+    ) && options.includes('-c:v copy') && options.includes('-an')
+  )
   await using server = await CameraServer.start({ mounts: [{ path: '/a', clip: CLIPS.h264Small, audio: 'aac' }] })
   const { media } = await oneRun(server.url('/a'), { pictures: 'key-frames', enoughBytes: 100_000 })
   const parser = new FragmentParser({ headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: 1 << 20 })
@@ -70,7 +77,9 @@ t.test('the script has one file line, whatever visible text the URL holds', asyn
 })
 
 t.test('a URL that could end its line is refused', async t => {
-  for (const char of ['\n', '\r', '\0', '\t', '\u007f']) t.throws(() => concatScript(`rtsp://h/a${char}file '/etc/passwd'`, 'video'), RangeError)
+  for (const char of ['\n', '\r', '\0', '\t', '\u007f']) t.throws(
+    () => concatScript(`rtsp://h/a${char}file '/etc/passwd'`, 'video'), RangeError
+  )
 })
 
 t.test('a password of every ASCII punctuation mark opens a camera that asks for digest, as does one of letters beyond ASCII', async t => {

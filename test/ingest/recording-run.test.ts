@@ -14,7 +14,8 @@ interface Running { readonly clock: VirtualClock, readonly lane: NotedLane, read
 function running(t: Test, lane: NotedLane, { signal = never, ...more }: Partial<RunOptions> & { signal?: AbortSignal } = {}): Running {
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z', t)
   const wallNow = clock.wallNow.bind(clock)
-  clock.wallNow = () => { arrivals++; return wallNow() } // a run reads it at its start, for each fragment that comes, and for nothing else
+  // a run reads it at its start, for each fragment that comes, and for nothing else
+  clock.wallNow = () => { arrivals++; return wallNow() }
   const refused: unknown[] = [], broken: unknown[] = []
   let isOver = false, ticks = 0, arrivals = -1
   const end = recordOnce({

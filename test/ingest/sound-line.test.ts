@@ -7,17 +7,33 @@ import { seeded } from '../support/recorder/seeded.ts'
 const runs = seeded(t, 200)
 const TIMESCALE = 16_000, SAMPLE_TICKS = 1024, SAMPLE_MS = SAMPLE_TICKS * 1000 / TIMESCALE
 
-/** As the sound's session brings it: samples that say their number, each as long as its neighbours whatever the camera's clock did. */
-function fragmentOf(first: number, count: number, lengths: (i: number) => number = () => SAMPLE_TICKS): Fragment {
-  const data = Buffer.concat(Array.from({ length: count }, (_, i) => Buffer.from(String(first + i).padStart(6, '0'))))
-  const samples = Array.from({ length: count }, (_, i) => ({ durationTicks: lengths(i), sizeBytes: 6, isKey: true, compositionOffsetTicks: 0, dataAt: i * 6 }))
+/**
+ * As the sound's session brings it: samples that say their number, each as long as its neighbours whatever
+ * the camera's clock did.
+ */
+function fragmentOf(
+  first: number, count: number, lengths: (i: number) => number = () => SAMPLE_TICKS
+): Fragment {
+  const data = Buffer.concat(
+    Array.from({ length: count }, (_, i) => Buffer.from(String(first + i).padStart(6, '0')))
+  )
+  const samples = Array.from(
+    { length: count },
+    (_, i) => (
+      { durationTicks: lengths(i), sizeBytes: 6, isKey: true, compositionOffsetTicks: 0, dataAt: i * 6 }
+    )
+  )
   const place = { headRoomBytes: 0, tailRoomBytes: 0, allocate: (bytes: number) => Buffer.alloc(bytes) }
   const built = buildFragmentIn(1, [{ trackId: 1, decodeTimeTicks: 0n, samples, data }], place)
   return { ...built, tracks: parseMovieFragment(built.buffer, built.buffer.length) }
 }
 
 const numbersOf = (parts: readonly (SoundPart | null)[]): number[] =>
-  parts.flatMap(part => part === null ? [] : part.samples.map(({ dataAt }) => Number(part.data.toString('latin1', dataAt, dataAt + 6))))
+  parts.flatMap(
+    part => part === null ? [] : part.samples.map(
+      ({ dataAt }) => Number(part.data.toString('latin1', dataAt, dataAt + 6))
+    )
+  )
 
 t.test('sound that comes evenly lies side by side and is handed out once, whatever the pictures\' records are', async () => {
   fc.assert(fc.property(fc.array(fc.integer({ min: 10, max: 900 }), { minLength: 5, maxLength: 40 }), fc.nat(60), (recordsMs, jitterMs) => {
@@ -33,7 +49,10 @@ t.test('sound that comes evenly lies side by side and is handed out once, whatev
     for (let more = 0; more < 20; more++) parts.push(line.takeUntil(1e9))
     const numbers = numbersOf(parts), taken = parts.filter(part => part !== null)
     return numbers.length === sent && numbers.every((n, i) => n === i)
-      && taken.every((part, i) => i === 0 || part.startTicks === taken[i - 1]!.startTicks + taken[i - 1]!.samples.length * SAMPLE_TICKS)
+      && taken.every(
+        (part, i) => i === 0
+          || part.startTicks === taken[i - 1]!.startTicks + taken[i - 1]!.samples.length * SAMPLE_TICKS
+      )
   }), runs)
 })
 

@@ -12,14 +12,18 @@ async function listening(t: Test, url: string) {
   const missing: string[] = [], stop = new AbortController()
   let sounds = 0
   const sound = new CameraSound({ onMissing: said => { missing.push(said) }, onSound: () => { sounds++ } })
-  const session = new SoundSession({ sound, secretUrl: url, startedAt: epochMs(Date.now()), clock: systemClock })
+  const session = new SoundSession(
+    { sound, secretUrl: url, startedAt: epochMs(Date.now()), clock: systemClock }
+  )
   const done = session.run(stop.signal)
   t.teardown(async () => { stop.abort(); await done })
   return { sound, session, missing, sounds: () => sounds, stop, done }
 }
 
 t.test('AAC is taken as it is, and has a place beside any pictures', { timeout: 60_000 }, async t => {
-  await using server = await CameraServer.start({ mounts: [{ path: '/aac', clip: CLIPS.h264Small, audio: 'aac' }] })
+  await using server = await CameraServer.start(
+    { mounts: [{ path: '/aac', clip: CLIPS.h264Small, audio: 'aac' }] }
+  )
   const { sound, session, sounds } = await listening(t, server.url('/aac'))
   await until('sound', () => sounds() === 1 && session.line !== null)
   t.equal(sound.treatment, 'copy')
@@ -31,7 +35,13 @@ t.test('AAC is taken as it is, and has a place beside any pictures', { timeout: 
 })
 
 t.test('sound that MP4 cannot hold is turned into AAC by the next session, and one that a camera lacks is told', { timeout: 60_000 }, async t => {
-  await using server = await CameraServer.start({ mounts: [{ path: '/g711', clip: CLIPS.h264Small, audio: 'g711' }, { path: '/silent', clip: CLIPS.h264Small }] })
+  await using server = await CameraServer.start(
+    {
+      mounts: [
+        { path: '/g711', clip: CLIPS.h264Small, audio: 'g711' }, { path: '/silent', clip: CLIPS.h264Small },
+      ]
+    }
+  )
   const g711 = await listening(t, server.url('/g711')), silent = await listening(t, server.url('/silent'))
   await until('sound', () => g711.sounds() === 1)
   t.equal(g711.sound.treatment, 'transcode')

@@ -38,7 +38,10 @@ t.test('a stream that changes its pictures or its clock goes on without a break,
     t.equal(files.length, 1)
     const verdict = await frameCheck(files, [CLIPS.h264Small], '--any-gap', '--times', 'step')
     const errors = await stampErrorsMs(files[0]!, verdict)
-    t.ok(errors.every(errorMs => Math.abs(errorMs) < MAX_STAMP_ERROR_MS), `${id}: its first and last frame are off by ${errors.map(Math.round).join(' and ')} ms`)
+    t.ok(
+      errors.every(errorMs => Math.abs(errorMs) < MAX_STAMP_ERROR_MS),
+      `${id}: its first and last frame are off by ${errors.map(Math.round).join(' and ')} ms`
+    )
     t.match(verdict, { doubled: [], reordered: [] })
   }
 })

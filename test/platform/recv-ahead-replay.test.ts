@@ -26,8 +26,16 @@ const OUTPUT_OPTIONS = ['-map', '0:v:0', '-c:v', 'copy', '-an', ...FRAGMENT_OPTI
 async function recorded(port: number, { ahead, ms }: { readonly ahead: boolean, readonly ms: number | null }): Promise<{ readonly sha256: string, readonly bytes: number }> {
   const out = path.join(folder, `out-${port}-${ahead}.mp4`)
   rmSync(out, { force: true })
-  const args = [...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0', ...OUTPUT_OPTIONS, '-f', 'mp4', '-y', out]
-  const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, ...(ahead ? { LD_PRELOAD: library } : {}) } })
+  const args = [
+    ...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0', ...OUTPUT_OPTIONS, '-f', 'mp4', '-y',
+    out,
+  ]
+  const child = spawn(
+    'ffmpeg', args,
+    {
+      stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, ...(ahead ? { LD_PRELOAD: library } : {}) },
+    }
+  )
   child.stdin.end(concatScript(`rtsp://127.0.0.1:${port}/c`, 'video'))
   const ended = once(child, 'exit')
   if (ms !== null) { await sleep(ms); child.kill('SIGKILL') }

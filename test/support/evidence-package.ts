@@ -30,7 +30,10 @@ export async function countedFootage(folder: string, seconds: number, { codec = 
   const profile = codec === 'libx264' ? ['-profile:v', 'baseline', '-sc_threshold', '0'] : ['-x265-params', `log-level=error:keyint=${FPS}:min-keyint=${FPS}:bframes=0:pools=none`]
   const [raw, mp4] = [path.join(folder, `counted-${firstFrame}.mkv`), path.join(folder, `counted-${firstFrame}.mp4`)]
   await run('ffmpeg', ['-y', '-v', 'error', '-f', 'lavfi', '-i', source, '-t', String(seconds), '-c:v', codec, '-preset', 'ultrafast', '-crf', '20', '-threads', '1', ...profile, '-g', String(FPS), '-keyint_min', String(FPS), '-bf', '0', raw], { timeout: 60_000 })
-  await run('ffmpeg', ['-y', '-v', 'error', '-i', raw, '-c:v', 'copy', ...FRAGMENT_OPTIONS.flat(), '-f', 'mp4', mp4], { timeout: 60_000 })
+  await run(
+    'ffmpeg', ['-y', '-v', 'error', '-i', raw, '-c:v', 'copy', ...FRAGMENT_OPTIONS.flat(), '-f', 'mp4', mp4],
+    { timeout: 60_000 }
+  )
   const footage = footageOf(await readFile(mp4))
   await Promise.all([rm(raw), rm(mp4)])
   return footage

@@ -1,6 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { cameraId, cameraUuid, epochMs, generation, runId, slotNumber, streamName, volumeUuid, type EpochMs, type TimeRange } from '../../src/domain/index.ts'
+import {
+  cameraId, cameraUuid, epochMs, generation, runId, slotNumber, streamName, volumeUuid, type EpochMs,
+  type TimeRange
+} from '../../src/domain/index.ts'
 import type { FootageSource } from '../../src/export/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
 import type { SegmentRow, StreamLane, TimedFragment } from '../../src/storage/index.ts'
@@ -10,14 +13,18 @@ import { SlotWriter } from '../../src/storage/slot-writer.ts'
 import { IDENTITY_FILE, slotPath } from '../../src/storage/volume.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
 
-export const LANE_CAMERA = cameraUuid('1'.repeat(32)), LANE_STREAM = streamName('main'), LANE_CAMERA_ID = cameraId('lobby')
+export const LANE_CAMERA = cameraUuid('1'.repeat(32)), LANE_STREAM = streamName('main'), LANE_CAMERA_ID =
+  cameraId('lobby')
 const VOLUME = volumeUuid('0'.repeat(32))
 const SLOT_BYTES = 1 << 20
 
 interface Slot { readonly writer: SlotWriter, readonly fs: MemoryFileSystem }
 interface Read extends FootageSource { readonly row: SegmentRow, readonly bytes: Buffer }
 
-/** A stream's lane over slots in memory, and its footage as clip, package and viewing read it. A slot takes `recordsASlot` records. */
+/**
+ * A stream's lane over slots in memory, and its footage as clip, package and viewing read it. A slot takes
+ * `recordsASlot` records.
+ */
 export class MemoryLane {
   readonly #recordsASlot: number
   readonly #slots: Slot[] = []
@@ -42,7 +49,8 @@ export class MemoryLane {
 
   async #append(timed: TimedFragment): Promise<void> {
     const last = this.#slots.at(-1)
-    const goesOn = last !== undefined && last.writer.records < this.#recordsASlot && last.writer.init.moov.equals(this.#init!.moov)
+    const goesOn = last !== undefined && last.writer.records < this.#recordsASlot
+      && last.writer.init.moov.equals(this.#init!.moov)
     const { writer } = goesOn ? last : await this.#open(timed.startAt)
     await writer.append(timed)
   }
@@ -54,7 +62,8 @@ export class MemoryLane {
       stream: LANE_STREAM, startAt, floorRule: '31d Asia/Taipei', slotSizeBytes: SLOT_BYTES,
     }
     await fs.createAllocated('/slot', SLOT_BYTES, 'test')
-    const file = await fs.open('/slot', 'read-write', 'test'), start = encodeSlotStart(header, init.ftyp, init.moov)
+    const file = await fs.open('/slot', 'read-write', 'test'), start =
+      encodeSlotStart(header, init.ftyp, init.moov)
     await file.write(Buffer.concat([start, freeHeader(SLOT_BYTES - start.length)]), 0, 'test')
     const writer = new SlotWriter({ file, ...header, init, endByte: start.length })
     this.#slots.push({ writer, fs })
@@ -63,7 +72,8 @@ export class MemoryLane {
 
   async read(): Promise<Read[]> {
     return await Promise.all(this.#slots.map(async ({ writer, fs }) => {
-      const sealed = await writer.seal(endAt => endAt), file = await fs.open('/slot', 'read', 'test'), footage = await readSlot(file, SLOT_BYTES)
+      const sealed = await writer.seal(endAt => endAt), file =
+        await fs.open('/slot', 'read', 'test'), footage = await readSlot(file, SLOT_BYTES)
       if (footage.kind !== 'footage') throw new Error(`slot is ${footage.kind}`)
       const row = { ...footage.header, ...sealed, newestAt: null } as unknown as SegmentRow
       const read = async (position: number) => {
@@ -77,7 +87,10 @@ export class MemoryLane {
   /** The same as a volume in a folder, for `custos rescue`. */
   async writeVolume(folder: string): Promise<void> {
     const slots = await this.read()
-    const identity = { format: 1, id: 'v1', uuid: VOLUME, slotSizeBytes: SLOT_BYTES, slotCount: Math.max(2, slots.length), createdAt: '2026-11-20T00:00:00.000Z' }
+    const identity = {
+      format: 1, id: 'v1', uuid: VOLUME, slotSizeBytes: SLOT_BYTES, slotCount: Math.max(2, slots.length),
+      createdAt: '2026-11-20T00:00:00.000Z',
+    }
     const volume = { path: folder, identity: identity as never }
     for (let slot = 0; slot < identity.slotCount; slot++) {
       const file = slotPath(volume, slotNumber(slot))

@@ -1,12 +1,20 @@
 import fc from 'fast-check'
 import { epochMs, monoMs, type RunEndReason } from '../../src/domain/index.ts'
 import { RunFootage } from '../../src/ingest/run-footage.ts'
-import { buildFragmentIn, parseMovieFragment, withParameterSets, type Fragment, type InitSegment } from '../../src/media/index.ts'
+import {
+  buildFragmentIn, parseMovieFragment, withParameterSets, type Fragment, type InitSegment
+} from '../../src/media/index.ts'
 import type { StreamLane } from '../../src/storage/index.ts'
 import { builtInit } from './fragments.ts'
 
 /** One access unit of a camera. */
-export interface SentFrame { readonly arrivedMs: number, readonly stampMs: number | null, readonly isKey: boolean, readonly isBidirectional: boolean, readonly sets: readonly Buffer[] }
+export interface SentFrame {
+  readonly arrivedMs: number
+  readonly stampMs: number | null
+  readonly isKey: boolean
+  readonly isBidirectional: boolean
+  readonly sets: readonly Buffer[]
+}
 
 export const STARTED_AT = epochMs(Date.parse('2026-11-20T01:00:00.000Z'))
 const FRAGMENT_MS = 450
@@ -18,11 +26,14 @@ const SPS = Buffer.from('674d400aeca23d8088000003000800000300a078912cb0', 'hex')
 const PPS = Buffer.from('68ce0cb2', 'hex'), OTHER_PPS = Buffer.from('68ce1cb2', 'hex')
 
 /** The header that such a camera's description gives. */
-export function oddInit(): InitSegment { return withParameterSets(builtInit(), new Map([['sps0', SPS], ['pps0', PPS]])) }
+export function oddInit(): InitSegment {
+  return withParameterSets(builtInit(), new Map([['sps0', SPS], ['pps0', PPS]]))
+}
 
 const wordsOf = (n: number): string => `frame ${String(n).padStart(6, '0')};`
 /** Numbers of the frames whose bytes stand there, in order. */
-export const framesIn = (bytes: Buffer): number[] => [...bytes.toString('latin1').matchAll(/frame (\d{6});/g)].map(([, n]) => Number(n))
+export const framesIn = (bytes: Buffer): number[] =>
+  [...bytes.toString('latin1').matchAll(/frame (\d{6});/g)].map(([, n]) => Number(n))
 
 function sampleOf(frame: SentFrame, n: number): Buffer {
   const sliceType = frame.isBidirectional ? 0x9c : 0x98 // first macroblock 0, type B or P
@@ -34,21 +45,28 @@ function sampleOf(frame: SentFrame, n: number): Buffer {
   }))
 }
 
-/** As ffmpeg writes it: fragments at key frames and each 450 ms of arrival, arrivals as decoding times, stamps in presentation times. */
+/**
+ * As ffmpeg writes it: fragments at key frames and each 450 ms of arrival, arrivals as decoding times, stamps
+ * in presentation times.
+ */
 export function fragmentsOf(init: InitSegment, frames: readonly SentFrame[]): Fragment[] {
   const ticks = frames.map((frame, n) => n < 2 ? n * 2 : 2 * Math.floor(frame.arrivedMs * TICKS_A_MS / 2))
   for (let n = 1; n < ticks.length; n++) ticks[n] = Math.max(ticks[n]!, ticks[n - 1]! + 2)
   const fragments: Fragment[] = []
   for (let from = 0; from < frames.length;) {
     let to = from + 1
-    while (to < frames.length && !frames[to]!.isKey && ticks[to]! < ticks[from]! + FRAGMENT_MS * TICKS_A_MS) to++
+    while (
+      to < frames.length && !frames[to]!.isKey && ticks[to]! < ticks[from]! + FRAGMENT_MS * TICKS_A_MS
+    ) to++
     fragments.push(fragmentOf(init, frames, ticks, from, to))
     from = to
   }
   return fragments
 }
 
-function fragmentOf(init: InitSegment, frames: readonly SentFrame[], ticks: readonly number[], from: number, to: number): Fragment {
+function fragmentOf(
+  init: InitSegment, frames: readonly SentFrame[], ticks: readonly number[], from: number, to: number
+): Fragment {
   const bytes: Buffer[] = [], samples = []
   let dataAt = 0
   for (let n = from; n < to; n++) {
@@ -60,15 +78,22 @@ function fragmentOf(init: InitSegment, frames: readonly SentFrame[], ticks: read
     bytes.push(data)
     dataAt += data.length
   }
-  const part = { trackId: init.video.trackId, decodeTimeTicks: BigInt(ticks[from]!), samples, data: Buffer.concat(bytes) }
-  const built = buildFragmentIn(1, [part], { headRoomBytes: 0, tailRoomBytes: 0, allocate: size => Buffer.alloc(size) })
+  const part = {
+    trackId: init.video.trackId, decodeTimeTicks: BigInt(ticks[from]!), samples, data: Buffer.concat(bytes),
+  }
+  const built = buildFragmentIn(
+    1, [part], { headRoomBytes: 0, tailRoomBytes: 0, allocate: size => Buffer.alloc(size) }
+  )
   return { ...built, tracks: parseMovieFragment(built.buffer, built.buffer.length) }
 }
 
 /** One session of such a camera into a lane. */
-export async function recordSession(lane: StreamLane, frames: readonly SentFrame[], end: RunEndReason = 'closed-by-camera'): Promise<void> {
+export async function recordSession(
+  lane: StreamLane, frames: readonly SentFrame[], end: RunEndReason = 'closed-by-camera'
+): Promise<void> {
   const footage = new RunFootage({
-    lane, clock: null as never, startedAt: STARTED_AT, sound: null, stampRate: 1, onStampRate: () => undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
+    lane, clock: null as never, startedAt: STARTED_AT, sound: null, stampRate: 1, onStampRate: () =>
+      undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
   })
   const init = oddInit()
   footage.begin(init)
@@ -82,7 +107,9 @@ export async function recordSession(lane: StreamLane, frames: readonly SentFrame
   footage.end(end)
 }
 
-type Stamps = (n: number, options: { readonly stepMs: number, readonly bends: readonly number[] }) => number | null
+type Stamps = (
+  n: number, options: { readonly stepMs: number, readonly bends: readonly number[] }
+) => number | null
 
 /** Stamps of every kind that cameras were seen to send. */
 const STAMPS: readonly Stamps[] = [
@@ -100,7 +127,9 @@ const STAMPS: readonly Stamps[] = [
   (n, { stepMs, bends }) => (n + bends[n % bends.length]! % 2) * stepMs, // temporal layers with uneven stamps
 ]
 
-/** Sessions of cameras: stamps of every kind, steady and stalling lines, B frames, changing parameter sets. */
+/**
+ * Sessions of cameras: stamps of every kind, steady and stalling lines, B frames, changing parameter sets.
+ */
 export const oddSession: fc.Arbitrary<readonly SentFrame[]> = fc.record({
   count: fc.integer({ min: 1, max: 90 }), fps: fc.constantFrom(2, 8.4, 10, 15, 25), group: fc.integer({ min: 1, max: 30 }),
   stamps: fc.constantFrom(...STAMPS), reorders: fc.boolean(), changesSets: fc.boolean(),

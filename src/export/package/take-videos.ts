@@ -103,11 +103,15 @@ class Taking {
     }
   }
 
-  /** Another format or another run; lost time too, where a key frame follows it: what follows up to there needs what came before. */
+  /**
+   * Another format or another run; lost time too, where a key frame follows it: what follows up to there
+   * needs what came before.
+   */
   #breaksAt({ init }: SlotOf, { startAt, runId, startsWithKey }: KeptRecord['entry']): boolean {
     const before = this.#before
     if (before === null) return false
-    return !init.moov.equals(before.footage.init.moov) || runId !== before.runId || (startsWithKey && startAt - before.endAt > SEAM_MS)
+    return !init.moov.equals(before.footage.init.moov) || runId !== before.runId
+      || (startsWithKey && startAt - before.endAt > SEAM_MS)
   }
 
   /** Whether a file, or the pre-roll of one, may begin with this record. */

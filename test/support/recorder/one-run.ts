@@ -1,11 +1,18 @@
 import { epochMs } from '../../../src/domain/index.ts'
-import { concatScript, inputOptions, pictureOptions, type PictureTreatment } from '../../../src/ingest/ffmpeg-arguments.ts'
+import {
+  concatScript, inputOptions, pictureOptions, type PictureTreatment
+} from '../../../src/ingest/ffmpeg-arguments.ts'
 import { startFfmpeg, type FfmpegExit } from '../../../src/platform/ffmpeg.ts'
 
 export interface OneRun extends FfmpegExit { readonly media: Buffer, readonly tookMs: number }
 
 /** One ffmpeg child exactly as the recorder starts it, ended after `enoughBytes` of MP4 or after a bound. */
-export async function oneRun(secretUrl: string, { pictures = 'all', enoughBytes = 50_000, boundMs = 15_000 }: { pictures?: PictureTreatment, enoughBytes?: number, boundMs?: number } = {}): Promise<OneRun> {
+export async function oneRun(
+  secretUrl: string,
+  { pictures = 'all', enoughBytes = 50_000, boundMs = 15_000 }: {
+    pictures?: PictureTreatment, enoughBytes?: number, boundMs?: number,
+  } = {}
+): Promise<OneRun> {
   const chunks: Buffer[] = []
   const enough = new AbortController()
   let bytes = 0
