@@ -102,9 +102,9 @@ async function cutClip(found: readonly Found[], volumes: readonly Volume[], cut:
       sources.push(reader)
     }
     const plan = planClip(sources, cut.range)
-    for (const { startAt, endAt } of plan.leftOut) err.write(
-      `${isoOf(startAt)} - ${isoOf(endAt)} 缺少關鍵影格，無法播放，未取出\nleft out, its key frame is gone\n`
-    )
+    for (const { startAt, endAt } of plan.leftOut) {
+      err.write(`${isoOf(startAt)} - ${isoOf(endAt)} 缺少關鍵影格，未取出\nleft out, its key frame is gone\n`)
+    }
     for (const part of plan.parts) {
       parts++
       const file = parts === 1 ? cut.file : cut.file.replace(/(\.[^./]*)?$/, `.part${parts}$1`)

@@ -56,9 +56,8 @@ function manifestOf(file: string, part: ClipPart, subject: ClipSubject, result: 
     camera: subject.cameraId, cameraUuid: subject.cameraUuid, stream: subject.stream,
     asked: { from: isoOf(subject.asked.startAt), to: isoOf(subject.asked.endAt) }, from: isoOf(part.startAt), to: isoOf(part.endAt),
     codec: part.init.video.codec, widthPx: part.init.video.widthPx, heightPx: part.init.video.heightPx,
-    gaps: gapsOf(result), leftOut: subject.leftOut.map(
-      ({ startAt, endAt, why }) => ({ from: isoOf(startAt), to: isoOf(endAt), why })
-    ), records: result.records,
+    gaps: gapsOf(result), records: result.records,
+    leftOut: subject.leftOut.map(({ startAt, endAt, why }) => ({ from: isoOf(startAt), to: isoOf(endAt), why })),
   }
 }
 

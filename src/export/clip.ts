@@ -39,9 +39,9 @@ interface PlannedPiece extends Piece { readonly entry: IndexEntry }
  * run records follow each other, whatever their times.
  */
 export function planClip(sources: readonly FootageSource[], range: TimeRange): ClipPlan {
-  const pieces = sources.flatMap(
-    source => source.footage.entries.map((entry, position): PlannedPiece => ({ source, position, entry }))
-  )
+  const piecesOf = (source: FootageSource): PlannedPiece[] =>
+    source.footage.entries.map((entry, position) => ({ source, position, entry }))
+  const pieces = sources.flatMap(piecesOf)
   const parts: PlannedPiece[][] = [], leftOut: LeftOut[] = []
   let part: PlannedPiece[] | null = null, sinceKey: PlannedPiece[] = [], before: PlannedPiece | null = null
   for (const piece of pieces) {
@@ -147,9 +147,8 @@ export class ClipTimeline {
     this.#enter(footage, entry, parts)
     const behindTicks = Math.max(0, this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks))
     for (const { track, timescale } of parts) {
-      const moved = Number(track.decodeTimeTicks) + Math.round(
-        (this.#shiftTicks + behindTicks) * timescale / video.timescale
-      )
+      const shift = Math.round((this.#shiftTicks + behindTicks) * timescale / video.timescale)
+      const moved = Number(track.decodeTimeTicks) + shift
       patchDecodeTime(media, 0, track, BigInt(Math.max(0, moved)))
       if (track.trackId === video.trackId) this.#endTicks = moved + track.durationTicks
     }
@@ -166,11 +165,8 @@ export class ClipTimeline {
     if (footage === this.#footage) return
     const { timescale: videoScale } = footage.init.video
     if (this.#footage === null) { // sound may begin a moment before the first picture
-      this.#shiftTicks = -Math.min(
-        ...parts.map(
-          ({ track, timescale }) => Math.floor(Number(track.decodeTimeTicks) * videoScale / timescale)
-        )
-      )
+      const starts = parts.map(({ track, timescale }) => Number(track.decodeTimeTicks) * videoScale / timescale)
+      this.#shiftTicks = -Math.floor(Math.min(...starts))
     } else {
       this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * videoScale / 1000)
       const seamTicks = this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks)

@@ -65,9 +65,8 @@ export const inputOptions = (media: SessionMedia): Options => [
 
 /** Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
 export const FRAGMENT_OPTIONS: readonly (readonly [string, string])[] = [
-  ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'], [
-    '-frag_duration', String(FRAGMENT_DURATION_MS * 1000)
-  ], ['-flush_packets', '1'],
+  ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
+  ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
 ]
 
 /**
@@ -78,7 +77,7 @@ export function pictureOptions(pictures: PictureTreatment, startedAt: EpochMs): 
   const filters = [arrivalFilter(startedAt), ...pictures === 'key-frames' ? [KEY_FRAMES_ONLY] : []]
   return [
     ['-map', '0:v:0'], ['-c:v', 'copy'], ['-copyinkf'], ['-bsf:v', filters.join(',')], ['-an'], ['-sn'],
-    ['-dn'], ...FRAGMENT_OPTIONS
+    ['-dn'], ...FRAGMENT_OPTIONS,
   ]
 }
 

@@ -13,6 +13,8 @@ export interface FrameToTime {
  * is wrong.
  */
 export const MOST_LATE_MS = 150
+/** What is later for a moment only moves nothing up to here. */
+const MOMENTARY_MS = 240
 /** And at most so long before it: it came sooner than those before it, and its time moves there slowly. */
 export const MOST_EARLY_MS = 100
 /**
@@ -58,22 +60,17 @@ export class FrameClock {
   begin(frames: readonly FrameToTime[]): void {
     const [first] = frames
     if (first === undefined) return
-    const stamped = frames.flatMap(
-      ({ arrivedMs, stampMs }) => stampMs === null ? [] : [{ arrivedMs, stampMs }]
-    )
-    const isSane = stamped.length === frames.length && stamped.every(
-      ({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs
-    )
-    const offsets = isSane ? stamped.map(
-      ({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)
-    ) : []
-    this.#offsetMs = isSane ? Math.min(...offsets) : first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
-    const lateMs = isSane ? offsets[0]! - this.#offsetMs : 0
+    const stamped = frames.flatMap(({ arrivedMs, stampMs }) => stampMs === null ? [] : [{ arrivedMs, stampMs }])
+    const firstOffsetMs = first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
+    this.#offsetMs = firstOffsetMs
+    const isGrowing = stamped.every(({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs)
+    if (stamped.length < frames.length || !isGrowing) return
+    this.#offsetMs = Math.min(...stamped.map(({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)))
+    const lateMs = firstOffsetMs - this.#offsetMs
     if (lateMs <= MOST_LATE_MS) return
-    if (
-      lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)
-    ) this.#behind = { sinceMs: first.arrivedMs, lateMs }
-    else this.#offsetMs = offsets[0]! - MOST_LATE_MS
+    const isBelieved = lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)
+    if (isBelieved) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    else this.#offsetMs = firstOffsetMs - MOST_LATE_MS
   }
 
   /** Whether most of the lateness is of frames that came at once. */
@@ -99,14 +96,17 @@ export class FrameClock {
     const lateMs = arrivedMs - atMs
     if (lateMs < 0) atMs = this.#tie(frame, this.#slewed(atMs, frame))
     else if (lateMs <= MOST_LATE_MS) this.#behind = null
-    else if (!this.#isCatchingUp(frame, lateMs, ahead)) atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
+    else if (!this.#isCatchingUp(frame, lateMs, ahead) && !this.#isMomentary(lateMs, ahead)) {
+      atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
+    }
     if (last !== null) {
       atMs = Math.max(atMs, last.atMs + LEAST_STEP_MS)
       this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
     }
     this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null }
-    if (stampMs !== null && this.#behind === null) this.#offsetMs =
-      this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
+    if (stampMs !== null && this.#behind === null) {
+      this.#offsetMs = this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
+    }
     return atMs
   }
 
@@ -118,9 +118,8 @@ export class FrameClock {
     if (stampMs === null) return byArrivalMs
     if (stampMs === last.stampMs) { this.#sharedStamp = true; return byArrivalMs }
     const atMs = this.#offsetMs + this.rate.scaled(stampMs)
-    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && (
-      !this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS
-    )
+    const isLikely = !this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS
+    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && isLikely
     this.#sharedStamp = false
     return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)
   }
@@ -129,11 +128,9 @@ export class FrameClock {
    * Towards an earlier arrival: as slowly as a drifting crystal is followed, or at once where a stamp jumped.
    */
   #slewed(atMs: number, { arrivedMs }: FrameToTime): number {
-    const earlyMs = atMs - arrivedMs, allowedMs = MOST_SLEW * (
-      arrivedMs - (this.#last?.arrivedMs ?? arrivedMs)
-    )
+    const earlyMs = atMs - arrivedMs, elapsedMs = arrivedMs - (this.#last?.arrivedMs ?? arrivedMs)
     if (earlyMs > 2 * MOST_EARLY_MS) return arrivedMs
-    return Math.min(arrivedMs + MOST_EARLY_MS, atMs - Math.min(earlyMs, allowedMs))
+    return Math.min(arrivedMs + MOST_EARLY_MS, atMs - Math.min(earlyMs, MOST_SLEW * elapsedMs))
   }
 
   /** From here on stamps count from this one. */
@@ -152,9 +149,8 @@ export class FrameClock {
       this.#behind = this.#fallsSoon(arrivedMs, lateMs, ahead) ? { sinceMs: arrivedMs, lateMs } : null
     } else if (this.#behind !== null) {
       const { sinceMs, lateMs: mostMs } = this.#behind
-      if (
-        lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)
-      ) this.#behind = { sinceMs: arrivedMs, lateMs }
+      const isGaining = lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)
+      if (isGaining) this.#behind = { sinceMs: arrivedMs, lateMs }
       else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
     }
     return this.#behind !== null
@@ -162,9 +158,17 @@ export class FrameClock {
 
   /** Whether the frames that follow come less late, as far as they are known. */
   #fallsSoon(arrivedMs: number, lateMs: number, ahead: readonly FrameToTime[]): boolean {
-    return ahead.length === 0 || ahead.some(frame =>
-      frame.stampMs !== null
-        && frame.arrivedMs - this.#offsetMs - this.rate.scaled(frame.stampMs) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+    return ahead.length === 0
+      || ahead.some(frame => this.#lateOf(frame) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+  }
+
+  /** A little later than usual, and on time again before the fragment ends: a moment of a busy line or machine. */
+  #isMomentary(lateMs: number, ahead: readonly FrameToTime[]): boolean {
+    return lateMs <= MOMENTARY_MS && (ahead.length === 0 || ahead.some(frame => this.#lateOf(frame) <= MOST_LATE_MS / 2))
+  }
+
+  #lateOf({ arrivedMs, stampMs }: FrameToTime): number {
+    return stampMs === null ? Infinity : arrivedMs - this.#offsetMs - this.rate.scaled(stampMs)
   }
 }
 

@@ -33,9 +33,8 @@ const UNKNOWN_USUAL_MS = 100
  * camera that slows down is told once: what it usually does is known by the next fragment.
  */
 export function longestStandMs(usualMs: number | null): number {
-  return usualMs === null ? HOLE_MOST_MS : Math.min(
-    HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs)
-  )
+  if (usualMs === null) return HOLE_MOST_MS
+  return Math.min(HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs))
 }
 
 interface LastFrame { readonly startTicks: number, readonly endTicks: number }
@@ -79,7 +78,7 @@ export class SessionTimes {
     const ordered = frames.map(frame => this.#order.next(frame, usualTicks))
     const timed = toTime(frames, ordered.map(({ decodeTicks }) => decodeTicks))
     const starts = this.#ticksOf(this.#clock.place(timed))
-    const longestMs = longestStandMs(this.#usualMs)
+    const longestMs = longestStandMs(this.#usualMs) // by what was usual before
     this.#usualMs = usualOf(starts.map(ticks => ({ arrivedMs: this.#ms(ticks) }))) ?? this.#usualMs
     const last = starts.at(-1)!
     const standsMs = Math.min(this.#usualMs ?? UNKNOWN_USUAL_MS, nextArrivedMs - timed.at(-1)!.arrivedMs)
@@ -90,9 +89,8 @@ export class SessionTimes {
     return {
       startTicks: starts[0]!, endTicks, holes: this.#holes(before, starts, longestMs),
       frames: starts.map((startTicks, i) => ({
-        startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks, showAfterTicks: Math.round(
-          ordered[i]!.showAfterTicks * showScale
-        ),
+        startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks,
+        showAfterTicks: Math.round(ordered[i]!.showAfterTicks * showScale),
       })),
     }
   }
@@ -110,16 +108,9 @@ export class SessionTimes {
   }
 
   #holes(before: LastFrame | null, starts: readonly number[], longestMs: number): FrameTimes['holes'] {
-    const inside = starts.slice(1).map(
-      (endTicks, i) => ({ standsFrom: starts[i]!, startTicks: starts[i]!, endTicks })
-    )
-    const across = before === null ? [] : [
-      { standsFrom: before.startTicks, startTicks: before.endTicks, endTicks: starts[0]! }
-    ]
-    return [...across, ...inside].filter(
-      ({ standsFrom, endTicks }) => this.#ms(endTicks - standsFrom) > longestMs
-    )
-      .map(({ startTicks, endTicks }) => ({ startTicks, endTicks }))
+    const all = before === null ? starts : [before.startTicks, ...starts]
+    return all.slice(1).map((endTicks, i) => ({ startTicks: all[i]!, endTicks }))
+      .filter(({ startTicks, endTicks }) => this.#ms(endTicks - startTicks) > longestMs)
   }
 }
 

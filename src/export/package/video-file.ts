@@ -87,8 +87,8 @@ export class VideoFile {
     const { tree, index } = this.#segmentOf(footage)
     this.#records.push({
       segment: index, sequence: position, offset: this.#bytes, bytes: written.length, at: isoOf(entry.startAt), durationMs: Math.max(0, endAt - entry.startAt), frames: pictures.length,
-      key: entry.startsWithKey, cut: isPartial
-        || isShortened, sha256: entry.sha256.toString('hex'), proof: tree.path(position).map(hash => hash.toString('hex')),
+      key: entry.startsWithKey, cut: isPartial || isShortened, sha256: entry.sha256.toString('hex'),
+      proof: tree.path(position).map(hash => hash.toString('hex')),
     })
     this.#frames += pictures.length
     this.#endAt = epochMs(Math.max(this.#endAt, endAt))
