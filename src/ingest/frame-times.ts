@@ -25,6 +25,8 @@ const HOLE_LEAST_MS = 200
 const HOLE_USUAL_FRAMES = 2.5
 const STAMP_TICKS_A_MS = 90
 const AT_ONCE_MS = 2
+/** Some cameras send a frame in several seconds only; what is further apart is another count. */
+const LONGEST_STEP_MS = 5000
 /** Of a session whose first fragment has but one frame. */
 const UNKNOWN_USUAL_MS = 100
 
@@ -64,8 +66,8 @@ export class SessionTimes {
    * Once, with all frames that are there before the first is placed. Gives them back as they are to be
    * placed: with an arrival each, and the first one with a stamp.
    */
-  begin(frames: readonly FrameToPlace[]): FrameToPlace[] {
-    const arrived = withArrivals(withFirstStamp(frames))
+  begin(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
+    const arrived = withArrivals(withFirstStamp(frames), nextArrivedMs)
     this.#order.learn(arrived)
     const order = this.#order.anew(), usualTicks = (usualOf(arrived) ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
     this.#clock.begin(toTime(arrived, arrived.map(frame => order.next(frame, usualTicks).decodeTicks)))
@@ -136,21 +138,30 @@ function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[
 
 /**
  * ffmpeg looks at the first frames of a session before it lets them go, all at once, and of the very first it
- * tells no arrival: they are taken to have come at the usual distance before the first that was not held.
+ * tells no arrival: they are taken to have come as long before the first that was not held as their stamps
+ * say, or at the usual distance. `nextArrivedMs`: when the frame behind them came.
  */
-function withArrivals(frames: readonly FrameToPlace[]): FrameToPlace[] {
+function withArrivals(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
   const at = frames.findIndex(({ arrivedMs }, i) => {
     const next = frames[i + 1]?.arrivedMs ?? null
     return arrivedMs !== null && next !== null && next - arrivedMs >= AT_ONCE_MS
   })
-  const usualMs = usualOf(frames) ?? UNKNOWN_USUAL_MS
-  const known = at < 0 ? frames.length - 1 : at, knownMs = frames[known]?.arrivedMs ?? 0
-  return frames.map(
-    (frame, i) => i >= known
-      ? { ...frame, arrivedMs: frame.arrivedMs ?? knownMs } : {
-        ...frame, arrivedMs: knownMs - (known - i) * usualMs,
-      }
-  )
+  const known = at < 0 ? frames.length : at, usualMs = usualOf(frames) ?? stampStepMs(frames, 0) ?? UNKNOWN_USUAL_MS
+  let knownMs = frames[known]?.arrivedMs ?? nextArrivedMs
+  const arrived = frames.map(frame => ({ ...frame }))
+  for (let i = known - 1; i >= 0; i--) {
+    knownMs -= stampStepMs(frames, i) ?? usualMs
+    arrived[i] = { ...arrived[i]!, arrivedMs: knownMs }
+  }
+  return arrived
+}
+
+/** From a frame to the next by their stamps; null where they tell nothing that could be. */
+function stampStepMs(frames: readonly ArrivedFrame[], i: number): number | null {
+  const from = frames[i]?.stampTicks ?? null, to = frames[i + 1]?.stampTicks ?? null
+  if (from === null || to === null || to <= from) return null
+  const stepMs = (to - from) / STAMP_TICKS_A_MS
+  return stepMs <= LONGEST_STEP_MS ? stepMs : null
 }
 
 /** The usual distance of frames; null where none has one. What ffmpeg let go at once has none. */

@@ -99,8 +99,7 @@ export class RunFootage {
     const video = arrival.fragment.tracks.find(track => track.trackId === init.video.trackId)
     if (video === undefined) return null
     const held = this.#read(arrival, video)
-    // a decoder has no use for what precedes the first key frame
-    if (this.#seen === 0 && held.sets === null) return null
+    if (this.#seen === 0 && held.sets === null) return null // no decoder has a use for it
     this.#seen++
     if (this.#wallStep.observe(arrival.wall, arrival.mono)) return this.#finish('clock-stepped')
     if (this.#runId !== null) return await this.#store(held)
@@ -112,8 +111,10 @@ export class RunFootage {
   async flush(): Promise<Trouble | null> {
     const [first] = this.#held
     if (this.#isOver || first === undefined) return null
-    const frames = this.#times!.begin(this.#held.flatMap(each => each.frames))
-    const held = this.#held
+    const held = this.#held, last = held.at(-1)!
+    // a session of one frame has nothing behind it
+    const nextArrivedMs = last.nextArrivedMs > 1 ? last.nextArrivedMs : last.wall - this.#options.startedAt
+    const frames = this.#times!.begin(held.flatMap(each => each.frames), nextArrivedMs)
     this.#held = []
     for (const each of held) {
       const trouble = await this.#store(each, frames.splice(0, each.frames.length))
@@ -141,19 +142,13 @@ export class RunFootage {
     const { buffer, moofAt } = arrival.fragment
     const bytesOf = ({ dataAt, sizeBytes }: Sample): Buffer =>
       buffer.subarray(moofAt + dataAt, moofAt + dataAt + sizeBytes)
-    const frames = this.#arrivals!.read(video).map((frame, i): FrameToPlace =>
-      (
-        {
-          ...frame,
-          isBidirectional: () => codec === 'h264'
-            && isBidirectional(nalLengthBytes, bytesOf(video.samples[i]!)),
-        }
-      ))
+    const isOfTypeB = (i: number): boolean =>
+      codec === 'h264' && isBidirectional(nalLengthBytes, bytesOf(video.samples[i]!))
+    const frames = this.#arrivals!.read(video).map((frame, i) => ({ ...frame, isBidirectional: () => isOfTypeB(i) }))
     const [first] = video.samples
     return {
-      ...arrival, video, frames, nextArrivedMs: (
-        Number(video.decodeTimeTicks) + video.durationTicks
-      ) * 1000 / timescale,
+      ...arrival, video, frames,
+      nextArrivedMs: (Number(video.decodeTimeTicks) + video.durationTicks) * 1000 / timescale,
       sets: first?.isKey === true ? parameterSetsInSample(codec, nalLengthBytes, bytesOf(first)) : null,
     }
   }
@@ -224,14 +219,18 @@ export class RunFootage {
     const isSame = this.#soundIn?.moov.equals(segment.moov) === true
     this.#soundIn = segment
     if (isSame) return false
-    this.#header = withSound(this.#pictures!, segment)
+    try { this.#header = withSound(this.#pictures!, segment) } catch (error) {
+      if (!(error instanceof MalformedMediaError)) throw error
+      return false // pictures go on as without it
+    }
     return true
   }
 
   /** Sound that fits the header, up to the end of the pictures at hand. */
   #soundUntil(endMs: number): SoundPart | null {
     const { sound } = this.#options
-    return sound?.line == null || sound.segment !== this.#soundIn ? null : sound.line.takeUntil(endMs)
+    const isInHeader = soundTrackOf(this.#header!) !== null && sound?.segment === this.#soundIn
+    return isInHeader ? sound?.line?.takeUntil(endMs) ?? null : null
   }
 
   async #append({ fragment, video, mono, frames, sets }: Held, times: FrameTimes): Promise<void> {
@@ -240,8 +239,8 @@ export class RunFootage {
     const sound = this.#soundUntil(this.#ms(times.endTicks))
     const built = rebuilt({ fragment, video, frames, times, sound, soundTrackId: soundTrack?.trackId ?? 0 })
     fragmentBuffers.giveBack(fragment.buffer)
-    const startAt = this.#wallOf(times.startTicks), durationMs =
-      Math.round(this.#ms(times.endTicks - times.startTicks))
+    const startAt = this.#wallOf(times.startTicks)
+    const durationMs = Math.round(this.#ms(times.endTicks - times.startTicks))
     const trackTimes = built.tracks.map(track => track.trackId === video.trackId
       ? { track, timescale: this.#init!.video.timescale, ticks: BigInt(times.startTicks) }
       : { track, timescale: soundTrack!.timescale, ticks: BigInt(sound!.startTicks) })
@@ -255,9 +254,7 @@ export class RunFootage {
     if (!lane.showLive(timed)) fragmentBuffers.giveBack(built.buffer)
     this.#endTicks = times.endTicks
     this.recordedMs += durationMs
-    onFragment(
-      { at: mono, frameEndAt: this.#wallOf(times.endTicks), bytes, frames: frames.length, durationMs }
-    )
+    onFragment({ at: mono, frameEndAt: this.#wallOf(times.endTicks), bytes, frames: frames.length, durationMs })
   }
 }
 

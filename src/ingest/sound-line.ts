@@ -14,6 +14,8 @@ export interface SoundPart {
 const MOST_OFF_MS = 200
 /** What pictures do not take is dropped: a camera that sends sound alone has nothing to show it with. */
 const MOST_WAITING = 512
+/** Eight seconds at 64 kbit/s. No sound may make a record too long for its slot. */
+const MOST_WAITING_BYTES = 64 << 10
 
 /**
  * Sound between its session and the pictures' records, on the pictures' timeline. Samples follow each other
@@ -24,7 +26,7 @@ export class SoundLine {
   readonly #timescale: number
   #waiting: Waiting[] = []
   #endTicks: number | null = null
-  #takenTicks = -Infinity
+  #waitingBytes = 0
 
   constructor(timescale: number) { this.#timescale = timescale }
 
@@ -35,30 +37,26 @@ export class SoundLine {
     const usualTicks = Math.max(1, lengths[lengths.length >> 1] ?? 1)
     const byArrivalTicks = Math.round(arrivedMs * this.#timescale / 1000) - track.samples.length * usualTicks
     const offTicks = Math.abs(byArrivalTicks - (this.#endTicks ?? -Infinity))
-    let atTicks = offTicks > MOST_OFF_MS * this.#timescale / 1000
-      ? Math.max(byArrivalTicks, this.#endTicks ?? byArrivalTicks) : this.#endTicks!
-    // more sound than time: a camera that repeats itself
-    if (atTicks - byArrivalTicks > 2 * MOST_OFF_MS * this.#timescale / 1000) return
+    const mostTicks = MOST_OFF_MS * this.#timescale / 1000
+    const follows = this.#endTicks !== null && offTicks <= mostTicks
+    let atTicks = follows ? this.#endTicks! : Math.max(byArrivalTicks, this.#endTicks ?? byArrivalTicks)
+    if (atTicks - byArrivalTicks > 2 * mostTicks) return // more sound than time: a camera that repeats itself
     for (const sample of track.samples) {
-      const data = Buffer.from(
-        buffer.subarray(moofAt + sample.dataAt, moofAt + sample.dataAt + sample.sizeBytes)
-      )
-      this.#waiting.push(
-        {
-          sample: { ...sample, durationTicks: usualTicks, isKey: true, compositionOffsetTicks: 0 }, data,
-          atTicks,
-        }
-      )
+      const from = moofAt + sample.dataAt, data = Buffer.from(buffer.subarray(from, from + sample.sizeBytes))
+      const even = { ...sample, durationTicks: usualTicks, isKey: true, compositionOffsetTicks: 0 }
+      this.#waiting.push({ sample: even, data, atTicks })
+      this.#waitingBytes += data.length
       atTicks += usualTicks
     }
     this.#endTicks = atTicks
-    this.#waiting.splice(0, this.#waiting.length - MOST_WAITING)
+    while (this.#waiting.length > MOST_WAITING || this.#waitingBytes > MOST_WAITING_BYTES) this.#drop()
   }
+
+  #drop(): void { this.#waitingBytes -= this.#waiting.shift()?.data.length ?? 0 }
 
   /** What begins before `endMs`, and lies side by side; null where nothing does. */
   takeUntil(endMs: number): SoundPart | null {
     const endTicks = endMs * this.#timescale / 1000
-    this.#waiting = this.#waiting.filter(({ atTicks }) => atTicks >= this.#takenTicks)
     const [first] = this.#waiting
     if (first === undefined || first.atTicks >= endTicks) return null
     let nextTicks = first.atTicks
@@ -74,8 +72,7 @@ export class SoundLine {
       dataAt += data.length
       return placed
     })
-    const last = taken.at(-1)!
-    this.#takenTicks = last.atTicks + last.sample.durationTicks
+    this.#waitingBytes -= dataAt
     return { startTicks: first.atTicks, samples, data: Buffer.concat(taken.map(({ data }) => data)) }
   }
 }

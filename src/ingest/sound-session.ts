@@ -47,7 +47,6 @@ export interface SoundSessionOptions {
 export class SoundSession {
   readonly #options: SoundSessionOptions
   #line: SoundLine | null = null
-  #timescale = 0
 
   constructor(options: SoundSessionOptions) { this.#options = options }
 
@@ -101,10 +100,7 @@ export class SoundSession {
         const isSame = sound.segment?.moov.equals(parsed.init.moov) === true
         sound.segment = parsed.init
         const [{ timescale }] = parsed.init.tracks
-        if (
-          this.#line === null || !isSame || timescale !== this.#timescale
-        ) this.#line = new SoundLine(timescale)
-        this.#timescale = timescale
+        if (this.#line === null || !isSame) this.#line = new SoundLine(timescale)
         continue
       }
       if (!hadSound) sound.onSound()

@@ -13,9 +13,7 @@ export function withParameterSets(init: InitSegment, sets: ParameterSets): InitS
   const { codec, parameterSets } = init.video
   if (isSame(parameterSets, sets)) return init
   const sps = ofKind(sets, 'sps').at(0)
-  if (sps === undefined || ofKind(sets, 'pps').length === 0) throw new MalformedMediaError(
-    'parameter sets are not complete'
-  )
+  if (sps === undefined || ofKind(sets, 'pps').length === 0) throw new MalformedMediaError('no SPS or no PPS')
   const facts = sequenceParameters(codec, sps)
   const moov = rebuilt(init.moov, 'moov', ['moov', 'trak'],
     trak => isVideo(init.moov, trak) ? withSize(init, sets, trak, facts) : null)
@@ -63,9 +61,8 @@ function withSize(init: InitSegment, sets: ParameterSets, trak: BoxSpan, facts: 
     own.writeUInt32BE(facts.widthPx * 0x10000, tkhd.endAt - 8)
     own.writeUInt32BE(facts.heightPx * 0x10000, tkhd.endAt - 4)
   }
-  const stbl = requireBox(
-    own, requireBox(own, requireBox(own, whole, 'mdia'), 'minf'), 'stbl'
-  ), stsd = requireBox(own, stbl, 'stsd')
+  const minf = requireBox(own, requireBox(own, whole, 'mdia'), 'minf')
+  const stsd = requireBox(own, requireBox(own, minf, 'stbl'), 'stsd')
   const [entry] = boxesIn(own, stsd.bodyAt + 8, stsd.endAt)
   if (entry === undefined) throw new MalformedMediaError('no sample entry')
   own.writeUInt16BE(facts.widthPx, entry.bodyAt + 24)
@@ -87,9 +84,8 @@ const listed = (nals: readonly Buffer[]): Buffer => Buffer.concat(nals.flatMap(n
 function avcRecord(before: Buffer, sets: ParameterSets, facts: SequenceParameters): Buffer {
   const sps = ofKind(sets, 'sps'), pps = ofKind(sets, 'pps'), first = sps[0]!
   const profile = first[1] ?? 0
-  const head = Buffer.from(
-    [1, profile, first[2] ?? 0, first[3] ?? 0, 0xfc | (before[4] ?? 3), 0xe0 | sps.length]
-  )
+  const lengthByte = 0xfc | (before[4] ?? 3)
+  const head = Buffer.from([1, profile, first[2] ?? 0, first[3] ?? 0, lengthByte, 0xe0 | sps.length])
   const tail = [66, 77, 88].includes(profile) ? [] : [
     0xfc | facts.chromaFormat, 0xf8 | (facts.lumaBits - 8), 0xf8 | (facts.chromaBits - 8), 0,
   ]

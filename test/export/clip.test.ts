@@ -273,3 +273,31 @@ t.test('a clip whose footage is overwritten while it is written leaves nothing u
   await writeClipFile(file, whole, subject)
   t.same(readdirSync(folder).sort(), ['clip.mp4', 'clip.mp4.manifest.json'], 'the name is free for the next try')
 })
+
+t.test('records that reach into the next, as they were recorded once, are all in the clip, shortened and told', async t => {
+  const init = builtInit(), timed = Array.from({ length: 8 }, (_, i) => {
+    const fragment = builtFragment({ init, name: `r${i}`, durationMs: 900, isKey: i === 0, decodeTimeMs: i * 500 })
+    return timedFragment(init, fragment, { startAt: startAt + i * 500 })
+  })
+  const { parts, leftOut } = planClip([await slotOf(0, init, startAt, timed)], ALL)
+  t.equal(parts.length, 1)
+  t.strictSame(leftOut, [])
+  const { mp4, result } = await written(parts[0]!)
+  t.strictSame(result.records.map(({ shortened }) => shortened === true), [true, true, true, true, true, true, true, false])
+  let endTicks = -1
+  for (const record of recordsIn(mp4)) {
+    const media = record.subarray(RECORD_HEAD_BYTES), [track] = parseMovieFragment(media, media.length)
+    t.ok(Number(track!.decodeTimeTicks) >= endTicks, 'none begins before the end of the one before')
+    endTicks = Number(track!.decodeTimeTicks) + track!.durationTicks
+  }
+  t.equal(endTicks, (7 * 500 + 900) * 90, 'and each stands where it was recorded')
+})
+
+t.test('frames whose key frame is gone are left out and named', async t => {
+  const init = builtInit(), timed = [false, false, true, false].map((isKey, i) =>
+    timedFragment(init, builtFragment({ init, name: 'x', isKey, decodeTimeMs: i * 500 }), { startAt: startAt + i * 500 }))
+  const { parts, leftOut } = planClip([await slotOf(0, init, startAt, timed)], ALL)
+  t.equal(parts[0]!.pieces.length, 2)
+  const named = (fromMs: number) => ({ ...range(fromMs, fromMs + 500), why: 'no-key-frame' })
+  t.strictSame(leftOut, [named(0), named(500)])
+})

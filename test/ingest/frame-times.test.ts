@@ -1,0 +1,48 @@
+import t from 'tap'
+import { epochMs } from '../../src/domain/index.ts'
+import { cameraStampsOf } from '../../src/media/index.ts'
+import { RECORD_HEAD_BYTES } from '../../src/storage/index.ts'
+import { MemoryLane } from '../support/memory-lane.ts'
+import { recordSession, STARTED_AT, type SentFrame } from '../support/odd-stream.ts'
+
+const FPS = 10
+/** A steady camera; `change` makes a frame other, or leaves it out. */
+function session(count: number, change: (n: number, frame: SentFrame) => SentFrame | null = (_, frame) => frame): SentFrame[] {
+  return Array.from({ length: count }, (_, n) => ({
+    arrivedMs: 1000 + n * 1000 / FPS, stampMs: n * 1000 / FPS, isKey: n % 20 === 0, isBidirectional: false, sets: [],
+  })).flatMap((frame, n) => change(n, frame) ?? [])
+}
+
+t.test('frames that are missing are a gap from the picture before to the next, inside a fragment and between two [G7]', async t => {
+  for (const [from, to] of [[23, 30], [24, 31], [25, 40]] as const) {
+    const lane = new MemoryLane(100)
+    await recordSession(lane.lane, session(60, (n, frame) => n > from && n < to ? null : frame))
+    t.strictSame(lane.holes, [{ startAt: epochMs(STARTED_AT + 1000 + from * 100), endAt: epochMs(STARTED_AT + 1000 + to * 100) }])
+  }
+})
+
+t.test('a late frame is no gap, and neither is a rate of one frame a second', async t => {
+  const lane = new MemoryLane(100)
+  await recordSession(lane.lane, session(60, (n, frame) => n === 31 ? null : frame))
+  await recordSession(lane.lane, session(300, (n, frame) => n % 10 === 0 ? { ...frame, isKey: true } : null))
+  t.strictSame(lane.holes, [])
+})
+
+t.test('the camera\'s own stamps lie with the footage, as it counted them', async t => {
+  const lane = new MemoryLane(100)
+  await recordSession(lane.lane, session(40, (n, frame) => ({ ...frame, stampMs: n === 7 ? null : n > 20 ? n * 100 - 5000 : frame.stampMs })))
+  const stamps: (number | null)[] = []
+  for (const { footage, read } of await lane.read()) {
+    for (const position of footage.entries.keys()) stamps.push(...cameraStampsOf((await read(position)).subarray(RECORD_HEAD_BYTES))!)
+  }
+  t.strictSame(stamps, Array.from({ length: 40 }, (_, n) => n === 7 ? null : (n > 20 ? n * 100 - 5000 : n * 100) * 90))
+})
+
+t.test('a session whose first frames came at once is dated back by its stamps, and by its rate where they say nothing', async t => {
+  for (const stampOf of [(n: number) => n * 100, () => 0, (n: number) => n === 0 ? null : n * 100]) {
+    const lane = new MemoryLane(100)
+    await recordSession(lane.lane, session(30, (n, frame) => ({ ...frame, arrivedMs: Math.max(frame.arrivedMs, 1400 + n * 0.03), stampMs: stampOf(n) })))
+    const [slot] = await lane.read()
+    t.ok(Math.abs(slot!.footage.header.startAt - STARTED_AT - 1000) <= 5, `${slot!.footage.header.startAt - STARTED_AT} ms`)
+  }
+})
