@@ -1,6 +1,7 @@
 import { AuditKeeper, AuditLog, giveUpReserve } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
-import { loadStartConfig, type Config, type StartConfig } from './config/index.ts'
+import { loadStartConfig, type StartConfig } from './config/index.ts'
+import { applyCameras } from './daemon/apply-cameras.ts'
 import { closedFacts } from './daemon/closed-facts.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
 import { LatePart } from './daemon/late-part.ts'
@@ -8,7 +9,7 @@ import { LaterHouse } from './daemon/later-house.ts'
 import { PartFaults } from './daemon/part-faults.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
-import { CustosError, type CameraConfig } from './domain/index.ts'
+import { CustosError } from './domain/index.ts'
 import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
 import { Ingest } from './ingest/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
@@ -148,7 +149,7 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   })
   const reload = new ConfigReload(start, {
     audit, clock, log, faults, decide: next => capacity.decide(next),
-    apply: next => applyConfig(next, { storage, ingest, sacrifice }),
+    apply: next => applyCameras(next.cameras, { storage, ingest, sacrifice }),
   })
   await reload.start()
   sacrifice.start()
@@ -188,33 +189,6 @@ function scrub(scrubber: Scrubber, log: Logger): { readonly scrubber: Scrubber }
   const done = scrubber.run(stop.signal)
     .catch((error: unknown) => { log.error({ err: error }, 'where the scrubber stands could not be kept') })
   return { scrubber, [Symbol.asyncDispose]: async () => { stop.abort(); await done } }
-}
-
-interface Applied { readonly storage: Storage, readonly ingest: Ingest, readonly sacrifice: OrderOfSacrifice }
-
-/**
- * Takes over what of the configuration concerns recording: all that can be, whatever else fails. Throws the
- * first failure; again does the rest.
- */
-async function applyConfig(next: Config, { storage, ingest, sacrifice }: Applied): Promise<void> {
-  const failures: unknown[] = []
-  const attempt = async (work: () => unknown): Promise<boolean> => {
-    try { await work(); return true } catch (error) { failures.push(error); return false }
-  }
-  for (const { id: cameraId, streams } of next.cameras) {
-    for (const { name: stream, declaredBps } of streams) storage.expectRate({ cameraId, stream }, declaredBps)
-  }
-  // One camera that cannot be entered now must not keep the others from being recorded.
-  const ready: CameraConfig[] = []
-  for (const camera of next.cameras) {
-    if (await attempt(() => { for (const { name } of camera.streams) storage.lane(camera.id, name) })) {
-      ready.push(camera)
-    }
-  }
-  await attempt(() => ingest.configure(ready))
-  await attempt(() => storage.retireAllBut(new Set(next.cameras.map(camera => camera.id))))
-  await attempt(() => { sacrifice.configure(next.cameras) })
-  if (failures.length > 0) throw failures[0]
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

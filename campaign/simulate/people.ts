@@ -33,6 +33,7 @@ export function removeCamera(world: World, dice: Dice): void {
 }
 /** Another device under the name of one that was taken down. */
 export function exchangeCamera(world: World, dice: Dice): void {
+  if (world.streams.length < 2) return
   const stream = dice.pick(world.streams)
   const { camera } = stream.facts
   const afterMs = dice.between(3, 30) * SECOND_MS

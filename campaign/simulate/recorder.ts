@@ -2,6 +2,7 @@ import { Archive } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from '../../src/capacity/index.ts'
 import { cameraId, streamKeyText, streamName, volumeId, type CameraConfig, type RecordingMode } from '../../src/domain/index.ts'
+import { applyCameras } from '../../src/daemon/apply-cameras.ts'
 import type { Catalogue } from '../../src/platform/catalogue.ts'
 import type { Logger } from '../../src/platform/logger.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
@@ -17,6 +18,8 @@ import { StreamDriver, textOf, tracedText } from './stream-driver.ts'
 const TIMEZONE = 'Asia/Taipei'
 export const floorRuleOf = (days: number): FloorRule => ({ floor: { kind: 'calendar-days', days }, timezone: TIMEZONE })
 export const configuredVolumes = (site: Site) => site.volumes.map(({ id, path }) => ({ id: volumeId(id), path }))
+/** Before a configuration that could not be applied in full is tried again. */
+const APPLY_AGAIN_MS = 5_000
 const SWEEP_EVERY_MS = 300_000
 const ARCHIVE_QUOTA_BYTES = 2 ** 30
 
@@ -33,7 +36,8 @@ export class Recorder {
   readonly #stop = new AbortController()
   #modes: ReadonlyMap<string, RecordingMode> = new Map()
   #watching: Promise<unknown> = Promise.resolve()
-  #configuring: Promise<void> = Promise.resolve()
+  #configuring: Promise<unknown> = Promise.resolve()
+  #wanted: readonly SimStream[] = []
   storage!: Storage
   time!: TrustedTime
   audit!: AuditLog
@@ -76,7 +80,9 @@ export class Recorder {
     this.storage = await Storage.open({ catalogue, audit: this.audit, trustedTime: this.time, volumes, floor, fs, clock, log })
     this.#watching = this.time.run(this.#stop.signal)
     this.#openSacrifice(catalogue, floor)
-    await this.configure()
+    const configured = this.configure()
+    await this.#configuring // once; the rest is done while it records
+    this.#watching = Promise.all([this.#watching, configured])
     await this.#openArchive(catalogue)
     this.#atNight('the overwrite record', () => { this.storage.overwrites.writeDue(this.time.now()) })
     this.upSince = queue.now
@@ -119,27 +125,40 @@ export class Recorder {
 
   #note(line: string): void { if (!this.life.isGone) this.#site.trace.note(`${this.life.name} ${line}`) }
 
-  /** Takes over the cameras of the site's configuration as it is now, one change after the other. */
-  configure(): Promise<void> {
-    const streams = [...this.#site.streams]
-    const done = this.#configuring.then(() => this.#apply(streams))
-    this.#configuring = done.catch(() => undefined)
+  /** Takes over the cameras of the site's configuration as it is now; what cannot be done is tried again. */
+  async configure(): Promise<void> {
+    const streams = this.#wanted = [...this.#site.streams]
+    const { signal } = this.#stop
+    while (!await this.#isApplied(streams) && !signal.aborted) await this.program.clock.wait(APPLY_AGAIN_MS, signal)
+  }
+
+  /** One application after the other. True also for streams that are no longer wanted. */
+  #isApplied(streams: readonly SimStream[]): Promise<boolean> {
+    const done = this.#configuring.then(async () => {
+      if (this.#wanted !== streams) return true
+      const ingest = { configure: (cameras: readonly CameraConfig[]) => this.#followOnly(streams, cameras) }
+      try {
+        await applyCameras(camerasOf(streams), { storage: this.storage, ingest, sacrifice: this.#sacrifice })
+        return true
+      } catch (error) {
+        this.#note(`configuration: ${textOf(error)}`)
+        return false
+      }
+    })
+    this.#configuring = done
     return done
   }
 
-  async #apply(streams: readonly SimStream[]): Promise<void> {
+  /** Ends the streams that left, and begins those of `cameras`. */
+  async #followOnly(streams: readonly SimStream[], cameras: readonly CameraConfig[]): Promise<void> {
     const leaving = [...this.#drivers].filter(([stream]) => !streams.includes(stream))
     for (const [, { driver }] of leaving) driver.stop('removed-from-config')
     for (const [stream, { done }] of leaving) {
       await done
       this.#drivers.delete(stream)
     }
-    for (const { facts } of streams) {
-      this.storage.expectRate({ cameraId: cameraId(facts.camera), stream: streamName(facts.stream) }, facts.bytesPerHour * 8 / 3600)
-    }
-    for (const stream of streams) if (!this.#drivers.has(stream)) this.#drive(stream)
-    await this.storage.retireAllBut(new Set(streams.map(stream => cameraId(stream.facts.camera))))
-    this.#sacrifice.configure(camerasOf(streams))
+    const ready = new Set<string>(cameras.map(({ id }) => id))
+    for (const stream of streams) if (ready.has(stream.facts.camera) && !this.#drivers.has(stream)) this.#drive(stream)
   }
 
   #drive(stream: SimStream): void {

@@ -62,7 +62,8 @@ export async function runWorld({ seed, days, cameras, echo = false, without, cou
   } catch (error) { if (world.violation === null) throw error } finally {
     running.delete(world)
     world.end()
-    rmSync(folder, { recursive: true, force: true })
+    if (process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true })
+    else console.log(`kept: ${folder}`)
   }
   return {
     seed, violation: world.violation, day: (world.now - START) / DAY_MS, seconds: (performance.now() - startedAt) / 1000, trace, happened: world.happened,

@@ -185,7 +185,10 @@ export class World implements Site {
       if (life.isGone) return
       this.figures.failedStarts++
       this.note(`${life.name} could not start: ${textOf(error)}`)
-      this.oracle.violate('start', `the recorder could not start: ${tracedText(error)}`)
+      // A catalogue that cannot be read is tried again, by the daemon as here; locked or full it must do.
+      if (this.machine.catalogue.ioErrorUntil <= this.now) {
+        this.oracle.violate('start', `the recorder could not start: ${tracedText(error)}`)
+      }
       life.die('kill', 'a start that failed')
     })
   }

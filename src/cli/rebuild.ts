@@ -22,6 +22,7 @@ const KIND_TEXTS: Readonly<Record<string, string>> = {
   'other-header': '槽標頭與目錄不同；以槽為準 / the slot\'s header differs; the slot is right',
   'other-root': '槽索引的雜湊根與目錄不同；以槽為準，請查明原因 / the slot\'s index has another root; the slot is taken, find out why',
   'index-lost': '槽索引已損壞；沿用目錄所載 / the slot\'s index is gone; the catalogue\'s facts stay',
+  'shorter-than-catalogue': '槽內影像比目錄所載少（還原過儲存區映像？）；以槽為準，該槽停用 / the slot holds less than the catalogue has (was an image of the volume restored?); the slot is right, and out of use',
   'run-number-twice': '連線編號重複；影像不受影響 / a run number stands for two runs; no footage is affected',
 }
 /** What no volume knows. */

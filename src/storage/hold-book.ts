@@ -47,6 +47,8 @@ const refuse = (message: string, remedy: string): never => { throw new FatalErro
 export class HoldBook {
   readonly #options: HoldBookOptions
   readonly #unreadable = new Set<string>()
+  /** What stands in the file of each volume, as far as this process knows. */
+  readonly #written = new Map<string, string>()
   constructor(options: HoldBookOptions) { this.#options = options }
 
   /** What the hold would keep from reuse now. */
@@ -98,17 +100,38 @@ export class HoldBook {
     return hold
   }
 
-  /** Writes the holds in force to every volume that takes them. Throws StorageError when one did not; the catalogue has them all the same. */
+  /**
+   * Writes the holds in force to every volume that takes them. Throws StorageError when one did not: the
+   * catalogue has them all the same, and `catchUp` writes them there later.
+   */
   async publish(): Promise<void> {
-    const { holds, fs, volumes } = this.#options
+    const { holds, volumes } = this.#options
     const failures: unknown[] = []
-    for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) { // another process may have changed them meanwhile
+    // Another process may have changed them meanwhile.
+    for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) {
       text = now
       failures.length = 0
-      const writable = volumes().filter(volume => !this.#unreadable.has(volume.identity.uuid))
-      await Promise.all(writable.map(volume => fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds').catch((error: unknown) => { failures.push(error) })))
+      await Promise.all(volumes().map(volume => this.#write(volume, now).catch((error: unknown) => {
+        failures.push(error)
+      })))
     }
     if (failures.length > 0) throw failures[0]
+  }
+
+  /** Writes them to a volume that has not taken them as they are now, or that came back. Throws StorageError. */
+  async catchUp(volume: Volume): Promise<void> {
+    const text = fileText(this.#options.holds.inForce())
+    if (this.#written.get(volume.identity.uuid) !== text) await this.#write(volume, text)
+  }
+  /** It was away: nobody knows what its file says. */
+  forget(volume: Volume): void { this.#written.delete(volume.identity.uuid) }
+
+  async #write(volume: Volume, text: string): Promise<void> {
+    const { uuid } = volume.identity
+    if (this.#unreadable.has(uuid)) return
+    this.#written.delete(uuid)
+    await this.#options.fs.publishText(path.join(volume.path, HOLDS_FILE), text, 'holds')
+    this.#written.set(uuid, text)
   }
 
   /** Takes in what a volume knows and the catalogue does not: after a rebuild, or when a backup of the catalogue came back. A file that cannot be read is told, never dropped. */

@@ -146,14 +146,19 @@ export interface Names {
 
 /**
  * Which uuid a configured name belongs to: where several had it, the one with the newest footage. Pure. A camera that the catalogue has retired stays so
- * unless there is footage of later; a name that nobody configured is retired with its last frame.
+ * unless there is footage of later and no other has its name and footage; a name that nobody configured is retired
+ * with its last frame.
  */
 export function decideNames(traces: readonly CameraTrace[], configured: ReadonlySet<CameraId>, now: EpochMs): Names {
   const winners = new Map<CameraId, CameraTrace>()
   const newest = ({ newestAt }: CameraTrace): number => newestAt ?? -Infinity
+  const inUse = new Set(traces.flatMap(({ id, known, newestAt }) =>
+    known !== null && known.retiredAt === null && newestAt !== null ? [id] : []))
   for (const trace of traces) {
     const { id, known } = trace
-    if (!configured.has(id) || (known?.retiredAt != null && newest(trace) <= known.retiredAt)) continue
+    if (!configured.has(id)) continue
+    // Footage that seems to be of later may come from a clock that was ahead.
+    if (known?.retiredAt != null && (newest(trace) <= known.retiredAt || inUse.has(id))) continue
     const best = winners.get(id)
     if (best === undefined || newest(trace) > newest(best)) winners.set(id, trace)
   }

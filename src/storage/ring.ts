@@ -73,17 +73,33 @@ const RESERVE_FOR_MS = 15 * 60_000
 /** Of all slots, at most: a small ring is for footage. */
 const RESERVE_SHARE = 8
 
+/** Of the days before a start, from which it knows how many slots are usually taken; and the least of them that tell. */
+const USUAL_FOR_MS = 3 * 86_400_000, USUAL_LEAST_MS = 3_600_000
+const MOST_TAKES = 10_000
+
+/** Slots that were taken in the last minutes before this start, or usually are in as many. */
+function takesBefore({ segments, clock }: RingOptions): number {
+  const now = clock.wallNow()
+  const last = segments.slotsOpenedSince(epochMs(now - RESERVE_FOR_MS))
+  const { slots, spanMs } = segments.slotsOpenedSince(epochMs(now - USUAL_FOR_MS))
+  const usual = spanMs < USUAL_LEAST_MS ? 0 : Math.ceil(slots * RESERVE_FOR_MS / spanMs)
+  return Math.min(MOST_TAKES, Math.max(last.slots, usual))
+}
+
 /** Gives out slots and takes the oldest back, as the guard allows. The only place that turns sealed footage into a free slot. */
 export class Ring {
   readonly #options: RingOptions
   #budget: SlotBudget | null = null
   #budgetSlotBytes = 0
   readonly #expectedBps = new Map<string, number | null>()
-  #takenAt: MonoMs[] = []
+  readonly #takenAt: MonoMs[]
   #reclaiming: Promise<void> | null = null
   readonly #stopped = new AbortController()
   #abandoned: { readonly volume: Volume, readonly row: SlotRow }[] = []
-  constructor(options: RingOptions) { this.#options = options }
+  constructor(options: RingOptions) {
+    this.#options = options
+    this.#takenAt = Array<MonoMs>(takesBefore(options)).fill(options.clock.monoNow())
+  }
 
   /** What a stream declared, for its budget of slots; null when it declared nothing. */
   expect(stream: StreamKey, bitrateBps: number | null): void {
@@ -217,7 +233,7 @@ export class Ring {
   }
 
   /**
-   * What is about to be zeroed is blank or the generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
+   * What is about to be zeroed is blank or a generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
    * it was restored from a backup, or another disk hangs under the mount point.
    */
   async #requireKnown(volume: Volume, row: SlotRow, { orOwn = false } = {}): Promise<void> {
@@ -228,9 +244,9 @@ export class Ring {
     const found = decodeSlotStart(start)
     if (found.kind === 'blank') return
     if (found.kind === 'slot' && found.header.volumeUuid === row.volumeUuid && found.header.slot === row.slot
-      && (found.header.generation === row.generation - 1 || (orOwn && found.header.generation === row.generation))) return
+      && (found.header.generation < row.generation || (orOwn && found.header.generation === row.generation))) return
     const what = found.kind === 'slot' ? `slot ${found.header.slot}, generation ${found.header.generation} of volume ${found.header.volumeUuid}` : found.why
-    throw new StorageError('other', 'prepare look', file, new Error(`generation ${row.generation - 1} was wanted, found: ${what}`))
+    throw new StorageError('other', 'prepare look', file, new Error(`a generation before ${row.generation} was wanted, found: ${what}`))
   }
 
   /** Immediate: the guard's answer and the act share one transaction, so no hold can slip between. */

@@ -37,8 +37,13 @@ export async function spotCheck(options: { fs: VolumeFileSystem, volume: Volume,
 }
 
 /** The next generation in a slot that the catalogue calls free: recorded while it took no rows. */
-export const isUnenteredUse = (start: SlotStart, row: SlotRow): start is Extract<SlotStart, { kind: 'slot' }> => start.kind === 'slot'
-  && start.header.volumeUuid === row.volumeUuid && start.header.slot === row.slot && start.header.generation === row.generation + 1
+export const isUnenteredUse = (start: SlotStart, row: SlotRow): start is UsedSlot =>
+  isUse(start, row, g => g === row.generation + 1)
+
+type UsedSlot = Extract<SlotStart, { kind: 'slot' }>
+const isUse = (start: SlotStart, row: SlotRow, isWanted: (generation: number) => boolean): boolean =>
+  start.kind === 'slot' && start.header.volumeUuid === row.volumeUuid && start.header.slot === row.slot
+  && isWanted(start.header.generation)
 
 async function contradictionOf(fs: VolumeFileSystem, volume: Volume, row: SlotRow, isUnentered: boolean): Promise<string | null> {
   if (row.state !== 'free' && row.state !== 'sealed') return null // recovery looks at the others, and what is quarantined may hold anything
@@ -48,10 +53,14 @@ async function contradictionOf(fs: VolumeFileSystem, volume: Volume, row: SlotRo
       const start = await readSlotStart(file, volume.identity.slotSizeBytes)
       if (start.kind === 'damaged') return null
       if (row.state === 'free' && isUnentered && isUnenteredUse(start, row)) return null
-      if (row.state === 'free') return start.kind === 'blank' ? null : `slot ${row.slot} is free by the catalogue and holds generation ${start.header.generation}`
+      if (row.state === 'free') {
+        // A use that the guard let go: a disk that lies about syncs may have lost its zeroing.
+        return start.kind === 'blank' || isUse(start, row, g => g <= row.generation) ? null
+          : `slot ${row.slot} is free by the catalogue and holds generation ${start.header.generation}`
+      }
       if (start.kind === 'blank') return `slot ${row.slot} is blank where the catalogue has footage`
       const { header } = start
-      return header.volumeUuid === row.volumeUuid && header.slot === row.slot && header.generation === row.generation ? null
+      return isUse(start, row, g => g === row.generation) ? null
         : `slot ${row.slot} holds generation ${header.generation} of slot ${header.slot} where the catalogue has generation ${row.generation}`
     } finally { await file.close() }
   } catch (error) {

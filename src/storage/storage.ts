@@ -1,8 +1,8 @@
-import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, RunId, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, MonoMs, RunId, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import type { FloorRule } from '../retention/index.ts'
+import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import { LastKnown } from '../platform/last-known.ts'
@@ -12,6 +12,7 @@ import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
 import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, type RecoveryOptions } from './recovery.ts'
+import { spansOf, type Span } from './slot-survey.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
 import { RowQueue, type RowBacklog } from './row-queue.ts'
@@ -48,13 +49,14 @@ const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes wa
 const OPEN_WAIT_MS = 3_000
 /** Another program that writes to the catalogue has its lock for so long at most; no reason for an alarm. */
 const LOCKED_FOR_A_MOMENT_MS = 2_000
-/** Rounds of ten seconds in which a slot that was open at the last end may be unreadable before it is given up. */
-const UNREADABLE_ROUNDS = 6
+/** A slot that was open at the last end and cannot be read is asked again so long: most disks that fail are back. */
+const UNREADABLE_MS = 3_600_000
 /** Between runs this is rounding, not lost time. */
 const TRIVIAL_GAP_MS = 10
 
+interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** A slot that was open when the recorder last ended. */
-interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, rounds: number }
+interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, readonly since: MonoMs, isTold: boolean }
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
@@ -71,7 +73,11 @@ export class Storage implements AsyncDisposable {
   readonly #lanes = new Map<string, StreamLane>()
   readonly #cameras = new Map<CameraId, CameraUuid>()
   readonly #unsealed = new Map<string, Unsealed[]>()
+  /** Streams whose last end could not be looked up: the catalogue could not be read. */
+  readonly #unrecovered = new Map<string, LaneStream>()
   readonly #known = new LastKnown()
+  /** Lower numbers are those of recorders before this one. */
+  readonly #firstRunId: number
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
 
@@ -80,7 +86,9 @@ export class Storage implements AsyncDisposable {
     const { catalogue: { db }, clock, log } = options
     this.#tables = { cameras: cameraTable(db), holds: holdTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
     const rows = this.#rows = new RowQueue(options)
-    this.#runIds = new RunIds(this.#tables.runs.newest())
+    const newestRun = this.#tables.runs.newest()
+    this.#firstRunId = newestRun + 1
+    this.#runIds = new RunIds(newestRun)
     const marks = new CatalogueMarks(markTable(db), clock.wallNow(), row => { rows.write(row) })
     this.#volumes = new VolumeSet({ ...options, ...this.#tables, rows, configured: options.volumes, marks, unentered: fs => new UnenteredMark({ fs, clock, log }) })
     const fs = this.#volumes.io
@@ -90,7 +98,10 @@ export class Storage implements AsyncDisposable {
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
-    this.#volumes.onBack = volume => { void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') }) }
+    this.#volumes.onBack = volume => {
+      this.holds.forget(volume)
+      void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') })
+    }
     this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
   }
 
@@ -123,6 +134,7 @@ export class Storage implements AsyncDisposable {
   /** Before the first slot of a volume is given away: what its holds say, and what stood open there. */
   async #admit(volume: Volume, { isUnentered, free }: { readonly isUnentered: boolean, readonly free: FreeSlots }): Promise<void> {
     const { log } = this.#options
+    this.holds.forget(volume)
     const { fault } = await this.holds.import(volume)
     if (fault !== null) log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
     const settled = await recoverPreparing(this.#recovery(), volume)
@@ -131,7 +143,7 @@ export class Storage implements AsyncDisposable {
     for (const segment of unsealed) {
       const key = laneKey(segment.cameraUuid, segment.stream)
       const waiting = this.#unsealed.get(key) ?? []
-      waiting.push({ volume, segment, rounds: 0 })
+      waiting.push({ volume, segment, since: this.#options.clock.monoNow(), isTold: false })
       this.#unsealed.set(key, waiting)
     }
   }
@@ -142,15 +154,11 @@ export class Storage implements AsyncDisposable {
     const id = volume.identity.id
     const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => { log.error({ err: error, volume: id }, what) })
     if (!this.#rows.isBehind) await this.#volumes.unentered.clear([volume])
-    if (!this.#published.has(id)) {
-      this.#published.add(id)
-      await this.#publishHolds()
-    }
-    await attempt('slots that were open could not be sealed', () => this.#sealLateComers())
+    await attempt('holds could not be written to a volume', () => this.holds.catchUp(volume))
+    await attempt('slots that were open could not be sealed', () => this.#settleLate())
     await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
     this.#ring.keepReserve()
   }
-  readonly #published = new Set<VolumeId>()
 
   async #publishHolds(): Promise<void> {
     await this.holds.publish().catch((error: unknown) => { this.#options.log.error({ err: error }, 'holds could not be written to every volume') })
@@ -159,15 +167,60 @@ export class Storage implements AsyncDisposable {
   /** Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last seven days. */
   rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
-  /** Slots whose streams went on elsewhere: of a volume that came back, or that could not be read at the start. What was open there is history now. */
-  async #sealLateComers(): Promise<void> {
+  /**
+   * What was open when the last recorder ended, and whose streams went on elsewhere: of a volume that came back, or
+   * that could not be read at the start; or the catalogue could not. It is history now.
+   */
+  #settleLate(): Promise<void> {
+    const settled = this.#settling.then(() => this.#settleStreams()) // each volume's look asks for it
+    this.#settling = settled.catch(() => undefined)
+    return settled
+  }
+  #settling: Promise<void> = Promise.resolve()
+
+  async #settleStreams(): Promise<void> {
+    for (const [key, of] of [...this.#unrecovered]) {
+      await this.#settleStream(key, of)
+      this.#unrecovered.delete(key)
+    }
     for (const [key, [first]] of [...this.#unsealed]) {
       if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
       const { cameraUuid, stream } = first.segment
-      const { open, entries } = await this.#recoverSlots(key)
-      if (open !== null) await this.#ring.seal(open)
-      for (const range of runsIn(entries).values()) this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
+      const ranges = await this.#sealLate(key)
+      for (const range of ranges.values()) this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
     }
+  }
+
+  /** Returns the runs that were found. */
+  async #sealLate(key: string): Promise<ReadonlyMap<RunId, TimeRange>> {
+    const { open, slots } = await this.#recoverSlots(key)
+    if (open !== null) await this.#ring.seal(open)
+    return runsIn(slots.flat())
+  }
+
+  /** Ends the runs of the recorder before, and tells the time until this one knew something of the stream [G7]. */
+  async #settleStream(key: string, of: LaneStream): Promise<void> {
+    const { runs, segments } = this.#tables
+    const now = this.#options.clock.wallNow()
+    const unended = this.#unendedOf(of)
+    const ownFrom = runs.firstStart(of, this.#firstRunId) ?? now
+    const found = await this.#sealLate(key)
+    const lastFrameEnd = lastEnd(found.values()) ?? segments.newestFrameBefore(of.cameraUuid, of.stream, ownFrom)
+    for (const run of unended) {
+      const endAt = found.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
+      this.#rows.write(() => {
+        runs.end(run.id, endAt, 'recorder-killed')
+        const next = runs.nextKnown(of, endAt)
+        if (next === null) runs.openGap(of, endAt, 'recorder-killed', now)
+        else if (next - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, next, 'recorder-killed', now)
+      })
+    }
+  }
+
+  /** Runs of recorders before this one. */
+  #unendedOf({ cameraUuid, stream }: LaneStream) {
+    return this.#tables.runs.unended().filter(run =>
+      run.cameraUuid === cameraUuid && run.stream === stream && run.id < this.#firstRunId)
   }
 
   #recovery(): RecoveryOptions { return { ...this.#options, ...this.#tables, volumes: this.#volumes, rows: this.#rows, runIds: this.#runIds, ring: this.#ring } }
@@ -181,7 +234,11 @@ export class Storage implements AsyncDisposable {
     if (known !== undefined) return known
     const lane = new StreamLane({
       cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, runIds: this.#runIds, rows: this.#rows, clock, log, trustedTime,
-      recovered: () => this.#recoverLane(cameraUuid, stream), markUnentered: () => this.#volumes.unentered.set(this.#volumes.usable()),
+      recovered: () => this.#recoverLane(cameraUuid, stream).catch((error: unknown) => {
+        this.#unrecovered.set(key, { cameraUuid, stream })
+        throw error
+      }),
+      markUnentered: () => this.#volumes.unentered.set(this.#volumes.usable()),
     })
     this.#lanes.set(key, lane)
     return lane
@@ -205,10 +262,10 @@ export class Storage implements AsyncDisposable {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow(), of = { cameraUuid, stream }
     // Asked first: what fails here leaves the slots for the next round.
-    const unended = runs.unended().filter(each => each.cameraUuid === cameraUuid && each.stream === stream)
+    const unended = this.#unendedOf(of)
     const gap = runs.gapNow(of), newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
-    const { open: newest, entries } = await this.#recoverSlots(laneKey(cameraUuid, stream))
-    const spans = runsIn(entries)
+    const { open: newest, slots } = await this.#recoverSlots(laneKey(cameraUuid, stream))
+    const spans = runsIn(slots.flat())
     const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? newestFrameAt
     for (const run of unended) {
       const endAt = spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
@@ -218,47 +275,57 @@ export class Storage implements AsyncDisposable {
         runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)
       })
     }
-    this.#noteUntoldGaps(of, spans, now)
-    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
-    if (newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt) {
+    this.#noteUntoldGaps(of, slots.flatMap(spansOf), now)
+    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another. Nor does
+    // one go on under another floor than that in its header [G1].
+    const isPassed = newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt
+    if (newest !== null && (isPassed || floorRuleText(newest.floor) !== floorRuleText(this.#options.floor))) {
       await this.#ring.seal(newest)
       return null
     }
     return newest
   }
 
-  /** Between runs that were recorded while the catalogue took no rows nothing may be known of the time that was lost [G7]. */
-  #noteUntoldGaps(of: { readonly cameraUuid: CameraUuid, readonly stream: StreamName }, spans: ReadonlyMap<RunId, TimeRange>, now: EpochMs): void {
+  /**
+   * Of what was recorded while the catalogue took no rows, nothing may be known of the time that was lost: between
+   * runs, inside one, or with a slot that failed and whose run went on in another [G7].
+   */
+  #noteUntoldGaps(of: LaneStream, spans: readonly Span[], now: EpochMs): void {
     const { runs } = this.#tables
-    const ordered = [...spans.values()].sort((a, b) => a.startAt - b.startAt)
-    for (const [position, { startAt }] of ordered.entries()) {
-      const before = lastEnd(ordered.slice(0, position))
-      if (before !== null && startAt - before > TRIVIAL_GAP_MS) this.#rows.write(() => { runs.addUntoldGap(of, before, startAt, 'recorder-killed', now) })
+    const ordered = spans.toSorted((a, b) => a.startAt - b.startAt)
+    for (const [position, { runId, startAt }] of ordered.entries()) {
+      const before = ordered.slice(0, position), endAt = lastEnd(before)
+      if (endAt === null || startAt - endAt <= TRIVIAL_GAP_MS) continue
+      const cause = before.some(span => span.runId === runId) ? 'unknown' : 'recorder-killed'
+      this.#rows.write(() => { runs.addUntoldGap(of, endAt, startAt, cause, now) })
     }
   }
 
   /** Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that cannot be read is left for the next round. */
-  async #recoverSlots(key: string): Promise<{ open: OpenSlot | null, entries: IndexEntry[] }> {
+  async #recoverSlots(key: string): Promise<{ open: OpenSlot | null, slots: (readonly IndexEntry[])[] }> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
     let newest: OpenSlot | null = null
-    const entries: IndexEntry[] = []
+    const slots: (readonly IndexEntry[])[] = []
     for (const each of waiting) {
       const recovered = await recoverOpen(this.#recovery(), each.volume, each.segment)
-      if (recovered.kind === 'unreadable') { entries.push(...await this.#leaveForLater(key, each, recovered.error)); continue }
-      entries.push(...recovered.entries)
+      if (recovered.kind === 'unreadable') { slots.push(await this.#leaveForLater(key, each, recovered.error)); continue }
+      slots.push(recovered.entries)
       if (recovered.kind === 'settled') continue
       if (newest !== null) await this.#ring.seal(newest)
       newest = recovered.open
     }
-    return { open: newest, entries }
+    return { open: newest, slots }
   }
 
   async #leaveForLater(key: string, unsealed: Unsealed, error: StorageError): Promise<readonly IndexEntry[]> {
-    const { volume, segment } = unsealed
-    unsealed.rounds++
-    if (unsealed.rounds > UNREADABLE_ROUNDS) return await salvage(this.#recovery(), volume, segment, error)
-    this.#options.log.warn({ err: error, volume: volume.identity.id, slot: segment.slot, rounds: unsealed.rounds }, 'a slot that was open cannot be read; it is tried again')
+    const { volume, segment, since } = unsealed, { clock, log } = this.#options
+    if (clock.monoNow() - since > UNREADABLE_MS) return await salvage(this.#recovery(), volume, segment, error)
+    if (!unsealed.isTold) {
+      log.warn({ err: error, volume: volume.identity.id, slot: segment.slot },
+        'a slot that was open cannot be read; it is tried again')
+    }
+    unsealed.isTold = true
     this.#unsealed.set(key, [...this.#unsealed.get(key) ?? [], unsealed])
     return []
   }

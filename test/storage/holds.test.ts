@@ -2,6 +2,7 @@ import path from 'node:path'
 import t from 'tap'
 import { epochMs, type EpochMs } from '../../src/domain/index.ts'
 import { parseHolds } from '../../src/storage/hold-book.ts'
+import { StorageError } from '../../src/platform/file-system.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
 
 const DAY_MS = 86_400_000
@@ -34,6 +35,27 @@ t.test('held footage is passed over, however old, until a recorded act lets it g
   t.same(await checkInvariants(rig), [])
   t.match(auditOf(rig).filter(action => action.startsWith('hold.')), ['hold.placed', 'hold.ended'])
   await t.rejects(rig.storage.holds.end(hold.holdId, BY, 'again'), { code: 'CUSTOS_HOLD_REFUSED' })
+})
+
+t.test('a hold reaches a volume that was away, or did not take it, once it is back', async t => {
+  const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
+  await rig.fillSlots(2)
+  const { startAt } = rig.segments()[0]!
+  const isTold = async (holdId: string) => (await holdsFile(rig, 1)).includes(holdId)
+
+  const giveBack = rig.memory.takeAway('/volumes/disk2')
+  await rig.recheck()
+  const whileAway = await rig.storage.holds.place(ask(rig, startAt, later(startAt, 100)))
+  giveBack()
+  await rig.recheck()
+  t.ok(await isTold(whileAway.holdId), 'placed while it was away')
+
+  rig.fs.break({ step: 'holds', mode: 'not-applied' })
+  const refused = ask(rig, startAt, later(startAt, 200))
+  await t.rejects(rig.storage.holds.place(refused), StorageError)
+  await rig.recheck()
+  const [last] = rig.rows<{ hold_id: string }>('SELECT hold_id FROM hold ORDER BY placed_at DESC, rowid DESC LIMIT 1')
+  for (const volume of [0, 1]) t.ok((await holdsFile(rig, volume)).includes(last!.hold_id), `on volume ${volume}`)
 })
 
 t.test('a hold on all that there is stops the ring, and nothing is overwritten', async t => {

@@ -241,6 +241,29 @@ t.test('a slot that was being made ready for its next use is left to recovery', 
   }
 })
 
+t.test('a camera that was retired before the rebuild is missed until then', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.append(2)
+  rig.endRun()
+  await rig.sync()
+  const backup = t.testdir()
+  rig.copyCatalogue(backup)
+  await rig.append(2)
+  rig.endRun()
+  const newestAt = rig.nextAt
+  await rig.restart()
+  await rig.close()
+  rig.stateDir = backup
+  rig.clock.drift(60_000, 0)
+  await rig.restart()
+  await rig.storage.retireAllBut(new Set())
+  await rig.close()
+  await rebuild(rig, [])
+  const [{ retired_at: retiredAt }] = rig.rows<{ retired_at: number }>('SELECT retired_at FROM camera') as [{ retired_at: number }]
+  t.ok(retiredAt >= newestAt + 60_000)
+  t.match(rig.rows('SELECT start_at, end_at, cause FROM gap ORDER BY start_at DESC LIMIT 1'), [{ start_at: newestAt, end_at: retiredAt, cause: 'unknown' }])
+})
+
 t.test('a camera that was minted while the catalogue was lost gives its name back to the footage', async t => {
   const rig = await RecorderRig.open(t, { slots: 4 })
   await rig.fillSlots(1)
@@ -272,6 +295,7 @@ t.test('names go to the newest footage, and a camera that the office retired sta
   t.same(names(trace('a', 10, { retiredAt: 10 }), trace('b', null, { retiredAt: null })), ['b'], 'retired by the office, the other has not begun')
   t.same(names(trace('a', 30, { retiredAt: 10 }), trace('b', null, { retiredAt: null })), ['a'], 'recorded after the backup was made')
   t.same(names(trace('a', null, { retiredAt: null })), ['a'])
+  t.same(names(trace('a', 30, { retiredAt: 10 }), trace('b', 20, { retiredAt: null })), ['b'], 'a clock was ahead')
   t.match(decideNames([trace('a', 10, null)], new Set(), epochMs(99)), { activate: [], retire: new Map([['a'.padEnd(32, '0'), 10]]) }, 'nobody configured it')
 })
 
@@ -334,6 +358,29 @@ t.test('a volume older than its catalogue is refused; after a rebuild the slots 
   t.match(rig.storage.volumeStatus(), [{ state: 'ok' }])
   await rig.fillSlots(1)
   t.same(await checkInvariants(rig).then(wrong => wrong.filter(text => !text.includes('quarantined'))), [])
+})
+
+t.test('of a slot that ends earlier on the volume than in the catalogue, what is there is kept', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.append(2)
+  await rig.sync()
+  const image = rig.memory.afterKill()
+  await rig.append(1)
+  rig.endRun()
+  await rig.restart()
+  await rig.close()
+  rig.memory = image
+  await rig.restart()
+  t.match(rig.storage.volumeStatus(), [{ state: 'foreign', detail: /older than this catalogue/ }])
+  await rig.close()
+  const before = rig.rawSlot(0)
+  const report = await rebuild(rig)
+  t.match(report.contradictions, [{ kind: 'shorter-than-catalogue', count: 1, examples: ['disk1/0/1'] }])
+  t.match(rowsOf(rig, 'segment'), [{ slot: 0, records: 2, is_sealed: 1, is_quarantined: 1 }])
+  t.match(rowsOf(rig, 'slot')[0], { state: 'quarantined' })
+  t.ok(before.equals(rig.rawSlot(0)), 'the slot was not written to')
+  await rig.restart()
+  t.equal((await rig.found()).length, 2)
 })
 
 t.test('a volume that is not there is told, and its footage is taken in when it is', async t => {

@@ -73,6 +73,19 @@ t.test('a ring that is full because of a floor that was lowered later names the 
   t.same(rig.segments().map(segment => [segment.slot, segment.generation]), [[first!.slot, 1], [second!.slot, 2]])
 })
 
+t.test('a killed recorder that starts under another floor goes on in another slot', async t => {
+  const rig = await RecorderRig.open(t, { slots: 4, floor: SHORT })
+  await rig.append(2)
+  await rig.sync()
+  rig.floor = FLOOR_31_DAYS
+  await rig.killAndReopen()
+  await rig.append(1)
+  await rig.sync()
+  t.match(rig.rows("SELECT slot, floor_rule, sealed_at IS NOT NULL AS is_sealed FROM segment ORDER BY slot"), [
+    { slot: 0, floor_rule: '1000ms Asia/Taipei', is_sealed: 1 }, { slot: 1, floor_rule: '31d Asia/Taipei', is_sealed: 0 },
+  ])
+})
+
 t.test('a raised floor protects what was recorded under the lower one', async t => {
   const rig = await RecorderRig.open(t, { slots: 2, floor: SHORT })
   await rig.fillSlots(2)

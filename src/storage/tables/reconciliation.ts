@@ -3,7 +3,7 @@ import type { Db } from '../../platform/catalogue.ts'
 import { HOLE_IN_RUN_MS } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
 import { slotTable } from './slots.ts'
-import { INDEX_LOST, type CameraTrace } from './survey.ts'
+import { INDEX_LOST, SHORTER, type CameraTrace } from './survey.ts'
 
 /** What the catalogue said and the volumes do not. Each is a kind, how many, and a few of them by name. */
 export interface Contradiction { readonly kind: string, readonly count: number, readonly examples: readonly string[] }
@@ -41,6 +41,12 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
     AND (kind = 'blank' OR (kind = 'footage' AND (survey_slot.generation = slot.generation - 1 OR (survey_slot.generation = slot.generation AND records = 0)))))`
   change(`DELETE FROM survey_span WHERE EXISTS (SELECT 1 FROM survey_slot WHERE survey_slot.volume_uuid = survey_span.volume_uuid AND survey_slot.slot = survey_span.slot AND ${isPreparing})`)
   change(`DELETE FROM survey_slot WHERE ${isPreparing}`)
+  // An image of the volume from before the slot was sealed. Its records are right; whether there was more of them
+  // that rotted, nobody can tell, so the slot is left as it is.
+  change(`UPDATE survey_slot AS s SET kind = iif(records = 0, 'behind', 'failed'), why = ?
+    WHERE kind = 'footage' AND is_sealed = 0 AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid
+      AND segment.slot = s.slot AND segment.generation = s.generation AND segment.ended_at IS NULL
+      AND segment.sealed_at IS NOT NULL AND segment.is_quarantined = 0 AND segment.records > s.records)`, SHORTER)
   // Where the catalogue has its row, it knows better than to give such a slot up; without it the slot is left alone, for recovery would clear what is behind the first bad record.
   change(`UPDATE survey_slot AS s SET kind = 'footage', why = NULL WHERE kind = 'failed' AND why = ? AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot
     AND segment.generation = s.generation AND segment.ended_at IS NULL)`, INDEX_LOST)
@@ -64,6 +70,7 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   tell('still-on-disk', `${sameFootage} AND ended_at IS NOT NULL AND s.records > 0`)
   const differs = '(segment.camera_uuid <> s.camera_uuid OR segment.stream <> s.stream OR segment.start_at <> s.start_at OR segment.floor_rule <> s.floor_rule)'
   tell('other-header', `${sameFootage} AND ${differs}`)
+  tell('shorter-than-catalogue', `${sameFootage} AND s.kind = 'failed' AND s.why = '${SHORTER}'`)
   tell('other-root', `${sameFootage} AND s.is_sealed = 1 AND segment.sealed_at IS NOT NULL AND segment.merkle_root <> s.merkle_root`)
   tell('index-lost', `${sameFootage} AND s.is_sealed = 0 AND s.kind = 'footage' AND segment.sealed_at IS NOT NULL AND segment.is_quarantined = 0 AND ended_at IS NULL`)
   const revived = change(`UPDATE segment SET ended_at = NULL, freed_trusted_at = NULL, freed_kept_until = NULL, freed_floor_rule = NULL
@@ -74,7 +81,8 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   // Sealed on disk, and the catalogue does not know or says otherwise. What the catalogue sealed itself stays: it knows trusted time better.
   corrected += change(`UPDATE segment SET end_at = s.end_at, newest_at = max(s.newest_at, coalesce(segment.newest_at, 0)), keep_until = max(s.keep_until, coalesce(segment.keep_until, 0)),
     records = s.records, used_bytes = s.used_bytes, merkle_root = s.merkle_root, sealed_at = coalesce(segment.sealed_at, s.end_at)
-    FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
+    FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL
+      OR s.why = '${SHORTER}' OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
   change(`UPDATE segment SET keep_until = s.keep_until FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until AND s.is_sealed = 1`)
 
   // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to go on with.
@@ -167,11 +175,15 @@ function gaps(db: Db, now: EpochMs): number {
       AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream AND gap.start_at < s.start_at AND coalesce(gap.end_at, s.start_at) > s.covered_to)
       AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.camera_uuid = s.camera_uuid AND segment.stream = s.stream AND segment.start_at > s.covered_to AND segment.start_at < s.start_at)`)
     .run(now, HOLE_IN_RUN_MS, TRIVIAL_GAP_MS).changes
-  const since = db.prepare<[number]>(`
-    INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at)
-    SELECT camera_uuid, stream, newest, 'unknown', 'unknown', ? FROM (SELECT camera_uuid, stream, max(end_at) AS newest FROM survey_span GROUP BY camera_uuid, stream) AS s
-    JOIN camera ON camera.uuid = s.camera_uuid AND camera.retired_at IS NULL
-    WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream AND gap.end_at IS NULL)
-      AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream AND run.end_at IS NULL)`).run(now).changes
+  // A camera that was retired was to be recorded until then.
+  const since = db.prepare<[number, number]>(`
+    INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
+    SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?
+    FROM (SELECT camera_uuid, stream, max(end_at) AS newest FROM survey_span GROUP BY camera_uuid, stream) AS s
+    JOIN camera ON camera.uuid = s.camera_uuid AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
+    WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
+        AND (gap.end_at IS NULL OR gap.end_at >= camera.retired_at))
+      AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream
+        AND run.end_at IS NULL)`).run(now, TRIVIAL_GAP_MS).changes
   return between + since
 }

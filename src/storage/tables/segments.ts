@@ -65,6 +65,8 @@ export function segmentTable(db: Db) {
   const held = db.prepare<[string], { n: number }>('SELECT count(*) AS n FROM segment WHERE volume_uuid = ? AND hold_count > 0 AND ended_at IS NULL')
   const end = db.prepare<[number, string, number, number]>('UPDATE segment SET ended_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL')
   const oldestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
+  const newestBefore = db.prepare<[string, string, number], { at: number | null }>(`SELECT max(coalesce(end_at, start_at)) AS at
+    FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL`)
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
   const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
@@ -122,6 +124,9 @@ export function segmentTable(db: Db) {
     endIfAny(key: SegmentKey, now: EpochMs): void { end.run(now, key.volumeUuid, key.slot, key.generation) },
     oldestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(oldestOfStream.get(camera, stream)),
     newestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(newestOfStream.get(camera, stream)),
+    /** Of the segments that began before `at`. */
+    newestFrameBefore: (camera: CameraUuid, stream: StreamName, at: EpochMs): EpochMs | null =>
+      instant(newestBefore.get(camera, stream, at)),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }

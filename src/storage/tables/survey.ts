@@ -5,6 +5,8 @@ import type { VolumeIdentity } from '../volume.ts'
 
 /** Why a slot stays out of use whose index does not hold. */
 export const INDEX_LOST = 'it was sealed, and its index does not hold'
+/** Why a slot stays out of use that holds less than the catalogue sealed there. */
+export const SHORTER = 'it ends earlier than the catalogue has it'
 
 /** A camera as the volumes know it, or the catalogue, or both. */
 export interface CameraTrace {
