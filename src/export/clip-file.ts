@@ -57,7 +57,7 @@ function manifestOf(file: string, part: ClipPart, subject: ClipSubject, result: 
     asked: { from: isoOf(subject.asked.startAt), to: isoOf(subject.asked.endAt) }, from: isoOf(part.startAt), to: isoOf(part.endAt),
     codec: part.init.video.codec, widthPx: part.init.video.widthPx, heightPx: part.init.video.heightPx,
     gaps: gapsOf(result), records: result.records,
-    leftOut: subject.leftOut.map(({ startAt, endAt, why }) => ({ from: isoOf(startAt), to: isoOf(endAt), why })),
+    leftOut: subject.leftOut.map(({ why, ...span }) => ({ from: isoOf(span.startAt), to: isoOf(span.endAt), why })),
   }
 }
 

@@ -165,7 +165,7 @@ export class ClipTimeline {
     if (footage === this.#footage) return
     const { timescale: videoScale } = footage.init.video
     if (this.#footage === null) { // sound may begin a moment before the first picture
-      const starts = parts.map(({ track, timescale }) => Number(track.decodeTimeTicks) * videoScale / timescale)
+      const starts = parts.map(part => Number(part.track.decodeTimeTicks) * videoScale / part.timescale)
       this.#shiftTicks = -Math.floor(Math.min(...starts))
     } else {
       this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * videoScale / 1000)

@@ -31,6 +31,8 @@ const LONGEST_STEP_MS = 1500
 export const LEAST_STEP_MS = 0.012
 const ARRIVALS_KEPT = 16
 
+type StampedArrival = FrameToTime & { readonly stampMs: number }
+
 /**
  * Decides the time of every frame of a session: the only place where that is done
  * (docs/design/0019-picture-times.md). The arrival rules, the camera's stamps make even what the line made
@@ -60,12 +62,12 @@ export class FrameClock {
   begin(frames: readonly FrameToTime[]): void {
     const [first] = frames
     if (first === undefined) return
-    const stamped = frames.flatMap(({ arrivedMs, stampMs }) => stampMs === null ? [] : [{ arrivedMs, stampMs }])
+    const stamped = frames.filter(frame => frame.stampMs !== null) as StampedArrival[]
     const firstOffsetMs = first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
     this.#offsetMs = firstOffsetMs
     const isGrowing = stamped.every(({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs)
     if (stamped.length < frames.length || !isGrowing) return
-    this.#offsetMs = Math.min(...stamped.map(({ arrivedMs, stampMs }) => arrivedMs - this.rate.scaled(stampMs)))
+    this.#offsetMs = Math.min(...stamped.map(frame => frame.arrivedMs - this.rate.scaled(frame.stampMs)))
     const lateMs = firstOffsetMs - this.#offsetMs
     if (lateMs <= MOST_LATE_MS) return
     const isBelieved = lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)
@@ -74,9 +76,7 @@ export class FrameClock {
   }
 
   /** Whether most of the lateness is of frames that came at once. */
-  #comeAtOnce(
-    frames: readonly { readonly arrivedMs: number, readonly stampMs: number }[], lateMs: number
-  ): boolean {
+  #comeAtOnce(frames: readonly StampedArrival[], lateMs: number): boolean {
     const caughtUpMs = frames.slice(1).map(({ arrivedMs, stampMs }, i) => {
       const stepMs = this.rate.scaled(stampMs - frames[i]!.stampMs)
       return arrivedMs - frames[i]!.arrivedMs < AT_ONCE_MS && stepMs < LONGEST_STEP_MS ? stepMs : 0
@@ -162,9 +162,10 @@ export class FrameClock {
       || ahead.some(frame => this.#lateOf(frame) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
   }
 
-  /** A little later than usual, and on time again before the fragment ends: a moment of a busy line or machine. */
+  /** A little late, and on time again before the fragment ends: a moment of a busy line or machine. */
   #isMomentary(lateMs: number, ahead: readonly FrameToTime[]): boolean {
-    return lateMs <= MOMENTARY_MS && (ahead.length === 0 || ahead.some(frame => this.#lateOf(frame) <= MOST_LATE_MS / 2))
+    if (lateMs > MOMENTARY_MS) return false
+    return ahead.length === 0 || ahead.some(frame => this.#lateOf(frame) <= MOST_LATE_MS / 2)
   }
 
   #lateOf({ arrivedMs, stampMs }: FrameToTime): number {

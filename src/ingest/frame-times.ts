@@ -130,9 +130,8 @@ function toTime(frames: readonly ArrivedFrame[], stamps: readonly (number | null
 function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[] {
   const [first, second, third] = frames
   const at = second?.stampTicks ?? null, next = third?.stampTicks ?? null
-  if (
-    first === undefined || first.stampTicks !== null || at === null || next === null || next <= at
-  ) return frames
+  if (first === undefined || first.stampTicks !== null) return frames
+  if (at === null || next === null || next <= at) return frames
   return [{ ...first, stampTicks: at - (next - at) }, ...frames.slice(1)]
 }
 
@@ -146,7 +145,8 @@ function withArrivals(frames: readonly FrameToPlace[], nextArrivedMs: number): F
     const next = frames[i + 1]?.arrivedMs ?? null
     return arrivedMs !== null && next !== null && next - arrivedMs >= AT_ONCE_MS
   })
-  const known = at < 0 ? frames.length : at, usualMs = usualOf(frames) ?? stampStepMs(frames, 0) ?? UNKNOWN_USUAL_MS
+  const known = at < 0 ? frames.length : at
+  const usualMs = usualOf(frames) ?? stampStepMs(frames, 0) ?? UNKNOWN_USUAL_MS
   let knownMs = frames[known]?.arrivedMs ?? nextArrivedMs
   const arrived = frames.map(frame => ({ ...frame }))
   for (let i = known - 1; i >= 0; i--) {

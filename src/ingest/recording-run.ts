@@ -126,7 +126,8 @@ class RecordingRun {
     const { secretUrl, pictures, onBroken } = this.#options
     try {
       this.#child = await startFfmpeg({
-        inputFormat: 'concat', inputOptions: inputOptions('video'), inputText: concatScript(secretUrl, 'video'),
+        inputFormat: 'concat', inputOptions: inputOptions('video'),
+        inputText: concatScript(secretUrl, 'video'),
         outputFormat: 'mp4', outputOptions: pictureOptions(pictures, this.#startedAt),
         onBytes: bytes => this.#receive(bytes),
       }, { stop: signal, kill: this.#kill.signal })

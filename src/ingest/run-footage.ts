@@ -1,7 +1,9 @@
 import { epochMs, type EpochMs, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
 import {
-  buildFragmentIn, cameraStampsBox, isBidirectional, MalformedMediaError, mergeParameterSets, needsNewHeader, parameterSetsInSample, parseMovieFragment,
-  soundTrackOf, withParameterSets, withSound, type Fragment, type InitSegment, type ParameterSets, type Sample, type SoundSegment, type TrackFragment,
+  buildFragmentIn, cameraStampsBox, isBidirectional, MalformedMediaError, mergeParameterSets, needsNewHeader,
+  parameterSetsInSample, parseMovieFragment,
+  soundTrackOf, withParameterSets, withSound, type Fragment, type InitSegment, type ParameterSets, type Sample,
+  type SoundSegment, type TrackFragment,
 } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FRAGMENT_ROOM, type StreamLane } from '../storage/index.ts'
@@ -144,7 +146,8 @@ export class RunFootage {
       buffer.subarray(moofAt + dataAt, moofAt + dataAt + sizeBytes)
     const isOfTypeB = (i: number): boolean =>
       codec === 'h264' && isBidirectional(nalLengthBytes, bytesOf(video.samples[i]!))
-    const frames = this.#arrivals!.read(video).map((frame, i) => ({ ...frame, isBidirectional: () => isOfTypeB(i) }))
+    const arrived = this.#arrivals!.read(video)
+    const frames = arrived.map((frame, i) => ({ ...frame, isBidirectional: () => isOfTypeB(i) }))
     const [first] = video.samples
     return {
       ...arrival, video, frames,
@@ -254,7 +257,8 @@ export class RunFootage {
     if (!lane.showLive(timed)) fragmentBuffers.giveBack(built.buffer)
     this.#endTicks = times.endTicks
     this.recordedMs += durationMs
-    onFragment({ at: mono, frameEndAt: this.#wallOf(times.endTicks), bytes, frames: frames.length, durationMs })
+    const frameEndAt = this.#wallOf(times.endTicks)
+    onFragment({ at: mono, frameEndAt, bytes, frames: frames.length, durationMs })
   }
 }
 

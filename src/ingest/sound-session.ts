@@ -75,7 +75,8 @@ export class SoundSession {
     let hadSound = false
     try {
       const child = await startFfmpeg({
-        inputFormat: 'concat', inputOptions: inputOptions('audio'), inputText: concatScript(secretUrl, 'audio'),
+        inputFormat: 'concat', inputOptions: inputOptions('audio'),
+        inputText: concatScript(secretUrl, 'audio'),
         outputFormat: 'mp4', outputOptions: soundOptions(sound.treatment),
         onBytes: bytes => {
           try { hadSound = this.#take(parser, bytes) || hadSound } catch (error) {

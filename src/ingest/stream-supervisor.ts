@@ -174,9 +174,8 @@ export class StreamSupervisor {
     }
     if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
     const end = await recordOnce({
-      secretUrl: urlWithCredential(
-        url, this.#options.camera.credential
-      ), secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
+      secretUrl: urlWithCredential(url, this.#options.camera.credential), secrets: this.#secrets,
+      pictures: mode === 'key-frames' ? 'key-frames' : 'all',
       sound: mode === 'key-frames' ? null : this.#sound, // over missing pictures it would tell nothing
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
       stampRate: this.#stampRate, onStampRate: rate => { this.#noteStampRate(rate) },

@@ -73,9 +73,8 @@ export class StreamLane {
     const { runs, runIds, rows, cameraUuid, stream, markUnentered } = this.#options
     await this.recover()
     await this.#appending.catch(() => undefined) // a run that was given up may still be storing
-    if (
-      this.#open !== null && !continues(this.#open, init, startAt, this.#lastReason)
-    ) this.#sealInBackground()
+    const goesOn = this.#open !== null && continues(this.#open, init, startAt, this.#lastReason)
+    if (!goesOn) this.#sealInBackground()
     this.#init = init
     const runId = runIds.next()
     this.#runId = runId

@@ -227,7 +227,8 @@ t.test('a clip with sound restores to what was recorded, at every fraction of a 
 })
 
 const part = async (): Promise<ClipPart> => {
-  const init = builtInit(); return planClip(
+  const init = builtInit()
+  return planClip(
     [
       await slotOf(3, init, startAt, built(init, 4)),
       await slotOf(5, init, startAt + 9000, built(init, 2, { run: 2, atMs: 9000 })),

@@ -80,10 +80,8 @@ async function evidenceOf({ slots }: Recorded): Promise<ReturnType<typeof pictur
       unitName: 'x', operator: 'x', exportedAt: ALL.endAt,
     }
     const { videos } = await takeVideos({
-      folder: out, shelf, subject, camera: LANE_CAMERA, stream: LANE_STREAM, range: ALL, preRollMs: 0, leave: () => (
-        { ok: true, isPreRoll: false }
-      ),
-      signal: new AbortController().signal, pace: () => Promise.resolve(), onBytes: () => undefined,
+      folder: out, shelf, subject, camera: LANE_CAMERA, stream: LANE_STREAM, range: ALL, preRollMs: 0,
+      leave: () => ({ ok: true, isPreRoll: false }), signal: new AbortController().signal, pace: () => Promise.resolve(), onBytes: () => undefined,
     })
     return await Promise.all(videos.map(async video => pictures(await readFile(path.join(out, video.path)))))
   } finally { await rm(out, { recursive: true }) }
