@@ -6,11 +6,8 @@ export type PictureTreatment = 'all' | 'key-frames'
 /** How sound is kept: copied as it is, or turned into AAC because the container cannot hold it. */
 export type SoundTreatment = 'copy' | 'transcode'
 
-/**
- * No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4].
- * Less than the half, as ffmpeg lets each frame go one frame later than it could.
- */
-export const FRAGMENT_DURATION_MS = 450
+/** No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4]. */
+export const FRAGMENT_DURATION_MS = 500
 export const SOCKET_TIMEOUT_MS = 3000 // a frozen camera ends the child within 6 s (measured), should our own watchdog ever fail to
 const PROBE = { analyzeDurationUs: 200_000, probeBytes: 100_000 }
 /** What may be decoded. Everything else in libavcodec stays out of reach of a hostile camera. */

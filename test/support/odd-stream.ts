@@ -17,7 +17,7 @@ export interface SentFrame {
 }
 
 export const STARTED_AT = epochMs(Date.parse('2026-11-20T01:00:00.000Z'))
-const FRAGMENT_MS = 450
+const FRAGMENT_MS = 500
 const CODE_MODULUS = 2 ** 30
 const TICKS_A_MS = 90
 
@@ -46,7 +46,7 @@ function sampleOf(frame: SentFrame, n: number): Buffer {
 }
 
 /**
- * As ffmpeg writes it: fragments at key frames and each 450 ms of arrival, arrivals as decoding times, stamps
+ * As ffmpeg writes it: fragments at key frames and each 500 ms of arrival, arrivals as decoding times, stamps
  * in presentation times.
  */
 export function fragmentsOf(init: InitSegment, frames: readonly SentFrame[]): Fragment[] {

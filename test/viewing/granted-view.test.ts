@@ -57,7 +57,7 @@ t.test('two cameras run on one wall clock; what was not recorded is told, and a 
   const { player } = await room.watch(application)
   await player.until('both ends', () => player.told('end').length === 2)
   t.same(player.told('gap').map(({ camera, from, to, why, cause }) => [camera, from - NINE, to - NINE, why, cause?.en]),
-    [[0, 8_465, 13_000, 'no-footage', 'the camera closed the connection']], 'from the end of the last frame to the first of the new run, with what was noted of it')
+    [[0, 8_531, 13_000, 'no-footage', 'the camera closed the connection']], 'from the end of the last frame to the first of the new run, with what was noted of it')
   t.same(player.told('track').filter(({ camera }) => camera === 0).map(({ widthPx }) => widthPx), [320, 480])
   const { originAt } = player.told('opened')[0]!
   let worstMs = 0
