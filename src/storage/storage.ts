@@ -1,4 +1,7 @@
-import type { AuditSink, CameraId, CameraUuid, EpochMs, GapCause, MonoMs, RunId, StreamKey, StreamName, TimeRange, VolumeId } from '../domain/index.ts'
+import {
+  epochMs, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId, type StreamKey,
+  type StreamName, type TimeRange, type VolumeId,
+} from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -198,21 +201,23 @@ export class Storage implements AsyncDisposable {
     return runsIn(slots.flat())
   }
 
-  /** Ends the runs of the recorder before, and tells the time until this one knew something of the stream [G7]. */
+  /**
+   * Ends the runs of the recorder before, and tells the time until this one knew something of the stream [G7]. What
+   * is found of them later still moves the gap's beginning.
+   */
   async #settleStream(key: string, of: LaneStream): Promise<void> {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow()
     const unended = this.#unendedOf(of)
-    const ownFrom = runs.firstStart(of, this.#firstRunId) ?? now
+    const knownAt = this.#lanes.get(key)?.firstKnownAt ?? null
+    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now)
     const found = await this.#sealLate(key)
-    const lastFrameEnd = lastEnd(found.values()) ?? segments.newestFrameBefore(of.cameraUuid, of.stream, ownFrom)
     for (const run of unended) {
-      const endAt = found.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
+      const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
       this.#rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        const next = runs.nextKnown(of, endAt)
-        if (next === null) runs.openGap(of, endAt, 'recorder-killed', now)
-        else if (next - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, next, 'recorder-killed', now)
+        if (knownAt === null) runs.openGapBefore(of, endAt, 'recorder-killed', now)
+        else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)
       })
     }
   }

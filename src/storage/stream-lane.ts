@@ -47,6 +47,7 @@ export class StreamLane {
   readonly #sealing = new Set<Promise<void>>()
   readonly #tap = new LiveTap()
   #appending: Promise<void> = Promise.resolve()
+  #firstKnownAt: EpochMs | null = null
   #lastGap: { startAt: EpochMs, cause: GapCause } | null = null
 
   constructor(options: StreamLaneOptions) { this.#options = options }
@@ -67,6 +68,8 @@ export class StreamLane {
     return this.#recovering
   }
   get isRecovered(): boolean { return this.#isRecovered }
+  /** When the first run or gap of this process began; null before. */
+  get firstKnownAt(): EpochMs | null { return this.#firstKnownAt }
 
   /** A run begins with its first frame. Goes on in the open slot when a player would not notice. The gap that lasted ends with the first fragment that is stored. */
   async beginRun(init: InitSegment, startAt: EpochMs): Promise<RunId> {
@@ -77,6 +80,7 @@ export class StreamLane {
     if (!goesOn) this.#sealInBackground()
     this.#init = init
     const runId = runIds.next()
+    this.#firstKnownAt ??= startAt
     this.#runId = runId
     rows.write(() => { runs.begin(runId, { cameraUuid, stream }, init.video, startAt) })
     if (rows.isBehind) await markUnentered()
@@ -139,6 +143,7 @@ export class StreamLane {
   noteNoFootage(cause: GapCause): void {
     const { runs, rows, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
+    this.#firstKnownAt ??= now
     rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) }, { isRepeated: true })
   }
   /** Lost time inside a run that goes on. */

@@ -16,11 +16,6 @@ export function runTable(db: Db) {
   const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
-  const firstStart = db.prepare<[string, string, number], { at: number | null }>(
-    'SELECT min(start_at) AS at FROM run WHERE camera_uuid = ? AND stream = ? AND run_id >= ?')
-  const nextKnown = db.prepare<[string, string, number, string, string, number], { at: number | null }>(
-    `SELECT min(start_at) AS at FROM (SELECT start_at FROM run WHERE camera_uuid = ? AND stream = ? AND start_at >= ?
-      UNION ALL SELECT start_at FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at >= ?)`)
   const openGap = db.prepare<[string, string, number, string, string, number]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
@@ -44,12 +39,6 @@ export function runTable(db: Db) {
     },
     end(id: RunId, endAt: EpochMs, reason: RunEndReason): void { end.run(endAt, reason, id) },
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
-    /** When the first run from number `from` on began. */
-    firstStart: (of: StreamRef, from: number): EpochMs | null =>
-      firstStart.get(of.cameraUuid, of.stream, from)!.at as EpochMs | null,
-    /** When the first run or gap begins at `at` or later. */
-    nextKnown: (of: StreamRef, at: EpochMs): EpochMs | null =>
-      nextKnown.get(of.cameraUuid, of.stream, at, of.cameraUuid, of.stream, at)!.at as EpochMs | null,
     /** Begins a gap, or notes why the one that lasts goes on. */
     openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
     /** Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one does. */
