@@ -2,7 +2,8 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import { concatScript, INPUT_OPTIONS, outputOptions } from '../src/ingest/ffmpeg-arguments.ts'
+import { epochMs } from '../src/domain/index.ts'
+import { concatScript, inputOptions, pictureOptions } from '../src/ingest/ffmpeg-arguments.ts'
 
 /** The parts that no recorder which hashes, syncs and writes can do without, each by a program that does nothing else. Percent of one core. */
 const FRAGMENT_MS = 500, SYNC_MS = 800, FRAGMENT = Buffer.alloc(4e6 / 8 * FRAGMENT_MS / 1000, 0x5a)
@@ -19,8 +20,15 @@ export async function fragmentChildren(urls: readonly string[], folder: string):
   const drain = spawn('perl', ['-e', DRAIN, ...pipes], { stdio: ['ignore', 'pipe', 'ignore'] })
   await new Promise<void>((resolve, reject) => { drain.stdout.once('data', () => { resolve() }); drain.once('exit', () => { reject(new Error('the reader ended')) }) })
   return [drain, ...urls.map((url, i) => {
-    const child = spawn(CHILD, [...INPUT_OPTIONS.flat(), '-f', 'concat', '-i', 'pipe:0', ...outputOptions('off').flat(), '-f', 'mp4', '-y', pipes[i]!], { stdio: ['pipe', 'ignore', 'ignore'] })
-    child.stdin.end(concatScript(url, 'off'))
+    const child = spawn(
+      CHILD,
+      [
+        ...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0',
+        ...pictureOptions('all', epochMs(Date.now())).flat(), '-f', 'mp4', '-y', pipes[i]!,
+      ],
+      { stdio: ['pipe', 'ignore', 'ignore'] }
+    )
+    child.stdin.end(concatScript(url, 'video'))
     return child
   })]
 }

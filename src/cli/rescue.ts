@@ -101,10 +101,17 @@ async function cutClip(found: readonly Found[], volumes: readonly Volume[], cut:
       const reader = readers.use(await SegmentReader.open(realFileSystem, volume, { volumeUuid: header.volumeUuid, slot: header.slot, generation: header.generation }, null))
       sources.push(reader)
     }
-    for (const part of planClip(sources, cut.range)) {
+    const plan = planClip(sources, cut.range)
+    for (const { startAt, endAt } of plan.leftOut) {
+      err.write(`${isoOf(startAt)} - ${isoOf(endAt)} 缺少關鍵影格，未取出\nleft out, its key frame is gone\n`)
+    }
+    for (const part of plan.parts) {
       parts++
       const file = parts === 1 ? cut.file : cut.file.replace(/(\.[^./]*)?$/, `.part${parts}$1`)
-      const subject = { cameraId: cameraId(cut.camera), cameraUuid: uuid, stream: streamName(cut.stream), asked: cut.range }
+      const subject = {
+        cameraId: cameraId(cut.camera), cameraUuid: uuid, stream: streamName(cut.stream), asked: cut.range,
+        leftOut: plan.leftOut,
+      }
       for (const name of await writeClipFile(file, part, subject).catch(refuseExisting)) out.write(`${name}\n`)
     }
   }

@@ -3,9 +3,15 @@ import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { syncFolder } from '../platform/publish-file.ts'
 import { isoOf, type CameraId, type CameraUuid, type StreamName, type TimeRange } from '../domain/index.ts'
-import { writeClip, type ClipPart, type ClipResult } from './clip.ts'
+import { writeClip, type ClipPart, type ClipResult, type LeftOut } from './clip.ts'
 
-export interface ClipSubject { readonly cameraId: CameraId, readonly cameraUuid: CameraUuid, readonly stream: StreamName, readonly asked: TimeRange }
+export interface ClipSubject {
+  readonly cameraId: CameraId
+  readonly cameraUuid: CameraUuid
+  readonly stream: StreamName
+  readonly asked: TimeRange
+  readonly leftOut: readonly LeftOut[]
+}
 
 /**
  * The clip and, beside it, `NAME.manifest.json`, whole and on the medium. Both names are claimed first, by empty files, so that nothing is ever overwritten;
@@ -40,7 +46,10 @@ async function publish(file: string, fill: (write: (bytes: Buffer) => Promise<vo
   await syncFolder(path.dirname(file))
 }
 
-/** JSON with every record's origin and hash, and the spans without footage inside the range that was asked for. */
+/**
+ * JSON with every record's origin and hash, the spans without footage inside the range that was asked for,
+ * and the footage there that is in no part.
+ */
 function manifestOf(file: string, part: ClipPart, subject: ClipSubject, result: ClipResult): unknown {
   return {
     schema: 1, file: path.basename(file), bytes: result.bytes, sha256: result.sha256,
@@ -48,6 +57,7 @@ function manifestOf(file: string, part: ClipPart, subject: ClipSubject, result: 
     asked: { from: isoOf(subject.asked.startAt), to: isoOf(subject.asked.endAt) }, from: isoOf(part.startAt), to: isoOf(part.endAt),
     codec: part.init.video.codec, widthPx: part.init.video.widthPx, heightPx: part.init.video.heightPx,
     gaps: gapsOf(result), records: result.records,
+    leftOut: subject.leftOut.map(({ why, ...span }) => ({ from: isoOf(span.startAt), to: isoOf(span.endAt), why })),
   }
 }
 

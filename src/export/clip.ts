@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { isoOf, type EpochMs, type TimeRange } from '../domain/index.ts'
-import { parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment } from '../media/index.ts'
-import { RECORD_HEAD_BYTES, type IndexEntry, type SlotFootage } from '../storage/index.ts'
+import { epochMs, isoOf, type EpochMs, type TimeRange } from '../domain/index.ts'
+import {
+  fitPictures, parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment, type TrackFragment
+} from '../media/index.ts'
+import { RECORD_HEAD_BYTES, roomTicksOf, type IndexEntry, type SlotFootage } from '../storage/index.ts'
 
 /** Footage of one slot generation, and how to read its records. */
 export interface FootageSource {
@@ -22,41 +24,71 @@ export interface ClipPart {
 }
 
 /**
- * The records of a range, cut at key frames: each part starts with the key frame at or before the range's start, so that every frame asked for can be shown.
- * A new part begins where the pictures' format changes or recorded time goes back (the clock was set): spans are never merged.
+ * Why footage inside the range that was asked for is in no part: it was recorded, and the key frame that it
+ * refers to is gone.
  */
-export function planClip(sources: readonly FootageSource[], range: TimeRange): ClipPart[] {
-  const pieces = sources.flatMap(source => source.footage.entries.map((entry, position) => ({ source, position, entry })))
-  const parts: { init: InitSegment, chosen: typeof pieces }[] = []
-  let current: { init: InitSegment, chosen: typeof pieces } | null = null
-  let sinceKey: typeof pieces = []
-  let lastEnd = -Infinity
+export interface LeftOut { readonly startAt: EpochMs, readonly endAt: EpochMs, readonly why: 'no-key-frame' }
+export interface ClipPlan { readonly parts: readonly ClipPart[], readonly leftOut: readonly LeftOut[] }
+
+interface PlannedPiece extends Piece { readonly entry: IndexEntry }
+
+/**
+ * The records of a range, cut at key frames: each part starts with the key frame at or before the range's
+ * start, so that every frame asked for can be shown. A new part begins where the pictures' format changes, or
+ * where a run begins before the end of the one before (the clock was set): spans are never merged. Within a
+ * run records follow each other, whatever their times.
+ */
+export function planClip(sources: readonly FootageSource[], range: TimeRange): ClipPlan {
+  const piecesOf = (source: FootageSource): PlannedPiece[] =>
+    source.footage.entries.map((entry, position) => ({ source, position, entry }))
+  const pieces = sources.flatMap(piecesOf)
+  const parts: PlannedPiece[][] = [], leftOut: LeftOut[] = []
+  let part: PlannedPiece[] | null = null, sinceKey: PlannedPiece[] = [], before: PlannedPiece | null = null
   for (const piece of pieces) {
-    const { entry, source: { footage: { init } } } = piece
-    if (current !== null && (!init.moov.equals(current.init.moov) || entry.startAt < lastEnd - CLOCK_NOISE_MS)) { current = null; sinceKey = [] }
-    lastEnd = entry.startAt + entry.durationMs
+    const { entry } = piece, endAt = epochMs(entry.startAt + entry.durationMs)
+    if (before !== null && breaks(before, piece)) { part = null; sinceKey = [] }
+    before = piece
     if (entry.startsWithKey) sinceKey = []
     sinceKey.push(piece)
-    if (entry.startAt >= range.endAt || lastEnd <= range.startAt) continue
-    if (current === null) {
-      if (sinceKey[0]?.entry.startsWithKey !== true) continue // its key frame is gone: no decoder could show it
-      current = { init, chosen: [] }
-      parts.push(current)
+    if (entry.startAt >= range.endAt || endAt <= range.startAt) continue
+    if (part === null && sinceKey[0]?.entry.startsWithKey !== true) { // no decoder could show it
+      leftOut.push({ startAt: entry.startAt, endAt, why: 'no-key-frame' })
+      continue
     }
-    current.chosen.push(...sinceKey)
+    if (part === null) parts.push(part = [])
+    part.push(...sinceKey)
     sinceKey = []
   }
-  return parts.map(({ init, chosen }) => ({
-    init, startAt: chosen[0]!.entry.startAt, pieces: chosen,
-    endAt: chosen.reduce((end, { entry }) => Math.max(end, entry.startAt + entry.durationMs), 0) as EpochMs,
-  }))
+  return { parts: parts.map(partOf), leftOut }
 }
 
-/** Times of successive records come from a slewed clock: a step back of less is rounding. */
+function breaks(before: PlannedPiece, { source, entry }: PlannedPiece): boolean {
+  if (!source.footage.init.moov.equals(before.source.footage.init.moov)) return true
+  return entry.runId !== before.entry.runId
+    && entry.startAt < before.entry.startAt + before.entry.durationMs - CLOCK_NOISE_MS
+}
+
+const partOf = (chosen: readonly PlannedPiece[]): ClipPart => ({
+  init: chosen[0]!.source.footage.init, startAt: chosen[0]!.entry.startAt, pieces: chosen,
+  endAt: epochMs(Math.max(...chosen.map(({ entry }) => entry.startAt + entry.durationMs))),
+})
+
+/** Runs of one stream follow each other; instants are rounded. */
 const CLOCK_NOISE_MS = 20
 
 /** What a clip's manifest says of one record: enough to find it in its slot and to check it against the slot's Merkle root. */
-export interface ClipRecord { readonly volume: string, readonly slot: number, readonly generation: number, readonly sequence: number, readonly at: string, readonly durationMs: number, readonly run: number, readonly sha256: string }
+export interface ClipRecord {
+  readonly volume: string
+  readonly slot: number
+  readonly generation: number
+  readonly sequence: number
+  readonly at: string
+  readonly durationMs: number
+  readonly run: number
+  readonly sha256: string
+  /** Its frames stood into the next record, and their durations were shortened: it cannot be hashed again. */
+  readonly shortened?: true
+}
 
 export interface ClipResult { readonly bytes: number, readonly sha256: string, readonly records: readonly ClipRecord[] }
 
@@ -80,11 +112,11 @@ export async function writeClip(part: ClipPart, write: (bytes: Buffer) => Promis
     const record = await source.read(position)
     const { header, entries } = source.footage
     const entry = entries[position]!
+    const isShortened = timeline.place(record, source.footage, position, records.length + 1)
     records.push({
       volume: header.volumeUuid, slot: header.slot, generation: header.generation, sequence: position, at: isoOf(entry.startAt), durationMs: entry.durationMs,
-      run: entry.runId, sha256: entry.sha256.toString('hex'),
+      run: entry.runId, sha256: entry.sha256.toString('hex'), ...isShortened ? { shortened: true } : {},
     })
-    timeline.place(record, source.footage, entry, records.length)
     await put(record)
   }
   return { bytes, sha256: digest.digest('hex'), records }
@@ -103,26 +135,44 @@ export class ClipTimeline {
 
   constructor(startAt: EpochMs) { this.#startAt = startAt }
 
-  /** Moves the record's `tfdt`s and gives it the sequence number. `record` is changed in place. */
-  place(record: Buffer, footage: SlotFootage, entry: IndexEntry, sequence: number): void {
-    const media = record.subarray(RECORD_HEAD_BYTES)
+  /**
+   * Moves the record's `tfdt`s and gives it the sequence number. `record` is changed in place. True: its
+   * frames stood into the next record of its run, and were shortened.
+   */
+  place(record: Buffer, footage: SlotFootage, position: number, sequence: number): boolean {
+    const media = record.subarray(RECORD_HEAD_BYTES), entry = footage.entries[position]!
     const { video, tracks } = footage.init
+    const isShortened = fitPictures(media, video.trackId, roomTicksOf(footage, position))
     const parts = parseMovieFragment(media, media.length).map(track => ({ track, timescale: tracks.find(known => known.trackId === track.trackId)!.timescale }))
-    if (this.#footage === null) { // sound may begin a moment before the first picture
-      this.#shiftTicks = -Math.min(...parts.map(({ track, timescale }) => Math.floor(Number(track.decodeTimeTicks) * video.timescale / timescale)))
-    } else if (footage !== this.#footage) {
-      this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * video.timescale / 1000)
-      const seamTicks = this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks)
-      const goesOn = entry.runId === this.#runId && Math.abs(seamTicks) < SEAM_MS * video.timescale / 1000
-      if (goesOn || seamTicks > 0) this.#shiftTicks += seamTicks
-    }
-    this.#footage = footage
+    this.#enter(footage, entry, parts)
+    const behindTicks = Math.max(0, this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks))
     for (const { track, timescale } of parts) {
-      const moved = Number(track.decodeTimeTicks) + Math.round(this.#shiftTicks * timescale / video.timescale)
+      const shift = Math.round((this.#shiftTicks + behindTicks) * timescale / video.timescale)
+      const moved = Number(track.decodeTimeTicks) + shift
       patchDecodeTime(media, 0, track, BigInt(Math.max(0, moved)))
       if (track.trackId === video.trackId) this.#endTicks = moved + track.durationTicks
     }
     this.#runId = entry.runId
     patchSequenceNumber(media, 0, media.readUInt32BE(0), sequence)
+    return isShortened
+  }
+
+  /** Decides how far the records of a slot generation are moved, at its first one. */
+  #enter(
+    footage: SlotFootage, entry: IndexEntry,
+    parts: readonly { readonly track: TrackFragment, readonly timescale: number }[]
+  ): void {
+    if (footage === this.#footage) return
+    const { timescale: videoScale } = footage.init.video
+    if (this.#footage === null) { // sound may begin a moment before the first picture
+      const starts = parts.map(part => Number(part.track.decodeTimeTicks) * videoScale / part.timescale)
+      this.#shiftTicks = -Math.floor(Math.min(...starts))
+    } else {
+      this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * videoScale / 1000)
+      const seamTicks = this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks)
+      const goesOn = entry.runId === this.#runId && Math.abs(seamTicks) < SEAM_MS * videoScale / 1000
+      if (goesOn || seamTicks > 0) this.#shiftTicks += seamTicks
+    }
+    this.#footage = footage
   }
 }

@@ -1,5 +1,5 @@
 export { planClip, writeClip } from './clip.ts'
-export type { ClipPart, ClipRecord, ClipResult, FootageSource } from './clip.ts'
+export type { ClipPart, ClipPlan, ClipRecord, ClipResult, FootageSource, LeftOut } from './clip.ts'
 export { writeClipFile } from './clip-file.ts'
 export type { ClipSubject } from './clip-file.ts'
 export * from './package/index.ts'

@@ -1,8 +1,10 @@
-/**
- * How sound is treated: left out, copied as it is, or turned into AAC because the container cannot hold it. `key-frames`: no sound and no frame but
- * key frames, step 4 of the order of sacrifice; sound over missing pictures would only cut the key frames into more fragments.
- */
-export type AudioTreatment = 'off' | 'copy' | 'transcode' | 'key-frames'
+import type { EpochMs } from '../domain/index.ts'
+import { arrivalFilter } from './frame-arrivals.ts'
+
+/** Which pictures are kept. `key-frames`: step 4 of the order of sacrifice. */
+export type PictureTreatment = 'all' | 'key-frames'
+/** How sound is kept: copied as it is, or turned into AAC because the container cannot hold it. */
+export type SoundTreatment = 'copy' | 'transcode'
 
 /** No frame in half a second is at risk longer than that, and few enough boxes that they cost nothing [G4]. */
 export const FRAGMENT_DURATION_MS = 500
@@ -10,8 +12,14 @@ export const SOCKET_TIMEOUT_MS = 3000 // a frozen camera ends the child within 6
 /** Behind a relay, which has bounds of its own for each answer and for silence. */
 export const RELAYED_TIMEOUT_MS = 60_000
 const PROBE = { analyzeDurationUs: 200_000, probeBytes: 100_000 }
-/** What the probe may decode with. Everything else in libavcodec stays out of reach of a hostile camera. */
-const CODECS = 'h264,hevc,aac,pcm_alaw,pcm_mulaw,adpcm_g726,g723_1'
+/** What may be decoded. Everything else in libavcodec stays out of reach of a hostile camera. */
+const DECODERS = {
+  video: 'h264,hevc', audio: 'aac,aac_latm,pcm_alaw,pcm_mulaw,pcm_s16be,g726,g726le,g722,g723_1,opus',
+} as const
+/**
+ * What a session brings: sound has one of its own, so that it cannot hold back, misdate or forbid pictures.
+ */
+export type SessionMedia = keyof typeof DECODERS
 const FORMATS = 'concat,rtsp,sdp,rtp'
 const PROTOCOLS = 'pipe,rtsp,rtp,tcp,udp,tls,crypto'
 
@@ -21,8 +29,7 @@ const PROTOCOLS = 'pipe,rtsp,rtp,tcp,udp,tls,crypto'
  * argument list.
  * Throws RangeError on a URL that could end its line: the configuration refuses such already.
  */
-export function concatScript(secretUrl: string, audio: AudioTreatment,
-  timeoutMs: number = SOCKET_TIMEOUT_MS): string {
+export function concatScript(secretUrl: string, media: SessionMedia, timeoutMs: number = SOCKET_TIMEOUT_MS): string {
   // oxlint-disable-next-line no-control-regex -- a control character is what must not get through
   if (/[\u0000-\u001f\u007f]/.test(secretUrl)) throw new RangeError('a stream URL holds a control character')
   return [
@@ -30,7 +37,7 @@ export function concatScript(secretUrl: string, audio: AudioTreatment,
     `file '${secretUrl.replaceAll("'", "'\\''")}'`,
     'option rtsp_transport tcp',
     `option timeout ${timeoutMs * 1000}`,
-    `option allowed_media_types ${withSound(audio) ? 'video+audio' : 'video'}`,
+    `option allowed_media_types ${media}`,
     `option analyzeduration ${PROBE.analyzeDurationUs}`,
     `option probesize ${PROBE.probeBytes}`,
     'option fpsprobesize 0',
@@ -38,25 +45,37 @@ export function concatScript(secretUrl: string, audio: AudioTreatment,
   ].join('\n')
 }
 
-const withSound = (audio: AudioTreatment): boolean => audio === 'copy' || audio === 'transcode'
-
 /** Drops what is no key frame after the stream was taken apart and before it is written. `-discard nokey` does nothing over RTSP (measured, ffmpeg 5.1). */
-const KEY_FRAMES_ONLY = ['-bsf:v', 'noise=drop=not(key)'] as const
+const KEY_FRAMES_ONLY = 'noise=drop=not(key)'
 
-export const INPUT_OPTIONS: readonly (readonly [string, string] | readonly [string])[] = [
+type Options = readonly (readonly [string, string] | readonly [string])[]
+
+export const inputOptions = (media: SessionMedia): Options => [
   ['-hide_banner'], ['-nostdin'], ['-nostats'], ['-loglevel', 'level+warning'],
-  ['-protocol_whitelist', PROTOCOLS], ['-format_whitelist', FORMATS], ['-codec_whitelist', CODECS],
+  ['-protocol_whitelist', PROTOCOLS], ['-format_whitelist', FORMATS], ['-codec_whitelist', DECODERS[media]],
   ['-safe', '0'],
   ['-analyzeduration', String(PROBE.analyzeDurationUs)], ['-probesize', String(PROBE.probeBytes)], ['-fpsprobesize', '0'],
 ]
 
-/** Pictures are copied, never decoded. Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
-export function outputOptions(audio: AudioTreatment): readonly (readonly [string, string] | readonly [string])[] {
-  const sound: readonly (readonly [string, string] | readonly [string])[] = !withSound(audio) ? [['-an']]
-    : [['-map', '0:a:0?'], ...(audio === 'copy' ? [['-c:a', 'copy'] as const] : [['-c:a', 'aac'] as const, ['-b:a', '48k'] as const])]
+/** Fragments begin at every key frame and at the latest each FRAGMENT_DURATION_MS. */
+export const FRAGMENT_OPTIONS: readonly (readonly [string, string])[] = [
+  ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
+  ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
+]
+
+/**
+ * Pictures are copied, never decoded. `startedAt`: what their times of arrival count from. Those before the
+ * first key frame show that the camera sends.
+ */
+export function pictureOptions(pictures: PictureTreatment, startedAt: EpochMs): Options {
+  const filters = [arrivalFilter(startedAt), ...pictures === 'key-frames' ? [KEY_FRAMES_ONLY] : []]
   return [
-    ['-map', '0:v:0'], ['-c:v', 'copy'], ...(audio === 'key-frames' ? [KEY_FRAMES_ONLY] : []), ...sound, ['-sn'], ['-dn'],
-    ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
-    ['-frag_duration', String(FRAGMENT_DURATION_MS * 1000)], ['-flush_packets', '1'],
+    ['-map', '0:v:0'], ['-c:v', 'copy'], ['-copyinkf'], ['-bsf:v', filters.join(',')], ['-an'], ['-sn'],
+    ['-dn'], ...FRAGMENT_OPTIONS,
   ]
+}
+
+export function soundOptions(sound: SoundTreatment): Options {
+  const codec: Options = sound === 'copy' ? [['-c:a', 'copy']] : [['-c:a', 'aac'], ['-b:a', '48k']]
+  return [['-map', '0:a:0'], ...codec, ['-vn'], ['-sn'], ['-dn'], ...FRAGMENT_OPTIONS]
 }

@@ -1,17 +1,21 @@
-import type { Fragment, TrackFragment, VideoTrack } from '../media/index.ts'
+import type { InitSegment } from '../media/index.ts'
+import { declaredDepth, DecodingOrder, type StampedFrame } from './decoding-order.ts'
+import type { ArrivedFrame } from './frame-arrivals.ts'
+import { FrameClock, median, type FrameToTime } from './frame-clock.ts'
 
-/** Times in a fragment as ffmpeg wrote them, repaired. Ticks of the video track. */
+/** A frame as it came, with what tells its type. */
+export type FrameToPlace = ArrivedFrame & StampedFrame
+
+/** Times of a fragment's frames, in ticks of the video track since the child was started. */
 export interface FrameTimes {
-  /** Of the first frame. May be negative: a first frame without a time lies before the run's zero. */
+  readonly frames: readonly {
+    readonly startTicks: number, readonly durationTicks: number, readonly showAfterTicks: number,
+  }[]
   readonly startTicks: number
-  /** Up to the end of the last frame. */
-  readonly durationTicks: number
-  /** Start of the last frame plus one usual frame: when the frame that made the muxer let go of this fragment was due. */
-  readonly releasedAtTicks: number
+  /** End of the last frame: never behind the start of the next fragment. */
+  readonly endTicks: number
   /** Frames that stand so long that others must be missing, in order: from the start of each to that of the next. */
-  readonly holes: readonly { readonly startTicks: number, readonly durationTicks: number }[]
-  /** Most frames were squeezed together, because the camera's clock went backwards: their times are rebuilt at the usual distance. */
-  readonly wentBackwards: boolean
+  readonly holes: readonly { readonly startTicks: number, readonly endTicks: number }[]
 }
 
 /** A frame that stands longer than this is a hole whatever the camera's rate: none is asked for less than a frame a second. */
@@ -19,57 +23,152 @@ const HOLE_MOST_MS = 1500
 /** Shorter pauses are the unsteadiness of a camera's own clock, however many frames it sends. */
 const HOLE_LEAST_MS = 200
 const HOLE_USUAL_FRAMES = 2.5
-const SQUEEZED_TICKS = 2 // what ffmpeg's monotony rule leaves between frames whose order it had to enforce
+const STAMP_TICKS_A_MS = 90
+const AT_ONCE_MS = 2
+/** Some cameras send a frame in several seconds only; what is further apart is another count. */
+const LONGEST_STEP_MS = 5000
+/** Of a session whose first fragment has but one frame. */
+const UNKNOWN_USUAL_MS = 100
 
-/** How long a frame may stand before time counts as lost [G7], for frames that usually stand `usualTicks`. A camera that slows down is told once: what it usually does is known by the next fragment. */
-export function holeTicks(usualTicks: number | null, timescale: number): number {
-  const most = HOLE_MOST_MS * timescale / 1000
-  return usualTicks === null ? most : Math.min(most, Math.max(HOLE_LEAST_MS * timescale / 1000, HOLE_USUAL_FRAMES * usualTicks))
+/**
+ * How long a frame may stand before time counts as lost [G7], for frames that usually stand `usualMs`. A
+ * camera that slows down is told once: what it usually does is known by the next fragment.
+ */
+export function longestStandMs(usualMs: number | null): number {
+  if (usualMs === null) return HOLE_MOST_MS
+  return Math.min(HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs))
+}
+
+interface LastFrame { readonly startTicks: number, readonly endTicks: number }
+
+/**
+ * Gives the frames of a session their times, fragment after fragment: FrameClock decides, this turns its
+ * answers into ticks.
+ */
+export class SessionTimes {
+  readonly #timescale: number
+  readonly #order: DecodingOrder
+  readonly #clock: FrameClock
+  #usualMs: number | null = null
+  /** Start and end of the last frame of the fragment before. */
+  #before: LastFrame | null = null
+
+  constructor(init: InitSegment, rate: number) {
+    this.#timescale = init.video.timescale
+    this.#order = new DecodingOrder(declaredDepth(init))
+    this.#clock = new FrameClock(rate)
+  }
+
+  /** As learnt from the camera's stamps. */
+  get rate(): number { return this.#clock.rate.value }
+
+  /**
+   * Once, with all frames that are there before the first is placed. Gives them back as they are to be
+   * placed: with an arrival each, and the first one with a stamp.
+   */
+  begin(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
+    const arrived = withArrivals(withFirstStamp(frames), nextArrivedMs)
+    this.#order.learn(arrived)
+    const order = this.#order.anew(), usualTicks = (usualOf(arrived) ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
+    this.#clock.begin(toTime(arrived, arrived.map(frame => order.next(frame, usualTicks).decodeTicks)))
+    return arrived
+  }
+
+  /** `nextArrivedMs`: when the frame behind the fragment came, as far as ffmpeg told. */
+  place(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameTimes {
+    const usualTicks = (this.#usualMs ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
+    const ordered = frames.map(frame => this.#order.next(frame, usualTicks))
+    const timed = toTime(frames, ordered.map(({ decodeTicks }) => decodeTicks))
+    const starts = this.#ticksOf(this.#clock.place(timed))
+    const longestMs = longestStandMs(this.#usualMs) // by what was usual before
+    this.#usualMs = usualOf(starts.map(ticks => ({ arrivedMs: this.#ms(ticks) }))) ?? this.#usualMs
+    const last = starts.at(-1)!
+    const standsMs = Math.min(this.#usualMs ?? UNKNOWN_USUAL_MS, nextArrivedMs - timed.at(-1)!.arrivedMs)
+    const endTicks = last + Math.max(1, Math.round(standsMs * this.#timescale / 1000))
+    const before = this.#before
+    this.#before = { startTicks: last, endTicks }
+    const showScale = this.rate * this.#timescale / 1000 / STAMP_TICKS_A_MS
+    return {
+      startTicks: starts[0]!, endTicks, holes: this.#holes(before, starts, longestMs),
+      frames: starts.map((startTicks, i) => ({
+        startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks,
+        showAfterTicks: Math.round(ordered[i]!.showAfterTicks * showScale),
+      })),
+    }
+  }
+
+  #ms(ticks: number): number { return ticks * 1000 / this.#timescale }
+
+  /** Whole, each behind the one before, and none before the end of the fragment before. */
+  #ticksOf(timesMs: readonly number[]): number[] {
+    let least = this.#before?.endTicks ?? -Infinity
+    return timesMs.map(atMs => {
+      const ticks = Math.max(least, Math.round(atMs * this.#timescale / 1000))
+      least = ticks + 1
+      return ticks
+    })
+  }
+
+  #holes(before: LastFrame | null, starts: readonly number[], longestMs: number): FrameTimes['holes'] {
+    const all = before === null ? starts : [before.startTicks, ...starts]
+    return all.slice(1).map((endTicks, i) => ({ startTicks: all[i]!, endTicks }))
+      .filter(({ startTicks, endTicks }) => this.#ms(endTicks - startTicks) > longestMs)
+  }
+}
+
+function toTime(frames: readonly ArrivedFrame[], stamps: readonly (number | null)[]): FrameToTime[] {
+  return frames.map(({ arrivedMs }, i) => {
+    const stampTicks = stamps[i] ?? null
+    return { arrivedMs: arrivedMs ?? 0, stampMs: stampTicks === null ? null : stampTicks / STAMP_TICKS_A_MS }
+  })
 }
 
 /**
- * Repairs, in the fragment's own bytes, what ffmpeg does to frames without a time and to frames whose time went backwards, and returns the times.
- * `isFirst`: the run's first frame comes without a time from some servers (measured: GStreamer); ffmpeg then puts it on zero and pushes the next one tick on.
+ * ffmpeg loses the first stamp of many cameras (measured): it was as far before the second as the third is
+ * behind it.
  */
-export function repairFrameTimes(fragment: Fragment, track: TrackFragment, video: VideoTrack, isFirst: boolean, usualTicks: number | null): FrameTimes {
-  const durations = track.samples.map(sample => sample.durationTicks)
-  let startTicks = Number(track.decodeTimeTicks)
-  const usual = usualTicks ?? median(durations.filter(ticks => ticks > SQUEEZED_TICKS)) ?? video.timescale / 10
-  if (isFirst && durations.length > 1 && durations[0]! <= SQUEEZED_TICKS) {
-    const pushed = durations[0]!
-    durations[0] = usual
-    durations[1] = durations[1]! + pushed
-    startTicks -= usual
-  }
-  let squeezed = 0
-  for (const [i, ticks] of durations.entries()) {
-    if (ticks > SQUEEZED_TICKS || durations.length === 1) continue
-    durations[i] = usual
-    squeezed++
-  }
-  writeDurations(fragment, track, durations)
-  let at = startTicks
-  const longest = holeTicks(usualTicks, video.timescale), holes: { startTicks: number, durationTicks: number }[] = []
-  for (const durationTicks of durations) {
-    if (durationTicks > longest) holes.push({ startTicks: at, durationTicks })
-    at += durationTicks
-  }
-  const lastTicks = durations.at(-1) ?? 0
-  return { startTicks, durationTicks: at - startTicks, releasedAtTicks: at - lastTicks + Math.min(lastTicks, usual), holes, wentBackwards: squeezed * 2 > durations.length }
+function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[] {
+  const [first, second, third] = frames
+  const at = second?.stampTicks ?? null, next = third?.stampTicks ?? null
+  if (first === undefined || first.stampTicks !== null) return frames
+  if (at === null || next === null || next <= at) return frames
+  return [{ ...first, stampTicks: at - (next - at) }, ...frames.slice(1)]
 }
 
-/** The usual distance of frames in a fragment, for the next one. */
-export const usualFrameTicks = (track: TrackFragment): number | null => median(track.samples.map(sample => sample.durationTicks).filter(ticks => ticks > SQUEEZED_TICKS))
-
-function writeDurations(fragment: Fragment, track: TrackFragment, durations: readonly number[]): void {
-  const { durationFields } = track
-  if (durationFields === null) return // all frames share one default, so none was squeezed beside another
-  for (const [i, ticks] of durations.entries()) {
-    fragment.buffer.writeUInt32BE(Math.round(ticks), fragment.moofAt + durationFields.at + i * durationFields.strideBytes)
+/**
+ * ffmpeg looks at the first frames of a session before it lets them go, all at once, and of the very first it
+ * tells no arrival: they are taken to have come as long before the first that was not held as their stamps
+ * say, or at the usual distance. `nextArrivedMs`: when the frame behind them came.
+ */
+function withArrivals(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
+  const at = frames.findIndex(({ arrivedMs }, i) => {
+    const next = frames[i + 1]?.arrivedMs ?? null
+    return arrivedMs !== null && next !== null && next - arrivedMs >= AT_ONCE_MS
+  })
+  const known = at < 0 ? frames.length : at
+  const usualMs = usualOf(frames) ?? stampStepMs(frames, 0) ?? UNKNOWN_USUAL_MS
+  let knownMs = frames[known]?.arrivedMs ?? nextArrivedMs
+  const arrived = frames.map(frame => ({ ...frame }))
+  for (let i = known - 1; i >= 0; i--) {
+    knownMs -= stampStepMs(frames, i) ?? usualMs
+    arrived[i] = { ...arrived[i]!, arrivedMs: knownMs }
   }
+  return arrived
 }
 
-function median(values: readonly number[]): number | null {
-  if (values.length === 0) return null
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!
+/** From a frame to the next by their stamps; null where they tell nothing that could be. */
+function stampStepMs(frames: readonly ArrivedFrame[], i: number): number | null {
+  const from = frames[i]?.stampTicks ?? null, to = frames[i + 1]?.stampTicks ?? null
+  if (from === null || to === null || to <= from) return null
+  const stepMs = (to - from) / STAMP_TICKS_A_MS
+  return stepMs <= LONGEST_STEP_MS ? stepMs : null
+}
+
+/** The usual distance of frames; null where none has one. What ffmpeg let go at once has none. */
+function usualOf(frames: readonly Pick<ArrivedFrame, 'arrivedMs'>[]): number | null {
+  return median(frames.slice(1).flatMap(({ arrivedMs }, i) => {
+    const before = frames[i]?.arrivedMs ?? null
+    return arrivedMs === null || before === null || arrivedMs - before < AT_ONCE_MS
+      ? [] : [arrivedMs - before]
+  }))
 }

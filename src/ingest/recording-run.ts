@@ -5,16 +5,16 @@ import type { EpochMs, MonoMs, RunEndReason } from '../domain/index.ts'
 import { FragmentParser, MalformedMediaError, UnsupportedMediaError, type Fragment } from '../media/index.ts'
 import { SlotBudgetError } from '../retention/index.ts'
 import { FRAGMENT_ROOM, RingFullError, type StreamLane } from '../storage/index.ts'
-import { classifyStderr, silenceAtEnd, soundNeedsTranscode } from './classify-stderr.ts'
-import { concatScript, INPUT_OPTIONS, outputOptions, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { classifyStderr, silenceAtEnd } from './classify-stderr.ts'
+import { concatScript, inputOptions, pictureOptions, type PictureTreatment } from './ffmpeg-arguments.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
-import { RunFootage } from './run-footage.ts'
+import { SoundSession, type CameraSound, type SessionWay } from './sound-session.ts'
+import { RunFootage, type StoredFragment } from './run-footage.ts'
 
 /**
  * Longest wait for the first fragment: answers of 2.5 s each, and a key frame, which smart codecs send every
- * 30 s. A camera
- * that says nothing is given up by the relay long before.
+ * 30 s. A camera that says nothing is given up by the relay long before.
  */
 const FIRST_FRAGMENT_BOUND_MS = 60_000
 /** Longest wait for storage. */
@@ -40,7 +40,9 @@ export interface RunOptions {
   /** What failed on the way to the camera, where whoever built the way knows better than ffmpeg's words. */
   readonly wayFault?: () => { readonly reason: RunEndReason, readonly message: string } | null
   readonly secrets: readonly string[]
-  readonly audio: AudioTreatment
+  readonly pictures: PictureTreatment
+  /** What is known of the camera's sound, and a way to the camera for each session of it. Null: none is wanted. */
+  readonly sound: { readonly known: CameraSound, readonly way: () => SessionWay } | null
   readonly cameraClockOffsetMs: () => number | null
   readonly lane: StreamLane
   readonly clock: Clock
@@ -48,7 +50,11 @@ export interface RunOptions {
   readonly onRefused: (error: unknown) => void
   /** Something failed that cannot fail: a programming error. The run ends. */
   readonly onBroken: (error: unknown) => void
-  readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
+  /** Milliseconds of ours in one of the camera's stamps, as learnt before; 1 where nothing is known. */
+  readonly stampRate: number
+  /** The camera's stamps turned out to count at another rate. */
+  readonly onStampRate: (rate: number) => void
+  readonly onFragment: (facts: StoredFragment) => void
   readonly onTick: () => void
 }
 
@@ -56,7 +62,6 @@ export interface RunEnd {
   readonly reason: RunEndReason
   /** Media time that reached storage. */
   readonly recordedMs: number
-  readonly soundNeedsTranscode: boolean
   /** What ffmpeg said last, or why its stream was refused; without secrets. */
   readonly said: string
   /** Storage still works for this run: nobody may write to the lane before it has come back. Null when all is done. Never rejects. */
@@ -71,14 +76,19 @@ export async function recordOnce(options: RunOptions, signal: AbortSignal): Prom
 }
 
 /** Some cameras put a password into the path of their stream; the log names the camera anyway. */
-const withoutUrls = (text: string): string => text.replace(/(rtsps?):\/\/[^\s'"]+/gi, '$1://[stream]')
+export const withoutUrls = (text: string): string => text.replace(/(rtsps?):\/\/[^\s'"]+/gi, '$1://[stream]')
 
 class RecordingRun {
   readonly #options: RunOptions
   readonly #kill = new AbortController()
   readonly #queue = new FragmentQueue<Arrival>(MAX_QUEUED_BYTES)
   readonly #parser = new FragmentParser({ ...FRAGMENT_ROOM, maxFragmentBytes: MAX_FRAGMENT_BYTES, allocate: bytes => fragmentBuffers.take(bytes) })
+  readonly #startedAt: EpochMs
   readonly #footage: RunFootage
+  readonly #sound: SoundSession | null
+  /** Begins when the pictures do, and ends with them. */
+  #soundRun: Promise<void> | null = null
+  readonly #over = new AbortController()
   #child: FfmpegRun | null = null
   #reason: RunEndReason | null = null
   /** Why the stream was refused. */
@@ -92,13 +102,17 @@ class RecordingRun {
 
   constructor(options: RunOptions) {
     this.#options = options
-    this.#footage = new RunFootage(options)
+    this.#startedAt = options.clock.wallNow()
+    const { sound, clock } = options
+    this.#sound = sound === null ? null
+      : new SoundSession({ sound: sound.known, way: sound.way, startedAt: this.#startedAt, clock })
+    this.#footage = new RunFootage({ ...options, startedAt: this.#startedAt, sound: this.#sound })
     this.#lastProgress = options.clock.monoNow()
   }
 
   async run(signal: AbortSignal): Promise<RunEnd> {
     const { clock, secrets, onBroken } = this.#options
-    const over = new AbortController()
+    const over = this.#over
     const watching = this.#watch(AbortSignal.any([signal, over.signal]))
     const grace = signal.aborted ? Promise.resolve() : this.#killAfterGrace(signal, over.signal)
     const storing = this.#store()
@@ -107,7 +121,7 @@ class RecordingRun {
     over.abort()
     this.#queue.end()
     const isStored = await this.#isStored(storing)
-    await Promise.all([watching, grace])
+    await Promise.all([watching, grace, this.#soundRun])
     const silentMs = silenceAtEnd({ sinceLastMs: endedAt - this.#lastProgress, beforeLastMs: this.#beforeLastMs })
     const fault = this.#options.wayFault?.() ?? null
     const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : fault?.reason
@@ -115,17 +129,17 @@ class RecordingRun {
     try { this.#footage.end(reason) } catch (error) { onBroken(error) }
     const said = redact(withoutUrls(this.#refusal ?? fault?.message
       ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
-    return { reason, recordedMs: this.#footage.recordedMs, soundNeedsTranscode: soundNeedsTranscode(exit.stderrLines), said, leftBehind: isStored ? null : storing }
+    return { reason, recordedMs: this.#footage.recordedMs, said, leftBehind: isStored ? null : storing }
   }
 
   /** The child from its start to its end; never rejects. */
   async #record(signal: AbortSignal): Promise<FfmpegExit> {
-    const { secretUrl, socketTimeoutMs, audio, onBroken } = this.#options
+    const { secretUrl, socketTimeoutMs, pictures, onBroken } = this.#options
     try {
       this.#child = await startFfmpeg({
-        inputFormat: 'concat', inputOptions: INPUT_OPTIONS,
-          inputText: concatScript(secretUrl, audio, socketTimeoutMs),
-        outputFormat: 'mp4', outputOptions: outputOptions(audio),
+        inputFormat: 'concat', inputOptions: inputOptions('video'),
+        inputText: concatScript(secretUrl, 'video', socketTimeoutMs),
+        outputFormat: 'mp4', outputOptions: pictureOptions(pictures, this.#startedAt),
         onBytes: bytes => this.#receive(bytes),
       }, { stop: signal, kill: this.#kill.signal })
       return await this.#child.exit
@@ -170,13 +184,14 @@ class RecordingRun {
     if (this.#reason !== null) return // the child is being killed: nothing it still says counts
     try {
       for (const parsed of this.#parser.push(chunk)) {
-        if (parsed.kind === 'init') { this.#footage.init = parsed.init; continue }
+        if (parsed.kind === 'init') { this.#footage.begin(parsed.init); continue }
         const { clock } = this.#options
         const { fragment } = parsed
         const now = clock.monoNow()
         this.#beforeLastMs = now - this.#lastProgress
         this.#lastProgress = now
         this.#fragments++
+        this.#soundRun ??= this.#sound?.run(this.#over.signal) ?? null
         this.#queue.push({ fragment, wall: clock.wallNow(), mono: this.#lastProgress, sizeBytes: fragment.buffer.length })
       }
     } catch (error) {
@@ -227,7 +242,8 @@ class RecordingRun {
         continue
       }
       blockedSince = null
-      const boundMs = this.#options.audio === 'key-frames' ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
+      const boundMs = this.#options.pictures === 'key-frames'
+        ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
       if (now - this.#lastProgress > boundMs) this.#fail('stalled')
     }
   }

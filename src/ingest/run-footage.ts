@@ -1,95 +1,133 @@
-import type { EpochMs, MonoMs, RunEndReason, RunId } from '../domain/index.ts'
-import { mergeParameterSets, parameterSetsInSample, type Fragment, type InitSegment, type ParameterSets, type TrackFragment } from '../media/index.ts'
+import { epochMs, type EpochMs, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
+import {
+  buildFragmentIn, cameraStampsBox, isBidirectional, MalformedMediaError, mergeParameterSets, needsNewHeader,
+  parameterSetsInSample, parseMovieFragment,
+  soundTrackOf, withParameterSets, withSound, type Fragment, type InitSegment, type ParameterSets, type Sample,
+  type SoundSegment, type TrackFragment,
+} from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { StreamLane } from '../storage/index.ts'
+import { FRAGMENT_ROOM, type StreamLane } from '../storage/index.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
-import { holeTicks, repairFrameTimes, usualFrameTicks, type FrameTimes } from './frame-times.ts'
-import { RunClock, type ClockTrouble } from './run-clock.ts'
+import { FrameArrivals } from './frame-arrivals.ts'
+import { SessionTimes, type FrameTimes, type FrameToPlace } from './frame-times.ts'
+import type { SoundPart } from './sound-line.ts'
+import type { SoundSession } from './sound-session.ts'
+import { WallStep } from './wall-step.ts'
+
+/** What a stored fragment is told by. */
+export interface StoredFragment {
+  readonly at: MonoMs
+  readonly frameEndAt: EpochMs
+  readonly bytes: number
+  readonly frames: number
+  readonly durationMs: number
+}
 
 export interface RunFootageOptions {
   readonly lane: StreamLane
   readonly clock: Clock
+  /** When the child was started: its times count from there. */
+  readonly startedAt: EpochMs
+  /** Milliseconds of ours in one of the camera's stamps, as learnt before; 1 where nothing is known. */
+  readonly stampRate: number
+  readonly onStampRate: (rate: number) => void
+  /** Sound that is to go out with the pictures; null for none. */
+  readonly sound: Pick<SoundSession, 'segment' | 'line'> | null
   /** As last sampled. */
   readonly cameraClockOffsetMs: () => number | null
-  readonly onFragment: (facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }) => void
+  readonly onFragment: (facts: StoredFragment) => void
 }
 
 interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs }
-interface Held extends Arrival { readonly times: FrameTimes, readonly video: TrackFragment | undefined, readonly startsWithKey: boolean }
+interface Held extends Arrival {
+  readonly video: TrackFragment
+  readonly frames: readonly FrameToPlace[]
+  readonly nextArrivedMs: number
+  readonly sets: ParameterSets | null
+}
 
-/** The first fragments of a session may come in a burst; the run's clock is set once arrivals have settled, after this at the latest. */
+/**
+ * The first frames of a session may come at once; their times are decided when so much of it has come, after
+ * a second at the latest.
+ */
+const SETTLED_AFTER_MS = 400
 const SETTLE_BOUND_MS = 1000
-const SETTLED_MS = 50
 
-type Trouble = ClockTrouble | 'parameter-sets-changed' | 'bad-stream'
+type Trouble = 'clock-stepped' | 'bad-stream'
 
-/** What a run makes of its fragments: times repaired and tied to the wall clock, holes noted, records handed to the stream's lane in order. */
+/**
+ * What a run makes of its fragments: a time for each frame, holes noted, records handed to the stream's lane
+ * in order.
+ */
 export class RunFootage {
   readonly #options: RunFootageOptions
-  init: InitSegment | null = null
-  #clock: RunClock | null = null
+  readonly #wallStep = new WallStep()
+  /** As ffmpeg wrote it. */
+  #init: InitSegment | null = null
+  /** The same with the parameter sets that the pictures came with. */
+  #pictures: InitSegment | null = null
+  /** The same with the track of the sound, once there is one. */
+  #header: InitSegment | null = null
+  #soundIn: SoundSegment | null = null
+  #arrivals: FrameArrivals | null = null
+  #times: SessionTimes | null = null
   #runId: RunId | null = null
   #held: Held[] = []
-  #sets: ParameterSets | null = null
-  #usualTicks: number | null = null
   #seen = 0
-  #endMs = 0              // media time of the end of the last stored frame
+  #endTicks = 0           // of the last stored frame
   #isOver = false
   recordedMs = 0
 
   constructor(options: RunFootageOptions) { this.#options = options }
 
   get isOver(): boolean { return this.#isOver }
-  /** The run's clock is set: a late look at what arrives no longer shows in the times of frames. */
-  get isTimed(): boolean { return this.#clock !== null }
+  /** The first frames have their times: a late look at what arrives no longer shows in them. */
+  get isTimed(): boolean { return this.#runId !== null }
   /** Nothing more is stored, also by a call that is still under way in the lane. */
   abandon(): void { this.#isOver = true }
 
-  /** Stores a fragment, or holds it until the clock is set. Not null: the run must end; what came before is stored. Throws what the lane throws. */
-  async take(arrival: Arrival): Promise<Trouble | null> {
-    const init = this.init!
-    const { fragment } = arrival
-    const video = fragment.tracks.find(track => track.trackId === init.video.trackId)
-    const first = video?.samples[0]
-    const startsWithKey = first?.isKey === true
-    if (this.#seen === 0 && !startsWithKey) return null // a decoder has no use for what precedes the first key frame
-    if (video !== undefined && first !== undefined && startsWithKey && this.#setsChanged(fragment, first.dataAt, first.sizeBytes)) return this.#finish('parameter-sets-changed')
-    const times = this.#timesOf(fragment, video)
-    if (!Number.isFinite(times.startTicks)) return this.#finish('bad-stream')
-    this.#seen++
-    const held: Held = { ...arrival, times, video, startsWithKey }
-    if (this.#clock === null) {
-      this.#held.push(held)
-      return this.#hasSettled() ? await this.flush() : null
-    }
-    return await this.#storeObserved(held)
+  begin(init: InitSegment): void {
+    this.#init = this.#pictures = this.#header = init
+    this.#arrivals = new FrameArrivals(init.video.timescale)
+    this.#times = new SessionTimes(init, this.#options.stampRate)
   }
 
-  /** Sets the clock by what is held, and stores that. Also for a run that ends before its arrivals settled. */
+  /**
+   * Stores a fragment, or holds it until enough have come. Not null: the run must end; what came before is
+   * stored. Throws what the lane throws.
+   */
+  async take(arrival: Arrival): Promise<Trouble | null> {
+    const init = this.#init!
+    const video = arrival.fragment.tracks.find(track => track.trackId === init.video.trackId)
+    if (video === undefined) return null
+    const held = this.#read(arrival, video)
+    if (this.#seen === 0 && held.sets === null) return null // no decoder has a use for it
+    this.#seen++
+    if (this.#wallStep.observe(arrival.wall, arrival.mono)) return this.#finish('clock-stepped')
+    if (this.#runId !== null) return await this.#store(held)
+    this.#held.push(held)
+    return this.#hasSettled() ? await this.flush() : null
+  }
+
+  /** Decides the times of what is held, and stores that. Also for a run that ends before. */
   async flush(): Promise<Trouble | null> {
     const [first] = this.#held
     if (this.#isOver || first === undefined) return null
-    const anchorMs = Math.min(...this.#held.map(held => held.wall - this.#ms(held.times.releasedAtTicks)))
-    this.#clock = new RunClock(anchorMs, first.wall, first.mono)
-    this.#endMs = this.#ms(first.times.startTicks)
-    const startAt = this.#clock.wallOf(this.#endMs), runId = await this.#options.lane.beginRun(this.init!, startAt)
-    if (this.#isOver) { // given up while storage made it wait: it stands in the catalogue, and has no frame
-      this.#options.lane.endRun('storage-too-slow', startAt)
-      return null
-    }
-    this.#runId = runId
-    const held = this.#held
+    const held = this.#held, last = held.at(-1)!
+    // a session of one frame has nothing behind it
+    const nextArrivedMs = last.nextArrivedMs > 1 ? last.nextArrivedMs : last.wall - this.#options.startedAt
+    const frames = this.#times!.begin(held.flatMap(each => each.frames), nextArrivedMs)
     this.#held = []
     for (const each of held) {
-      const trouble = await this.#storeObserved(each)
-      if (trouble !== null) return trouble
+      const trouble = await this.#store(each, frames.splice(0, each.frames.length))
+      if (trouble !== null || this.#isOver) return trouble
     }
     return null
   }
 
   end(reason: RunEndReason): void {
     this.#isOver = true
-    if (this.#clock !== null && this.#runId !== null) this.#options.lane.endRun(reason, this.#clock.wallOf(this.#endMs))
+    if (this.#runId !== null) this.#options.lane.endRun(reason, this.#wallOf(this.#endTicks))
     else this.#options.lane.noteNoFootage(reason)
   }
 
@@ -98,67 +136,167 @@ export class RunFootage {
     return trouble
   }
 
-  #ms(ticks: number): number { return ticks * 1000 / this.init!.video.timescale }
+  #ms(ticks: number): number { return ticks * 1000 / this.#init!.video.timescale }
+  #wallOf(ticks: number): EpochMs { return epochMs(this.#options.startedAt + this.#ms(ticks)) }
 
-  #timesOf(fragment: Fragment, video: TrackFragment | undefined): FrameTimes {
-    if (video !== undefined) {
-      const times = repairFrameTimes(fragment, video, this.init!.video, this.#seen === 0, this.#usualTicks)
-      this.#usualTicks = usualFrameTicks(video) ?? this.#usualTicks
-      return times
+  #read(arrival: Arrival, video: TrackFragment): Held {
+    const { codec, nalLengthBytes, timescale } = this.#init!.video
+    const { buffer, moofAt } = arrival.fragment
+    const bytesOf = ({ dataAt, sizeBytes }: Sample): Buffer =>
+      buffer.subarray(moofAt + dataAt, moofAt + dataAt + sizeBytes)
+    const isOfTypeB = (i: number): boolean =>
+      codec === 'h264' && isBidirectional(nalLengthBytes, bytesOf(video.samples[i]!))
+    const arrived = this.#arrivals!.read(video)
+    const frames = arrived.map((frame, i) => ({ ...frame, isBidirectional: () => isOfTypeB(i) }))
+    const [first] = video.samples
+    return {
+      ...arrival, video, frames,
+      nextArrivedMs: (Number(video.decodeTimeTicks) + video.durationTicks) * 1000 / timescale,
+      sets: first?.isKey === true ? parameterSetsInSample(codec, nalLengthBytes, bytesOf(first)) : null,
     }
-    const sound = fragment.tracks[0]!
-    const timescale = this.init!.tracks.find(track => track.trackId === sound.trackId)!.timescale
-    const startTicks = Number(sound.decodeTimeTicks) * this.init!.video.timescale / timescale
-    const durationTicks = sound.durationTicks * this.init!.video.timescale / timescale
-    return { startTicks, durationTicks, releasedAtTicks: startTicks + durationTicks, holes: [], wentBackwards: false }
-  }
-
-  /** Parameter sets inside the stream count: a camera that changes its picture size says so there first. The first ones replace those of the description. */
-  #setsChanged(fragment: Fragment, dataAt: number, sizeBytes: number): boolean {
-    const { video } = this.init!
-    const at = fragment.moofAt + dataAt
-    const seen = parameterSetsInSample(video.codec, video.nalLengthBytes, fragment.buffer.subarray(at, at + sizeBytes))
-    const { changed, merged } = mergeParameterSets(this.#sets ?? video.parameterSets, seen)
-    const isFirst = this.#sets === null
-    this.#sets = merged
-    return changed && !isFirst
   }
 
   #hasSettled(): boolean {
     const [first, last] = [this.#held[0]!, this.#held.at(-1)!]
     if (last.mono - first.mono >= SETTLE_BOUND_MS) return true
-    if (this.#held.length < 2) return false
-    const anchorOf = (held: Held) => held.wall - this.#ms(held.times.releasedAtTicks)
-    return anchorOf(this.#held.at(-2)!) - anchorOf(last) < SETTLED_MS
+    const arrivals = this.#held.flatMap(({ frames }) => frames.flatMap(({ arrivedMs }) => arrivedMs ?? []))
+    return last.nextArrivedMs - (arrivals[0] ?? last.nextArrivedMs) >= SETTLED_AFTER_MS
   }
 
-  async #storeObserved(held: Held): Promise<Trouble | null> {
+  async #store(held: Held, frames = held.frames): Promise<Trouble | null> {
     if (this.#isOver) return null
-    const { times } = held
-    const trouble = this.#clock!.observe(this.#ms(times.releasedAtTicks), held.wall, held.mono)
-    if (trouble !== null) return this.#finish(trouble)
-    await this.#store(held)
-    return times.wentBackwards ? this.#finish('timestamps-jumped') : null
+    const { lane } = this.#options
+    const session = this.#times!, rateBefore = session.rate
+    const times = session.place(frames, held.nextArrivedMs)
+    if (session.rate !== rateBefore) this.#options.onStampRate(session.rate)
+    if (!await this.#ensureRun(held, this.#wallOf(times.startTicks))) return null
+    for (const hole of times.holes) lane.noteHole(this.#wallOf(hole.startTicks), this.#wallOf(hole.endTicks))
+    await this.#append(held, times)
+    return null
   }
 
-  async #store({ fragment, times, video, startsWithKey, mono }: Held): Promise<void> {
+  /**
+   * The lane has a run whose header fits the pictures. A camera that changes its parameter sets says so in
+   * the stream: other pictures get a header, and so a run, of their own; what a decoder takes from the stream
+   * changes nothing. False: given up meanwhile.
+   */
+  async #ensureRun({ sets }: Held, startAt: EpochMs): Promise<boolean> {
+    const { lane } = this.#options
+    if (sets !== null && (this.#changesHeader(sets) || this.#getsSound())) {
+      if (this.#runId !== null) lane.endRun('parameter-sets-changed', startAt)
+      this.#runId = null
+    }
+    if (this.#runId !== null) return true
+    const runId = await lane.beginRun(this.#header!, startAt)
+    if (this.#isOver) { // given up while storage made it wait: it stands in the catalogue, and has no frame
+      lane.endRun('storage-too-slow', startAt)
+      return false
+    }
+    this.#runId = runId
+    return true
+  }
+
+  /**
+   * The first sets in the stream replace those of the description. Sets that do not parse leave the header as
+   * it is.
+   */
+  #changesHeader(seen: ParameterSets): boolean {
+    const header = this.#header!
+    const { changed, merged } = mergeParameterSets(header.video.parameterSets, seen)
+    if (!changed) return false
+    try {
+      if (this.#runId !== null && !needsNewHeader(header, merged)) return false
+      this.#pictures = withParameterSets(this.#pictures!, merged)
+      this.#header = this.#soundIn === null ? this.#pictures : withSound(this.#pictures, this.#soundIn)
+      return true
+    } catch (error) {
+      if (error instanceof MalformedMediaError) return false
+      throw error
+    }
+  }
+
+  /** At a key frame: sound has come, and the header has no place for it. */
+  #getsSound(): boolean {
+    const segment = this.#options.sound?.segment ?? null
+    if (segment === null || segment === this.#soundIn) return false
+    const isSame = this.#soundIn?.moov.equals(segment.moov) === true
+    this.#soundIn = segment
+    if (isSame) return false
+    try { this.#header = withSound(this.#pictures!, segment) } catch (error) {
+      if (!(error instanceof MalformedMediaError)) throw error
+      return false // pictures go on as without it
+    }
+    return true
+  }
+
+  /** Sound that fits the header, up to the end of the pictures at hand. */
+  #soundUntil(endMs: number): SoundPart | null {
+    const { sound } = this.#options
+    const isInHeader = soundTrackOf(this.#header!) !== null && sound?.segment === this.#soundIn
+    return isInHeader ? sound?.line?.takeUntil(endMs) ?? null : null
+  }
+
+  async #append({ fragment, video, mono, frames, sets }: Held, times: FrameTimes): Promise<void> {
     const { lane, cameraClockOffsetMs, onFragment } = this.#options
-    const clock = this.#clock!
-    const startMs = this.#ms(times.startTicks)
-    if (startMs - this.#endMs > this.#ms(holeTicks(this.#usualTicks, this.init!.video.timescale))) lane.noteHole(clock.wallOf(this.#endMs), clock.wallOf(startMs))
-    for (const hole of times.holes) lane.noteHole(clock.wallOf(this.#ms(hole.startTicks)), clock.wallOf(this.#ms(hole.startTicks + hole.durationTicks)))
-    const trackTimes = fragment.tracks.map(track => {
-      const { timescale } = this.init!.tracks.find(known => known.trackId === track.trackId)!
-      return { track, timescale, ticks: track === video ? BigInt(Math.round(times.startTicks)) : track.decodeTimeTicks }
-    })
-    const durationMs = Math.round(this.#ms(times.durationTicks))
-    const bytes = fragment.endAt - fragment.moofAt
-    const timed = { fragment, runId: this.#runId!, startAt: clock.wallOf(startMs), durationMs, trackTimes, startsWithKey, cameraClockOffsetMs: cameraClockOffsetMs() }
+    const soundTrack = soundTrackOf(this.#header!)
+    const sound = this.#soundUntil(this.#ms(times.endTicks))
+    const built = rebuilt({ fragment, video, frames, times, sound, soundTrackId: soundTrack?.trackId ?? 0 })
+    fragmentBuffers.giveBack(fragment.buffer)
+    const startAt = this.#wallOf(times.startTicks)
+    const durationMs = Math.round(this.#ms(times.endTicks - times.startTicks))
+    const trackTimes = built.tracks.map(track => track.trackId === video.trackId
+      ? { track, timescale: this.#init!.video.timescale, ticks: BigInt(times.startTicks) }
+      : { track, timescale: soundTrack!.timescale, ticks: BigInt(sound!.startTicks) })
+    const timed = {
+      fragment: built, runId: this.#runId!, startAt, durationMs, trackTimes, startsWithKey: sets !== null,
+      cameraClockOffsetMs: cameraClockOffsetMs(),
+    }
+    const bytes = built.endAt - built.moofAt
     await lane.append(timed)
     if (this.#isOver) return // the run has ended meanwhile, and so has what is told of it
-    if (!lane.showLive(timed)) fragmentBuffers.giveBack(fragment.buffer)
-    this.#endMs = startMs + durationMs
+    if (!lane.showLive(timed)) fragmentBuffers.giveBack(built.buffer)
+    this.#endTicks = times.endTicks
     this.recordedMs += durationMs
-    onFragment({ at: mono, frameEndAt: clock.wallOf(this.#endMs), bytes, frames: video?.samples.length ?? 0, durationMs })
+    const frameEndAt = this.#wallOf(times.endTicks)
+    onFragment({ at: mono, frameEndAt, bytes, frames: frames.length, durationMs })
+  }
+}
+
+interface ToRebuild {
+  readonly fragment: Fragment
+  readonly video: TrackFragment
+  readonly frames: readonly FrameToPlace[]
+  readonly times: FrameTimes
+  readonly sound: SoundPart | null
+  readonly soundTrackId: number
+}
+
+/**
+ * The fragment with the times that were decided, the camera's own stamps beside them, and the sound that
+ * belongs to it.
+ */
+function rebuilt(
+  {
+    fragment: { buffer, moofAt, endAt }, video: { trackId, samples }, frames, times, sound, soundTrackId,
+  }: ToRebuild
+): Fragment {
+  const timedSamples = samples.map((sample, i) => {
+    const { durationTicks, showAfterTicks } = times.frames[i]!
+    return { ...sample, durationTicks, compositionOffsetTicks: showAfterTicks }
+  })
+  const stamps = cameraStampsBox(frames.map(({ stampTicks }) => stampTicks))
+  const pictures = {
+    trackId, decodeTimeTicks: 0n, samples: timedSamples, data: buffer.subarray(moofAt, endAt),
+    boxes: [stamps],
+  }
+  const parts = sound === null ? [pictures] : [
+    pictures, { ...sound, trackId: soundTrackId, decodeTimeTicks: 0n },
+  ]
+  const built = buildFragmentIn(
+    1, parts, { ...FRAGMENT_ROOM, allocate: bytes => fragmentBuffers.take(bytes) }
+  )
+  return {
+    ...built,
+    tracks: parseMovieFragment(built.buffer.subarray(built.moofAt, built.endAt), built.endAt - built.moofAt),
   }
 }

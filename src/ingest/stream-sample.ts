@@ -2,7 +2,7 @@ import type { Credential } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { startFfmpeg, type Taken } from '../platform/ffmpeg.ts'
 import { FragmentParser, type InitSegment, type Sample } from '../media/index.ts'
-import { concatScript, INPUT_OPTIONS, outputOptions, RELAYED_TIMEOUT_MS } from './ffmpeg-arguments.ts'
+import { concatScript, inputOptions, pictureOptions, RELAYED_TIMEOUT_MS } from './ffmpeg-arguments.ts'
 import type { CameraRelay, RelayFault } from './rtsp/index.ts'
 
 /** What a stream is, measured over some seconds of it; null where too little came. */
@@ -48,7 +48,7 @@ export async function sampleStream(target: SampleTarget): Promise<StreamSample |
     return 'whole'
   }
   const fault = await runFor(target, target.forMs,
-    { outputFormat: 'mp4', outputOptions: outputOptions('off'), onBytes })
+    { outputFormat: 'mp4', outputOptions: pictureOptions('all', target.clock.wallNow()), onBytes })
   if (init === null && fault !== null) throw fault
   return init === null ? null : { ...measured(init, samples), brightness: await brightnessOf(target) }
 }
@@ -71,8 +71,8 @@ async function runFor({ url, credential, relay, clock, signal }: SampleTarget, f
   const over = new AbortController()
   void clock.wait(forMs, AbortSignal.any([signal, over.signal])).then(() => { over.abort() })
   const run = await startFfmpeg({
-    inputFormat: 'concat', inputOptions: INPUT_OPTIONS,
-      inputText: concatScript(ticket.url, 'off', RELAYED_TIMEOUT_MS), ...job,
+    inputFormat: 'concat', inputOptions: inputOptions('video'),
+    inputText: concatScript(ticket.url, 'video', RELAYED_TIMEOUT_MS), ...job,
   }, { stop: AbortSignal.any([signal, over.signal]), kill: signal })
   await run.exit
   over.abort()

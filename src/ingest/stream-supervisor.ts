@@ -5,12 +5,13 @@ import type { Logger } from '../platform/logger.ts'
 import { redact } from '../platform/redact.ts'
 import { supervise, type DelayLadder } from '../platform/supervise.ts'
 import type { CameraTraits, StreamLane } from '../storage/index.ts'
-import { RELAYED_TIMEOUT_MS, type AudioTreatment } from './ffmpeg-arguments.ts'
+import { RELAYED_TIMEOUT_MS } from './ffmpeg-arguments.ts'
 import { findStream, measureClockOffset, OnvifError, readInformation } from './onvif/index.ts'
 import type { LaneTurn } from './lane-turn.ts'
 import { modeLane } from './mode-lane.ts'
-import { recordOnce, type RunEnd } from './recording-run.ts'
+import { recordOnce, withoutUrls, type RunEnd } from './recording-run.ts'
 import type { CameraRelay, RelayTicket } from './rtsp/index.ts'
+import { CameraSound } from './sound-session.ts'
 import { StreamRate } from './stream-rate.ts'
 
 export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
@@ -52,7 +53,7 @@ const HEALTHY_MS = 10_000
 const WEB_PORT = /^rtsps?:\/\/[^/]*:(?:80|443)\//
 const ladderOf = (end: RunEnd): DelayLadder => end.reason === 'auth-refused' ? LADDERS.password
   : end.reason === 'auth-lapsed' ? LADDERS.lapsed : end.recordedMs > 0 ? LADDERS.flapping : LADDERS.usual
-const NO_RUN = { recordedMs: 0, soundNeedsTranscode: false, said: '', leftBehind: null } as const
+const NO_RUN = { recordedMs: 0, said: '', leftBehind: null } as const
 
 export interface StreamSupervisorOptions {
   readonly camera: CameraConfig
@@ -83,7 +84,8 @@ export class StreamSupervisor {
   #askedReason: RunEndReason = 'recorder-stopped'
   #stopping = false
   readonly #secrets: readonly string[]
-  #audio: AudioTreatment
+  /** Null: no sound is wanted. */
+  readonly #sound: CameraSound | null
   #state: StreamState = 'connecting'
   #stateSince: EpochMs
   #tickAt: MonoMs
@@ -94,9 +96,12 @@ export class StreamSupervisor {
   #lastEndReason: RunEndReason | null = null
   #clockOffsetMs: number | null = null
   #channel: string | null = null
+  /** Milliseconds of ours in one of the camera's stamps. */
+  #stampRate = 1
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
   readonly #crashes: FailureLog
+  readonly #silences: FailureLog
 
   constructor(options: StreamSupervisorOptions) {
     const { camera, stream, clock } = options
@@ -107,8 +112,11 @@ export class StreamSupervisor {
     this.#ends = logged('run ended', 'recording again')
     this.#refusals = logged('storage refused a fragment', 'storage takes fragments again')
     this.#crashes = logged('run crashed', 'runs crash no more')
+    this.#silences = logged('the sound of the camera cannot be recorded; its pictures are', 'sound again')
     this.#secrets = camera.credential === null ? [] : [camera.credential.password]
-    this.#audio = camera.audio ? 'copy' : 'off'
+    this.#sound = camera.audio ? new CameraSound(
+      { onMissing: said => { this.#noteNoSound(said) }, onSound: () => { this.#silences.success() } }
+    ) : null
     this.#stateSince = clock.wallNow()
     this.#tickAt = clock.monoNow()
   }
@@ -187,10 +195,12 @@ export class StreamSupervisor {
     using ticket = relay.ticket(url, camera.credential)
     const end = await recordOnce({
       secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket, url),
-      secrets: this.#secrets, audio: mode === 'key-frames' ? 'key-frames' : this.#audio,
+      secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
+      sound: mode === 'key-frames' || this.#sound === null ? null // over missing pictures it would tell nothing
+        : { known: this.#sound, way: () => relay.ticket(url, camera.credential) },
       cameraClockOffsetMs: () => this.#clockOffsetMs, lane, clock,
-      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn'
-        : 'error') },
+      stampRate: this.#stampRate, onStampRate: rate => { this.#noteStampRate(rate) },
+      onRefused: error => { this.#refusals.failure({ err: error }, error instanceof RetryableError ? 'warn' : 'error') },
       onBroken: error => { this.#crashes.failure({ err: error }, 'error') },
       onTick: () => { this.#tickAt = clock.monoNow() },
       onFragment: facts => { if (mode === this.#mode) this.#noteFragment(facts) },
@@ -279,6 +289,19 @@ export class StreamSupervisor {
     }
   }
 
+  /** A property of the camera, learnt once: its frames are dated by it. */
+  #noteStampRate(rate: number): void {
+    this.#stampRate = rate
+    this.#log.warn(
+      { stampRate: Math.round(rate * 1000) / 1000 },
+      'the stamps of the camera count at another rate than its frames come'
+    )
+  }
+
+  #noteNoSound(said: string): void {
+    this.#silences.failure({ said: redact(withoutUrls(said), this.#secrets).slice(0, 500) })
+  }
+
   #noteFragment(facts: { at: MonoMs, frameEndAt: EpochMs, bytes: number, frames: number, durationMs: number }): void {
     const { clock } = this.#options
     this.#rate.add(facts.at, facts.bytes, facts.frames, facts.durationMs)
@@ -296,7 +319,6 @@ export class StreamSupervisor {
   #noteEnd(end: RunEnd, delayMs: number): void {
     this.#restarts++
     this.#lastEndReason = end.reason
-    if (end.soundNeedsTranscode && this.#audio === 'copy') this.#audio = 'transcode'
     this.#enter('waiting')
     this.#ends.failure({ reason: end.reason, recordedMs: end.recordedMs, nextInMs: Math.round(delayMs),
       said: end.said })

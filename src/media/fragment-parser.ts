@@ -1,5 +1,5 @@
 import { BOX_HEADER_BYTES, MalformedMediaError, readBoxHeader, writeBoxHeader } from './box.ts'
-import { parseInitSegment, type InitSegment } from './init-segment.ts'
+import { parseInitSegment, type InitSegment, type Track } from './init-segment.ts'
 import { parseMovieFragment, type TrackFragment } from './movie-fragment.ts'
 
 /** One `moof`+`mdat` pair in a buffer of its own, with room left before and behind for the recorder's own boxes. */
@@ -13,7 +13,8 @@ export interface Fragment {
   readonly tracks: readonly TrackFragment[]
 }
 
-export type Parsed = { readonly kind: 'init', readonly init: InitSegment } | { readonly kind: 'fragment', readonly fragment: Fragment }
+export type Parsed<Init = InitSegment> =
+  { readonly kind: 'init', readonly init: Init } | { readonly kind: 'fragment', readonly fragment: Fragment }
 
 export interface FragmentParserOptions {
   /** Bytes left free before `moof` and behind `mdat`. */
@@ -33,24 +34,31 @@ const SKIPPED = new Set(['free', 'skip', 'sidx', 'styp', 'prft', 'mfra', 'emsg']
  * Cuts a byte stream of fragmented MP4 into its init segment and its fragments.
  * Memory is bounded by one fragment; after a MalformedMediaError the parser is spent.
  */
-export class FragmentParser {
+export class FragmentParser<Init extends {
+  readonly tracks: readonly Pick<Track, 'trackId'>[],
+} = InitSegment> {
   readonly #options: FragmentParserOptions
   #pending: Buffer = Buffer.alloc(0)      // bytes of a box that is not complete yet
   #ftyp: Buffer | null = null
-  #init: InitSegment | null = null
+  readonly #parseInit: (ftyp: Buffer, moov: Buffer) => Init
+  #init: Init | null = null
   #moof: Buffer | null = null
   #filling: { buffer: Buffer, moofBytes: number, at: number, endAt: number } | null = null
   #skipBytes = 0
 
-  constructor(options: FragmentParserOptions) { this.#options = options }
+  /** `parseInit`: what the stream must begin with; pictures unless told. */
+  constructor(options: FragmentParserOptions, parseInit?: (ftyp: Buffer, moov: Buffer) => Init) {
+    this.#options = options
+    this.#parseInit = parseInit ?? (parseInitSegment as unknown as (ftyp: Buffer, moov: Buffer) => Init)
+  }
 
-  get init(): InitSegment | null { return this.#init }
+  get init(): Init | null { return this.#init }
   /** A box has begun and is not complete: its rest must be on the way. */
   get isMidway(): boolean { return this.#filling !== null || this.#moof !== null || this.#pending.length > 0 || this.#skipBytes > 0 }
 
   /** Everything that became complete with `chunk`. Copies what it keeps. */
-  push(chunk: Buffer): Parsed[] {
-    const parsed: Parsed[] = []
+  push(chunk: Buffer): Parsed<Init>[] {
+    const parsed: Parsed<Init>[] = []
     let rest = chunk
     while (rest.length > 0) {
       if (this.#filling !== null) rest = this.#fill(rest, parsed)
@@ -63,7 +71,7 @@ export class FragmentParser {
     return parsed
   }
 
-  #fill(rest: Buffer, parsed: Parsed[]): Buffer {
+  #fill(rest: Buffer, parsed: Parsed<Init>[]): Buffer {
     const filling = this.#filling!
     const copied = Math.min(filling.endAt - filling.at, rest.length)
     rest.copy(filling.buffer, filling.at, 0, copied)
@@ -85,7 +93,7 @@ export class FragmentParser {
   }
 
   /** Takes bytes up to the end of the box at hand, or all of them when it is not complete. */
-  #collect(rest: Buffer, parsed: Parsed[]): Buffer {
+  #collect(rest: Buffer, parsed: Parsed<Init>[]): Buffer {
     if (this.#pending.length > 0) {
       const header = readBoxHeader(this.#pending, 0)
       const wanted = header === null ? 16 : this.#checkedSize(header)
@@ -98,7 +106,7 @@ export class FragmentParser {
   }
 
   /** Null: everything was taken or kept. Else what lies behind the box, when `bytes` came from the caller. */
-  #consume(bytes: Buffer, fromPending: boolean, parsed: Parsed[]): Buffer | null {
+  #consume(bytes: Buffer, fromPending: boolean, parsed: Parsed<Init>[]): Buffer | null {
     const keep = () => { if (!fromPending) this.#pending = Buffer.from(bytes); return null }
     const header = readBoxHeader(bytes, 0)
     if (header === null) return keep()
@@ -117,7 +125,7 @@ export class FragmentParser {
   }
 
   /** What was collected beyond a header goes through the loop again; fresh bytes are simply what remains. */
-  #pass(behind: Buffer, fromPending: boolean, parsed: Parsed[]): Buffer | null {
+  #pass(behind: Buffer, fromPending: boolean, parsed: Parsed<Init>[]): Buffer | null {
     if (!fromPending) return behind
     this.#pending = Buffer.alloc(0)
     if (behind.length > 0) parsed.push(...this.push(Buffer.from(behind)))
@@ -134,10 +142,10 @@ export class FragmentParser {
     return sizeBytes
   }
 
-  #takeBox(type: string, box: Buffer, parsed: Parsed[]): void {
+  #takeBox(type: string, box: Buffer, parsed: Parsed<Init>[]): void {
     if (type === 'ftyp' && this.#ftyp === null) this.#ftyp = Buffer.from(box)
     else if (type === 'moov' && this.#ftyp !== null && this.#init === null) {
-      this.#init = parseInitSegment(this.#ftyp, box)
+      this.#init = this.#parseInit(this.#ftyp, box)
       parsed.push({ kind: 'init', init: this.#init })
     } else if (type === 'moof' && this.#init !== null && this.#moof === null) this.#moof = Buffer.from(box)
     else throw new MalformedMediaError(`${type} out of order`)

@@ -26,7 +26,7 @@ export interface InitSegment {
   readonly video: VideoTrack
 }
 
-const VISUAL_ENTRY_BYTES = 78 // SampleEntry 8 + VisualSampleEntry 70, ISO/IEC 14496-12 §12.1.3
+export const VISUAL_ENTRY_BYTES = 78 // SampleEntry 8 + VisualSampleEntry 70, ISO/IEC 14496-12 §12.1.3
 
 /** Throws MalformedMediaError when there is not exactly one H.264 or H.265 video track, or more than one audio track. */
 export function parseInitSegment(ftyp: Buffer, moov: Buffer): InitSegment {
@@ -41,7 +41,7 @@ export function parseInitSegment(ftyp: Buffer, moov: Buffer): InitSegment {
   return { ftyp: Buffer.from(ftyp), moov: Buffer.from(moov), tracks, video }
 }
 
-function parseTrack(moov: Buffer, trak: BoxSpan): Track {
+export function parseTrack(moov: Buffer, trak: BoxSpan): Track {
   const tkhd = requireBox(moov, trak, 'tkhd')
   const idAt = tkhd.bodyAt + (moov[tkhd.bodyAt] === 1 ? 20 : 12)
   requireBytes(tkhd, idAt, 4)

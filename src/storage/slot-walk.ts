@@ -129,3 +129,10 @@ export function endOfFootage(entries: readonly IndexEntry[]): EpochMs | null {
   for (const entry of entries) end = Math.max(end ?? -Infinity, entry.startAt + entry.durationMs)
   return end === null ? null : epochMs(end)
 }
+
+/** Up to where the next record of the same run stands; as much as it likes where none is known. */
+export function roomTicksOf({ entries }: SlotFootage, position: number): number {
+  const entry = entries[position], next = entries[position + 1]
+  return entry === undefined || next === undefined || next.runId !== entry.runId
+    ? Infinity : Number(next.decodeTimeTicks - entry.decodeTimeTicks)
+}

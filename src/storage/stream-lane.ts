@@ -39,6 +39,8 @@ export class StreamLane {
   #isRecovered = false
   #recovering: Promise<void> | null = null
   #runId: RunId | null = null
+  /** Of the run before. */
+  #lastReason: RunEndReason | null = null
   /** Start of a run of which nothing is stored yet. */
   #gapEndsAt: EpochMs | null = null
   #init: InitSegment | null = null
@@ -74,7 +76,8 @@ export class StreamLane {
     const { runs, runIds, rows, cameraUuid, stream, markUnentered } = this.#options
     await this.recover()
     await this.#appending.catch(() => undefined) // a run that was given up may still be storing
-    if (this.#open !== null && !continues(this.#open, init, startAt)) this.#sealInBackground()
+    const goesOn = this.#open !== null && continues(this.#open, init, startAt, this.#lastReason)
+    if (!goesOn) this.#sealInBackground()
     this.#init = init
     const runId = runIds.next()
     this.#firstKnownAt ??= startAt
@@ -126,6 +129,7 @@ export class StreamLane {
   endRun(reason: RunEndReason, endAt: EpochMs): void {
     const { runs, rows, cameraUuid, stream, clock } = this.#options
     const runId = this.#runId, now = clock.wallNow()
+    this.#lastReason = reason
     if (runId === null) return
     rows.write(() => {
       runs.end(runId, endAt, reason)
@@ -181,9 +185,16 @@ export class StreamLane {
   }
 }
 
+/** A camera may send again what it sent at the end of the session before: its last group of pictures. */
+const MOST_OVERLAP_MS = 15_000
+
 /** True when the new run can go on in the open slot: same parameter sets to the byte, and time moves forward. */
-function continues({ writer }: OpenSlot, init: InitSegment, startAt: EpochMs): boolean {
-  return writer.failure === null && startAt >= writer.endAt && init.ftyp.equals(writer.init.ftyp) && init.moov.equals(writer.init.moov)
+function continues(
+  { writer }: OpenSlot, init: InitSegment, startAt: EpochMs, lastReason: RunEndReason | null
+): boolean {
+  const overlapMs = lastReason === 'clock-stepped' || lastReason === null ? 0 : MOST_OVERLAP_MS
+  return writer.failure === null && startAt >= writer.endAt - overlapMs && init.ftyp.equals(writer.init.ftyp)
+    && init.moov.equals(writer.init.moov)
 }
 
 /** A write that hangs still reads from the fragment's buffer; what is written elsewhere is labelled in a copy. */

@@ -1,7 +1,10 @@
 import { epochMs, type CameraUuid, type EpochMs, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
 import { MalformedMediaError, type InitSegment } from '../media/index.ts'
 import { PRE_ROLL_MOST_MS } from '../requests/index.ts'
-import { explainHole, RECORD_HEAD_BYTES, SegmentGoneError, type NotedGap, type SegmentRow, type SlotFootage } from '../storage/index.ts'
+import {
+  explainHole, RECORD_HEAD_BYTES, roomTicksOf, SegmentGoneError, type NotedGap, type SegmentRow,
+  type SlotFootage
+} from '../storage/index.ts'
 import { cutRecord, type Cut, type FrameFence, type RecordToCut } from './cut-record.ts'
 import { Placement } from './placement.ts'
 
@@ -150,7 +153,13 @@ export class CameraReader implements AsyncDisposable {
     if (record === null) { this.#chain = null; return true }
     const chain = this.#chain
     const goesOn = chain !== null && chain.runId === entry.runId && (chain.segment === segment ? chain.position === position - 1 : position === 0 && chain.wasLast)
-    const { cuts, isOpenEnd } = this.#cut({ media: record.subarray(RECORD_HEAD_BYTES), init: footage.init, startAt: entry.startAt, goesOn }, range)
+    const { cuts, isOpenEnd } = this.#cut(
+      {
+        media: record.subarray(RECORD_HEAD_BYTES), init: footage.init, startAt: entry.startAt,
+        roomTicks: roomTicksOf(footage, position), goesOn,
+      },
+      range
+    )
     this.#chain = isOpenEnd ? { runId: entry.runId, segment, position, wasLast: position === footage.entries.length - 1 } : null
     const key = `${segment.volumeUuid}/${segment.slot}/${segment.generation}/${entry.runId}`
     for (const cut of cuts) this.#tell(cut, footage.init, key)

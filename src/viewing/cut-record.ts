@@ -1,5 +1,7 @@
 import type { EpochMs } from '../domain/index.ts'
-import { instantOf, parseMovieFragment, type InitSegment, type Sample, type TrackFragment } from '../media/index.ts'
+import {
+  fittedSamples, instantOf, parseMovieFragment, type InitSegment, type Sample, type TrackFragment
+} from '../media/index.ts'
 
 /** Whether the picture of this instant may leave, and as what. */
 export type FrameFence = (at: EpochMs) => 'inside' | 'pre-roll' | 'outside'
@@ -31,6 +33,8 @@ export interface RecordToCut {
   readonly init: InitSegment
   /** Wall time of the first frame. */
   readonly startAt: EpochMs
+  /** Up to where the next record of the run stands. */
+  readonly roomTicks: number
   /** The frame before this record left too, and nothing lies between. */
   readonly goesOn: boolean
 }
@@ -41,7 +45,9 @@ interface Frame { readonly sample: Sample, readonly ticks: number, readonly endT
  * [G5] What of a record may leave: frames whose decoding and showing both lie where the fence says so, from a key frame on, up to the first that does not.
  * Sound only beside pictures that leave, sample by sample behind the same fence. `isOpenEnd`: the last frame left, so that the next record may go on.
  */
-export function cutRecord({ media, init, startAt, goesOn }: RecordToCut, fence: FrameFence): { readonly cuts: readonly Cut[], readonly isOpenEnd: boolean } {
+export function cutRecord(
+  { media, init, startAt, roomTicks, goesOn }: RecordToCut, fence: FrameFence
+): { readonly cuts: readonly Cut[], readonly isOpenEnd: boolean } {
   const tracks = parseMovieFragment(media, media.length)
   const { video } = init
   const pictures = tracks.find(track => track.trackId === video.trackId)
@@ -49,7 +55,7 @@ export function cutRecord({ media, init, startAt, goesOn }: RecordToCut, fence: 
   const zero = { startAt, ticks: pictures.decodeTimeTicks, timescale: video.timescale }
   const wallOf = (ticks: number, timescale = video.timescale): EpochMs => instantOf(zero, BigInt(ticks), timescale)
   let ticks = Number(pictures.decodeTimeTicks)
-  const frames = pictures.samples.map((sample): Frame => {
+  const frames = (fittedSamples(pictures, roomTicks) ?? pictures.samples).map((sample): Frame => {
     const decoded = fence(wallOf(ticks)), shown = sample.compositionOffsetTicks === 0 ? decoded : fence(wallOf(ticks + sample.compositionOffsetTicks))
     const standing = decoded === 'outside' || shown === 'outside' ? 'outside' : decoded === 'pre-roll' || shown === 'pre-roll' ? 'pre-roll' : 'inside'
     const frame = { sample, ticks, endTicks: ticks + sample.durationTicks, standing } as const

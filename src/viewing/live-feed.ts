@@ -38,7 +38,13 @@ export class LiveFeed {
   #take({ fragment, startAt, runId }: TimedFragment, init: InitSegment): void {
     if (this.#viewers.size === 0) return
     const placement = this.#placement ??= new Placement(startAt)
-    const { cuts, isOpenEnd } = cutRecord({ media: fragment.buffer.subarray(fragment.moofAt, fragment.endAt), init, startAt, goesOn: this.#goesOn && runId === this.#runId }, () => 'inside')
+    const { cuts, isOpenEnd } = cutRecord(
+      {
+        media: fragment.buffer.subarray(fragment.moofAt, fragment.endAt), init, startAt, roomTicks: Infinity,
+        goesOn: this.#goesOn && runId === this.#runId,
+      },
+      () => 'inside'
+    )
     this.#goesOn = isOpenEnd
     this.#runId = runId
     for (const cut of cuts) {

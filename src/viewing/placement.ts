@@ -1,5 +1,5 @@
 import type { EpochMs } from '../domain/index.ts'
-import { buildFragment } from './build-fragment.ts'
+import { buildFragment } from '../media/index.ts'
 import type { Cut } from './cut-record.ts'
 
 /** Wall times of records are slewed: they and a run's own media time may differ by this much before a piece is placed anew. */
@@ -21,7 +21,7 @@ export class Placement {
     const lead = cut.tracks[0]!
     const ownMs = cut.decodeTimeTicks * 1000 / lead.timescale, wantedMs = Math.max(0, cut.startAt - this.#originAt)
     const goesOnMs = [this.#place?.key === key ? ownMs + this.#place.shiftMs : null, this.#endMs].find(at => at !== null && Math.abs(at - wantedMs) < SEAM_MS) ?? null
-    const placedMs = goesOnMs ?? Math.max(wantedMs, this.#endMs ?? 0)
+    const placedMs = Math.max(goesOnMs ?? wantedMs, this.#endMs ?? 0)
     const startTicks = Math.round(placedMs * lead.timescale / 1000)
     const mediaMs = startTicks * 1000 / lead.timescale
     // Kept unrounded: a rounded shift would leave holes between fragments.

@@ -113,7 +113,7 @@ for (const options of [{ codec: 'h264', width: 320, height: 180, seconds: 4 }, {
     const second = first.map(record => ({ ...record, run: 2, atMs: record.atMs + 7_013 }))
     // A run over two slots, the second of which begins in the middle of a group and 3 ms off by slewing; then another run in that slot and a third.
     const sources = await recorded(real, [first.slice(0, half), [...first.slice(half).map(record => ({ ...record, atMs: record.atMs + 3 })), ...second.slice(0, half)], second.slice(half)])
-    const parts = planClip(sources, ALL)
+    const parts = planClip(sources, ALL).parts
     t.equal(parts.length, 1)
     const { mp4, result } = await written(parts[0]!)
     t.same(checkManifest(mp4, real.init, result), [])
@@ -139,7 +139,9 @@ const namesOf = async (part: ClipPart) => await Promise.all(part.pieces.map(asyn
 t.test('a clip starts with the key frame at or before its range and ends with the record that holds its last instant', async t => {
   const init = builtInit()
   const sources = [await slotOf(0, init, startAt, built(init, 4)), await slotOf(1, init, startAt + 2000, built(init, 4, { from: 4, atMs: 2000 }))]
-  const names = async (fromMs: number, toMs: number) => (await Promise.all(planClip(sources, range(fromMs, toMs)).map(namesOf))).flat().join(' ')
+  const names = async (fromMs: number, toMs: number) => (
+    await Promise.all(planClip(sources, range(fromMs, toMs)).parts.map(namesOf))
+  ).flat().join(' ')
   t.equal(await names(0, 1), 'f0')
   t.equal(await names(499, 501), 'f0 f1')
   t.equal(await names(500, 1000), 'f0 f1')
@@ -153,14 +155,14 @@ t.test('a clip starts with the key frame at or before its range and ends with th
 t.test('a slot that begins in the middle of a group is joined to the one before, and alone it waits for its first key frame', async t => {
   const init = builtInit()
   const sources = [await slotOf(0, init, startAt, built(init, 3)), await slotOf(1, init, startAt + 1500, built(init, 4, { from: 3, atMs: 1500 }))]
-  t.same(await namesOf(planClip(sources, range(1500, 1600))[0]!), ['f2', 'f3'])
-  t.same(await namesOf(planClip(sources.slice(1), ALL)[0]!), ['f4', 'f5', 'f6'])
+  t.same(await namesOf(planClip(sources, range(1500, 1600)).parts[0]!), ['f2', 'f3'])
+  t.same(await namesOf(planClip(sources.slice(1), ALL).parts[0]!), ['f4', 'f5', 'f6'])
 })
 
 t.test('other picture parameters begin a new part', async t => {
   const one = builtInit(), other = builtInit({ width: 128 })
   const sources = [await slotOf(0, one, startAt, built(one, 4)), await slotOf(1, other, startAt + 2000, built(other, 4, { run: 2, atMs: 2000, prefix: 'g' })), await slotOf(2, one, startAt + 4000, built(one, 2, { run: 3, atMs: 4000, prefix: 'h' }))]
-  const parts = planClip(sources, ALL)
+  const parts = planClip(sources, ALL).parts
   t.same(await Promise.all(parts.map(namesOf)), [['f0', 'f1', 'f2', 'f3'], ['g0', 'g1', 'g2', 'g3'], ['h0', 'h1']])
   t.same(parts.map(part => part.init.video.widthPx), [64, 128, 64])
   for (const part of parts) { const { mp4, result } = await written(part); t.same(checkManifest(mp4, part.init, result), []) }
@@ -169,7 +171,7 @@ t.test('other picture parameters begin a new part', async t => {
 t.test('where recorded time goes back a new part begins and nothing is merged', async t => {
   const init = builtInit()
   const sources = [await slotOf(0, init, startAt, built(init, 4)), await slotOf(1, init, startAt + 500, built(init, 4, { run: 2, atMs: 500, prefix: 'g' }))]
-  const parts = planClip(sources, ALL)
+  const parts = planClip(sources, ALL).parts
   t.same(await Promise.all(parts.map(namesOf)), [['f0', 'f1', 'f2', 'f3'], ['g0', 'g1', 'g2', 'g3']])
   t.same(parts.map(part => [part.startAt - startAt, part.endAt - startAt]), [[0, 2000], [500, 2500]])
 })
@@ -178,7 +180,7 @@ t.test('rounding of a slewed clock at a seam neither splits a clip nor turns its
   const init = builtInit()
   for (const offMs of [-19, -7, -1, 0, 1, 8, 60, 99]) {
     const sources = [await slotOf(0, init, startAt, built(init, 4)), await slotOf(1, init, startAt + 2000 + offMs, built(init, 4, { from: 4, atMs: 2000 + offMs }))]
-    const parts = planClip(sources, ALL)
+    const parts = planClip(sources, ALL).parts
     t.equal(parts.length, 1, `${offMs} ms`)
     const { mp4, result } = await written(parts[0]!)
     t.same(checkManifest(mp4, init, result), [])
@@ -193,7 +195,7 @@ t.test('real footage with sound restores to what was recorded, however far its r
     const records = (atMs: number, run: number) => [0, 1].map(position => ({ position, run, atMs: atMs + position * 533 }))
     const sources = await recorded(real, [records(0, 1), records(1_067 + gapMs, 2), records(90_000 + gapMs * 3, 3)])
     for (const asked of [ALL, range(600, 100_000)]) {
-      const [part] = planClip(sources, asked)
+      const [part] = planClip(sources, asked).parts
       const { mp4, result } = await written(part!)
       t.same(checkManifest(mp4, real.init, result), [], `${gapMs} ms`)
     }
@@ -207,7 +209,7 @@ t.test('sound that begins before the first picture is neither cut nor moved agai
     return { ...timed, trackTimes: timed.trackTimes.map(each => each.track.trackId === init.video.trackId ? each : { ...each, ticks: each.ticks - 960n }) } // 20 ms
   }
   const sources = [await slotOf(0, init, startAt, [early(0), early(1), early(2), early(3)])]
-  const { mp4, result } = await written(planClip(sources, range(600, 5000))[0]!)
+  const { mp4, result } = await written(planClip(sources, range(600, 5000)).parts[0]!)
   t.same(checkManifest(mp4, init, result), [])
   const [first] = footageOf(mediaOf(mp4)).fragment(0).tracks.map(track => track.decodeTimeTicks)
   t.equal(first, 1800n, 'pictures stand 20 ms behind the sound')
@@ -218,14 +220,26 @@ t.test('a clip with sound restores to what was recorded, at every fraction of a 
   for (let i = 0; i < 25; i++) {
     const media = Array.from({ length: 6 }, (_, n) => timedFragment(init, builtFragment({ init, name: `f${n}`, durationMs: 500 + i / 9, isKey: true, decodeTimeMs: n * (500 + i / 9) }), { startAt: startAt + n * 500 + i }))
     const sources = [await slotOf(0, init, startAt + i, media.slice(0, 2)), await slotOf(1, init, startAt + 1000 + i, media.slice(2, 4)), await slotOf(2, init, startAt + 2000 + i, media.slice(4))]
-    const [part] = planClip(sources, range(700, 5000))
+    const [part] = planClip(sources, range(700, 5000)).parts
     const { mp4, result } = await written(part!)
     t.same(checkManifest(mp4, init, result), [], `round ${i}`)
   }
 })
 
-const part = async (): Promise<ClipPart> => { const init = builtInit(); return planClip([await slotOf(3, init, startAt, built(init, 4)), await slotOf(5, init, startAt + 9000, built(init, 2, { run: 2, atMs: 9000 }))], ALL)[0]! }
-const subject = { cameraId: cameraId('lobby'), cameraUuid: uuid, stream: streamName('main'), asked: { startAt: epochMs(startAt) as EpochMs, endAt: epochMs(startAt + 20_000) } }
+const part = async (): Promise<ClipPart> => {
+  const init = builtInit()
+  return planClip(
+    [
+      await slotOf(3, init, startAt, built(init, 4)),
+      await slotOf(5, init, startAt + 9000, built(init, 2, { run: 2, atMs: 9000 })),
+    ],
+    ALL
+  ).parts[0]!
+}
+const subject = {
+  cameraId: cameraId('lobby'), cameraUuid: uuid, stream: streamName('main'),
+  asked: { startAt: epochMs(startAt) as EpochMs, endAt: epochMs(startAt + 20_000) }, leftOut: [],
+}
 
 t.test('the manifest names every record, its slot and hash, and the time without footage between them', async t => {
   const folder = t.testdir(), file = path.join(folder, 'clip.mp4')
@@ -259,4 +273,32 @@ t.test('a clip whose footage is overwritten while it is written leaves nothing u
   t.notOk(existsSync(file))
   await writeClipFile(file, whole, subject)
   t.same(readdirSync(folder).sort(), ['clip.mp4', 'clip.mp4.manifest.json'], 'the name is free for the next try')
+})
+
+t.test('records that reach into the next, as they were recorded once, are all in the clip, shortened and told', async t => {
+  const init = builtInit(), timed = Array.from({ length: 8 }, (_, i) => {
+    const fragment = builtFragment({ init, name: `r${i}`, durationMs: 900, isKey: i === 0, decodeTimeMs: i * 500 })
+    return timedFragment(init, fragment, { startAt: startAt + i * 500 })
+  })
+  const { parts, leftOut } = planClip([await slotOf(0, init, startAt, timed)], ALL)
+  t.equal(parts.length, 1)
+  t.strictSame(leftOut, [])
+  const { mp4, result } = await written(parts[0]!)
+  t.strictSame(result.records.map(({ shortened }) => shortened === true), [true, true, true, true, true, true, true, false])
+  let endTicks = -1
+  for (const record of recordsIn(mp4)) {
+    const media = record.subarray(RECORD_HEAD_BYTES), [track] = parseMovieFragment(media, media.length)
+    t.ok(Number(track!.decodeTimeTicks) >= endTicks, 'none begins before the end of the one before')
+    endTicks = Number(track!.decodeTimeTicks) + track!.durationTicks
+  }
+  t.equal(endTicks, (7 * 500 + 900) * 90, 'and each stands where it was recorded')
+})
+
+t.test('frames whose key frame is gone are left out and named', async t => {
+  const init = builtInit(), timed = [false, false, true, false].map((isKey, i) =>
+    timedFragment(init, builtFragment({ init, name: 'x', isKey, decodeTimeMs: i * 500 }), { startAt: startAt + i * 500 }))
+  const { parts, leftOut } = planClip([await slotOf(0, init, startAt, timed)], ALL)
+  t.equal(parts[0]!.pieces.length, 2)
+  const named = (fromMs: number) => ({ ...range(fromMs, fromMs + 500), why: 'no-key-frame' })
+  t.strictSame(leftOut, [named(0), named(500)])
 })

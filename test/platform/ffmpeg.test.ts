@@ -5,7 +5,8 @@ import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { concatScript, INPUT_OPTIONS, outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
+import { epochMs } from '../../src/domain/index.ts'
+import { concatScript, inputOptions, pictureOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { classifyStderr } from '../../src/ingest/classify-stderr.ts'
 import { FragmentParser } from '../../src/media/index.ts'
 import { startFfmpeg, type FfmpegJob } from '../../src/platform/ffmpeg.ts'
@@ -20,7 +21,7 @@ const children = () => processesMarked(MARK.join('='))
 
 const never = new AbortController().signal
 const job = (url: string, onBytes: FfmpegJob['onBytes'] = () => 'whole'): FfmpegJob => ({
-  inputFormat: 'concat', inputOptions: INPUT_OPTIONS, inputText: concatScript(url, 'off'), outputFormat: 'mp4', outputOptions: outputOptions('off'), onBytes,
+  inputFormat: 'concat', inputOptions: inputOptions('video'), inputText: concatScript(url, 'video'), outputFormat: 'mp4', outputOptions: pictureOptions('all', epochMs(Date.now())), onBytes,
 })
 
 /** Puts a program in ffmpeg's place for one test. */

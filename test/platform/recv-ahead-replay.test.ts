@@ -6,7 +6,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { concatScript, INPUT_OPTIONS, outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
+import { concatScript, FRAGMENT_OPTIONS, inputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { seededRandom } from '../support/seeded-random.ts'
@@ -19,12 +19,24 @@ const folder = t.testdir({})
 const library = path.join(folder, 'recv-ahead.so')
 execFileSync(path.join(import.meta.dirname, '../../libexec/build-recv-ahead'), [library])
 
-/** Our ffmpeg on `port`, as the recorder starts it; resolves with what it wrote. */
+/** Without the times of arrival, which no two runs share. */
+const OUTPUT_OPTIONS = ['-map', '0:v:0', '-c:v', 'copy', '-an', ...FRAGMENT_OPTIONS.flat()]
+
+/** Our ffmpeg on `port`, else as the recorder starts it; resolves with what it wrote. */
 async function recorded(port: number, { ahead, ms }: { readonly ahead: boolean, readonly ms: number | null }): Promise<{ readonly sha256: string, readonly bytes: number }> {
   const out = path.join(folder, `out-${port}-${ahead}.mp4`)
   rmSync(out, { force: true })
-  const child = spawn('ffmpeg', [...INPUT_OPTIONS.flat(), '-f', 'concat', '-i', 'pipe:0', ...outputOptions('off').flat(), '-f', 'mp4', '-y', out], { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, ...(ahead ? { LD_PRELOAD: library } : {}) } })
-  child.stdin.end(concatScript(`rtsp://127.0.0.1:${port}/c`, 'off'))
+  const args = [
+    ...inputOptions('video').flat(), '-f', 'concat', '-i', 'pipe:0', ...OUTPUT_OPTIONS, '-f', 'mp4', '-y',
+    out,
+  ]
+  const child = spawn(
+    'ffmpeg', args,
+    {
+      stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, ...(ahead ? { LD_PRELOAD: library } : {}) },
+    }
+  )
+  child.stdin.end(concatScript(`rtsp://127.0.0.1:${port}/c`, 'video'))
   const ended = once(child, 'exit')
   if (ms !== null) { await sleep(ms); child.kill('SIGKILL') }
   await ended

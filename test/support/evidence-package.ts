@@ -8,7 +8,7 @@ import { canonicalJson } from '../../src/audit/index.ts'
 import { entryHash, entryText, ZERO_HASH } from '../../src/audit/entry.ts'
 import { cameraId, cameraUuid, epochMs, generation, isoOf, slotNumber, streamName, volumeUuid, type AuditValue, type EpochMs } from '../../src/domain/index.ts'
 import { GAP_TEXTS, planClip, writeClip, type FootageSource } from '../../src/export/index.ts'
-import { outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
+import { FRAGMENT_OPTIONS } from '../../src/ingest/ffmpeg-arguments.ts'
 import { inclusionPath, merklePath, merkleRoot, rootOf, subtreesOf } from '../../src/platform/merkle.ts'
 import { readSlot } from '../../src/storage/slot-walk.ts'
 import { encodeSlotStart, freeHeader } from '../../src/storage/slot-format.ts'
@@ -30,7 +30,10 @@ export async function countedFootage(folder: string, seconds: number, { codec = 
   const profile = codec === 'libx264' ? ['-profile:v', 'baseline', '-sc_threshold', '0'] : ['-x265-params', `log-level=error:keyint=${FPS}:min-keyint=${FPS}:bframes=0:pools=none`]
   const [raw, mp4] = [path.join(folder, `counted-${firstFrame}.mkv`), path.join(folder, `counted-${firstFrame}.mp4`)]
   await run('ffmpeg', ['-y', '-v', 'error', '-f', 'lavfi', '-i', source, '-t', String(seconds), '-c:v', codec, '-preset', 'ultrafast', '-crf', '20', '-threads', '1', ...profile, '-g', String(FPS), '-keyint_min', String(FPS), '-bf', '0', raw], { timeout: 60_000 })
-  await run('ffmpeg', ['-y', '-v', 'error', '-i', raw, ...outputOptions('off').flat(), '-f', 'mp4', mp4], { timeout: 60_000 })
+  await run(
+    'ffmpeg', ['-y', '-v', 'error', '-i', raw, '-c:v', 'copy', ...FRAGMENT_OPTIONS.flat(), '-f', 'mp4', mp4],
+    { timeout: 60_000 }
+  )
   const footage = footageOf(await readFile(mp4))
   await Promise.all([rm(raw), rm(mp4)])
   return footage
@@ -76,7 +79,7 @@ export async function makeEvidencePackage(folder: string, cameras: readonly Pack
     for (const { footage, startAt } of parts) {
       const source = await slotOf(footage, { slot: slot++, camera: id, at: startAt })
       const { entries, init } = source.footage, hashes = entries.map(entry => entry.sha256)
-      const [part] = planClip([source], { startAt: epochMs(0), endAt: epochMs(startAt + 86_400_000) })
+      const [part] = planClip([source], { startAt: epochMs(0), endAt: epochMs(startAt + 86_400_000) }).parts
       const chunks: Buffer[] = []
       const { records, sha256: videoHash, bytes } = await writeClip(part!, async chunk => { chunks.push(Buffer.from(chunk)) })
       const video = `video/${id}_${stamp(part!.startAt)}.mp4`

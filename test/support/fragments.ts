@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { epochMs, runId } from '../../src/domain/index.ts'
-import { outputOptions } from '../../src/ingest/ffmpeg-arguments.ts'
+import { FRAGMENT_OPTIONS } from '../../src/ingest/ffmpeg-arguments.ts'
 import { FragmentParser, makeBox, parseInitSegment, type Fragment, type InitSegment } from '../../src/media/index.ts'
 import { FRAGMENT_ROOM, type TimedFragment } from '../../src/storage/index.ts'
 
@@ -29,7 +29,7 @@ export async function realFootage(options: RealFootageOptions): Promise<Footage>
     ...(codec === 'h265' ? ['-x265-params', 'log-level=error:keyint=15:min-keyint=15:bframes=0:pools=none'] : ['-keyint_min', '15', '-sc_threshold', '0']),
     ...(sound ? ['-c:a', 'aac', '-b:a', '48k'] : []), '-flags', '+bitexact', '-fflags', '+bitexact', '-f', 'matroska',
   ]
-  const copy = ['-v', 'error', ...outputOptions(sound ? 'copy' : 'off').flat(), '-fflags', '+bitexact', '-f', 'mp4']
+  const copy = ['-v', 'error', '-c', 'copy', ...FRAGMENT_OPTIONS.flat(), '-fflags', '+bitexact', '-f', 'mp4']
   const name = createHash('sha256').update(JSON.stringify([encode, copy])).digest('hex').slice(0, 16)
   const file = path.join(CACHE_FOLDER, `${codec}-${width}x${height}-${seconds}s${sound ? '-sound' : ''}-${name}.mp4`)
   if (!existsSync(file)) {

@@ -54,9 +54,11 @@ export type ManifestSegment = {
 }
 
 /**
- * One record in a video file: the bytes `[offset, offset + bytes)`. To get back what was recorded, and so its `sha256`: set the pictures' `tfdt` back to the media time in
- * `prft`, another track's back by as much in its own ticks (rounded), and the `mfhd` sequence number to `sequence` + 1. A record that was cut at a granted edge
- * lacks frames, so it cannot be hashed again; `proof` still leads from the hash of the whole one to the segment's root.
+ * One record in a video file: the bytes `[offset, offset + bytes)`. To get back what was recorded, and so its
+ * `sha256`: set the pictures' `tfdt` back to the media time in `prft`, another track's back by as much in its
+ * own ticks (rounded), and the `mfhd` sequence number to `sequence` + 1. A record that was cut at a granted
+ * edge lacks frames, and one whose frames stood into the next record was shortened: such a record (`cut`)
+ * cannot be hashed again; `proof` still leads from the hash of the whole one to the segment's root.
  */
 export type ManifestRecord = {
   /** Index in the video's `segments`. */

@@ -42,7 +42,6 @@ export interface Unreadable { readonly startAt: EpochMs, readonly endAt: EpochMs
 export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean, /** E5; none where the camera was never asked, or never answered. */ readonly cameraOffsets: ManifestTime['cameraOffsets'] }
 
 const SEAM_MS = 200 // records of one run follow each other; more between them is lost footage, and splits files
-const CLOCK_NOISE_MS = 20 // times of successive records come from a slewed clock
 
 /**
  * Writes the footage of one camera and range as MP4 files, one for each run without a break. Each begins with the first key frame in the range (or before it, where pre-roll was granted),
@@ -104,10 +103,15 @@ class Taking {
     }
   }
 
-  /** Another format, another run, lost time, or time that went back: files are never merged over it. */
-  #breaksAt({ init }: SlotOf, { startAt, runId }: KeptRecord['entry']): boolean {
+  /**
+   * Another format or another run; lost time too, where a key frame follows it: what follows up to there
+   * needs what came before.
+   */
+  #breaksAt({ init }: SlotOf, { startAt, runId, startsWithKey }: KeptRecord['entry']): boolean {
     const before = this.#before
-    return before !== null && (!init.moov.equals(before.footage.init.moov) || runId !== before.runId || startAt - before.endAt > SEAM_MS || startAt < before.endAt - CLOCK_NOISE_MS - SEAM_MS)
+    if (before === null) return false
+    return !init.moov.equals(before.footage.init.moov) || runId !== before.runId
+      || (startsWithKey && startAt - before.endAt > SEAM_MS)
   }
 
   /** Whether a file, or the pre-roll of one, may begin with this record. */

@@ -77,9 +77,9 @@ export class VideoFile {
   async add({ footage, position, entry, bytes, samples, kept }: KeptRecord, isPreRoll: boolean): Promise<boolean> {
     const left = samples.flatMap((track, i) => track.filter((_, j) => kept[i]?.[j] === true))
     if (left.length === 0) return false
-    const isCut = samples.some((track, i) => track.some((_, j) => kept[i]?.[j] !== true))
-    this.#timeline.place(bytes, footage, entry, this.#records.length + 1)
-    const written = isCut ? cutRecord(bytes, kept) : bytes
+    const isShortened = this.#timeline.place(bytes, footage, position, this.#records.length + 1)
+    const isPartial = samples.some((track, i) => track.some((_, j) => kept[i]?.[j] !== true))
+    const written = isPartial ? cutRecord(bytes, kept) : bytes
     if (written === null) return false
     if (entry.startsWithKey && !this.#isSigned && this.#keysLookedAt++ < LOOKED_AT_KEYS) this.#isSigned = bytes.includes(MEDIA_SIGNING_UUID)
     const pictures = left.filter(({ isVideo }) => isVideo)
@@ -87,7 +87,8 @@ export class VideoFile {
     const { tree, index } = this.#segmentOf(footage)
     this.#records.push({
       segment: index, sequence: position, offset: this.#bytes, bytes: written.length, at: isoOf(entry.startAt), durationMs: Math.max(0, endAt - entry.startAt), frames: pictures.length,
-      key: entry.startsWithKey, cut: isCut, sha256: entry.sha256.toString('hex'), proof: tree.path(position).map(hash => hash.toString('hex')),
+      key: entry.startsWithKey, cut: isPartial || isShortened, sha256: entry.sha256.toString('hex'),
+      proof: tree.path(position).map(hash => hash.toString('hex')),
     })
     this.#frames += pictures.length
     this.#endAt = epochMs(Math.max(this.#endAt, endAt))

@@ -5,6 +5,9 @@ import { run } from './real-media.ts'
 
 const CHECK_FRAMES = fileURLToPath(new URL('../cameras/check-frames.py', import.meta.url))
 
+/** Times follow the recorder's clock: over a minute frames move by this against their distance at the camera. */
+const TOLERANCE = ['--tolerance-ms', '30'] as const
+
 /** What check-frames.py says, as far as tests ask. */
 export interface Verdict {
   readonly ok: boolean
@@ -28,7 +31,7 @@ export interface Verdict {
 /** Testifies which frames of a camera the clips hold, from the bytes alone. */
 export async function frameCheck(files: readonly string[], clips: readonly ClipOptions[], ...options: string[]): Promise<Verdict> {
   const clipArguments = (await Promise.all(clips.map(each => clip(each)))).flatMap(file => ['--clip', file])
-  const { output, errors } = await run('python3', [CHECK_FRAMES, ...clipArguments, ...options, ...files])
+  const { output, errors } = await run('python3', [CHECK_FRAMES, ...clipArguments, ...TOLERANCE, ...options, ...files])
   const verdict = output.length === 0 ? null : JSON.parse(output.toString()) as Verdict & { unreadable?: string, error?: string }
   if (verdict === null || verdict.unreadable !== undefined) throw new Error(`${verdict?.unreadable ?? files.join(' ')}: ${verdict?.error ?? errors}`)
   return verdict

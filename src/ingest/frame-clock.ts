@@ -1,0 +1,178 @@
+import { MOST_SLEW, StampRate } from './stamp-rate.ts'
+
+/** A frame that is to get its time, in decoding order. Milliseconds. */
+export interface FrameToTime {
+  /** By the recorder's clock. */
+  readonly arrivedMs: number
+  /** Its decoding time by the camera's clock; null where that is not known. */
+  readonly stampMs: number | null
+}
+
+/**
+ * On a steady line a frame comes at most so long after its time: what comes later was held up, or its stamp
+ * is wrong.
+ */
+export const MOST_LATE_MS = 150
+/** What is later for a moment only moves nothing up to here. */
+const MOMENTARY_MS = 240
+/** And at most so long before it: it came sooner than those before it, and its time moves there slowly. */
+export const MOST_EARLY_MS = 100
+/**
+ * Frames of which the line brings more than the camera makes: lateness must fall within this, or the stamps
+ * are not believed.
+ */
+const CATCH_UP_MS = 500
+/** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
+const MOST_LATE_AT_START_MS = 15_000
+const CATCH_UP_SHARE = 0.1
+const AT_ONCE_MS = 10
+const LONGEST_STEP_MS = 1500
+/** Between two frames: one tick of 90 kHz, rounded up. */
+export const LEAST_STEP_MS = 0.012
+const ARRIVALS_KEPT = 16
+
+type StampedArrival = FrameToTime & { readonly stampMs: number }
+
+/**
+ * Decides the time of every frame of a session: the only place where that is done
+ * (docs/design/0019-picture-times.md). The arrival rules, the camera's stamps make even what the line made
+ * uneven. Time only moves forward.
+ */
+export class FrameClock {
+  readonly rate: StampRate
+  /** Arrival minus stamp at the learnt rate, for a frame that was not held up on its way. */
+  #offsetMs = 0
+  #last: { readonly atMs: number, readonly arrivedMs: number, readonly stampMs: number | null } | null = null
+  /** Frames shared a stamp: the next one is not believed unseen. */
+  #sharedStamp = false
+  /**
+   * Frames come later than their stamps say, and the line is catching up: since when it made no progress, and
+   * how late it was then.
+   */
+  #behind: { readonly sinceMs: number, readonly lateMs: number } | null = null
+  #steps: number[] = []
+
+  /** `rate`: as learnt from the camera before. */
+  constructor(rate = 1) { this.rate = new StampRate(rate) }
+
+  /**
+   * Once, before `place`: the first frames of the session, to be placed by those of them that came without
+   * delay.
+   */
+  begin(frames: readonly FrameToTime[]): void {
+    const [first] = frames
+    if (first === undefined) return
+    const stamped = frames.filter(frame => frame.stampMs !== null) as StampedArrival[]
+    const firstOffsetMs = first.arrivedMs - this.rate.scaled(first.stampMs ?? 0)
+    this.#offsetMs = firstOffsetMs
+    const isGrowing = stamped.every(({ stampMs }, i) => i === 0 || stampMs > stamped[i - 1]!.stampMs)
+    if (stamped.length < frames.length || !isGrowing) return
+    this.#offsetMs = Math.min(...stamped.map(frame => frame.arrivedMs - this.rate.scaled(frame.stampMs)))
+    const lateMs = firstOffsetMs - this.#offsetMs
+    if (lateMs <= MOST_LATE_MS) return
+    const isBelieved = lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)
+    if (isBelieved) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    else this.#offsetMs = firstOffsetMs - MOST_LATE_MS
+  }
+
+  /** Whether most of the lateness is of frames that came at once. */
+  #comeAtOnce(frames: readonly StampedArrival[], lateMs: number): boolean {
+    const caughtUpMs = frames.slice(1).map(({ arrivedMs, stampMs }, i) => {
+      const stepMs = this.rate.scaled(stampMs - frames[i]!.stampMs)
+      return arrivedMs - frames[i]!.arrivedMs < AT_ONCE_MS && stepMs < LONGEST_STEP_MS ? stepMs : 0
+    })
+    return caughtUpMs.reduce((sum, ms) => sum + ms, 0) > lateMs / 2
+  }
+
+  /** Times of the frames of a fragment, one after another. */
+  place(frames: readonly FrameToTime[]): number[] {
+    return frames.map((frame, i) => this.#next(frame, frames.slice(i + 1)))
+  }
+
+  #next(frame: FrameToTime, ahead: readonly FrameToTime[]): number {
+    const { arrivedMs, stampMs } = frame
+    const last = this.#last
+    let atMs = this.#byStamp(frame)
+    const lateMs = arrivedMs - atMs
+    if (lateMs < 0) atMs = this.#tie(frame, this.#slewed(atMs, frame))
+    else if (lateMs <= MOST_LATE_MS) this.#behind = null
+    else if (!this.#isCatchingUp(frame, lateMs, ahead) && !this.#isMomentary(lateMs, ahead)) {
+      atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
+    }
+    if (last !== null) {
+      atMs = Math.max(atMs, last.atMs + LEAST_STEP_MS)
+      this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
+    }
+    this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null }
+    if (stampMs !== null && this.#behind === null) {
+      this.#offsetMs = this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
+    }
+    return atMs
+  }
+
+  /** Where the stamp puts the frame; by the distance of arrivals where the stamp says nothing. */
+  #byStamp({ arrivedMs, stampMs }: FrameToTime): number {
+    const last = this.#last
+    if (last === null) return stampMs === null ? arrivedMs : this.#offsetMs + this.rate.scaled(stampMs)
+    const byArrivalMs = last.atMs + arrivedMs - last.arrivedMs
+    if (stampMs === null) return byArrivalMs
+    if (stampMs === last.stampMs) { this.#sharedStamp = true; return byArrivalMs }
+    const atMs = this.#offsetMs + this.rate.scaled(stampMs)
+    const isLikely = !this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS
+    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && isLikely
+    this.#sharedStamp = false
+    return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)
+  }
+
+  /**
+   * Towards an earlier arrival: as slowly as a drifting crystal is followed, or at once where a stamp jumped.
+   */
+  #slewed(atMs: number, { arrivedMs }: FrameToTime): number {
+    const earlyMs = atMs - arrivedMs, elapsedMs = arrivedMs - (this.#last?.arrivedMs ?? arrivedMs)
+    if (earlyMs > 2 * MOST_EARLY_MS) return arrivedMs
+    return Math.min(arrivedMs + MOST_EARLY_MS, atMs - Math.min(earlyMs, MOST_SLEW * elapsedMs))
+  }
+
+  /** From here on stamps count from this one. */
+  #tie({ stampMs }: FrameToTime, atMs: number): number {
+    if (stampMs !== null) this.#offsetMs = atMs - this.rate.scaled(stampMs)
+    return atMs
+  }
+
+  /**
+   * A line that stopped brings what it held back faster than it was made: its frames keep the times of their
+   * stamps. Stamps that lag without a silence, or go on lagging behind one, are wrong.
+   */
+  #isCatchingUp({ arrivedMs }: FrameToTime, lateMs: number, ahead: readonly FrameToTime[]): boolean {
+    const usualMs = median(this.#steps)
+    if (usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= MOST_LATE_MS) {
+      this.#behind = this.#fallsSoon(arrivedMs, lateMs, ahead) ? { sinceMs: arrivedMs, lateMs } : null
+    } else if (this.#behind !== null) {
+      const { sinceMs, lateMs: mostMs } = this.#behind
+      const isGaining = lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)
+      if (isGaining) this.#behind = { sinceMs: arrivedMs, lateMs }
+      else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
+    }
+    return this.#behind !== null
+  }
+
+  /** Whether the frames that follow come less late, as far as they are known. */
+  #fallsSoon(arrivedMs: number, lateMs: number, ahead: readonly FrameToTime[]): boolean {
+    return ahead.length === 0
+      || ahead.some(frame => this.#lateOf(frame) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+  }
+
+  /** A little late, and on time again before the fragment ends: a moment of a busy line or machine. */
+  #isMomentary(lateMs: number, ahead: readonly FrameToTime[]): boolean {
+    if (lateMs > MOMENTARY_MS) return false
+    return ahead.length === 0 || ahead.some(frame => this.#lateOf(frame) <= MOST_LATE_MS / 2)
+  }
+
+  #lateOf({ arrivedMs, stampMs }: FrameToTime): number {
+    return stampMs === null ? Infinity : arrivedMs - this.#offsetMs - this.rate.scaled(stampMs)
+  }
+}
+
+export function median(values: readonly number[]): number | null {
+  return values.length === 0 ? null : [...values].sort((a, b) => a - b)[values.length >> 1]!
+}
