@@ -30,7 +30,9 @@ export function judgeFrames(site: Site, kills: readonly Kill[], isExplained: (ho
       const where = `${camera.id}: ${hole.frames} frames from ${hole.fromCounter} on (${new Date(hole.lastBeforeMs).toISOString()} to ${new Date(hole.firstAfterMs).toISOString()})`
       const gap = gaps.find(each => each.from <= hole.lastBeforeMs + CLOCK_SLACK_MS && each.to >= hole.firstAfterMs - CLOCK_SLACK_MS)
       if (gap === undefined) problems.push(`${where} are in no gap that was told`)
-      const inside = kills.filter(kill => kill.at >= hole.lastBeforeMs && kill.at <= hole.firstAfterMs)
+      // One that is asked to stop still stores what has come.
+      const inside = kills.filter(kill =>
+        kill.at >= hole.lastBeforeMs - CLOCK_SLACK_MS && kill.at <= hole.firstAfterMs)
       const during = inside.length > 0 ? inside : kills.filter(kill => kill.at > hole.firstAfterMs && kill.at <= hole.firstAfterMs + REWIND_MS).slice(0, 1)
       if (during.length === 0 && !isExplained({ from: hole.lastBeforeMs, to: hole.firstAfterMs, cause: gap?.cause ?? '' })) problems.push(`${where} were lost without a kill (${gap?.cause ?? 'no gap'})`)
       for (const [i, kill] of during.entries()) noteLoss(camera, kill, during[i - 1]?.at ?? null, hole.lastBeforeMs, figures, problems)

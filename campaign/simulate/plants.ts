@@ -22,23 +22,35 @@ const GUARD = [
   one('trusted time believes a forward jump', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
     'const shownMs = claimMs === null ? -1 :', 'claimMs ??= reading.wallMs - trustedMs > STEPPED_MS ? reading.wallMs - trustedMs : null\n  const shownMs = claimMs === null ? -1 :'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
-    'const moved = segments.restamp(since, byMs, (segment, newestAt) => keepUntil(parseFloorRule(segment.floorRule) ?? floor, newestAt))', 'const moved = segments === null || parseFloorRule(floor.timezone) !== null'),
+    'const moved = segments.restamp(since, byMs, keepUntilOf)', 'const moved = segments === null ? keepUntilOf("", since) : 0'),
   one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
 ]
 
 const HOLDS = [
-  one('hold not written to the volumes', /^G2: hold/, 'storage/hold-book.ts', 'for (const volume of volumes()) if (', 'for (const volume of volumes()) if (text === "" && '),
+  one('hold not written to the volumes', /^G2: hold/, 'storage/hold-book.ts', '    await this.#options.fs.publishText(path.join(volume.path, HOLDS_FILE), text, \'holds\')\n    this.#written', '    await Promise.resolve()\n    this.#written'),
   one('hold lost when placed on an open segment', /^G2: .*is under hold/, 'storage/ring.ts', '      holds.recount(row)\n', '      void holds\n'),
   one('hold not counted', /^G2: .*is under hold/, 'storage/tables/holds.ts', '      recount.run(hold.cameraUuid, hold.toAt, hold.fromAt)\n    },\n    /** False when', '    },\n    /** False when'),
   one('holds of the volumes not taken in', /^G2: hold/, 'storage/hold-book.ts', 'const unknown = told.filter(hold => holds.find(hold.holdId) === null)', 'const unknown = told.filter(hold => holds.find(hold.holdId) === null && hold.holdId === "")'),
+]
+
+const FOUND = [
+  one('a slot goes on under another floor', /^G1: .*before its floor ends/, 'storage/storage.ts',
+    'if (newest !== null && (isPassed || floorRuleText(newest.floor) !== floorRuleText(this.#options.floor))) {',
+    'if (newest !== null && (isPassed || floorRuleText(newest.floor) === "")) {'),
+  one('a slot that is being sealed does not move with trusted time', /^G1: .*before its floor ends/, 'storage/ring.ts',
+    'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    try {',
+    'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    this.#unsealed.delete(open)\n    try {'),
+  one('holds do not reach a volume that was away', /^G2: hold/, 'storage/storage.ts', '      this.holds.forget(volume)\n', ''),
+  one('a predecessor that is read late is not told', /^G7: /, 'storage/storage.ts',
+    "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)", 'void knownAt'),
 ]
 
 const GAPS = [
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
   one('gap of a kill not told', /^G7: /, 'storage/storage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
-  one('gap of a failed slot not told', /^G7: /, 'storage/stream-lane.ts', "if (sealed.records < open.writer.records) this.#noteGap(sealed.endAt, open.writer.endAt, 'storage-failed')", 'void sealed'),
+  one('gap of a failed slot not told', /^G7: /, 'storage/stream-lane.ts', "if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())", 'void sealed'),
 ]
 
 const SLOTS = [
@@ -82,7 +94,7 @@ const VOLUMES = [
   ]),
 ]
 
-export const PLANTS: readonly Plant[] = [...GUARD, ...HOLDS, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+export const PLANTS: readonly Plant[] = [...GUARD, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
 
 export function plantOf(name: string): Plant {
   const plant = PLANTS.find(each => each.name === name)

@@ -60,6 +60,7 @@ export class World implements Site {
   #named = 0
   #devices = 0
   #restartAt: number | null = null
+  #downAt = START
   /** The operator keeps it stopped. */
   isHeldBack = false
   /** When somebody will rebuild the catalogue; null while nobody has to. */
@@ -92,6 +93,7 @@ export class World implements Site {
   }
 
   get now(): number { return this.queue.now }
+  get upUntil(): number { return this.recorder === null ? this.#downAt : this.now }
   note(line: string): void { this.trace.note(line) }
   unsettle(forMs: number): void { this.unsettledUntil = Math.max(this.unsettledUntil, this.now + forMs) }
 
@@ -210,6 +212,7 @@ export class World implements Site {
       if (recorder.life.isGone) return
       recorder.life.leave()
       this.recorder = null
+      this.#downAt = this.now
       this.#lives.delete(recorder.life)
       this.note(`${recorder.life.name} has stopped at ${this.now}`)
       for (const stream of this.streams) stream.hangUp('closed-by-camera')
@@ -287,6 +290,7 @@ export class World implements Site {
     this.#lives.delete(life)
     if (this.recorder?.life === life) {
       this.recorder = null
+      this.#downAt = this.now
       this.oracle.leases.endAll()
       this.oracle.disks.forgetFailures()
       for (const stream of this.streams) stream.hangUp('closed-by-camera')

@@ -16,6 +16,8 @@ import { identityOf } from './volume-files.ts'
 /** What the oracle must be told of the world, and never of the program under test. */
 export interface WorldFacts {
   readonly now: number
+  /** Until when a recorder could sync what it had: now, or when the last one ended. */
+  readonly upUntil: number
   readonly floorDays: number
   readonly stateDir: string
   readonly gains: TimeGains
@@ -86,11 +88,11 @@ export class Oracle implements DiskJudge {
 
   /** Power is gone; the media are what they are. */
   powerCut(disks: Iterable<DiskAfterCut>): void {
-    const { now } = this.#world
+    const { upUntil } = this.#world
     for (const { disk, files, liedAbout, troubledAt } of disks) {
       for (const { view, record: { fragment, isDurable } } of this.disks.lookAgain(disk, files)) {
         if (fragment === null || fragment.copies > 0 || fragment.excuse !== null) continue
-        const ageMs = now - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
+        const ageMs = upUntil - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
         fragment.excuse = isLie ? 'a disk lied about it' : 'lost at a power cut'
         this.#gaps.lostLater(fragment)
         this.figures.lostAtCut++
