@@ -5,9 +5,9 @@ import type { Storage } from '../storage/index.ts'
 
 /** The parts that cameras of the configuration concern. */
 export interface CameraParts {
-  readonly storage: Storage
+  readonly storage: Pick<Storage, 'expectRate' | 'lane' | 'retireAllBut'>
   readonly ingest: Pick<Ingest, 'configure'>
-  readonly sacrifice: OrderOfSacrifice
+  readonly sacrifice: Pick<OrderOfSacrifice, 'configure'>
 }
 
 /**
