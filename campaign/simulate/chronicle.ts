@@ -23,7 +23,10 @@ const LONG_TROUBLE_MS = 2 * 60_000
 const REACHED_MS = 20_000
 const FORGOTTEN_AFTER_MS = 100 * DAY_MS
 
-/** Lets the years pass: twice a day some seconds of which every moment counts, and the hours between at once. */
+/**
+ * Lets the years pass: twice a day some seconds of which every moment counts, and the hours between at
+ * once.
+ */
 export class Chronicle {
   readonly #world: World
   readonly #without: ReadonlySet<string>

@@ -14,7 +14,10 @@ export interface YearsOptions {
 }
 
 const YEAR_DAYS = 365
-/** A recorder is followed so long; then another site begins, by the next seed. Archived copies need more than a year. */
+/**
+ * A recorder is followed so long; then another site begins, by the next seed. Archived copies need more
+ * than a year.
+ */
 const MOST_YEARS_A_SITE = 2
 const TAIL_LINES = 80
 

@@ -34,12 +34,17 @@ export interface RecoveryOptions {
   readonly log: Logger
 }
 
-/** Slots are taken lowest first, by many streams at once: behind so many that are blank there is none that was used. */
+/**
+ * Slots are taken lowest first, by many streams at once: behind so many that are blank there is none that
+ * was used.
+ */
 const BLANKS_UNTIL_END = 64
 
 /**
- * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame of their new generation.
- * One that was ready and holds frames is open: only its row was missing. One that cannot be zeroed is quarantined.
+ * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame
+ * of their new generation.
+ * One that was ready and holds frames is open: only its row was missing. One that cannot be zeroed is
+ * quarantined.
  * Returns the slots that no longer are what the catalogue may still say.
  */
 export async function recoverPreparing(options: RecoveryOptions, volume: Volume): Promise<Set<number>> {
@@ -70,12 +75,16 @@ async function readWhole({ volumes }: RecoveryOptions, volume: Volume, { slot }:
   try { return await readSlot(handle, volume.identity.slotSizeBytes) } finally { await handle.close().catch(() => undefined) }
 }
 
-/** The generation before, or a header of this one: what a preparation that was cut short leaves. Anything else a catalogue from a backup does not know. */
+/**
+ * The generation before, or a header of this one: what a preparation that was cut short leaves. Anything
+ * else a catalogue from a backup does not know.
+ */
 const isUnfinished = ({ header, entries }: SlotFootage, row: SlotRow): boolean => header.volumeUuid === row.volumeUuid && header.slot === row.slot
   && (header.generation === row.generation - 1 || (header.generation === row.generation && entries.length === 0))
 
 /**
- * Enters footage that was recorded while the catalogue took no rows, and whose rows died with the recorder: the next generation in slots that the catalogue calls free.
+ * Enters footage that was recorded while the catalogue took no rows, and whose rows died with the recorder:
+ * the next generation in slots that the catalogue calls free.
  * Returns their segments, which are open as far as the catalogue is concerned.
  */
 export async function adoptUnentered(options: RecoveryOptions, volume: Volume, free: FreeSlots): Promise<SegmentRow[]> {
@@ -120,13 +129,19 @@ function enterAdopted(options: RecoveryOptions, volume: Volume, row: SlotRow, { 
   return { ...opened, cameraId, cameraUuid, stream, startAt, floorRule, endAt: null, keepUntil: null, newestAt: null, records: null, usedBytes: null, merkleRoot: null }
 }
 
-/** What a slot that was open at the last end brings: the slot to go on with, nothing more to do, or a disk that does not give it just now. */
+/**
+ * What a slot that was open at the last end brings: the slot to go on with, nothing more to do, or a disk
+ * that does not give it just now.
+ */
 export type Recovered =
   | { readonly kind: 'open', readonly open: OpenSlot, readonly entries: readonly IndexEntry[] }
   | { readonly kind: 'settled', readonly entries: readonly IndexEntry[] }
   | { readonly kind: 'unreadable', readonly error: StorageError }
 
-/** Brings back a slot that was open when the recorder died: keeps every record that holds, zeroes what is behind, and leaves it ready for the next. */
+/**
+ * Brings back a slot that was open when the recorder died: keeps every record that holds, zeroes what is
+ * behind, and leaves it ready for the next.
+ */
 export async function recoverOpen(options: RecoveryOptions, volume: Volume, segment: SegmentRow): Promise<Recovered> {
   const { ring, log } = options
   const row: SlotRow = { volumeUuid: segment.volumeUuid, slot: segment.slot, generation: segment.generation, state: 'open' }
@@ -151,7 +166,10 @@ export async function recoverOpen(options: RecoveryOptions, volume: Volume, segm
   }
 }
 
-/** A slot that the disk does not give, however often it is asked: what can be read of it is footage, and it stays in the catalogue out of use. */
+/**
+ * A slot that the disk does not give, however often it is asked: what can be read of it is footage, and it
+ * stays in the catalogue out of use.
+ */
 export async function salvage(options: RecoveryOptions, volume: Volume, segment: SegmentRow, cause: StorageError): Promise<readonly IndexEntry[]> {
   const { ring, trustedTime } = options
   const row: SlotRow = { volumeUuid: segment.volumeUuid, slot: segment.slot, generation: segment.generation, state: 'open' }
@@ -180,7 +198,10 @@ const orNothing = (file: VolumeFile): VolumeFile => ({
   }),
 })
 
-/** Throws RangeError when the slot holds something else than the catalogue says, StorageError when it cannot be read. */
+/**
+ * Throws RangeError when the slot holds something else than the catalogue says, StorageError when it cannot
+ * be read.
+ */
 async function reopen(
   options: RecoveryOptions, volume: Volume, segment: SegmentRow, row: SlotRow, through: (file: VolumeFile) => VolumeFile = file => file,
 ): Promise<{ content: SlotFootage, open: OpenSlot }> {

@@ -2,13 +2,19 @@ import type { Clock } from '../platform/clock.ts'
 import type { OpenSlot } from './ring.ts'
 import type { VolumeSet } from './volume-set.ts'
 
-/** With fragments of 0.5 s, read from their pipe within 0.14 s, and a batch below 0.5 s this bounds the loss at a power cut to 2 s [G4]. */
+/**
+ * With fragments of 0.5 s, read from their pipe within 0.14 s, and a batch below 0.5 s this bounds the loss
+ * at a power cut to 2 s [G4].
+ */
 export const SYNC_INTERVAL_MS = 800
 
 /** `openSlots` are those of one volume: a disk that hangs holds up no other. */
 export interface SyncLoopOptions { readonly clock: Clock, readonly volumes: VolumeSet, readonly openSlots: () => Iterable<OpenSlot> }
 
-/** Syncs every slot that was written since its last sync. A failure marks the slot's writer; the lane notices at its next append. */
+/**
+ * Syncs every slot that was written since its last sync. A failure marks the slot's writer; the lane
+ * notices at its next append.
+ */
 export async function syncOnce({ clock, volumes, openSlots }: SyncLoopOptions): Promise<void> {
   const dirty = [...openSlots()].filter(open => open.writer.isDirty)
   await Promise.all(dirty.map(async open => {

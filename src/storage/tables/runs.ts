@@ -4,7 +4,10 @@ import type { Db } from '../../platform/catalogue.ts'
 
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
-/** Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause [G7]. */
+/**
+ * Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause
+ * [G7].
+ */
 export function runTable(db: Db) {
   const newest = db.prepare<[], { id: number | null }>('SELECT max(run_id) AS id FROM run')
   const insert = db.prepare<[number, string, string, string, number, number, number]>(
@@ -24,7 +27,8 @@ export function runTable(db: Db) {
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE
      SET cause = CASE WHEN excluded.start_at < start_at THEN excluded.cause ELSE cause END, start_at = min(start_at, excluded.start_at)`)
-  // Both directions: when the clock was set back during an outage its end lies before its start, and it was an outage all the same.
+  // Both directions: when the clock was set back during an outage its end lies before its start, and it was
+  // an outage all the same.
   const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND abs(? - start_at) < ?')
   const closedGap = db.prepare<[string, string, number, number, string, string, number]>(
     'INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
@@ -33,7 +37,10 @@ export function runTable(db: Db) {
     /** The highest number so far; 0 for none. */
     newest: (): number => newest.get()?.id ?? 0,
     begin(id: RunId, of: StreamRef, video: VideoTrack, startAt: EpochMs): void { insert.run(id, of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt) },
-    /** A run that its records tell of and that may have no row: one that began while the catalogue took none. */
+    /**
+     * A run that its records tell of and that may have no row: one that began while the catalogue took
+     * none.
+     */
     adopt(id: RunId, of: StreamRef, video: VideoTrack, { startAt, endAt }: TimeRange): void {
       adopt.run(id, of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt, Math.max(startAt, endAt))
     },
@@ -41,7 +48,10 @@ export function runTable(db: Db) {
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
     /** Begins a gap, or notes why the one that lasts goes on. */
     openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
-    /** Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one does. */
+    /**
+     * Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one
+     * does.
+     */
     openGapBefore(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGapBefore.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
     /** Ends the gap that lasts, if any; one shorter than `trivialMs` was no lost frame and goes. */
     closeGap(of: StreamRef, endAt: EpochMs, trivialMs: number): void {
