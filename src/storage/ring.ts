@@ -89,15 +89,17 @@ const RESERVE_SHARE = 8
  * that tell.
  */
 const USUAL_FOR_MS = 3 * 86_400_000, USUAL_LEAST_MS = 3_600_000
+/** Slots of so many takes tell how many are usual. */
 const MOST_TAKES = 10_000
 
 /** Slots that were taken in the last minutes before this start, or usually are in as many. */
 function takesBefore({ segments, clock }: RingOptions): number {
   const now = clock.wallNow()
-  const last = segments.slotsOpenedSince(epochMs(now - RESERVE_FOR_MS))
-  const { slots, spanMs } = segments.slotsOpenedSince(epochMs(now - USUAL_FOR_MS))
-  const usual = spanMs < USUAL_LEAST_MS ? 0 : Math.ceil(slots * RESERVE_FOR_MS / spanMs)
-  return Math.min(MOST_TAKES, Math.max(last.slots, usual))
+  const startedAt = segments.lastOpened(MOST_TAKES).filter(at => at >= now - USUAL_FOR_MS)
+  const last = startedAt.filter(at => at >= now - RESERVE_FOR_MS).length
+  const spanMs = Math.max(0, ...startedAt) - Math.min(now, ...startedAt)
+  const usual = spanMs < USUAL_LEAST_MS ? 0 : Math.ceil(startedAt.length * RESERVE_FOR_MS / spanMs)
+  return Math.max(last, usual)
 }
 
 /**
@@ -196,7 +198,8 @@ export class Ring {
     })
     this.#takenAt.push(clock.monoNow())
     this.keepReserve()
-    return this.track({ volume, row: opened, owner, writer, floor, newestAt: this.#options.trustedTime.trustedOf(startAt) })
+    const newestAt = this.#options.trustedTime.trustedOf(startAt)
+    return this.track({ volume, row: opened, owner, writer, floor, newestAt })
   }
 
   /**

@@ -82,6 +82,9 @@ export function segmentTable(db: Db) {
       if (rows.length < size) return
     }
   }
+  // The newest by number: by time it would be a scan of the whole table, which keeps what was overwritten too.
+  const lastOpened = db.prepare<[number], number>(`SELECT start_at FROM (SELECT start_at, records FROM segment
+    ORDER BY segment_id DESC LIMIT ?) WHERE records > 0`).pluck()
   const openedSince = db.prepare<[number], { n: number, first: number | null, last: number | null }>('SELECT count(*) AS n, min(start_at) AS first, max(start_at) AS last FROM segment WHERE start_at >= ? AND records > 0')
   const instant = (row: { at: number | null } | undefined): EpochMs | null => row?.at == null ? null : epochMs(row.at)
   return {
@@ -128,6 +131,8 @@ export function segmentTable(db: Db) {
      * How fast slots are taken: so many between the first and the last start. Reads all rows; for a person
      * who waits.
      */
+    /** Starts of the newest `most` segments, of those that hold footage. */
+    lastOpened: (most: number): EpochMs[] => lastOpened.all(most).map(epochMs),
     slotsOpenedSince(at: EpochMs): { slots: number, spanMs: number } {
       const row = openedSince.get(at)!
       return { slots: row.n, spanMs: (row.last ?? 0) - (row.first ?? 0) }
