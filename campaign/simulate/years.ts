@@ -4,6 +4,7 @@ import { shrink } from './shrink.ts'
 export interface YearsOptions {
   readonly seed: number
   readonly years: number
+  /** Null: as the seed has it. */
   readonly cameras: number | null
   readonly echo: boolean
   /** Guarantees whose violations are counted and passed over. */

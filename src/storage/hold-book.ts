@@ -117,8 +117,19 @@ export class HoldBook {
    * Writes the holds in force to every volume that takes them. Throws StorageError when one did not: the
    * catalogue has them all the same, and `catchUp` writes them there later.
    */
-  async publish(): Promise<void> {
-    const { holds, volumes } = this.#options
+  async publish(): Promise<void> { await this.#publishTo(this.#options.volumes) }
+
+  /**
+   * Writes them to a volume that has not taken them as they are now, or that came back. Throws
+   * StorageError.
+   */
+  async catchUp(volume: Volume): Promise<void> {
+    const text = fileText(this.#options.holds.inForce())
+    if (this.#written.get(volume.identity.uuid) !== text) await this.#publishTo(() => [volume])
+  }
+
+  async #publishTo(volumes: () => readonly Volume[]): Promise<void> {
+    const { holds } = this.#options
     const failures: unknown[] = []
     // Another process may have changed them meanwhile.
     for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) {
@@ -131,14 +142,6 @@ export class HoldBook {
     if (failures.length > 0) throw failures[0]
   }
 
-  /**
-   * Writes them to a volume that has not taken them as they are now, or that came back. Throws
-   * StorageError.
-   */
-  async catchUp(volume: Volume): Promise<void> {
-    const text = fileText(this.#options.holds.inForce())
-    if (this.#written.get(volume.identity.uuid) !== text) await this.#write(volume, text)
-  }
   /** It was away: nobody knows what its file says. */
   forget(volume: Volume): void { this.#written.delete(volume.identity.uuid) }
 

@@ -1,6 +1,6 @@
 import {
-  epochMs, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId, type StreamKey,
-  type StreamName, type TimeRange, type VolumeId,
+  epochMs, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId,
+  type StreamKey, type StreamName, type TimeRange, type VolumeId,
 } from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -62,7 +62,13 @@ const TRIVIAL_GAP_MS = 10
 
 interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** A slot that was open when the recorder last ended. */
-interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, readonly since: MonoMs, isTold: boolean }
+interface Unsealed {
+  readonly volume: Volume
+  readonly segment: SegmentRow
+  readonly since: MonoMs
+  /** The log says that it cannot be read. */
+  isTold: boolean
+}
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
@@ -106,7 +112,9 @@ export class Storage implements AsyncDisposable {
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => {
       this.holds.forget(volume)
-      void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') })
+      void this.#ring.freeAbandoned(volume).catch((error: unknown) => {
+        log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed')
+      })
     }
     this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
   }
@@ -198,7 +206,9 @@ export class Storage implements AsyncDisposable {
       if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
       const { cameraUuid, stream } = first.segment
       const ranges = await this.#sealLate(key)
-      for (const range of ranges.values()) this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
+      for (const range of ranges.values()) {
+        this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
+      }
     }
   }
 
@@ -334,7 +344,10 @@ export class Storage implements AsyncDisposable {
     const slots: (readonly IndexEntry[])[] = []
     for (const each of waiting) {
       const recovered = await recoverOpen(this.#recovery(), each.volume, each.segment)
-      if (recovered.kind === 'unreadable') { slots.push(await this.#leaveForLater(key, each, recovered.error)); continue }
+      if (recovered.kind === 'unreadable') {
+        slots.push(await this.#leaveForLater(key, each, recovered.error))
+        continue
+      }
       slots.push(recovered.entries)
       if (recovered.kind === 'settled') continue
       if (newest !== null) await this.#ring.seal(newest)
@@ -345,7 +358,9 @@ export class Storage implements AsyncDisposable {
 
   async #leaveForLater(key: string, unsealed: Unsealed, error: StorageError): Promise<readonly IndexEntry[]> {
     const { volume, segment, since } = unsealed, { clock, log } = this.#options
-    if (clock.monoNow() - since > UNREADABLE_MS) return await salvage(this.#recovery(), volume, segment, error)
+    if (clock.monoNow() - since > UNREADABLE_MS) {
+      return await salvage(this.#recovery(), volume, segment, error)
+    }
     if (!unsealed.isTold) {
       log.warn({ err: error, volume: volume.identity.id, slot: segment.slot },
         'a slot that was open cannot be read; it is tried again')
@@ -446,7 +461,8 @@ export class Storage implements AsyncDisposable {
     const { backlog } = this.#rows
     try {
       this.#options.catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
-      return backlog === null || backlog.lastedMs < LOCKED_FOR_A_MOMENT_MS ? { state: 'ok', detail: '', backlog } : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
+      return backlog === null || backlog.lastedMs < LOCKED_FOR_A_MOMENT_MS ? { state: 'ok', detail: '', backlog }
+        : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
     } catch (error) { return { state: 'failed', detail: (error as Error).message, backlog } }
   }
 
