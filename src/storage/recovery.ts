@@ -14,7 +14,7 @@ import { readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
 import { SlotWriter } from './slot-writer.ts'
 import { isUnenteredUse } from './spot-check.ts'
 import type { cameraTable } from './tables/cameras.ts'
-import type { runTable } from './tables/runs.ts'
+import { TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import { slotPath, zeroSlot, type Volume } from './volume.ts'
@@ -243,6 +243,27 @@ function noteRuns({ runs, runIds, rows }: RecoveryOptions, segment: SegmentRow, 
   for (const [id, range] of runsIn(entries)) {
     runIds.atLeast(id)
     rows.write(() => { runs.adopt(id, segment, init.video, range) })
+  }
+}
+
+/**
+ * The rows of runs that had ended before the power went say up to when they had recorded; what of it had not
+ * reached the medium yet is lost time [G7]. `entries`: what is found in the slot.
+ */
+export function tellLostTail(
+  { runs, segments, rows, clock }: RecoveryOptions, segment: SegmentRow, entries: readonly IndexEntry[],
+): void {
+  const { cameraUuid, stream, startAt } = segment
+  const foundTo = [...runsIn(entries).values()].reduce((to, { endAt }) => epochMs(Math.max(to, endAt)), startAt)
+  const first = entries.at(-1)?.runId ?? runs.runAt(segment, startAt)
+  if (first === null) return
+  const next = segments.nextStart(cameraUuid, stream, foundTo) ?? Infinity
+  for (const run of runs.endedSince(segment, first, foundTo)) {
+    const from = epochMs(Math.max(run.startAt, foundTo)), to = Math.min(run.endAt, next)
+    if (to - from <= TRIVIAL_GAP_MS) continue
+    rows.write(() => {
+      runs.addUntoldGap(segment, from, epochMs(to), 'recorder-killed', clock.wallNow())
+    })
   }
 }
 

@@ -14,7 +14,7 @@ import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
-import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, type RecoveryOptions } from './recovery.ts'
+import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveryOptions } from './recovery.ts'
 import { spansOf, type Span } from './slot-survey.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
@@ -28,7 +28,7 @@ import { runSyncLoop } from './sync-loop.ts'
 import { cameraTable, mintCameraUuid } from './tables/cameras.ts'
 import { holdTable } from './tables/holds.ts'
 import { markTable } from './tables/marks.ts'
-import { runTable } from './tables/runs.ts'
+import { runTable, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
@@ -57,8 +57,6 @@ const LOCKED_FOR_A_MOMENT_MS = 2_000
  * back.
  */
 const UNREADABLE_MS = 3_600_000
-/** Between runs this is rounding, not lost time. */
-const TRIVIAL_GAP_MS = 10
 
 interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** A slot that was open when the recorder last ended. */
@@ -344,19 +342,22 @@ export class Storage implements AsyncDisposable {
     const slots: (readonly IndexEntry[])[] = []
     for (const each of waiting) {
       const recovered = await recoverOpen(this.#recovery(), each.volume, each.segment)
-      if (recovered.kind === 'unreadable') {
-        slots.push(await this.#leaveForLater(key, each, recovered.error))
-        continue
-      }
-      slots.push(recovered.entries)
-      if (recovered.kind === 'settled') continue
+      const entries = recovered.kind === 'unreadable'
+        ? await this.#leaveForLater(key, each, recovered.error) : recovered.entries
+      if (entries === null) continue
+      tellLostTail(this.#recovery(), each.segment, entries)
+      slots.push(entries)
+      if (recovered.kind !== 'open') continue
       if (newest !== null) await this.#ring.seal(newest)
       newest = recovered.open
     }
     return { open: newest, slots }
   }
 
-  async #leaveForLater(key: string, unsealed: Unsealed, error: StorageError): Promise<readonly IndexEntry[]> {
+  /** Null: it is tried again. */
+  async #leaveForLater(
+    key: string, unsealed: Unsealed, error: StorageError,
+  ): Promise<readonly IndexEntry[] | null> {
     const { volume, segment, since } = unsealed, { clock, log } = this.#options
     if (clock.monoNow() - since > UNREADABLE_MS) {
       return await salvage(this.#recovery(), volume, segment, error)
@@ -367,7 +368,7 @@ export class Storage implements AsyncDisposable {
     }
     unsealed.isTold = true
     this.#unsealed.set(key, [...this.#unsealed.get(key) ?? [], unsealed])
-    return []
+    return null
   }
 
   /**

@@ -10,10 +10,7 @@ import type { OpenSlot, Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { RunIds } from './run-ids.ts'
 import type { TimedFragment } from './slot-writer.ts'
-import type { runTable } from './tables/runs.ts'
-
-/** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
-const TRIVIAL_GAP_MS = 10
+import { TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 
 export interface StreamLaneOptions {
   readonly cameraId: CameraId

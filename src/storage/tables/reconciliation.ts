@@ -2,6 +2,7 @@ import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { HOLE_IN_RUN_MS } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
+import { TRIVIAL_GAP_MS } from './runs.ts'
 import { slotTable } from './slots.ts'
 import { INDEX_LOST, UNSEALED, type CameraTrace } from './survey.ts'
 
@@ -17,8 +18,6 @@ interface CameraNames {
 }
 
 const MAX_EXAMPLES = 10
-/** Between runs this is rounding, not lost time. */
-const TRIVIAL_GAP_MS = 10
 
 /**
  * Brings the catalogue into line with what `surveyTables` holds; the volumes are right wherever both speak

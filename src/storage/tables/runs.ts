@@ -2,6 +2,9 @@ import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason,
 import type { VideoTrack } from '../../media/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
+/** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
+export const TRIVIAL_GAP_MS = 10
+
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
 /**
@@ -15,7 +18,15 @@ export function runTable(db: Db) {
   const adopt = db.prepare<[number, string, string, string, number, number, number, number]>(`INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at, end_at, end_reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'recorder-killed') ON CONFLICT (run_id) DO UPDATE SET start_at = min(start_at, excluded.start_at), end_at = max(end_at, excluded.end_at)
     WHERE end_reason = 'recorder-killed' AND camera_uuid = excluded.camera_uuid AND stream = excluded.stream`) // its records stand in several slots
-  const overlapping = db.prepare<[string, string, number, number], { n: number }>('SELECT count(*) AS n FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND coalesce(end_at, start_at + 1) > ?')
+  const overlapping = db.prepare<[string, string, number, number], { from: number, to: number | null }>(
+    `SELECT start_at AS "from", end_at AS "to" FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
+     AND (end_at IS NULL OR end_at > ?) ORDER BY start_at`)
+  const runAt = db.prepare<[string, string, number], { id: number, end_at: number | null }>(
+    `SELECT run_id AS id, end_at FROM run WHERE camera_uuid = ? AND stream = ? AND start_at <= ?
+     ORDER BY start_at DESC, run_id DESC LIMIT 1`)
+  const endedSince = db.prepare<[number, string, string, number], { start_at: number, end_at: number }>(
+    `SELECT start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
+     ORDER BY run_id`)
   const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
@@ -61,10 +72,27 @@ export function runTable(db: Db) {
     addGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
       closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
     },
-    /** Lost time between two runs of which the catalogue knows nothing yet. */
+    /** Lost time of which the catalogue may know nothing yet, or only of parts. */
     addUntoldGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
-      if (overlapping.get(of.cameraUuid, of.stream, endAt, startAt)!.n === 0) closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
+      const add = (from: number, to: number) => {
+        if (to > from) closedGap.run(of.cameraUuid, of.stream, from, to, cause, cause, noticedAt)
+      }
+      let toldTo: number = startAt
+      for (const { from, to } of overlapping.all(of.cameraUuid, of.stream, endAt, startAt)) {
+        add(toldTo, from)
+        toldTo = Math.max(toldTo, to ?? endAt)
+      }
+      add(toldTo, endAt)
     },
+    /** The run that was under way at an instant, as far as its end is known; null when none was. */
+    runAt(of: StreamRef, at: EpochMs): RunId | null {
+      const run = runAt.get(of.cameraUuid, of.stream, at)
+      return run === undefined || (run.end_at !== null && run.end_at < at) ? null : runId(run.id)
+    },
+    /** The run `first` and those behind it, as far as they have ended, and ended later than `at`. */
+    endedSince: (of: StreamRef, first: RunId, at: EpochMs): TimeRange[] =>
+      endedSince.all(first, of.cameraUuid, of.stream, at)
+        .map(row => ({ startAt: row.start_at as EpochMs, endAt: row.end_at as EpochMs })),
     /** Footage of before a kill was read late: the gap that was noted since then begins behind it. */
     cutGap(of: StreamRef, { startAt, endAt }: TimeRange): void { cutGap.run(endAt, endAt, of.cameraUuid, of.stream, startAt, endAt) },
     gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {

@@ -69,6 +69,8 @@ export function segmentTable(db: Db) {
   const newestBefore = db.prepare<[string, string, number], { at: number | null }>(`SELECT max(coalesce(end_at, start_at)) AS at
     FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL`)
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
+  const nextStart = db.prepare<[string, string, number], { at: number | null }>(`SELECT min(start_at) AS at
+    FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at > ? AND ended_at IS NULL`)
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
   const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
     AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY slot LIMIT 1`)
@@ -127,12 +129,12 @@ export function segmentTable(db: Db) {
       return db.prepare<[number, number, number]>(`UPDATE segment SET newest_at = newest_at + ?, keep_until = max(keep_until, custos_keep_until(floor_rule, newest_at + ?))
         WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND newest_at >= ?`).run(byMs, byMs, since).changes
     },
+    /** Starts of the newest `most` segments, of those that hold footage. */
+    lastOpened: (most: number): EpochMs[] => lastOpened.all(most).map(epochMs),
     /**
      * How fast slots are taken: so many between the first and the last start. Reads all rows; for a person
      * who waits.
      */
-    /** Starts of the newest `most` segments, of those that hold footage. */
-    lastOpened: (most: number): EpochMs[] => lastOpened.all(most).map(epochMs),
     slotsOpenedSince(at: EpochMs): { slots: number, spanMs: number } {
       const row = openedSince.get(at)!
       return { slots: row.n, spanMs: (row.last ?? 0) - (row.first ?? 0) }
@@ -145,6 +147,9 @@ export function segmentTable(db: Db) {
     /** Of the segments that began before `at`. */
     newestFrameBefore: (camera: CameraUuid, stream: StreamName, at: EpochMs): EpochMs | null =>
       instant(newestBefore.get(camera, stream, at)),
+    /** Where the next segment of a stream began. */
+    nextStart: (camera: CameraUuid, stream: StreamName, after: EpochMs): EpochMs | null =>
+      instant(nextStart.get(camera, stream, after)),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }
