@@ -75,16 +75,15 @@ function lockCatalogue(file: string): Lock {
   return { release: () => { if (db.open) db.close() } }
 }
 
-/** Until the recorder has made ready what it keeps ahead of need: free and sealed slots become no fewer. */
+/** Until the recorder has made ready what it keeps ahead of need: free slots become no more. */
 export async function untilReady(trial: Trial, leastMs = SETTLE_LEAST_MS): Promise<void> {
   const settleFrom = Date.now()
-  const sealed = () => trial.rows<{ n: number }>(
-    "SELECT count(*) AS n FROM slot WHERE state IN ('sealed', 'free')")[0]!.n
-  for (let least = Infinity, leastAt = settleFrom; ;) {
+  const free = () => trial.rows<{ n: number }>("SELECT count(*) AS n FROM slot WHERE state = 'free'")[0]!.n
+  for (let most = 0, mostAt = settleFrom; ;) {
     await trial.lasting(1_000)
-    const now = Date.now(), n = sealed()
-    if (n < least) { least = n; leastAt = now }
-    const isSettled = now - settleFrom > leastMs && now - leastAt > Math.min(leastMs, SETTLED_FOR_MS)
+    const now = Date.now(), n = free()
+    if (n > most) { most = n; mostAt = now }
+    const isSettled = now - settleFrom > leastMs && now - mostAt > Math.min(leastMs, SETTLED_FOR_MS)
     if (isSettled || now - settleFrom > SETTLE_BOUND_MS) return
   }
 }

@@ -105,7 +105,7 @@ export async function fill({ mountPoint }: Pick<Disk, 'mountPoint'>): Promise<vo
 export interface Frozen extends AsyncDisposable { thaw(): Promise<void> }
 
 /**
- * Freezes the file system under a mount point: whoever writes there waits, and cannot even be killed. It is
+ * Freezes the file system under a mount point: a process that writes there waits, and cannot even be killed. It is
  * thawed when this process ends, however it ends, if not before. Needs root.
  */
 export async function freeze(mountPoint: string): Promise<Frozen> {

@@ -27,7 +27,7 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
     ...(values.slice ? { fetchEveryMs: 8_000, holdEveryMs: 8_000, holdForMs: 6_000, holdSpanMs: 2_000 } : {}),
   }),
   clock: async () => (await import('./clock.ts')).clockCampaign({
-    floorS: numberOr(values.floor, values.slice ? 5 : 40), slots: numberOr(values.slots, values.slice ? 6 : 24), cameras: numberOr(values.cameras, 3),
+    floorS: numberOr(values.floor, values.slice ? 5 : 40), slots: numberOr(values.slots, values.slice ? 9 : 24), cameras: numberOr(values.cameras, 3),
     eachS: numberOr(values.each, values.slice ? 3 : 60), steps: numberOr(values.steps, values.slice ? 2 : 720), stepEveryS: values.slice ? 2 : 3,
     ...(values.slice ? { only: ['+40d'] } : {}), ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   }),

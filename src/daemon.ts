@@ -61,7 +61,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       detail = error instanceof Error ? error.message : String(error)
       log.error({ err: error, failures }, 'the recorder cannot be opened and is tried again')
       await openHealth()
-      notify.ready() // it says what is wrong; a unit that does not come up would be started anew for nothing
+      notify.ready() // it says what is wrong; a unit that does not come up would be started again for nothing
       await clock.wait(OPEN_AGAIN_MS[Math.min(failures, OPEN_AGAIN_MS.length - 1)]!, signal)
       if (signal.aborted) return
       const again = await loadStartConfig(start.config.file)

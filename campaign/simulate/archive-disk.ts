@@ -9,7 +9,7 @@ export interface ArchiveWatcher {
   touching(file: string): void
 }
 
-/** The archive's volume and the folder of its keys: what was written is there, whoever dies. */
+/** The archive's volume and the folder of its keys: what was written is there whichever process dies. */
 export class ArchiveMedium {
   readonly files = new Map<string, Buffer>()
   readonly folders = new Set<string>(['/', '/archive'])
@@ -17,7 +17,10 @@ export class ArchiveMedium {
   constructor(watcher: ArchiveWatcher) { this.watcher = watcher }
 }
 
-/** The archive's disk as one process uses it. Each call counts, and takes no time: the process may die at any. */
+/**
+ * The archive's disk as one process uses it. Each call counts, and takes no time: the process may die at
+ * any.
+ */
 export class ProcessArchiveDisk implements ArchiveDisk {
   readonly #medium: ArchiveMedium
   readonly #life: Life

@@ -23,10 +23,14 @@ const LONG_TROUBLE_MS = 2 * 60_000
 const REACHED_MS = 20_000
 const FORGOTTEN_AFTER_MS = 100 * DAY_MS
 
-/** Lets the years pass: twice a day some seconds of which every moment counts, and the hours between at once. */
+/**
+ * Lets the years pass: twice a day some seconds of which every moment counts, and the hours between at
+ * once.
+ */
 export class Chronicle {
   readonly #world: World
   readonly #without: ReadonlySet<string>
+  #agreedSince: number | null = null
   constructor(world: World, without: ReadonlySet<string> = new Set()) {
     this.#world = world
     this.#without = without
@@ -61,7 +65,8 @@ export class Chronicle {
     await this.#cruise(startAt, dice)
     await queue.runUntil(queue.now + AFTERWARDS_MS)
     world.oracle.checkStored()
-    if (world.now >= world.unsettledUntil) this.#judge(startAt)
+    const hasAgreed = this.#hasAgreedForADay()
+    if (world.now >= world.unsettledUntil) this.#judge(startAt, hasAgreed)
     if (index % 2 === 0) world.recorder?.daily()
     if (index % 20 === 0) world.oracle.footage.forgetBefore(queue.now - FORGOTTEN_AFTER_MS)
   }
@@ -106,8 +111,17 @@ export class Chronicle {
     }
   }
 
+  /** Both clocks: nothing of the archive is let go while they disagree. */
+  #hasAgreedForADay(): boolean {
+    const { now, recorder, machine } = this.#world
+    const isUp = recorder?.upSince != null
+    const agree = isUp && recorder.time.status().state === 'agreed' && Math.abs(machine.wallOffsetMs) < 1_000
+    this.#agreedSince = agree ? this.#agreedSince ?? now : null
+    return this.#agreedSince !== null && now - this.#agreedSince > DAY_MS
+  }
+
   /** Nothing has been wrong for a while: whatever does not fit now is the recorder's fault. */
-  #judge(windowAt: number): void {
+  #judge(windowAt: number, hasAgreed: boolean): void {
     const world = this.#world, { recorder, machine, oracle } = world
     if (recorder?.upSince == null || recorder.upSince > world.now - 30_000) return
     const status = recorder.life.quietly(() => recorder.storage.volumeStatus())
@@ -128,8 +142,7 @@ export class Chronicle {
     const streams = world.streams.filter(stream => stream.isReachable && recorder.modeOf(stream) !== 'stopped' && stream.reachableSince < windowAt - REACHED_MS && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
       key: stream.key, since: windowAt, isRefused: stream.isRefused,
     }))
-    const clock = recorder.time.status()
-    if (clock.state === 'agreed' && Math.abs(machine.wallOffsetMs) < 1_000 && recorder.upSince < world.now - DAY_MS) oracle.archive.judge()
+    if (recorder.upSince < world.now - DAY_MS && hasAgreed) oracle.archive.judge()
     oracle.judgeCalm({ volumes: told, streams, hadFault: uuid => (faults.get(uuid) ?? 0) > 0 }, volumes)
   }
 }

@@ -145,7 +145,10 @@ export function foreign(world: World, dice: Dice): void {
   })
 }
 
-/** Today's content comes back some weeks later, while the machine is off. A person rebuilds when the volume is refused. */
+/**
+ * Today's content comes back some weeks later, while the machine is off. A person rebuilds when the volume
+ * is refused.
+ */
 export function image(world: World, dice: Dice): void {
   const struck = mounted(world, dice)
   if (struck === null) return

@@ -14,7 +14,9 @@ const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at 
 /** Every microtask that an event left behind has run before the next macrotask begins. */
 const microtasksDone = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
-/** The only time there is: events in order of their instant, one after the other. Milliseconds of true time. */
+/**
+ * The only time there is: events in order of their instant, one after the other. Milliseconds of true time.
+ */
 export class EventQueue {
   #now: number
   #order = 0

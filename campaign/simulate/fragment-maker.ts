@@ -15,7 +15,10 @@ export function initOf(width: number): InitSegment {
 
 export interface FragmentFacts { readonly init: InitSegment, readonly name: string, readonly dataBytes: number, readonly durationMs: number, readonly mediaMs: number, readonly runId: number, readonly startAt: number }
 
-/** Pictures that are zeros but for their name at a few places: what is torn shows, and the rest needs no memory. */
+/**
+ * Pictures that are zeros but for their name at a few places: what is torn shows, and the rest needs no
+ * memory.
+ */
 export function madeFragment({ init, name, dataBytes, durationMs, mediaMs, runId, startAt }: FragmentFacts): TimedFragment {
   const fragment = builtFragment({ init, name, dataBytes, frames: FRAMES, durationMs, decodeTimeMs: mediaMs })
   const data = fragment.buffer.subarray(fragment.moofAt + fragment.moofBytes + 8, fragment.endAt)

@@ -1,6 +1,9 @@
 import { Dice } from './dice.ts'
 
-/** How often each befalls a recorder in a year. What weighs on guarantees is far more frequent than in any office. */
+/**
+ * How often each befalls a recorder in a year. What weighs on guarantees is far more frequent than in any
+ * office.
+ */
 export const YEARLY = {
   'kill': 60, 'power cut': 60, 'restart': 12, 'reboot': 8,
   'disk hangs': 16, 'disk is slow': 10, 'disk errors': 24, 'disk read-only': 4, 'disk full': 4, 'disk pulled': 10, 'disk lies': 8,
@@ -19,7 +22,10 @@ export const WINDOWS_A_YEAR = 730
 /** Within a window, while pieces come twice a second. */
 const FINE_MS = 4_000
 
-/** What happens in a window: by the seed and its number alone, whatever happened before. `without`: ids and kinds that are left out. */
+/**
+ * What happens in a window: by the seed and its number alone, whatever happened before. `without`: ids and
+ * kinds that are left out.
+ */
 export function happeningsIn(seed: number, window: number, without: ReadonlySet<string>): Happening[] {
   const found: Happening[] = []
   for (const [kind, yearly] of Object.entries(YEARLY) as [HappeningKind, number][]) {

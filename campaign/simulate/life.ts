@@ -9,7 +9,10 @@ export class DeathError extends Error {
   constructor() { super('this process is dead') }
 }
 
-/** One process on the machine: the recorder, or a command beside it. Counts its calls to disks and catalogue, for it may die at any. */
+/**
+ * One process on the machine: the recorder, or a command beside it. Counts its calls to disks and
+ * catalogue, for it may die at any.
+ */
 export class Life implements EventOwner {
   readonly name: string
   isGone = false

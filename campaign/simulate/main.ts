@@ -1,15 +1,8 @@
 import { SCALE } from './scale.ts'
 import { hookSources } from './source-hooks.ts'
+import type { YearsOptions } from './years.ts'
 
-export interface SimulateOptions {
-  readonly seed: number
-  readonly years: number
-  /** Null: as the seed has it. */
-  readonly cameras: number | null
-  readonly echo: boolean
-  readonly ignore: readonly string[]
-  readonly skip: readonly string[]
-  readonly isShrunk: boolean
+export interface SimulateOptions extends YearsOptions {
   /** A fault to plant, and to find. */
   readonly plant: string | null
   /** All of them, or those with this in their names. */

@@ -10,7 +10,9 @@ const YEARS_A_SITE = 2
 /** What a planted fault must be found within. */
 const MOST_YEARS = 10
 
-/** With the fault planted into this process already: how many years it survives; null when it was not found. */
+/**
+ * With the fault planted into this process already: how many years it survives; null when it was not found.
+ */
 export async function trialOf(name: string, { seed, years = MOST_YEARS, cameras }: { readonly seed: number, readonly years?: number, readonly cameras: number | null }): Promise<number | null> {
   const { finds } = plantOf(name)
   let done = 0

@@ -1,6 +1,9 @@
 import type { Replacement } from './source-hooks.ts'
 
-/** A fault planted into the program: texts of its sources replaced, and what the oracle must say when it finds it. */
+/**
+ * A fault planted into the program: texts of its sources replaced, and what the oracle must say when it
+ * finds it.
+ */
 export interface Plant { readonly name: string, readonly replacements: readonly Replacement[], readonly finds: RegExp }
 
 const one = (name: string, finds: RegExp, file: string, text: string, by: string): Plant => ({ name, finds, replacements: [{ file: `src/${file}`, text, by }] })

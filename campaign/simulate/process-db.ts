@@ -26,7 +26,8 @@ type Kind = 'read' | 'write' | 'begin' | 'commit'
 type Method = (...args: unknown[]) => unknown
 
 /**
- * Puts a process's connection under the simulation: each statement counts as a call, at which the process may die, and meets what ails the catalogue as SQLite would tell it.
+ * Puts a process's connection under the simulation: each statement counts as a call, at which the process
+ * may die, and meets what ails the catalogue as SQLite would tell it.
  * The connection stays a real one; only its methods are replaced.
  */
 export function watchConnection(db: Db, options: ProcessDbOptions): void {

@@ -34,7 +34,10 @@ const LATE_MS = 2_000
 const HALF_SHARE = 0.3
 const APPLIED_SHARE = 0.3
 
-/** The file systems of the machine as one process uses them: each call takes its time, may fail, hang, or be the last. */
+/**
+ * The file systems of the machine as one process uses them: each call takes its time, may fail, hang, or be
+ * the last.
+ */
 export class ProcessFileSystem implements VolumeFileSystem {
   readonly #options: ProcessFileSystemOptions
   constructor(options: ProcessFileSystemOptions) { this.#options = options }

@@ -211,7 +211,10 @@ export class Recorder {
   }
 }
 
-/** As the configuration file would have them: the first ones matter most, and every other one has a lower profile. */
+/**
+ * As the configuration file would have them: the first ones matter most, and every other one has a lower
+ * profile.
+ */
 function camerasOf(streams: readonly SimStream[]): CameraConfig[] {
   return streams.map(({ facts }, index) => ({
     id: cameraId(facts.camera), name: facts.camera, place: null, credential: null, audio: false, priority: Math.min(9, 1 + index),

@@ -34,7 +34,10 @@ export interface Outcome {
   readonly passedOver: ReadonlyMap<string, number>
 }
 
-/** Where the kernel keeps files in memory: a catalogue that is synced for every row would wait for the disk most of the time. */
+/**
+ * Where the kernel keeps files in memory: a catalogue that is synced for every row would wait for the disk
+ * most of the time.
+ */
 const MEMORY_FOLDER = '/dev/shm'
 const running = new Set<World>()
 process.on('unhandledRejection', error => { for (const world of running) world.unhandled(error) })

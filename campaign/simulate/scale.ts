@@ -3,7 +3,10 @@ import type { Replacement } from './source-hooks.ts'
 /** Bytes of a slot: few enough that a year's footage is hashed in seconds. */
 export const SLOT_BYTES = 1 << 16
 
-/** Constants that a simulation of years cannot keep: they bound what a disk is worth, not what the program does. */
+/**
+ * Constants that a simulation of years cannot keep: they bound what a disk is worth, not what the program
+ * does.
+ */
 export const SCALE: readonly Replacement[] = [
   { file: 'src/storage/volume.ts', text: 'MIN_SLOT_BYTES = 1 << 20', by: `MIN_SLOT_BYTES = ${SLOT_BYTES}` },
   // Two fragments a second have overhead worth counting; a few an hour have not.

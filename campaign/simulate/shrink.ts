@@ -6,7 +6,9 @@ const MOST_SECONDS = 300
 /** A shorter course of events that breaks the same guarantee. */
 export interface Shrunk { readonly outcome: Outcome, readonly happenings: readonly string[], readonly replays: number }
 
-/** Replays a violation with parts of what happened left out, halves first, as long as the effort is bounded. */
+/**
+ * Replays a violation with parts of what happened left out, halves first, as long as the effort is bounded.
+ */
 export async function shrink(options: RunOptions, found: Outcome): Promise<Shrunk> {
   const guarantee = found.violation!.guarantee
   const startedAt = performance.now()

@@ -47,7 +47,7 @@ const MAX_PIECE_MS = 6 * 3_600_000
 const LEAST_BYTES = 400
 const TOO_SLOW_MS = 15_000
 
-/** A camera's stream: films without a pause, and sends what it films to whoever is connected. */
+/** A camera's stream: films without a pause, and sends what it films to what is connected. */
 export class SimStream {
   readonly facts: CameraFacts
   readonly key: string

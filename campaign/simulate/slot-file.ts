@@ -3,7 +3,10 @@ import { isZero, PAGE, SparseBytes } from './sparse-bytes.ts'
 /** What a disk writes as a whole or not at all. */
 const SECTOR_BYTES = 512
 
-/** A change that the kernel shows and the medium may lack. `data` null zeroes. `isLost`: its write-back failed. */
+/**
+ * A change that the kernel shows and the medium may lack. `data` null zeroes. `isLost`: its write-back
+ * failed.
+ */
 interface Change {
   readonly at: number, readonly length: number, readonly data: Buffer | null
   readonly serial: number
@@ -52,13 +55,19 @@ export class SlotFile {
     this.#unsynced = kept
   }
 
-  /** What the kernel has written by itself, for it was made before `beforeMs`; unless the disk lied about it. */
+  /**
+   * What the kernel has written by itself, for it was made before `beforeMs`; unless the disk lied about
+   * it.
+   */
   writeBack(beforeMs: number): void {
     const young = this.#unsynced.find(change => change.madeAt >= beforeMs || change.isLiedAbout)
     this.sync(young === undefined ? this.#serial : young.serial - 1)
   }
 
-  /** A write-back that failed: the kernel forgets that these pages were dirty, tells it once, and shows them on. */
+  /**
+   * A write-back that failed: the kernel forgets that these pages were dirty, tells it once, and shows them
+   * on.
+   */
   loseUnsynced(upTo: number): void {
     for (const change of this.#unsynced) if (change.serial <= upTo) { change.isLost = true; this.#hasLost = true }
   }

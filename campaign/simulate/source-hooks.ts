@@ -11,8 +11,10 @@ const CRYPTO = pathToFileURL(path.join(import.meta.dirname, 'seeded-crypto.ts'))
 export interface Replacement { readonly file: string, readonly text: string, readonly by: string }
 
 /**
- * Must be called before anything of `src` is loaded. The program's random bytes come from the seed from then on, and texts of its sources are replaced as asked.
- * Throws when a text is not in its file exactly once: a planted fault that no longer fits must not pass for one that was not found.
+ * Must be called before anything of `src` is loaded. The program's random bytes come from the seed from
+ * then on, and texts of its sources are replaced as asked.
+ * Throws when a text is not in its file exactly once: a planted fault that no longer fits must not pass for
+ * one that was not found.
  */
 export function hookSources(replacements: readonly Replacement[]): void {
   const texts = new Map<string, string>()

@@ -31,7 +31,10 @@ const CONNECT_MS = { least: 60, most: 400 }
 /** Of its full rate, what a stream takes in a mode. */
 const RATE_OF_MODE: Readonly<Record<RecordingMode, number>> = { full: 1, lower: 0.25, 'key-frames': 0.2, stopped: 0 }
 
-/** What ingest does for one stream, without ffmpeg: connects, hands each piece to the lane with its times, and tells how each run ended. */
+/**
+ * What ingest does for one stream, without ffmpeg: connects, hands each piece to the lane with its times,
+ * and tells how each run ended.
+ */
 export class StreamDriver {
   readonly #options: StreamDriverOptions
   #mode: RecordingMode

@@ -4,7 +4,8 @@ import type { TimeGains } from './oracle/floor-judge.ts'
 const MOST_MS = 7 * 86_400_000
 
 /**
- * What trusted time may have gained on true time by the rules of docs/design/0003: only at a boot, as far as the wall clock is then further ahead than it was before, at most seven days.
+ * What trusted time may have gained on true time by the rules of docs/design/0003: only at a boot, as far
+ * as the wall clock is then further ahead than it was before, at most seven days.
  */
 export class TimeLedger implements TimeGains {
   readonly #machine: Machine

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 
 const KEPT_LINES = 400
 
-/** What happened, line by line: its hash tells whether two runs were the same, its end is shown with a violation. */
+/**
+ * What happened, line by line: its hash tells whether two runs were the same, its end is shown with a
+ * violation.
+ */
 export class Trace {
   readonly #hash = createHash('sha256')
   readonly #last: string[] = []

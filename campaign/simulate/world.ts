@@ -35,7 +35,10 @@ const WRITE_BACK_MS = 40_000
 const STOP_WITHIN_MS = 90_000
 const log = pino({ level: 'silent' })
 
-/** The site as it is: the machine with its disks and cameras, the recorder's lives, commands beside it. What happens to it, others decide. */
+/**
+ * The site as it is: the machine with its disks and cameras, the recorder's lives, commands beside it. What
+ * happens to it, others decide.
+ */
 export class World implements Site {
   readonly seed: number
   readonly trace: Trace
@@ -112,7 +115,10 @@ export class World implements Site {
     return { wallOffsetMs: this.machine.wallOffsetMs, isWanted: this.streams.includes(stream), knownSince: this.oracle.knownSince(stream.facts.device), floorDays: recorder?.upSince == null ? null : recorder.floorDays }
   }
 
-  /** The recorder takes over what the configuration file says now. `onDone` when it has; never when it dies before. */
+  /**
+   * The recorder takes over what the configuration file says now. `onDone` when it has; never when it dies
+   * before.
+   */
   reconfigure(onDone?: () => void): void {
     const { recorder } = this
     if (recorder?.upSince == null || recorder.isStopping) return
@@ -164,7 +170,10 @@ export class World implements Site {
     this.note(`the catalogue is ${how} for ${Math.round(forMs)} ms`)
   }
 
-  /** These volumes and the catalogue are of different days: a person will see that they are refused, and rebuild. */
+  /**
+   * These volumes and the catalogue are of different days: a person will see that they are refused, and
+   * rebuild.
+   */
   needRebuild(sites: readonly VolumeSite[], afterMs: number): void {
     for (const site of sites) this.outOfStep.add(site)
     this.rebuildDue = this.now + afterMs
@@ -202,7 +211,10 @@ export class World implements Site {
     return life
   }
 
-  /** As systemd does it: asked to stop, and killed when it does not. Then `next`, if it has not died meanwhile. */
+  /**
+   * As systemd does it: asked to stop, and killed when it does not. Then `next`, if it has not died
+   * meanwhile.
+   */
   stop(onStopped: () => void): void {
     const { recorder } = this
     if (recorder === null || recorder.upSince === null || recorder.isStopping) return
@@ -228,7 +240,10 @@ export class World implements Site {
     life.die('kill', 'an error')
   }
 
-  /** A promise that nobody waited for was rejected: the program ends by it, unless its process was gone already. */
+  /**
+   * A promise that nobody waited for was rejected: the program ends by it, unless its process was gone
+   * already.
+   */
   unhandled(error: unknown): void {
     const life = this.recorder?.life
     if (life === undefined || error instanceof DeathError || /connection is not open/.test(String(error))) return
@@ -299,7 +314,10 @@ export class World implements Site {
     life.inFlight.clear()
   }
 
-  /** Every process ends, each disk keeps what it has. On again after `offMs`; `onBoot` says how the clock stands then. */
+  /**
+   * Every process ends, each disk keeps what it has. On again after `offMs`; `onBoot` says how the clock
+   * stands then.
+   */
   cutPower(offMs: number, onBoot?: () => void): void {
     if (!this.machine.isOn) return
     this.figures.cuts++

@@ -4,6 +4,7 @@ import { shrink } from './shrink.ts'
 export interface YearsOptions {
   readonly seed: number
   readonly years: number
+  /** Null: as the seed has it. */
   readonly cameras: number | null
   readonly echo: boolean
   /** Guarantees whose violations are counted and passed over. */
@@ -14,7 +15,10 @@ export interface YearsOptions {
 }
 
 const YEAR_DAYS = 365
-/** A recorder is followed so long; then another site begins, by the next seed. Archived copies need more than a year. */
+/**
+ * A recorder is followed so long; then another site begins, by the next seed. Archived copies need more
+ * than a year.
+ */
 const MOST_YEARS_A_SITE = 2
 const TAIL_LINES = 80
 

@@ -86,7 +86,7 @@ export async function lookUpSecrets(draft: RootDraft, configFile: string, option
   const uid = options.uid ?? process.getuid?.() ?? 0
   const copy = options.copy?.secrets ?? null
   const read = await readSecrets(place, known, { uid, strict: mode === 'load' }, copy)
-  // What systemd hands over may lie encrypted on the disk, and comes anew at each start: no copy of it is
+  // What systemd hands over may be encrypted on the disk, and comes again at each start: no copy of it is
   // made.
   return { ...read, file: place.file, needed: place.fromSystemd ? null : neededSecrets(read.book, known) }
 }

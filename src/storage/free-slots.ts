@@ -1,12 +1,16 @@
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import type { Volume } from './volume.ts'
 
-/** So many free slots of a volume are known without the catalogue: hours of recording with slots of 64 MiB. */
+/**
+ * So many free slots of a volume are known without the catalogue: hours of recording with slots of 64 MiB.
+ */
 const MOST_KNOWN = 4096
 
 /**
- * Free slots of one volume as the catalogue durably has them, lowest first, so that recording can go on while the catalogue takes no rows.
- * Who takes one takes the lowest: after a kill those that were used without a row stand at the head of the catalogue's own list.
+ * Free slots of one volume as the catalogue durably has them, lowest first, so that recording can go on
+ * while the catalogue takes no rows.
+ * Who takes one takes the lowest: after a kill those that were used without a row stand at the head of the
+ * catalogue's own list.
  */
 export class FreeSlots {
   readonly #volume: Volume

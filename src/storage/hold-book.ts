@@ -12,7 +12,10 @@ import { segmentTable } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
 import { checkVolume, type Volume } from './volume.ts'
 
-/** At a volume's root: all holds in force, of every camera, so that any one disk that survives knows them all [G2]. */
+/**
+ * At a volume's root: all holds in force, of every camera, so that any one disk that survives knows them
+ * all [G2].
+ */
 export const HOLDS_FILE = 'custos-holds.json'
 const MAX_FILE_BYTES = 16 << 20 // some 40,000 holds
 const MAX_TEXT = 500
@@ -41,7 +44,8 @@ export interface HoldBookOptions {
 const refuse = (message: string, remedy: string): never => { throw new FatalError('CUSTOS_HOLD_REFUSED', message, { remedy }) }
 
 /**
- * Places and ends holds: in the catalogue first, where the ring sees them at once, then on every volume; only then is the caller told.
+ * Places and ends holds: in the catalogue first, where the ring sees them at once, then on every volume;
+ * only then is the caller told.
  * Works beside a running recorder: whoever publishes last has read last.
  */
 export class HoldBook {
@@ -59,14 +63,20 @@ export class HoldBook {
   /** In force of one application. */
   ofApplication(application: string): Hold[] { return this.#options.holds.ofApplication(application) }
 
-  /** Durable in the catalogue and on every volume in use on return. Throws FatalError for a request that makes no sense. */
+  /**
+   * Durable in the catalogue and on every volume in use on return. Throws FatalError for a request that
+   * makes no sense.
+   */
   async place(request: HoldRequest): Promise<Hold> {
     const hold = this.#options.catalogue.db.transaction(() => this.enter(request)).immediate()
     await this.publish()
     return hold
   }
 
-  /** Row, counts and entry, inside the caller's transaction; whoever calls it publishes once that is committed. Throws FatalError for a request that makes no sense. */
+  /**
+   * Row, counts and entry, inside the caller's transaction; whoever calls it publishes once that is
+   * committed. Throws FatalError for a request that makes no sense.
+   */
   enter(request: HoldRequest): Hold {
     const { holds, audit, clock } = this.#options
     const { camera, by } = request
@@ -90,7 +100,10 @@ export class HoldBook {
     return hold
   }
 
-  /** Ends a hold inside the caller's transaction; to be published after it. Throws FatalError when there is no such hold in force. */
+  /**
+   * Ends a hold inside the caller's transaction; to be published after it. Throws FatalError when there is
+   * no such hold in force.
+   */
   leave(holdId: string, by: AuditActor, reason: string): Hold {
     const { holds, audit, clock } = this.#options
     if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
@@ -104,8 +117,19 @@ export class HoldBook {
    * Writes the holds in force to every volume that takes them. Throws StorageError when one did not: the
    * catalogue has them all the same, and `catchUp` writes them there later.
    */
-  async publish(): Promise<void> {
-    const { holds, volumes } = this.#options
+  async publish(): Promise<void> { await this.#publishTo(this.#options.volumes) }
+
+  /**
+   * Writes them to a volume that has not taken them as they are now, or that came back. Throws
+   * StorageError.
+   */
+  async catchUp(volume: Volume): Promise<void> {
+    const text = fileText(this.#options.holds.inForce())
+    if (this.#written.get(volume.identity.uuid) !== text) await this.#publishTo(() => [volume])
+  }
+
+  async #publishTo(volumes: () => readonly Volume[]): Promise<void> {
+    const { holds } = this.#options
     const failures: unknown[] = []
     // Another process may have changed them meanwhile.
     for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) {
@@ -118,11 +142,6 @@ export class HoldBook {
     if (failures.length > 0) throw failures[0]
   }
 
-  /** Writes them to a volume that has not taken them as they are now, or that came back. Throws StorageError. */
-  async catchUp(volume: Volume): Promise<void> {
-    const text = fileText(this.#options.holds.inForce())
-    if (this.#written.get(volume.identity.uuid) !== text) await this.#write(volume, text)
-  }
   /** It was away: nobody knows what its file says. */
   forget(volume: Volume): void { this.#written.delete(volume.identity.uuid) }
 
@@ -134,7 +153,10 @@ export class HoldBook {
     this.#written.set(uuid, text)
   }
 
-  /** Takes in what a volume knows and the catalogue does not: after a rebuild, or when a backup of the catalogue came back. A file that cannot be read is told, never dropped. */
+  /**
+   * Takes in what a volume knows and the catalogue does not: after a rebuild, or when a backup of the
+   * catalogue came back. A file that cannot be read is told, never dropped.
+   */
   async import(volume: Volume): Promise<{ imported: number, fault: string | null }> {
     const { catalogue, holds, cameras, audit, fs, clock } = this.#options
     let text: string
@@ -191,7 +213,10 @@ export interface HoldDesk {
   readonly book: HoldBook
   findCamera(id: CameraId): { readonly id: CameraId, readonly uuid: CameraUuid } | null
   list(): (Hold | EndedHold)[]
-  /** Of ring time that so many slots hold, at the rate of the last days; null when too little was recorded to tell. */
+  /**
+   * Of ring time that so many slots hold, at the rate of the last days; null when too little was recorded
+   * to tell.
+   */
   costInDays(slots: number): number | null
   /** Configured volumes that cannot be written now. */
   readonly refused: readonly { readonly id: string, readonly detail: string }[]
@@ -206,7 +231,8 @@ export async function openHoldDesk({ catalogue, audit, fs, clock, volumes: confi
   const slots = slotTable(catalogue.db), marks = markTable(catalogue.db)
   const checks = await Promise.all(configured.map(async ({ id, path }) => {
     const check = await checkVolume(fs, path, id)
-    // A catalogue from a backup does not know all holds: writing its list would take the others from the volumes, from where `rebuild` brings them back [G2].
+    // A catalogue from a backup does not know all holds: writing its list would take the others from the
+    // volumes, from where `rebuild` brings them back [G2].
     if (check.kind === 'refused' || await agreesWith({ fs, volume: check.volume, slots, marks })) return { id, check }
     return { id, check: { kind: 'refused', state: 'foreign', detail: 'this catalogue is not the one it was last used with; start the recorder once, or run `custos rebuild`' } as const }
   }))

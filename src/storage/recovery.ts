@@ -14,7 +14,7 @@ import { readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
 import { SlotWriter } from './slot-writer.ts'
 import { isUnenteredUse } from './spot-check.ts'
 import type { cameraTable } from './tables/cameras.ts'
-import type { runTable } from './tables/runs.ts'
+import { TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import { slotPath, zeroSlot, type Volume } from './volume.ts'
@@ -34,12 +34,17 @@ export interface RecoveryOptions {
   readonly log: Logger
 }
 
-/** Slots are taken lowest first, by many streams at once: behind so many that are blank there is none that was used. */
+/**
+ * Slots are taken lowest first, by many streams at once: behind so many that are blank there is none that
+ * was used.
+ */
 const BLANKS_UNTIL_END = 64
 
 /**
- * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame of their new generation.
- * One that was ready and holds frames is open: only its row was missing. One that cannot be zeroed is quarantined.
+ * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame
+ * of their new generation.
+ * One that was ready and holds frames is open: only its row was missing. One that cannot be zeroed is
+ * quarantined.
  * Returns the slots that no longer are what the catalogue may still say.
  */
 export async function recoverPreparing(options: RecoveryOptions, volume: Volume): Promise<Set<number>> {
@@ -70,12 +75,16 @@ async function readWhole({ volumes }: RecoveryOptions, volume: Volume, { slot }:
   try { return await readSlot(handle, volume.identity.slotSizeBytes) } finally { await handle.close().catch(() => undefined) }
 }
 
-/** The generation before, or a header of this one: what a preparation that was cut short leaves. Anything else a catalogue from a backup does not know. */
+/**
+ * The generation before, or a header of this one: what a preparation that was cut short leaves. Anything
+ * else a catalogue from a backup does not know.
+ */
 const isUnfinished = ({ header, entries }: SlotFootage, row: SlotRow): boolean => header.volumeUuid === row.volumeUuid && header.slot === row.slot
   && (header.generation === row.generation - 1 || (header.generation === row.generation && entries.length === 0))
 
 /**
- * Enters footage that was recorded while the catalogue took no rows, and whose rows died with the recorder: the next generation in slots that the catalogue calls free.
+ * Enters footage that was recorded while the catalogue took no rows, and whose rows died with the recorder:
+ * the next generation in slots that the catalogue calls free.
  * Returns their segments, which are open as far as the catalogue is concerned.
  */
 export async function adoptUnentered(options: RecoveryOptions, volume: Volume, free: FreeSlots): Promise<SegmentRow[]> {
@@ -120,13 +129,19 @@ function enterAdopted(options: RecoveryOptions, volume: Volume, row: SlotRow, { 
   return { ...opened, cameraId, cameraUuid, stream, startAt, floorRule, endAt: null, keepUntil: null, newestAt: null, records: null, usedBytes: null, merkleRoot: null }
 }
 
-/** What a slot that was open at the last end brings: the slot to go on with, nothing more to do, or a disk that does not give it just now. */
+/**
+ * What a slot that was open at the last end brings: the slot to go on with, nothing more to do, or a disk
+ * that does not give it just now.
+ */
 export type Recovered =
   | { readonly kind: 'open', readonly open: OpenSlot, readonly entries: readonly IndexEntry[] }
   | { readonly kind: 'settled', readonly entries: readonly IndexEntry[] }
   | { readonly kind: 'unreadable', readonly error: StorageError }
 
-/** Brings back a slot that was open when the recorder died: keeps every record that holds, zeroes what is behind, and leaves it ready for the next. */
+/**
+ * Brings back a slot that was open when the recorder died: keeps every record that holds, zeroes what is
+ * behind, and leaves it ready for the next.
+ */
 export async function recoverOpen(options: RecoveryOptions, volume: Volume, segment: SegmentRow): Promise<Recovered> {
   const { ring, log } = options
   const row: SlotRow = { volumeUuid: segment.volumeUuid, slot: segment.slot, generation: segment.generation, state: 'open' }
@@ -151,7 +166,10 @@ export async function recoverOpen(options: RecoveryOptions, volume: Volume, segm
   }
 }
 
-/** A slot that the disk does not give, however often it is asked: what can be read of it is footage, and it stays in the catalogue out of use. */
+/**
+ * A slot that the disk does not give, however often it is asked: what can be read of it is footage, and it
+ * stays in the catalogue out of use.
+ */
 export async function salvage(options: RecoveryOptions, volume: Volume, segment: SegmentRow, cause: StorageError): Promise<readonly IndexEntry[]> {
   const { ring, trustedTime } = options
   const row: SlotRow = { volumeUuid: segment.volumeUuid, slot: segment.slot, generation: segment.generation, state: 'open' }
@@ -180,7 +198,10 @@ const orNothing = (file: VolumeFile): VolumeFile => ({
   }),
 })
 
-/** Throws RangeError when the slot holds something else than the catalogue says, StorageError when it cannot be read. */
+/**
+ * Throws RangeError when the slot holds something else than the catalogue says, StorageError when it cannot
+ * be read.
+ */
 async function reopen(
   options: RecoveryOptions, volume: Volume, segment: SegmentRow, row: SlotRow, through: (file: VolumeFile) => VolumeFile = file => file,
 ): Promise<{ content: SlotFootage, open: OpenSlot }> {
@@ -222,6 +243,27 @@ function noteRuns({ runs, runIds, rows }: RecoveryOptions, segment: SegmentRow, 
   for (const [id, range] of runsIn(entries)) {
     runIds.atLeast(id)
     rows.write(() => { runs.adopt(id, segment, init.video, range) })
+  }
+}
+
+/**
+ * The rows of runs that had ended before the power went say up to when they had recorded; what of it had not
+ * reached the medium yet is lost time [G7]. `entries`: what is found in the slot.
+ */
+export function tellLostTail(
+  { runs, segments, rows, clock }: RecoveryOptions, segment: SegmentRow, entries: readonly IndexEntry[],
+): void {
+  const { cameraUuid, stream, startAt } = segment
+  const foundTo = [...runsIn(entries).values()].reduce((to, { endAt }) => epochMs(Math.max(to, endAt)), startAt)
+  const first = entries.at(-1)?.runId ?? runs.runAt(segment, startAt)
+  if (first === null) return
+  const next = segments.nextStart(cameraUuid, stream, foundTo) ?? Infinity
+  for (const run of runs.endedSince(segment, first, foundTo)) {
+    const from = epochMs(Math.max(run.startAt, foundTo)), to = Math.min(run.endAt, next)
+    if (to - from <= TRIVIAL_GAP_MS) continue
+    rows.write(() => {
+      runs.addUntoldGap(segment, from, epochMs(to), 'recorder-killed', clock.wallNow())
+    })
   }
 }
 

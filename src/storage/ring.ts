@@ -19,7 +19,10 @@ import type { SlotRow, slotTable } from './tables/slots.ts'
 import { slotPath, zeroSlot, type Volume } from './volume.ts'
 import type { VolumeSet } from './volume-set.ts'
 
-/** Every slot is inside its floor, held or read, or no volume is usable. Recording waits; nothing is overwritten. */
+/**
+ * Every slot is inside its floor, held or read, or no volume is usable. Recording waits; nothing is
+ * overwritten.
+ */
 export class RingFullError extends RetryableError {
   readonly freeAt: EpochMs | null
   constructor(freeAt: EpochMs | null, why: NoSlotReason) {
@@ -61,32 +64,48 @@ export interface OpenSlot {
   newestAt: EpochMs
 }
 interface Candidate extends ReuseCandidate { readonly segment: SegmentRow }
-/** A slot that was taken. `before` is what the catalogue has of it: `preparing`, or `free` where it takes no rows just now. */
+/**
+ * A slot that was taken. `before` is what the catalogue has of it: `preparing`, or `free` where it takes no
+ * rows just now.
+ */
 interface Taken { readonly volume: Volume, readonly row: SlotRow, readonly before: SlotRow }
 
-/** A volume that failed is often back within seconds; a stream's fragments wait for it as long as its queue has room. */
+/**
+ * A volume that failed is often back within seconds; a stream's fragments wait for it as long as its queue
+ * has room.
+ */
 const WAIT_FOR_VOLUME_MS = 10_000
 /** So does a catalogue that another program has locked. */
 const WAIT_FOR_CATALOGUE_MS = 10_000
-/** So long the ring goes on when the catalogue takes no rows: that many slots are made ready ahead of need. */
+/**
+ * So long the ring goes on when the catalogue takes no rows: that many slots are made ready ahead of need.
+ */
 const RESERVE_FOR_MS = 15 * 60_000
 /** Of all slots, at most: a small ring is for footage. */
 const RESERVE_SHARE = 8
 
-/** Of the days before a start, from which it knows how many slots are usually taken; and the least of them that tell. */
+/**
+ * Of the days before a start, from which it knows how many slots are usually taken; and the least of them
+ * that tell.
+ */
 const USUAL_FOR_MS = 3 * 86_400_000, USUAL_LEAST_MS = 3_600_000
+/** Slots of so many takes tell how many are usual. */
 const MOST_TAKES = 10_000
 
 /** Slots that were taken in the last minutes before this start, or usually are in as many. */
 function takesBefore({ segments, clock }: RingOptions): number {
   const now = clock.wallNow()
-  const last = segments.slotsOpenedSince(epochMs(now - RESERVE_FOR_MS))
-  const { slots, spanMs } = segments.slotsOpenedSince(epochMs(now - USUAL_FOR_MS))
-  const usual = spanMs < USUAL_LEAST_MS ? 0 : Math.ceil(slots * RESERVE_FOR_MS / spanMs)
-  return Math.min(MOST_TAKES, Math.max(last.slots, usual))
+  const startedAt = segments.lastOpened(MOST_TAKES).filter(at => at >= now - USUAL_FOR_MS)
+  const last = startedAt.filter(at => at >= now - RESERVE_FOR_MS).length
+  const spanMs = Math.max(0, ...startedAt) - Math.min(now, ...startedAt)
+  const usual = spanMs < USUAL_LEAST_MS ? 0 : Math.ceil(startedAt.length * RESERVE_FOR_MS / spanMs)
+  return Math.max(last, usual)
 }
 
-/** Gives out slots and takes the oldest back, as the guard allows. The only place that turns sealed footage into a free slot. */
+/**
+ * Gives out slots and takes the oldest back, as the guard allows. The only place that turns sealed footage
+ * into a free slot.
+ */
 export class Ring {
   readonly #options: RingOptions
   #budget: SlotBudget | null = null
@@ -109,7 +128,10 @@ export class Ring {
     this.#budget?.expect(streamKeyText(stream), bitrateBps, this.#options.clock.monoNow())
   }
 
-  /** Throws SlotBudgetError when the stream has used up its openings of the hour; else returns what takes one. The smallest slots in use are what the budget counts in. */
+  /**
+   * Throws SlotBudgetError when the stream has used up its openings of the hour; else returns what takes
+   * one. The smallest slots in use are what the budget counts in.
+   */
   #spending(owner: SegmentOwner): () => void {
     const now = this.#options.clock.monoNow()
     const key = streamKeyText(owner)
@@ -128,8 +150,10 @@ export class Ring {
   get floor(): FloorRule { return this.#options.floor }
 
   /**
-   * Takes a slot for `owner` and makes it ready: row `preparing`, what stands in it compared with the catalogue, the whole slot zeroed and synced, header written and synced, row `open` [INV-2].
-   * While the catalogue takes no rows a free slot is taken without them, and they follow. Throws RingFullError, NoVolumeError, SlotBudgetError, CatalogueFaultError, or StorageError
+   * Takes a slot for `owner` and makes it ready: row `preparing`, what stands in it compared with the
+   * catalogue, the whole slot zeroed and synced, header written and synced, row `open` [INV-2].
+   * While the catalogue takes no rows a free slot is taken without them, and they follow. Throws
+   * RingFullError, NoVolumeError, SlotBudgetError, CatalogueFaultError, or StorageError
    * after the slot was quarantined.
    */
   async open(owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<OpenSlot> {
@@ -174,10 +198,14 @@ export class Ring {
     })
     this.#takenAt.push(clock.monoNow())
     this.keepReserve()
-    return this.track({ volume, row: opened, owner, writer, floor, newestAt: this.#options.trustedTime.trustedOf(startAt) })
+    const newestAt = this.#options.trustedTime.trustedOf(startAt)
+    return this.track({ volume, row: opened, owner, writer, floor, newestAt })
   }
 
-  /** Zeroes the slot and writes its header. Throws StorageError; the slot is then quarantined, or left for when its volume is back. */
+  /**
+   * Zeroes the slot and writes its header. Throws StorageError; the slot is then quarantined, or left for
+   * when its volume is back.
+   */
   async #prepare(taken: Taken, owner: SegmentOwner, init: InitSegment, startAt: EpochMs): Promise<SlotWriter> {
     const { volume, row } = taken
     const { volumes } = this.#options
@@ -210,7 +238,10 @@ export class Ring {
     }
   }
 
-  /** No frame was ever in it. A disk that was pulled or hangs is no fault of the slot: its row is left `preparing`, and it is zeroed when the disk is back [INV-2]. */
+  /**
+   * No frame was ever in it. A disk that was pulled or hangs is no fault of the slot: its row is left
+   * `preparing`, and it is zeroed when the disk is back [INV-2].
+   */
   async #prepareFailed({ volume, row, before }: Taken, error: StorageError): Promise<void> {
     const { volumes, rows, slots } = this.#options
     if (await volumes.recheck(volume)) { this.giveUp(volume, row, before, error); return }
@@ -235,7 +266,8 @@ export class Ring {
   }
 
   /**
-   * What is about to be zeroed is blank or a generation that the guard let go [G1]. Anything else is footage that this catalogue does not know:
+   * What is about to be zeroed is blank or a generation that the guard let go [G1]. Anything else is
+   * footage that this catalogue does not know:
    * it was restored from a backup, or another disk hangs under the mount point.
    */
   async #requireKnown(volume: Volume, row: SlotRow, { orOwn = false } = {}): Promise<void> {
@@ -279,7 +311,10 @@ export class Ring {
     return taken
   }
 
-  /** While the catalogue takes no rows: the lowest free slot of the volume with the largest free share. Nothing is reused, for that is an act to be written down [G10]. */
+  /**
+   * While the catalogue takes no rows: the lowest free slot of the volume with the largest free share.
+   * Nothing is reused, for that is an act to be written down [G10].
+   */
   async #takeUnentered(among: readonly Volume[]): Promise<Taken> {
     const { volumes, rows } = this.#options
     await volumes.unentered.set(among)
@@ -307,7 +342,10 @@ export class Ring {
 
   // ---- the reserve
 
-  /** Makes slots ready ahead of need, in the background: what the guard lets go is zeroed and free before anybody waits for it. */
+  /**
+   * Makes slots ready ahead of need, in the background: what the guard lets go is zeroed and free before
+   * anybody waits for it.
+   */
   keepReserve(): void {
     if (this.#reclaiming !== null || this.#stopped.signal.aborted) return
     this.#reclaiming = this.#reclaim()
@@ -371,7 +409,10 @@ export class Ring {
     await this.#reclaiming
   }
 
-  /** What the allocator may choose from: of each floor rule the first that is not being read, since the first is the first to be free; and those before it. */
+  /**
+   * What the allocator may choose from: of each floor rule the first that is not being read, since the
+   * first is the first to be free; and those before it.
+   */
   #choiceOf(volume: Volume): VolumeChoice<Candidate> {
     const { segments, slots, leases, volumes } = this.#options
     const candidates: Candidate[] = []
@@ -385,7 +426,10 @@ export class Ring {
     return { id: volume.identity.id, freeSlots: slots.firstFree(volume.identity.uuid) === null ? 0 : Math.max(1, volumes.freeSlots(volume)), totalSlots: volume.identity.slotCount, candidates }
   }
 
-  /** Ends the row of what is overwritten, with the guard's reasons, for the overwrite record (R25) and for whoever asks later. */
+  /**
+   * Ends the row of what is overwritten, with the guard's reasons, for the overwrite record (R25) and for
+   * whoever asks later.
+   */
   #free(volume: Volume, { segment }: Candidate, at: EpochMs): void {
     const trustedAt = this.#options.trustedTime.now()!
     const keptUntil = epochMs(Math.max(segment.keepUntil!, keepUntil(this.#options.floor, segment.newestAt!)))
@@ -402,7 +446,8 @@ export class Ring {
   }
 
   /**
-   * The slot is not used again until a person looked at the disk. Its footage stays readable as far as it goes. `before` is what the catalogue has of it.
+   * The slot is not used again until a person looked at the disk. Its footage stays readable as far as it
+   * goes. `before` is what the catalogue has of it.
    * Only a fault of the volume is a reason.
    */
   #quarantine(volume: Volume, row: SlotRow, before: SlotRow, error: unknown, enterSegment: () => void): void {
@@ -418,7 +463,10 @@ export class Ring {
     })
   }
 
-  /** Quarantines a slot whose segment brought nothing. One transaction: a crash between the two would leave a segment without its slot. */
+  /**
+   * Quarantines a slot whose segment brought nothing. One transaction: a crash between the two would leave
+   * a segment without its slot.
+   */
   giveUp(volume: Volume, row: SlotRow, before: SlotRow, error: StorageError | RangeError): void {
     const { segments, volumes, clock } = this.#options
     const now = clock.wallNow()
@@ -447,7 +495,8 @@ export class Ring {
   }
 
   /**
-   * Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows. Returns what they say.
+   * Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows.
+   * Returns what they say.
    * `enterMore` writes what else there is to say of it in the same transaction.
    */
   async seal(open: OpenSlot, enterMore: (sealed: SealFacts) => void = () => undefined): Promise<SealFacts> {
@@ -472,7 +521,10 @@ export class Ring {
     return open
   }
 
-  /** The rows of a segment to which nothing is added any more; `failure` when its slot is not to be used again. */
+  /**
+   * The rows of a segment to which nothing is added any more; `failure` when its slot is not to be used
+   * again.
+   */
   enterSealed(
     open: Pick<OpenSlot, 'volume' | 'row' | 'owner' | 'newestAt'> & { readonly writer: { readonly startAt: EpochMs } }, sealed: SealFacts, failure: unknown, enterMore: () => void = () => undefined,
   ): void {
@@ -500,10 +552,14 @@ export class Ring {
     })
   }
 
-  /** Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the transaction of the act. Throws CatalogueFaultError while rows of recording wait. */
+  /**
+   * Trusted time was moved forward by `byMs`: what was recorded since then moves with it [G1]. In the
+   * transaction of the act. Throws CatalogueFaultError while rows of recording wait.
+   */
   restamp(since: EpochMs, byMs: number): void {
     const { segments, rows, floor } = this.#options
-    // A segment whose row waits would be entered with the time of before: the advance is believed once all rows are there.
+    // A segment whose row waits would be entered with the time of before: the advance is believed once all
+    // rows are there.
     if (rows.isBehind) throw new CatalogueFaultError({ code: rows.backlog?.cause ?? 'unknown' })
     const keepUntilOf = keepUntilByQuarter(rule => parseFloorRule(rule) ?? floor)
     const moved = segments.restamp(since, byMs, keepUntilOf)
@@ -514,7 +570,8 @@ export class Ring {
 
 const QUARTER_MS = 900_000
 /**
- * As `keepUntil`, for very many segments: a calendar floor ends with a local day, and days of every zone begin on a quarter of an hour, so one answer serves all of a quarter.
+ * As `keepUntil`, for very many segments: a calendar floor ends with a local day, and days of every zone
+ * begin on a quarter of an hour, so one answer serves all of a quarter.
  * (measured, a million segments in one transaction: see docs/reliability.md)
  */
 function keepUntilByQuarter(floorOf: (rule: string) => FloorRule): (rule: string, newestAt: EpochMs) => EpochMs {

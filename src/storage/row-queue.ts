@@ -4,7 +4,10 @@ import { isCatalogueFault, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 
-/** Between tries while the catalogue takes nothing: each try may wait for a lock, and the event loop with it. */
+/**
+ * Between tries while the catalogue takes nothing: each try may wait for a lock, and the event loop with
+ * it.
+ */
 const RETRY_MS = 500
 /** One transaction: a synced commit each would hold the event loop for seconds after a long outage. */
 const ROWS_A_BATCH = 64
@@ -36,8 +39,10 @@ interface Row {
 interface Outage { readonly sinceMono: MonoMs, cause: string, loggedAt: MonoMs, tries: number }
 
 /**
- * Writes what recording has to say into the catalogue, in order. What the catalogue refuses (locked, full, unreadable) is kept and written once it takes rows again, so that
- * no frame waits for the catalogue [G7, G9]. A row is a transaction of its own, or part of a batch after an outage.
+ * Writes what recording has to say into the catalogue, in order. What the catalogue refuses (locked, full,
+ * unreadable) is kept and written once it takes rows again, so that
+ * no frame waits for the catalogue [G7, G9]. A row is a transaction of its own, or part of a batch after an
+ * outage.
  */
 export class RowQueue {
   readonly #options: RowQueueOptions
@@ -83,7 +88,8 @@ export class RowQueue {
   }
 
   /**
-   * Inside a row: its audit entry, in the same transaction. One that is written late says when it happened. An audit log that cannot be written for another reason than
+   * Inside a row: its audit entry, in the same transaction. One that is written late says when it happened.
+   * An audit log that cannot be written for another reason than
    * the catalogue's gets a log line instead [G10].
    */
   append(event: Told, happenedAt: EpochMs): void {
@@ -95,7 +101,10 @@ export class RowQueue {
     }
   }
 
-  /** For a decision that needs the catalogue at once: says that it was refused, so that nobody else asks for a while. */
+  /**
+   * For a decision that needs the catalogue at once: says that it was refused, so that nobody else asks for
+   * a while.
+   */
   noteRefusal(error: unknown): void { this.#refused(error); this.#outageProbe() }
 
   /** Waits until all rows are written, at most `mostMs`. */

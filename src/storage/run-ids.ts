@@ -3,7 +3,10 @@ import { runId, type RunId } from '../domain/index.ts'
 /** More runs than an outage of the catalogue can hold back. */
 const SKIPPED = 100_000
 
-/** Numbers of runs, which stand in every record and only rise: given out without the catalogue, whose rows may follow later. */
+/**
+ * Numbers of runs, which stand in every record and only rise: given out without the catalogue, whose rows
+ * may follow later.
+ */
 export class RunIds {
   #last: number
   constructor(newest: number) { this.#last = newest }

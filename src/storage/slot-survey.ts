@@ -32,7 +32,10 @@ export interface SurveyedFootage {
   /** By what was found; of a slot that was never sealed it goes as far as its records hold. */
   readonly facts: SealedFacts
   readonly isSealed: boolean
-  /** It ends like a sealed slot, but its index does not hold: its records are found one by one, up to the first that rotted. */
+  /**
+   * It ends like a sealed slot, but its index does not hold: its records are found one by one, up to the
+   * first that rotted.
+   */
   readonly isIndexLost: boolean
   /** What does not go together inside the slot, in words. */
   readonly doubts: readonly string[]
@@ -97,8 +100,10 @@ const ORDER_DIVISOR = 1000
 const MOST_BEFORE_MS = 86_400
 
 /**
- * The newest frame by trusted time is not on disk; keepUntil, which was reckoned from it, is. Taken is the latest instant that gives this keepUntil, so that
- * no other floor can let it go too early. Calendar floors send a whole day to one instant: within its last minute and a half the order of recording is kept,
+ * The newest frame by trusted time is not on disk; keepUntil, which was reckoned from it, is. Taken is the
+ * latest instant that gives this keepUntil, so that
+ * no other floor can let it go too early. Calendar floors send a whole day to one instant: within its last
+ * minute and a half the order of recording is kept,
  * else the ring would take the segments of a day in no order.
  */
 function trustedEndOf(floorRule: string, endAt: EpochMs, until: EpochMs): EpochMs {

@@ -14,7 +14,10 @@ export interface TimedFragment {
   /** Wall time of the first frame. */
   readonly startAt: EpochMs
   readonly durationMs: number
-  /** For each track the first sample's media time in the run; may be negative. The writer makes it count from its segment's start. */
+  /**
+   * For each track the first sample's media time in the run; may be negative. The writer makes it count
+   * from its segment's start.
+   */
   readonly trackTimes: readonly { readonly track: TrackFragment, readonly timescale: number, readonly ticks: bigint }[]
   readonly startsWithKey: boolean
   readonly cameraClockOffsetMs: number | null
@@ -78,7 +81,10 @@ export class SlotWriter {
   get failure(): unknown { return this.#failure }
   get endAt(): EpochMs { return endOfFootage(this.#entries.slice(-1)) ?? this.startAt }
 
-  /** False: the slot is full for this fragment, or a key frame begins that had better stand at the start of the next slot. */
+  /**
+   * False: the slot is full for this fragment, or a key frame begins that had better stand at the start of
+   * the next slot.
+   */
   takes({ fragment, startsWithKey }: TimedFragment): boolean {
     const recordBytes = fragment.endAt - fragment.moofAt + RECORD_HEAD_BYTES
     if (!this.#fits(recordBytes)) return false
@@ -91,7 +97,8 @@ export class SlotWriter {
   }
 
   /**
-   * Body and following `free` header first, the record's first 8 bytes last: a reader alongside meets whole boxes only. Not yet synced on return.
+   * Body and following `free` header first, the record's first 8 bytes last: a reader alongside meets whole
+   * boxes only. Not yet synced on return.
    * Takes `fragment.buffer` over.
    */
   async append(timed: TimedFragment): Promise<void> {
@@ -124,8 +131,10 @@ export class SlotWriter {
   }
 
   /**
-   * Writes each track's `tfdt`: a run's first record here stands at its wall time since the segment's start, or right behind the run before where that one's
-   * media time ran ahead; its later ones at their media time from there. Returns that of the first track in ticks of the video track.
+   * Writes each track's `tfdt`: a run's first record here stands at its wall time since the segment's
+   * start, or right behind the run before where that one's
+   * media time ran ahead; its later ones at their media time from there. Returns that of the first track in
+   * ticks of the video track.
    */
   #placeInSegment({ fragment, trackTimes, runId, startAt }: TimedFragment): bigint {
     const lead = trackTimes.find(({ track }) => track.trackId === this.init.video.trackId) ?? trackTimes[0]!
@@ -150,7 +159,9 @@ export class SlotWriter {
     }
   }
 
-  /** Ends what stands behind the last record of a slot that is gone on with, on the medium when it returns. */
+  /**
+   * Ends what stands behind the last record of a slot that is gone on with, on the medium when it returns.
+   */
   async writeFree(free: Buffer, step: string): Promise<void> {
     await this.#guarded(async () => {
       await this.#file.write(free, this.#endByte, `${step} free`)
@@ -162,7 +173,8 @@ export class SlotWriter {
   giveUp(error: unknown): void { this.#failure ??= error }
 
   /**
-   * On return every record appended before the call is on the medium. One sync is in flight at a time: the kernel tells a failed write-back to one caller only,
+   * On return every record appended before the call is on the medium. One sync is in flight at a time: the
+   * kernel tells a failed write-back to one caller only,
    * so a failure is final for all who wait [INV-4].
    */
   async sync(): Promise<void> {
@@ -180,7 +192,8 @@ export class SlotWriter {
   }
 
   /**
-   * Syncs, writes index and `mfra` at the end, then shortens `free` up to them. Repeating it after a crash gives the same bytes.
+   * Syncs, writes index and `mfra` at the end, then shortens `free` up to them. Repeating it after a crash
+   * gives the same bytes.
    * With a failure behind it only what was synced counts, and nothing is written.
    */
   async seal(keepUntilOf: (endAt: EpochMs) => EpochMs): Promise<SealFacts> {

@@ -11,9 +11,13 @@ const NEXT_IN_LINE = 4
 const BY_CHANCE = 24
 
 /**
- * Whether the slots hold what the catalogue says, by asking those that would tell first: the ring always takes the lowest free slot, and without one the segment
- * with the oldest newest frame, so a recorder that used this volume with another catalogue has changed just these. Some more are asked by chance.
- * `isUnentered`: slots that are free by the catalogue may hold their next generation. Null: nothing speaks against it. A slot that cannot be read says nothing either way; the ring looks at each again before it zeroes it.
+ * Whether the slots hold what the catalogue says, by asking those that would tell first: the ring always
+ * takes the lowest free slot, and without one the segment
+ * with the oldest newest frame, so a recorder that used this volume with another catalogue has changed just
+ * these. Some more are asked by chance.
+ * `isUnentered`: slots that are free by the catalogue may hold their next generation. Null: nothing speaks
+ * against it. A slot that cannot be read says nothing either way; the ring looks at each again before it
+ * zeroes it.
  */
 export async function spotCheck(options: { fs: VolumeFileSystem, volume: Volume, slots: ReturnType<typeof slotTable>, segments: ReturnType<typeof segmentTable>, seed: string, isUnentered: boolean }): Promise<string | null> {
   const { fs, volume, slots, segments, seed, isUnentered } = options

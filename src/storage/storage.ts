@@ -1,6 +1,6 @@
 import {
-  epochMs, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId, type StreamKey,
-  type StreamName, type TimeRange, type VolumeId,
+  epochMs, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId,
+  type StreamKey, type StreamName, type TimeRange, type VolumeId,
 } from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -14,7 +14,7 @@ import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
-import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, type RecoveryOptions } from './recovery.ts'
+import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveryOptions } from './recovery.ts'
 import { spansOf, type Span } from './slot-survey.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
@@ -28,7 +28,7 @@ import { runSyncLoop } from './sync-loop.ts'
 import { cameraTable, mintCameraUuid } from './tables/cameras.ts'
 import { holdTable } from './tables/holds.ts'
 import { markTable } from './tables/marks.ts'
-import { runTable } from './tables/runs.ts'
+import { runTable, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
@@ -52,14 +52,21 @@ const BUSY_SYNC_MS = 250 // half of what G4 allows: reading old footage makes wa
 const OPEN_WAIT_MS = 3_000
 /** Another program that writes to the catalogue has its lock for so long at most; no reason for an alarm. */
 const LOCKED_FOR_A_MOMENT_MS = 2_000
-/** A slot that was open at the last end and cannot be read is asked again so long: most disks that fail are back. */
+/**
+ * A slot that was open at the last end and cannot be read is asked again so long: most disks that fail are
+ * back.
+ */
 const UNREADABLE_MS = 3_600_000
-/** Between runs this is rounding, not lost time. */
-const TRIVIAL_GAP_MS = 10
 
 interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** A slot that was open when the recorder last ended. */
-interface Unsealed { readonly volume: Volume, readonly segment: SegmentRow, readonly since: MonoMs, isTold: boolean }
+interface Unsealed {
+  readonly volume: Volume
+  readonly segment: SegmentRow
+  readonly since: MonoMs
+  /** The log says that it cannot be read. */
+  isTold: boolean
+}
 
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
@@ -103,13 +110,16 @@ export class Storage implements AsyncDisposable {
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => {
       this.holds.forget(volume)
-      void this.#ring.freeAbandoned(volume).catch((error: unknown) => { log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed') })
+      void this.#ring.freeAbandoned(volume).catch((error: unknown) => {
+        log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed')
+      })
     }
     this.#volumes.onAdmission((volume, facts) => this.#admit(volume, facts))
   }
 
   /**
-   * Opens the volumes; the catalogue stays the caller's. Does not wait for open slots to be recovered: lanes do that when they are first used; nor for a volume that does not
+   * Opens the volumes; the catalogue stays the caller's. Does not wait for open slots to be recovered:
+   * lanes do that when they are first used; nor for a volume that does not
    * answer: it is taken into use when it does.
    */
   static async open(options: StorageOptions): Promise<Storage> {
@@ -167,11 +177,15 @@ export class Storage implements AsyncDisposable {
     await this.holds.publish().catch((error: unknown) => { this.#options.log.error({ err: error }, 'holds could not be written to every volume') })
   }
 
-  /** Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last seven days. */
+  /**
+   * Footage that somebody took with `custos rescue`, past the book, as far as it was learnt of in the last
+   * seven days.
+   */
   rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
   /**
-   * What was open when the last recorder ended, and whose streams went on elsewhere: of a volume that came back, or
+   * What was open when the last recorder ended, and whose streams went on elsewhere: of a volume that came
+   * back, or
    * that could not be read at the start; or the catalogue could not. It is history now.
    */
   #settleLate(): Promise<void> {
@@ -190,7 +204,9 @@ export class Storage implements AsyncDisposable {
       if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
       const { cameraUuid, stream } = first.segment
       const ranges = await this.#sealLate(key)
-      for (const range of ranges.values()) this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
+      for (const range of ranges.values()) {
+        this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
+      }
     }
   }
 
@@ -202,7 +218,8 @@ export class Storage implements AsyncDisposable {
   }
 
   /**
-   * Ends the runs of the recorder before, and tells the time until this one knew something of the stream [G7]. What
+   * Ends the runs of the recorder before, and tells the time until this one knew something of the stream
+   * [G7]. What
    * is found of them later still moves the gap's beginning.
    */
   async #settleStream(key: string, of: LaneStream): Promise<void> {
@@ -230,7 +247,10 @@ export class Storage implements AsyncDisposable {
 
   #recovery(): RecoveryOptions { return { ...this.#options, ...this.#tables, volumes: this.#volumes, rows: this.#rows, runIds: this.#runIds, ring: this.#ring } }
 
-  /** The lane of a stream; the camera's uuid is minted at first use. Recovery starts when it is first asked for. */
+  /**
+   * The lane of a stream; the camera's uuid is minted at first use. Recovery starts when it is first asked
+   * for.
+   */
   lane(camera: CameraId, stream: StreamName): StreamLane {
     const { clock, log, trustedTime } = this.#options
     const cameraUuid = this.#cameraUuid(camera)
@@ -262,7 +282,10 @@ export class Storage implements AsyncDisposable {
     return uuid
   }
 
-  /** Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest slot are sealed. */
+  /**
+   * Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest
+   * slot are sealed.
+   */
   async #recoverLane(cameraUuid: CameraUuid, stream: StreamName): Promise<OpenSlot | null> {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow(), of = { cameraUuid, stream }
@@ -281,7 +304,8 @@ export class Storage implements AsyncDisposable {
       })
     }
     this.#noteUntoldGaps(of, slots.flatMap(spansOf), now)
-    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another. Nor does
+    // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
+    // Nor does
     // one go on under another floor than that in its header [G1].
     const isPassed = newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt
     if (newest !== null && (isPassed || floorRuleText(newest.floor) !== floorRuleText(this.#options.floor))) {
@@ -292,7 +316,8 @@ export class Storage implements AsyncDisposable {
   }
 
   /**
-   * Of what was recorded while the catalogue took no rows, nothing may be known of the time that was lost: between
+   * Of what was recorded while the catalogue took no rows, nothing may be known of the time that was lost:
+   * between
    * runs, inside one, or with a slot that failed and whose run went on in another [G7].
    */
   #noteUntoldGaps(of: LaneStream, spans: readonly Span[], now: EpochMs): void {
@@ -306,7 +331,10 @@ export class Storage implements AsyncDisposable {
     }
   }
 
-  /** Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that cannot be read is left for the next round. */
+  /**
+   * Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that
+   * cannot be read is left for the next round.
+   */
   async #recoverSlots(key: string): Promise<{ open: OpenSlot | null, slots: (readonly IndexEntry[])[] }> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
@@ -314,28 +342,39 @@ export class Storage implements AsyncDisposable {
     const slots: (readonly IndexEntry[])[] = []
     for (const each of waiting) {
       const recovered = await recoverOpen(this.#recovery(), each.volume, each.segment)
-      if (recovered.kind === 'unreadable') { slots.push(await this.#leaveForLater(key, each, recovered.error)); continue }
-      slots.push(recovered.entries)
-      if (recovered.kind === 'settled') continue
+      const entries = recovered.kind === 'unreadable'
+        ? await this.#leaveForLater(key, each, recovered.error) : recovered.entries
+      if (entries === null) continue
+      tellLostTail(this.#recovery(), each.segment, entries)
+      slots.push(entries)
+      if (recovered.kind !== 'open') continue
       if (newest !== null) await this.#ring.seal(newest)
       newest = recovered.open
     }
     return { open: newest, slots }
   }
 
-  async #leaveForLater(key: string, unsealed: Unsealed, error: StorageError): Promise<readonly IndexEntry[]> {
+  /** Null: it is tried again. */
+  async #leaveForLater(
+    key: string, unsealed: Unsealed, error: StorageError,
+  ): Promise<readonly IndexEntry[] | null> {
     const { volume, segment, since } = unsealed, { clock, log } = this.#options
-    if (clock.monoNow() - since > UNREADABLE_MS) return await salvage(this.#recovery(), volume, segment, error)
+    if (clock.monoNow() - since > UNREADABLE_MS) {
+      return await salvage(this.#recovery(), volume, segment, error)
+    }
     if (!unsealed.isTold) {
       log.warn({ err: error, volume: volume.identity.id, slot: segment.slot },
         'a slot that was open cannot be read; it is tried again')
     }
     unsealed.isTold = true
     this.#unsealed.set(key, [...this.#unsealed.get(key) ?? [], unsealed])
-    return []
+    return null
   }
 
-  /** Cameras that are no longer configured: their open slots are sealed; the id may come back as another camera. */
+  /**
+   * Cameras that are no longer configured: their open slots are sealed; the id may come back as another
+   * camera.
+   */
   async retireAllBut(ids: ReadonlySet<CameraId>): Promise<void> {
     const now = this.#options.clock.wallNow()
     this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) })
@@ -362,10 +401,16 @@ export class Storage implements AsyncDisposable {
     return this.#tables.segments.inRange(this.#cameraUuid(camera), stream, range)
   }
 
-  /** The same by the camera's own mark, so that a device whose id was given to another is still found, and never the other. */
+  /**
+   * The same by the camera's own mark, so that a device whose id was given to another is still found, and
+   * never the other.
+   */
   segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] { return this.#tables.segments.inRange(camera, stream, range) }
 
-  /** Whether a volume syncs so slowly just now that who reads old footage for somebody is to wait. The scrubber, who has thirty days, waits a minute. */
+  /**
+   * Whether a volume syncs so slowly just now that who reads old footage for somebody is to wait. The
+   * scrubber, who has thirty days, waits a minute.
+   */
   get isBusy(): boolean { return this.#volumes.worstSyncMs(BUSY_FOR_MS) > BUSY_SYNC_MS }
 
   /** Owned by the caller, who disposes it. Throws SegmentGoneError. */
@@ -375,7 +420,10 @@ export class Storage implements AsyncDisposable {
     return SegmentReader.open(this.#volumes.io, volume, segment, this.#leases)
   }
 
-  /** Trusted time went forward at once: what was recorded since, in open slots too, moves with it. Inside the transaction of the act. */
+  /**
+   * Trusted time went forward at once: what was recorded since, in open slots too, moves with it. Inside
+   * the transaction of the act.
+   */
   advanceAge({ since, byMs }: { readonly since: EpochMs, readonly byMs: number }): void { this.#ring.restamp(since, byMs) }
 
   /** Reads what is sealed again, as long as its `run` lasts; the caller runs it. */
@@ -406,12 +454,16 @@ export class Storage implements AsyncDisposable {
     this.#options.catalogue.db.pragma('wal_checkpoint(TRUNCATE)')
   }
 
-  /** Whether the catalogue can be read and takes the rows of recording; `backlog` are those it has not taken yet. */
+  /**
+   * Whether the catalogue can be read and takes the rows of recording; `backlog` are those it has not taken
+   * yet.
+   */
   catalogueStatus(): { state: 'ok' | 'failed', detail: string, backlog: RowBacklog | null } {
     const { backlog } = this.#rows
     try {
       this.#options.catalogue.db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get()
-      return backlog === null || backlog.lastedMs < LOCKED_FOR_A_MOMENT_MS ? { state: 'ok', detail: '', backlog } : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
+      return backlog === null || backlog.lastedMs < LOCKED_FOR_A_MOMENT_MS ? { state: 'ok', detail: '', backlog }
+        : { state: 'failed', detail: `${backlog.cause}; ${backlog.pending} rows wait`, backlog }
     } catch (error) { return { state: 'failed', detail: (error as Error).message, backlog } }
   }
 

@@ -10,10 +10,7 @@ import type { OpenSlot, Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { RunIds } from './run-ids.ts'
 import type { TimedFragment } from './slot-writer.ts'
-import type { runTable } from './tables/runs.ts'
-
-/** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
-const TRIVIAL_GAP_MS = 10
+import { TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 
 export interface StreamLaneOptions {
   readonly cameraId: CameraId
@@ -32,7 +29,10 @@ export interface StreamLaneOptions {
   readonly markUnentered: () => Promise<void>
 }
 
-/** All that one stream writes: its runs one after another, the slots they fill, the gaps between. Lives as long as the recorder. */
+/**
+ * All that one stream writes: its runs one after another, the slots they fill, the gaps between. Lives as
+ * long as the recorder.
+ */
 export class StreamLane {
   readonly #options: StreamLaneOptions
   #open: OpenSlot | null = null
@@ -56,7 +56,10 @@ export class StreamLane {
   /** The slot that is being written, for the sync loop. */
   get openSlot(): OpenSlot | null { return this.#open }
 
-  /** Ready to append: the slot of the time before was recovered, or is left for later. Idempotent; never throws. */
+  /**
+   * Ready to append: the slot of the time before was recovered, or is left for later. Idempotent; never
+   * throws.
+   */
   recover(): Promise<void> {
     this.#recovering ??= (async () => {
       try { this.#open = await this.#options.recovered() } catch (error) {
@@ -71,7 +74,10 @@ export class StreamLane {
   /** When the first run or gap of this process began; null before. */
   get firstKnownAt(): EpochMs | null { return this.#firstKnownAt }
 
-  /** A run begins with its first frame. Goes on in the open slot when a player would not notice. The gap that lasted ends with the first fragment that is stored. */
+  /**
+   * A run begins with its first frame. Goes on in the open slot when a player would not notice. The gap
+   * that lasted ends with the first fragment that is stored.
+   */
   async beginRun(init: InitSegment, startAt: EpochMs): Promise<RunId> {
     const { runs, runIds, rows, cameraUuid, stream, markUnentered } = this.#options
     await this.recover()
@@ -89,8 +95,10 @@ export class StreamLane {
   }
 
   /**
-   * Appends to the open slot or to the next. A slot that fails is given up and the fragment written to another one, once. One at a time: a second call waits for the first.
-   * Throws RingFullError, NoVolumeError, SlotBudgetError, FragmentTooLargeError, CatalogueFaultError, StorageError.
+   * Appends to the open slot or to the next. A slot that fails is given up and the fragment written to
+   * another one, once. One at a time: a second call waits for the first.
+   * Throws RingFullError, NoVolumeError, SlotBudgetError, FragmentTooLargeError, CatalogueFaultError,
+   * StorageError.
    */
   async append(timed: TimedFragment): Promise<void> {
     const appended = this.#appending.catch(() => undefined).then(() => this.#append(timed))
@@ -112,7 +120,8 @@ export class StreamLane {
   }
 
   async #appendOnce(timed: TimedFragment): Promise<void> {
-    // An empty slot that does not take it is kept: the next one would not either, and no stream may eat the ring with fragments that fit nowhere.
+    // An empty slot that does not take it is kept: the next one would not either, and no stream may eat the
+    // ring with fragments that fit nowhere.
     if (this.#open !== null && (this.#open.writer.failure !== null || (this.#open.writer.records > 0 && !this.#open.writer.takes(timed)))) this.#sealInBackground()
     this.#open ??= await this.#options.ring.open(this.#options, this.#init!, timed.startAt)
     const open = this.#open
@@ -188,14 +197,20 @@ export class StreamLane {
 /** A camera may send again what it sent at the end of the session before: its last group of pictures. */
 const MOST_OVERLAP_MS = 15_000
 
-/** True when the new run can go on in the open slot: same parameter sets to the byte, and time moves forward. */
+/**
+ * True when the new run can go on in the open slot: same parameter sets to the byte, and time moves
+ * forward.
+ */
 function continues(
   { writer }: OpenSlot, init: InitSegment, startAt: EpochMs, lastReason: RunEndReason | null
 ): boolean {
   const overlapMs = lastReason === 'clock-stepped' || lastReason === null ? 0 : MOST_OVERLAP_MS
-  return writer.failure === null && startAt >= writer.endAt - overlapMs && init.ftyp.equals(writer.init.ftyp)
-    && init.moov.equals(writer.init.moov)
+  return writer.failure === null && startAt >= writer.endAt - overlapMs
+    && init.ftyp.equals(writer.init.ftyp) && init.moov.equals(writer.init.moov)
 }
 
-/** A write that hangs still reads from the fragment's buffer; what is written elsewhere is labelled in a copy. */
+/**
+ * A write that hangs still reads from the fragment's buffer; what is written elsewhere is labelled in a
+ * copy.
+ */
 const withOwnBuffer = (timed: TimedFragment): TimedFragment => ({ ...timed, fragment: { ...timed.fragment, buffer: Buffer.from(timed.fragment.buffer) } })

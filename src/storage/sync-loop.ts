@@ -12,8 +12,8 @@ export const SYNC_INTERVAL_MS = 800
 export interface SyncLoopOptions { readonly clock: Clock, readonly volumes: VolumeSet, readonly openSlots: () => Iterable<OpenSlot> }
 
 /**
- * Syncs every slot that was written since its last sync. A failure marks the slot's writer; the lane notices
- * at its next append.
+ * Syncs every slot that was written since its last sync. A failure marks the slot's writer; the lane
+ * notices at its next append.
  */
 export async function syncOnce({ clock, volumes, openSlots }: SyncLoopOptions): Promise<void> {
   const dirty = [...openSlots()].filter(open => open.writer.isDirty)

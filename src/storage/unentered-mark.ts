@@ -10,7 +10,8 @@ export const UNENTERED_FILE = 'custos-unentered.json'
 const MAX_FILE_BYTES = 4096
 
 /**
- * Says on the volumes that recording goes on without the catalogue. A start that finds the mark enters footage that stands in free slots; without it such footage means that
+ * Says on the volumes that recording goes on without the catalogue. A start that finds the mark enters
+ * footage that stands in free slots; without it such footage means that
  * the catalogue came from a backup, and the volume is refused.
  */
 export class UnenteredMark {

@@ -1,6 +1,9 @@
 import { monoMs, type MonoMs } from '../domain/index.ts'
 
-/** Between probes of a volume that failed: a link that resets is back in seconds, a disk that died is asked once a minute for ever. */
+/**
+ * Between probes of a volume that failed: a link that resets is back in seconds, a disk that died is asked
+ * once a minute for ever.
+ */
 export const PROBE_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 60_000]
 /** Faults within this time have one cause: eight streams in flight see one reset of a link eight times. */
 const BURST_MS = 1_000
@@ -9,7 +12,10 @@ const BURSTS_UNTIL_OUT = 3
 /** A volume that fails again sooner goes on where its probes had got to. */
 const SETTLED_MS = 60_000
 
-/** Counts the faults of one volume: when it is out, when it is tried again. Pure but for its own counters; times are running time. */
+/**
+ * Counts the faults of one volume: when it is out, when it is tried again. Pure but for its own counters;
+ * times are running time.
+ */
 export class VolumeHealth {
   #bursts = 0
   #burstBeganAt = Number.NEGATIVE_INFINITY
@@ -40,7 +46,10 @@ export class VolumeHealth {
     return this.#bursts >= BURSTS_UNTIL_OUT
   }
 
-  /** A slot that was tried after a fault failed too: the next try waits, so that a dead disk does not cost slot after slot. */
+  /**
+   * A slot that was tried after a fault failed too: the next try waits, so that a dead disk does not cost
+   * slot after slot.
+   */
   noteFailedTrial(now: MonoMs): void { this.#trialAt = now + delayOf(this.#failedTrials++) }
 
   /** Taken out: probes begin. */

@@ -37,8 +37,10 @@ interface Call {
 interface Traffic { readonly id: VolumeId, readonly prefix: string, readonly inFlight: Set<Call>, readonly waiting: Call[], readonly closing: Call[], reads: number, isHung: boolean }
 
 /**
- * The file system of the volumes with a bound in time and number for each volume: a call that does not return is failed for whoever waits for it (fault `hung`), and
- * calls to one volume never take the threads of another. The call itself cannot be taken back: it counts as in flight until the kernel returns it.
+ * The file system of the volumes with a bound in time and number for each volume: a call that does not
+ * return is failed for whoever waits for it (fault `hung`), and
+ * calls to one volume never take the threads of another. The call itself cannot be taken back: it counts as
+ * in flight until the kernel returns it.
  */
 export class VolumeIo implements VolumeFileSystem {
   readonly #options: VolumeIoOptions
@@ -52,7 +54,10 @@ export class VolumeIo implements VolumeFileSystem {
   /** Whether a call on the volume has passed its deadline and has not come back. */
   isHung(id: VolumeId): boolean { return this.#traffic.find(traffic => traffic.id === id)?.isHung === true }
 
-  /** Since when the oldest sync in flight on the volume lasts, also one that nobody waits for any more; null when there is none. */
+  /**
+   * Since when the oldest sync in flight on the volume lasts, also one that nobody waits for any more; null
+   * when there is none.
+   */
   oldestSync(id: VolumeId): MonoMs | null {
     const traffic = this.#traffic.find(each => each.id === id)
     let oldest: MonoMs | null = null
@@ -66,7 +71,8 @@ export class VolumeIo implements VolumeFileSystem {
     while (!signal.aborted) {
       const dueAt = clock.monoNow() + LOOK_EVERY_MS
       await clock.wait(LOOK_EVERY_MS, signal)
-      // A look that comes late was the process's own delay: answers may wait to be heard, and the disk is given that time.
+      // A look that comes late was the process's own delay: answers may wait to be heard, and the disk is
+      // given that time.
       const lateMs = clock.monoNow() - dueAt
       if (lateMs > LOOK_EVERY_MS) for (const call of this.#calls()) call.since = (call.since + lateMs) as MonoMs
       this.#failOverdue()
@@ -111,7 +117,8 @@ export class VolumeIo implements VolumeFileSystem {
         work().then(resolve, reject).finally(() => { this.#ended(traffic, call) })
       },
     }
-    // A volume that hangs would keep this call too; whoever asks goes elsewhere at once. What is open is closed once it answers.
+    // A volume that hangs would keep this call too; whoever asks goes elsewhere at once. What is open is
+    // closed once it answers.
     if (isClose && (traffic.isHung || !hasRoom(traffic, call))) traffic.closing.push(call)
     else if (!traffic.isHung && hasRoom(traffic, call)) call.begin()
     else if (!traffic.isHung) traffic.waiting.push(call)

@@ -8,7 +8,10 @@ import { slotPath, type Volume } from './volume.ts'
 export const PROBE_FILE = 'custos-probe.json'
 const PROBE_BYTES = 4096
 
-/** Whether the volume takes a write, syncs it and gives it back. `free` is a free slot that nobody else uses meanwhile, blank again afterwards; null where there is none. Throws StorageError. */
+/**
+ * Whether the volume takes a write, syncs it and gives it back. `free` is a free slot that nobody else uses
+ * meanwhile, blank again afterwards; null where there is none. Throws StorageError.
+ */
 export async function probeVolume(fs: VolumeFileSystem, volume: Volume, free: SlotRow | null): Promise<void> {
   if (free === null) {
     const file = path.join(volume.path, PROBE_FILE), text = `${JSON.stringify({ format: 1, probe: randomBytes(16).toString('hex') })}\n`
@@ -21,7 +24,10 @@ export async function probeVolume(fs: VolumeFileSystem, volume: Volume, free: Sl
   try { await probeSlot(handle, file, Math.floor(volume.identity.slotSizeBytes / 2 / PROBE_BYTES) * PROBE_BYTES) } finally { await handle.close().catch(() => undefined) }
 }
 
-/** In the middle of the slot: its start stays blank whenever this is cut short, so nothing takes it for footage, and it is zeroed again before its next use [INV-2]. */
+/**
+ * In the middle of the slot: its start stays blank whenever this is cut short, so nothing takes it for
+ * footage, and it is zeroed again before its next use [INV-2].
+ */
 async function probeSlot(handle: VolumeFile, file: string, at: number): Promise<void> {
   const pattern = randomBytes(PROBE_BYTES), back = Buffer.alloc(PROBE_BYTES)
   await handle.write(pattern, at, 'probe write')

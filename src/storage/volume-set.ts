@@ -15,7 +15,10 @@ import { probeVolume } from './volume-probe.ts'
 import type { segmentTable } from './tables/segments.ts'
 import type { SlotRow, SlotState, slotTable } from './tables/slots.ts'
 
-/** A configured volume as it is now. Counts follow what was done and are kept in memory: a million rows are not counted each second. */
+/**
+ * A configured volume as it is now. Counts follow what was done and are kept in memory: a million rows are
+ * not counted each second.
+ */
 export interface VolumeStatus {
   readonly id: VolumeId
   readonly state: 'ok' | VolumeRefusal | 'failed'
@@ -52,7 +55,10 @@ const NO_SLOTS: Record<SlotState, number> = { free: 0, preparing: 0, open: 0, se
 const SYNC_MEMORY_MS = 60_000 // long enough to see a disk that stutters, short enough to forget one that was busy once
 const RECHECK_MS = 10_000
 const RELOOK_MS = 1_000
-/** A call that takes longer is hung where another volume can be recorded to: the stream goes on there, and its queue of 16 s has room left. */
+/**
+ * A call that takes longer is hung where another volume can be recorded to: the stream goes on there, and
+ * its queue of 16 s has room left.
+ */
 const HUNG_MS = 5_000
 /** Without another volume it is worth waiting for a disk that remaps a sector. */
 const HUNG_ALONE_MS = 15_000
@@ -75,7 +81,8 @@ export interface VolumeSetOptions {
 export type Admit = (volume: Volume, facts: { readonly isUnentered: boolean, readonly free: FreeSlots }) => Promise<void>
 
 /**
- * Which of the configured volumes can be recorded to. A refused one is looked at again now and then and never recreated; one that failed is probed until it works again.
+ * Which of the configured volumes can be recorded to. A refused one is looked at again now and then and
+ * never recreated; one that failed is probed until it works again.
  * All calls of storage to the volumes go through `io`, so that one that hangs holds up nobody.
  */
 export class VolumeSet {
@@ -115,7 +122,10 @@ export class VolumeSet {
 
   // ---- looks
 
-  /** Looks at one volume: checks one in use, probes one that failed, takes one into use that came. Never throws. Returns the volume when it can be recorded to. */
+  /**
+   * Looks at one volume: checks one in use, probes one that failed, takes one into use that came. Never
+   * throws. Returns the volume when it can be recorded to.
+   */
   async look(id: VolumeId): Promise<Volume | null> {
     const entry = this.#entries.find(each => each.id === id)!
     const looked = entry.looking.then(() => this.#lookAt(entry)) // one at a time: taking a large volume in may last longer than the wait for the next look
@@ -157,13 +167,19 @@ export class VolumeSet {
     entry.wake.abort()
   }
 
-  /** Looks whether a volume in use is still there and may be written. False: it was set aside, and is taken back when it is there again. */
+  /**
+   * Looks whether a volume in use is still there and may be written. False: it was set aside, and is taken
+   * back when it is there again.
+   */
   async recheck(volume: Volume): Promise<boolean> {
     await this.#check(this.#of(volume), volume)
     return this.#of(volume).state === 'ok'
   }
 
-  /** Pulled, unmounted or remounted read-only: the next slot is taken elsewhere. What is open there goes on as long as it can. */
+  /**
+   * Pulled, unmounted or remounted read-only: the next slot is taken elsewhere. What is open there goes on
+   * as long as it can.
+   */
   async #check(entry: Entry, volume: Volume): Promise<void> {
     const { io } = this
     let check = await checkVolume(io, entry.path, entry.id)
@@ -214,7 +230,10 @@ export class VolumeSet {
     this.#becameUsable()
   }
 
-  /** A volume that this catalogue may give slots of: known to it and used with it last, or blank. Null once it is ready. */
+  /**
+   * A volume that this catalogue may give slots of: known to it and used with it last, or blank. Null once
+   * it is ready.
+   */
   async #admission(entry: Entry, volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
     const { slots, marks, log } = this.#options
     try {
@@ -234,7 +253,10 @@ export class VolumeSet {
     return null
   }
 
-  /** Null when nothing says that the catalogue is older than the volume, or the volume older than the catalogue [G1]. */
+  /**
+   * Null when nothing says that the catalogue is older than the volume, or the volume older than the
+   * catalogue [G1].
+   */
   async #contradiction(volume: Volume, isUnentered: boolean): Promise<{ state: VolumeRefusal, detail: string } | null> {
     const { marks, log } = this.#options
     const foreign = (why: string) => ({ state: 'foreign' as const, detail: `${why}; stop the recorder and run \`custos rebuild\`. Nothing was changed.` })
@@ -246,7 +268,10 @@ export class VolumeSet {
     return wrong === null ? null : foreign(`it is not as the catalogue says: ${wrong}`)
   }
 
-  /** Enters a volume that the catalogue does not know, if it is really unused: footage without rows would be overwritten. */
+  /**
+   * Enters a volume that the catalogue does not know, if it is really unused: footage without rows would be
+   * overwritten.
+   */
   async #register(volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
     const { slots, clock } = this.#options
     const { uuid, id, slotSizeBytes, slotCount, createdAt } = volume.identity
@@ -292,7 +317,9 @@ export class VolumeSet {
     } finally { if (slot !== null) entry.free?.add(slot) }
   }
 
-  /** A fault of one slot's writes or syncs. Several bursts in a row without a good sync take the volume out. */
+  /**
+   * A fault of one slot's writes or syncs. Several bursts in a row without a good sync take the volume out.
+   */
   noteFault(volume: Volume, error: unknown): void {
     if (!(error instanceof StorageError)) return // what the catalogue or we ourselves did wrong is not the disk's fault
     const entry = this.#of(volume), detail = error.message
@@ -310,7 +337,8 @@ export class VolumeSet {
   }
 
   /**
-   * Opens a slot where no volume is calm: one at a time, and after one that failed too only when the next try is due.
+   * Opens a slot where no volume is calm: one at a time, and after one that failed too only when the next
+   * try is due.
    * Null: things have changed while this call waited, and it is to be decided again where the slot goes.
    */
   async asTrial<Result>(open: () => Promise<Result>): Promise<{ readonly result: Result } | null> {
@@ -333,7 +361,10 @@ export class VolumeSet {
     }
   }
 
-  /** Waits for a volume that failed to work again, at most `mostMs`. Returns at once when there is one in use, or none that could come back by itself. */
+  /**
+   * Waits for a volume that failed to work again, at most `mostMs`. Returns at once when there is one in
+   * use, or none that could come back by itself.
+   */
   async whenUsable(mostMs: number): Promise<void> {
     const { clock } = this.#options
     const until = clock.monoNow() + mostMs

@@ -105,7 +105,7 @@ void t.test('cameras', async t => {
     const path = `${folder}/stalled.mp4`
     const { frames, stalledAt, resumedAt } = await whilePlaying(server, '/stalling', path, async start => {
       const stalledAt = await server.control({ do: 'stall', mount: '/stalling' })
-      await server.reached('/stalling', start + 7)
+      await server.reached('/stalling', stalledAt + 7)
       return { frames: start, stalledAt, resumedAt: await server.control({ do: 'resume', mount: '/stalling' }) }
     })
     const verdict = await check(path, [H264], '--any-gap', '--times', 'step')

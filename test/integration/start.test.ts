@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
@@ -57,8 +56,9 @@ t.test('with everything broken that recording does not need it records, and says
   const starting =
     withEnv({ PATH: await fewTools(t), CUSTOS_CHRONYC: '/nowhere/chronyc',
     CUSTOS_TIMEDATECTL: '/nowhere/timedatectl' }, () => recorder.start())
-  const runs = () => existsSync(path.join(folder, 'state', 'catalogue.db'))
-    ? recorder.runs('lobby').length : 0
+  const runs = () => {
+    try { return recorder.runs('lobby').length } catch { return 0 } // no catalogue yet, or one without tables
+  }
   for (let i = 0; i < 150
     && (runs() === 0 || !recorder.logText.join().includes('CUSTOS_HEALTH_PORT_IN_USE')); i++) await wait(100)
   t.equal(runs(), 1, 'it records while nobody can ask how it is')

@@ -383,6 +383,29 @@ t.test('of a slot that ends earlier on the volume than in the catalogue, what is
   t.equal((await rig.found()).length, 2)
 })
 
+t.test('an image of a slot whose volume failed before it could be sealed keeps what it has', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  await rig.sync()
+  const image = Buffer.from(rig.rawSlot(0))
+  await rig.append(3)
+  await rig.sync()
+  rig.fs.break({ step: 'append body', mode: 'not-applied' })
+  await rig.append(1)
+  await rig.sync()
+  rig.endRun()
+  await rig.close()
+  t.match(rowsOf(rig, 'segment')[0], { slot: 0, records: 5, is_sealed: 1, is_quarantined: 1 })
+  t.notOk((await rebuild(rig)).contradictions.some(({ kind }) => kind === 'unsealed-in-slot'),
+    'what the fault left is no image')
+  image.copy(rig.rawSlot(0))
+  const report = await rebuild(rig)
+  t.match(report.contradictions, [{ kind: 'unsealed-in-slot', count: 1, examples: ['disk1/0/1'] }])
+  t.match(rowsOf(rig, 'segment')[0], { slot: 0, records: 2, is_sealed: 1, is_quarantined: 1 })
+  await rig.restart()
+  t.equal((await rig.found()).length, 3)
+})
+
 t.test('a volume that is not there is told, and its footage is taken in when it is', async t => {
   const rig = await mixed(t)
   rig.endRun()

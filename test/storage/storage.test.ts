@@ -4,7 +4,7 @@ import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
 interface RunRow { readonly start_at: number, readonly end_at: number | null, readonly end_reason: string | null }
 interface GapRow { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
 const runsOf = (rig: RecorderRig) => rig.rows<RunRow>('SELECT start_at, end_at, end_reason FROM run ORDER BY run_id')
-const gapsOf = (rig: RecorderRig) => rig.rows<GapRow>('SELECT start_at, end_at, cause FROM gap ORDER BY gap_id')
+const gapsOf = (rig: RecorderRig) => rig.rows<GapRow>('SELECT start_at, end_at, cause FROM gap ORDER BY start_at, gap_id')
 const names = async (rig: RecorderRig) => (await rig.found()).map(record => record.name)
 const wanted = (rig: RecorderRig) => rig.appended.map(({ name }) => name)
 
@@ -21,6 +21,32 @@ t.test('after a kill the run has ended at its last frame and the gap begins ther
   t.match(gapsOf(rig), [{ start_at: lastEnd, cause: 'recorder-killed' }])
   t.equal(gapsOf(rig)[0]?.end_at, rig.appended.at(-1)?.startAt)
 })
+
+t.test('what an ended run had stored and a power cut took is a gap, and so is a run of which nothing is left',
+  async t => {
+    const rig = await RecorderRig.open(t)
+    const powerCut = () => { rig.freeze(rig.memory.afterPowerCut(() => 0.999)) } // nothing that was not synced stays
+    await rig.append(4)
+    await rig.sync()
+    const syncedTo = rig.nextAt
+    await rig.append(2)
+    rig.endRun()
+    const firstEnd = rig.nextAt
+    rig.clock.drift(5_000, 0)
+    await rig.append(2)
+    const [, second] = rig.rows<{ start_at: number }>('SELECT start_at FROM run ORDER BY run_id')
+    rig.endRun()
+    powerCut()
+    await rig.reopen()
+    await rig.lane.recover()
+    t.equal((await rig.found()).length, 4)
+    t.match(gapsOf(rig), [
+      { start_at: syncedTo, end_at: firstEnd, cause: 'recorder-killed' },
+      { start_at: firstEnd, end_at: second!.start_at, cause: 'closed-by-camera' },
+      { start_at: second!.start_at, end_at: rig.nextAt, cause: 'recorder-killed' },
+      { start_at: rig.nextAt, end_at: null, cause: 'closed-by-camera' },
+    ])
+  })
 
 t.test('a kill between the first fragment of a run and the row that ends the gap before it: the footage is not called lost', async t => {
   const rig = await RecorderRig.open(t)

@@ -3,10 +3,15 @@ import { MAX_SLEW, ROUNDING_MS, type TimeGains } from './floor-judge.ts'
 
 interface Copy { readonly itemNo: string, readonly madeAt: number, readonly wallOffsetMs: number, isThere: boolean }
 
-/** Beside the day that G3 gives: a sweep comes every five minutes, and trusted time may be a little behind. */
+/**
+ * Beside the day that G3 gives: a sweep comes every five minutes, and trusted time may be a little behind.
+ */
 const GRACE_MS = 3 * 3_600_000
 
-/** Copies that were archived: each must stay until its calendar year is over by true time, and be gone within a day then [G3]. */
+/**
+ * Copies that were archived: each must stay until its calendar year is over by true time, and be gone
+ * within a day then [G3].
+ */
 export class ArchiveJudge {
   readonly #copies = new Map<string, Copy>()
   readonly #world: { readonly now: number, readonly gains: TimeGains }

@@ -8,7 +8,10 @@ interface Entry {
 }
 const iso = (at: number | null): string | null => at === null ? null : new Date(at).toISOString()
 
-/** Follows the audit log entry by entry, hashing each anew by docs/design/0002, and knows what it says was overwritten. */
+/**
+ * Follows the audit log entry by entry, hashing each again by docs/design/0002, and knows what it says was
+ * overwritten.
+ */
 export class AuditJudge {
   readonly #catalogue: CatalogueReader
   #seq = 0

@@ -9,7 +9,10 @@ const startOfDay = (day: number): number => day * DAY_MS - OFFSET_MS
 /** 00:00 local after so many whole local days have followed the day of `atMs`. */
 export const floorEnd = (atMs: number, days: number): number => startOfDay(dayOf(atMs) + days + 1)
 
-/** 00:00 local after the last day of one calendar year that begins with the day of `atMs`, which is not counted (Civil Code §120-121). */
+/**
+ * 00:00 local after the last day of one calendar year that begins with the day of `atMs`, which is not
+ * counted (Civil Code §120-121).
+ */
 export function yearEnd(atMs: number): number {
   const local = new Date(atMs + OFFSET_MS)
   const month = local.getUTCMonth()

@@ -4,13 +4,19 @@ import type { DiskViews, SlotView } from './disk-view.ts'
 import type { SentFragment } from './sent-footage.ts'
 import { readIndex, treeRoot } from './slot-parser.ts'
 
-/** A volume that is in its place: what its identity file says, the disk it stands on, and whether the recorder uses it. */
+/**
+ * A volume that is in its place: what its identity file says, the disk it stands on, and whether the
+ * recorder uses it.
+ */
 export interface VolumeInPlace { readonly id: string, readonly uuid: string, readonly disk: SimDisk, readonly isInUse: boolean }
 
 interface Claim { readonly version: number, readonly key: string, readonly fragments: readonly SentFragment[] }
 const keyOf = (row: SegmentFact | undefined): string => row === undefined ? 'none' : `${row.generation} ${row.sealed_at} ${row.is_quarantined} ${row.records}`
 
-/** Compares what the catalogue says with what somebody finds who walks the volumes without it. Only what changed is compared again. */
+/**
+ * Compares what the catalogue says with what somebody finds who walks the volumes without it. Only what
+ * changed is compared again.
+ */
 export class CatalogueJudge {
   readonly #catalogue: CatalogueReader
   readonly #views: DiskViews

@@ -18,7 +18,10 @@ export interface SlotFact { readonly volume_uuid: string, readonly slot: number,
 export interface GapFact { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
 export interface HoldFact { readonly hold_id: string, readonly camera_uuid: string, readonly from_at: number, readonly to_at: number, readonly ended_at: number | null }
 
-/** Looks into the catalogue with a connection and questions of its own, as an auditor would. Null answers while there is none. */
+/**
+ * Looks into the catalogue with a connection and questions of its own, as an auditor would. Null answers
+ * while there is none.
+ */
 export class CatalogueReader {
   readonly #file: string
   #db: Database.Database | null = null

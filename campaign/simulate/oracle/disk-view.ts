@@ -54,7 +54,10 @@ export class DiskViews implements DiskWatcher {
     this.#judge = judge
   }
 
-  /** The catalogue that knew which device had a name is gone: a name may go back to the one that had it before. */
+  /**
+   * The catalogue that knew which device had a name is gone: a name may go back to the one that had it
+   * before.
+   */
   forgetDevices(): void { this.#devices = new Map() }
 
   changing(disk: SimDisk, path: string, at: number, length: number): void {
@@ -63,7 +66,7 @@ export class DiskViews implements DiskWatcher {
     this.#catchUp(view)
     this.#touched.add(view)
     if (view.header === null) return
-    if (at + length === disk.file(path)!.sizeBytes && at >= view.endByte) view.isSpoilt = false // sealed anew: from now on index and records must agree
+    if (at + length === disk.file(path)!.sizeBytes && at >= view.endByte) view.isSpoilt = false // sealed again: from now on index and records must agree
     // What stands behind a record that is written must be what was zeroed before.
     if (at === view.endByte + 8 && !disk.file(path)!.seen.isZeroFrom(at + length)) this.#judge.wrong(`${view.name}: bytes stand behind the record that is written`)
     const first = at < view.header.dataAt ? 0 : view.records.findIndex(record => record.at < at + length && record.at + record.sizeBytes > at)
@@ -103,7 +106,10 @@ export class DiskViews implements DiskWatcher {
     this.#touched.clear()
   }
 
-  /** After a power cut or another disk's image: everything is looked at anew. Returns what was there before and is not. */
+  /**
+   * After a power cut or another disk's image: everything is looked at again. Returns what was there before
+   * and is not.
+   */
   lookAgain(disk: SimDisk, files: Iterable<string>): { readonly view: SlotView, readonly record: ViewedRecord }[] {
     const gone: { view: SlotView, record: ViewedRecord }[] = []
     for (const path of files) {
@@ -155,7 +161,8 @@ export class DiskViews implements DiskWatcher {
       if (found === null || typeof found === 'string') return
       view.header = found
       view.version++
-      // What a power cut left of a first record may stand there; what anybody writes into later must be clean.
+      // What a power cut left of a first record may stand there; what anybody writes into later must be
+      // clean.
       if (!isTorn && !file.seen.isZeroFrom(found.dataAt + 8) && readRecord(file.seen, found.dataAt) === null) {
         this.#judge.wrong(`${view.name}: bytes of an earlier use stand behind a new header`)
       }

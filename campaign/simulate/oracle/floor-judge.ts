@@ -5,11 +5,15 @@ import type { SentFragment } from './sent-footage.ts'
 export const MAX_SLEW = 500e-6
 export const ROUNDING_MS = 2_000
 
-/** What trusted time may have gained over true time since an instant, by the rules of docs/design/0003 alone. */
+/**
+ * What trusted time may have gained over true time since an instant, by the rules of docs/design/0003
+ * alone.
+ */
 export interface TimeGains { since(atMs: number): number }
 
 /**
- * The first true instant at which a fragment may be gone [G1]: whole local days after the day it was filmed on, by true time or by the wall clock of then, whichever is earlier,
+ * The first true instant at which a fragment may be gone [G1]: whole local days after the day it was filmed
+ * on, by true time or by the wall clock of then, whichever is earlier,
  * less what trusted time may be ahead by the rules.
  */
 export function mayGoAt(fragment: SentFragment, floorNowDays: number, now: number, gains: TimeGains): number {

@@ -9,7 +9,10 @@ const NEAR_MS = 3_600_000
 /** Of these nobody can be told anything by a gap. */
 const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost', 'a disk lied about it'])
 
-/** Every span that a camera sent while it was to be recorded, and that cannot be found, must lie inside a gap [G7]. */
+/**
+ * Every span that a camera sent while it was to be recorded, and that cannot be found, must lie inside a
+ * gap [G7].
+ */
 export class GapJudge {
   readonly #catalogue: CatalogueReader
   readonly #footage: SentFootage
@@ -49,7 +52,8 @@ export class GapJudge {
     const at = all.indexOf(first)
     const neighbours = [all[at - 1], ...group, all[at + group.length]].filter(each => each !== undefined)
     if (neighbours.some(each => each.wallOffsetMs !== first.wallOffsetMs)) return null // the clock was set meanwhile: the times of the two sides do not compare
-    // Where the clock was set back, these times were filmed before, and only what comes after them can be told.
+    // Where the clock was set back, these times were filmed before, and only what comes after them can be
+    // told.
     const startAt = Math.max(latestStamp(all, at), first.startAt + first.wallOffsetMs) + ROUNDING_MS
     const endAt = last.endAt + last.wallOffsetMs - ROUNDING_MS
     if (endAt <= startAt) return null
@@ -63,7 +67,10 @@ export class GapJudge {
   }
 }
 
-/** By the wall clock, the latest end of what was filmed before the fragment at `at` while the clock was further ahead. */
+/**
+ * By the wall clock, the latest end of what was filmed before the fragment at `at` while the clock was
+ * further ahead.
+ */
 function latestStamp(all: readonly SentFragment[], at: number): number {
   const offset = all[at]!.wallOffsetMs
   let latest = -Infinity

@@ -29,7 +29,9 @@ export interface DiskAfterCut { readonly disk: SimDisk, readonly files: readonly
 const MAY_LOSE_MS = 2_000
 const DAY_MS = 86_400_000
 
-/** Judges what becomes of each piece of footage, by G1, G2, G4, G7 and G10. Shares no code with the program. */
+/**
+ * Judges what becomes of each piece of footage, by G1, G2, G4, G7 and G10. Shares no code with the program.
+ */
 export class Oracle implements DiskJudge {
   readonly footage = new SentFootage()
   readonly disks = new DiskViews(this.footage, this)
@@ -165,7 +167,10 @@ export class Oracle implements DiskJudge {
 
   // ---- while nothing is wrong with the world
 
-  /** The recorder has had time for everything: catalogue, volumes, gaps, holds and its own word on them must agree. */
+  /**
+   * The recorder has had time for everything: catalogue, volumes, gaps, holds and its own word on them must
+   * agree.
+   */
   judgeCalm(state: CalmState, volumes: readonly VolumeInPlace[]): void {
     const { now } = this.#world
     const broken = this.#audit.read()

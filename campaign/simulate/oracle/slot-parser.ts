@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /**
- * Reads a slot by the documented format (docs/design/0001-recording.md, "Bytes of a slot") with code of its own:
+ * Reads a slot by the documented format (docs/design/0001-recording.md, "Bytes of a slot") with code of its
+ * own:
  * what it finds is what somebody finds who has the disk and the paper, and nothing else.
  */
 export interface SlotBytes { readonly sizeBytes: number, slice(at: number, length: number): Buffer }

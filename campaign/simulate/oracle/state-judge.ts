@@ -8,7 +8,10 @@ import { holdsOn } from './volume-files.ts'
 export interface CalmState {
   /** Each volume whose disk is sound and mounted, and known to the catalogue: the recorder's word on it. */
   readonly volumes: readonly { readonly id: string, readonly state: string, readonly detail: string, readonly slots: Readonly<Record<string, number>> }[]
-  /** Streams that can be reached and were sent to long enough, and since when something of them must have been stored. */
+  /**
+   * Streams that can be reached and were sent to long enough, and since when something of them must have
+   * been stored.
+   */
   readonly streams: readonly { readonly key: string, readonly since: number, readonly isRefused: boolean }[]
   /** By volume and slot, whether its disk had any fault since the slot was taken into use. */
   readonly hadFault: (volumeUuid: string) => boolean
@@ -23,7 +26,10 @@ interface Facts {
 }
 interface Fault { readonly guarantee: string, readonly what: string }
 
-/** What does not fit between the recorder's word, the catalogue and the world, when nothing has been wrong for a minute. */
+/**
+ * What does not fit between the recorder's word, the catalogue and the world, when nothing has been wrong
+ * for a minute.
+ */
 export function faultsOfState(state: CalmState, facts: Facts): Fault[] {
   return [...volumeFaults(state, facts), ...streamFaults(state, facts), ...holdFaults(facts)]
 }

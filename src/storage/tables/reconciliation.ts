@@ -2,6 +2,7 @@ import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { HOLE_IN_RUN_MS } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
+import { TRIVIAL_GAP_MS } from './runs.ts'
 import { slotTable } from './slots.ts'
 import { INDEX_LOST, UNSEALED, type CameraTrace } from './survey.ts'
 
@@ -17,12 +18,12 @@ interface CameraNames {
 }
 
 const MAX_EXAMPLES = 10
-/** Between runs this is rounding, not lost time. */
-const TRIVIAL_GAP_MS = 10
 
 /**
- * Brings the catalogue into line with what `surveyTables` holds; the volumes are right wherever both speak of the same thing. In the caller's transaction.
- * Rows of volumes that were not read stay as they are, and so does what no volume can know: causes, history, ended holds.
+ * Brings the catalogue into line with what `surveyTables` holds; the volumes are right wherever both speak
+ * of the same thing. In the caller's transaction.
+ * Rows of volumes that were not read stay as they are, and so does what no volume can know: causes,
+ * history, ended holds.
  */
 export function reconcile(db: Db, options: CameraNames & { volumes: readonly VolumeIdentity[], now: EpochMs }): { counts: ReconciledCounts, contradictions: Contradiction[] } {
   const { now } = options
@@ -36,24 +37,29 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   volumes(db, options.volumes, now)
   cameras(db, options, now)
 
-  // A slot that was being made ready when the recorder ended is left to recovery, which zeroes it: the guard had let its old footage go [INV-2].
+  // A slot that was being made ready when the recorder ended is left to recovery, which zeroes it: the
+  // guard had let its old footage go [INV-2].
   const isPreparing = `EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = survey_slot.volume_uuid AND slot.slot = survey_slot.slot AND slot.state = 'preparing'
     AND (kind = 'blank' OR (kind = 'footage' AND (survey_slot.generation = slot.generation - 1 OR (survey_slot.generation = slot.generation AND records = 0)))))`
   change(`DELETE FROM survey_span WHERE EXISTS (SELECT 1 FROM survey_slot WHERE survey_slot.volume_uuid = survey_span.volume_uuid AND survey_slot.slot = survey_span.slot AND ${isPreparing})`)
   change(`DELETE FROM survey_slot WHERE ${isPreparing}`)
-  // An image of the volume from before the slot was sealed. Its records are right; whether there were more of them,
-  // which rotted with the seal, nobody can tell, so the slot is left as it is.
+  // An image of the volume from before the slot was sealed. Its records are right; whether there were more
+  // of them, which rotted with the seal, nobody can tell, so the slot is left as it is. One out of use may
+  // never have been sealed on the disk: its image is told by what it lacks.
   change(`UPDATE survey_slot AS s SET kind = iif(records = 0, 'behind', 'failed'), why = ?
     WHERE kind = 'footage' AND is_sealed = 0 AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid
       AND segment.slot = s.slot AND segment.generation = s.generation AND segment.ended_at IS NULL
-      AND segment.sealed_at IS NOT NULL AND segment.is_quarantined = 0 AND segment.records >= s.records)`, UNSEALED)
-  // Where the catalogue has its row, it knows better than to give such a slot up; without it the slot is left alone, for recovery would clear what is behind the first bad record.
+      AND segment.sealed_at IS NOT NULL AND segment.records >= s.records + segment.is_quarantined)`, UNSEALED)
+  // Where the catalogue has its row, it knows better than to give such a slot up; without it the slot is
+  // left alone, for recovery would clear what is behind the first bad record.
   change(`UPDATE survey_slot AS s SET kind = 'footage', why = NULL WHERE kind = 'failed' AND why = ? AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot
     AND segment.generation = s.generation AND segment.ended_at IS NULL)`, INDEX_LOST)
-  // The catalogue, not the disk, was wrong about these: the ring met footage there that its catalogue did not know.
+  // The catalogue, not the disk, was wrong about these: the ring met footage there that its catalogue did
+  // not know.
   change(`UPDATE slot SET state = 'free', reason = NULL WHERE state = 'quarantined' AND reason LIKE 'prepare look: other %' AND EXISTS (SELECT 1 FROM survey_slot AS s WHERE s.volume_uuid = slot.volume_uuid AND s.slot = slot.slot AND s.kind IN ('footage', 'blank'))`)
 
-  // The catalogue has given the slot to later generations than the disk shows: the next one must not be called like one that was.
+  // The catalogue has given the slot to later generations than the disk shows: the next one must not be
+  // called like one that was.
   change(`UPDATE survey_slot AS s SET kind = 'behind', why = 'it holds an older generation than the catalogue gave it' WHERE kind IN ('footage', 'failed') AND EXISTS (SELECT 1 FROM slot
     WHERE slot.volume_uuid = s.volume_uuid AND slot.slot = s.slot AND slot.generation > s.generation)`)
 
@@ -78,14 +84,16 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   let corrected = change(`UPDATE segment SET camera_uuid = s.camera_uuid, stream = s.stream, start_at = s.start_at, floor_rule = s.floor_rule,
     end_at = CASE WHEN segment.end_at IS NULL THEN NULL ELSE max(segment.end_at, s.start_at) END
     FROM survey_slot AS s WHERE ${same} AND s.kind IN ('footage', 'failed') AND ${differs}`)
-  // Sealed on disk, and the catalogue does not know or says otherwise. What the catalogue sealed itself stays: it knows trusted time better.
+  // Sealed on disk, and the catalogue does not know or says otherwise. What the catalogue sealed itself
+  // stays: it knows trusted time better.
   corrected += change(`UPDATE segment SET end_at = s.end_at, newest_at = max(s.newest_at, coalesce(segment.newest_at, 0)), keep_until = max(s.keep_until, coalesce(segment.keep_until, 0)),
     records = s.records, used_bytes = s.used_bytes, merkle_root = s.merkle_root, sealed_at = coalesce(segment.sealed_at, s.end_at)
     FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL
       OR s.why = '${UNSEALED}' OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
   change(`UPDATE segment SET keep_until = s.keep_until FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until AND s.is_sealed = 1`)
 
-  // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to go on with.
+  // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to
+  // go on with.
   const isOut = `(s.kind = 'failed' OR EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = s.volume_uuid AND slot.slot = s.slot AND slot.state = 'quarantined' AND slot.generation = s.generation))`
   const added = change(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, newest_at, keep_until, records, used_bytes, merkle_root, sealed_at)
     SELECT volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, iif(is_done, end_at, NULL), iif(is_done, newest_at, NULL), iif(is_done, keep_until, NULL), iif(is_done, records, NULL),
@@ -121,7 +129,8 @@ function cameras(db: Db, { cameras: traces, retire, activate, replaced }: Camera
   const setRetired = db.prepare<[number | null, string]>('UPDATE camera SET retired_at = ? WHERE uuid = ?')
   for (const [uuid, at] of retire) setRetired.run(at, uuid)
   for (const uuid of activate) setRetired.run(null, uuid)
-  // Runs without a frame, with numbers that the footage has; and gaps that the one since the last frame covers.
+  // Runs without a frame, with numbers that the footage has; and gaps that the one since the last frame
+  // covers.
   for (const [minted, uuid] of replaced) {
     db.prepare<[string]>('DELETE FROM run WHERE camera_uuid = ?').run(minted)
     db.prepare<[string]>('DELETE FROM gap WHERE camera_uuid = ?').run(minted)
@@ -143,7 +152,10 @@ function slots(db: Db): void {
     WHERE ended_at IS NULL AND sealed_at IS NOT NULL AND EXISTS (SELECT 1 FROM hold WHERE hold.camera_uuid = segment.camera_uuid)`)
 }
 
-/** Runs by the number in each record. Where a run began before the oldest record that is left, or why it ended, no volume knows. */
+/**
+ * Runs by the number in each record. Where a run began before the oldest record that is left, or why it
+ * ended, no volume knows.
+ */
 function runsOf(db: Db, tell: (kind: string, sql: string) => void): number {
   const found = 'SELECT run_id, camera_uuid, stream, codec, width_px, height_px, min(start_at) AS start_at, max(end_at) AS end_at FROM survey_span GROUP BY run_id, camera_uuid, stream'
   tell('run-number-twice', `SELECT found.run_id AS name FROM (${found}) AS found JOIN run USING (run_id) WHERE found.camera_uuid <> run.camera_uuid OR found.stream <> run.stream
@@ -153,14 +165,18 @@ function runsOf(db: Db, tell: (kind: string, sql: string) => void): number {
   // What an earlier rebuild knew of a run was what the volumes of that day held of it.
   db.exec(`UPDATE run SET start_at = min(run.start_at, f.start_at), end_at = max(run.end_at, f.end_at) FROM (${found}) AS f
     WHERE f.run_id = run.run_id AND f.camera_uuid = run.camera_uuid AND f.stream = run.stream AND run.end_reason = 'unknown'`)
-  // The run that was going on in a slot that is still open: recovery ends it, and knows that the recorder was killed.
+  // The run that was going on in a slot that is still open: recovery ends it, and knows that the recorder
+  // was killed.
   db.exec(`UPDATE run SET end_reason = 'unknown', end_at = max(start_at, coalesce((SELECT max(end_at) FROM survey_span AS s WHERE s.run_id = run.run_id AND s.camera_uuid = run.camera_uuid AND s.stream = run.stream), start_at))
     WHERE end_at IS NULL AND NOT EXISTS (SELECT 1 FROM survey_span AS s JOIN survey_slot USING (volume_uuid, slot) WHERE s.run_id = run.run_id AND s.camera_uuid = run.camera_uuid AND s.stream = run.stream
       AND kind = 'footage' AND is_sealed = 0)`)
   return changes
 }
 
-/** Spans without footage, cause unknown, as far as neither the catalogue's own gaps nor its segments say more. What an earlier rebuild said is said anew. */
+/**
+ * Spans without footage, cause unknown, as far as neither the catalogue's own gaps nor its segments say
+ * more. What an earlier rebuild said is said anew.
+ */
 function gaps(db: Db, now: EpochMs): number {
   db.exec(`DELETE FROM gap WHERE cause = 'unknown' AND EXISTS (SELECT 1 FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at < gap.start_at)
     AND (end_at IS NULL OR EXISTS (SELECT 1 FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at >= gap.end_at))`)

@@ -2,9 +2,15 @@ import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason,
 import type { VideoTrack } from '../../media/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
+/** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
+export const TRIVIAL_GAP_MS = 10
+
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
-/** Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause [G7]. */
+/**
+ * Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause
+ * [G7].
+ */
 export function runTable(db: Db) {
   const newest = db.prepare<[], { id: number | null }>('SELECT max(run_id) AS id FROM run')
   const insert = db.prepare<[number, string, string, string, number, number, number]>(
@@ -12,7 +18,15 @@ export function runTable(db: Db) {
   const adopt = db.prepare<[number, string, string, string, number, number, number, number]>(`INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at, end_at, end_reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'recorder-killed') ON CONFLICT (run_id) DO UPDATE SET start_at = min(start_at, excluded.start_at), end_at = max(end_at, excluded.end_at)
     WHERE end_reason = 'recorder-killed' AND camera_uuid = excluded.camera_uuid AND stream = excluded.stream`) // its records stand in several slots
-  const overlapping = db.prepare<[string, string, number, number], { n: number }>('SELECT count(*) AS n FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND coalesce(end_at, start_at + 1) > ?')
+  const overlapping = db.prepare<[string, string, number, number], { from: number, to: number | null }>(
+    `SELECT start_at AS "from", end_at AS "to" FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
+     AND (end_at IS NULL OR end_at > ?) ORDER BY start_at`)
+  const runAt = db.prepare<[string, string, number], { id: number, end_at: number | null }>(
+    `SELECT run_id AS id, end_at FROM run WHERE camera_uuid = ? AND stream = ? AND start_at <= ?
+     ORDER BY start_at DESC, run_id DESC LIMIT 1`)
+  const endedSince = db.prepare<[number, string, string, number], { start_at: number, end_at: number }>(
+    `SELECT start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
+     ORDER BY run_id`)
   const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
@@ -24,7 +38,8 @@ export function runTable(db: Db) {
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE
      SET cause = CASE WHEN excluded.start_at < start_at THEN excluded.cause ELSE cause END, start_at = min(start_at, excluded.start_at)`)
-  // Both directions: when the clock was set back during an outage its end lies before its start, and it was an outage all the same.
+  // Both directions: when the clock was set back during an outage its end lies before its start, and it was
+  // an outage all the same.
   const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND abs(? - start_at) < ?')
   const closedGap = db.prepare<[string, string, number, number, string, string, number]>(
     'INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
@@ -33,7 +48,10 @@ export function runTable(db: Db) {
     /** The highest number so far; 0 for none. */
     newest: (): number => newest.get()?.id ?? 0,
     begin(id: RunId, of: StreamRef, video: VideoTrack, startAt: EpochMs): void { insert.run(id, of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt) },
-    /** A run that its records tell of and that may have no row: one that began while the catalogue took none. */
+    /**
+     * A run that its records tell of and that may have no row: one that began while the catalogue took
+     * none.
+     */
     adopt(id: RunId, of: StreamRef, video: VideoTrack, { startAt, endAt }: TimeRange): void {
       adopt.run(id, of.cameraUuid, of.stream, video.codec, video.widthPx, video.heightPx, startAt, Math.max(startAt, endAt))
     },
@@ -41,7 +59,10 @@ export function runTable(db: Db) {
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
     /** Begins a gap, or notes why the one that lasts goes on. */
     openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
-    /** Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one does. */
+    /**
+     * Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one
+     * does.
+     */
     openGapBefore(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGapBefore.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
     /** Ends the gap that lasts, if any; one shorter than `trivialMs` was no lost frame and goes. */
     closeGap(of: StreamRef, endAt: EpochMs, trivialMs: number): void {
@@ -51,10 +72,27 @@ export function runTable(db: Db) {
     addGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
       closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
     },
-    /** Lost time between two runs of which the catalogue knows nothing yet. */
+    /** Lost time of which the catalogue may know nothing yet, or only of parts. */
     addUntoldGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
-      if (overlapping.get(of.cameraUuid, of.stream, endAt, startAt)!.n === 0) closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
+      const add = (from: number, to: number) => {
+        if (to > from) closedGap.run(of.cameraUuid, of.stream, from, to, cause, cause, noticedAt)
+      }
+      let toldTo: number = startAt
+      for (const { from, to } of overlapping.all(of.cameraUuid, of.stream, endAt, startAt)) {
+        add(toldTo, from)
+        toldTo = Math.max(toldTo, to ?? endAt)
+      }
+      add(toldTo, endAt)
     },
+    /** The run that was under way at an instant, as far as its end is known; null when none was. */
+    runAt(of: StreamRef, at: EpochMs): RunId | null {
+      const run = runAt.get(of.cameraUuid, of.stream, at)
+      return run === undefined || (run.end_at !== null && run.end_at < at) ? null : runId(run.id)
+    },
+    /** The run `first` and those behind it, as far as they have ended, and ended later than `at`. */
+    endedSince: (of: StreamRef, first: RunId, at: EpochMs): TimeRange[] =>
+      endedSince.all(first, of.cameraUuid, of.stream, at)
+        .map(row => ({ startAt: row.start_at as EpochMs, endAt: row.end_at as EpochMs })),
     /** Footage of before a kill was read late: the gap that was noted since then begins behind it. */
     cutGap(of: StreamRef, { startAt, endAt }: TimeRange): void { cutGap.run(endAt, endAt, of.cameraUuid, of.stream, startAt, endAt) },
     gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {

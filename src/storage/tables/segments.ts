@@ -47,7 +47,8 @@ export interface Freed { readonly at: EpochMs, readonly trustedAt: EpochMs, read
 export function segmentTable(db: Db) {
   const from = `SELECT volume_uuid, slot, generation, id, camera_uuid, stream, start_at, floor_rule, end_at, keep_until, newest_at, records, used_bytes, merkle_root
     FROM segment JOIN camera ON camera.uuid = segment.camera_uuid`
-  // One step of a loose scan: a few rules stand beside each other for a month after a change, and each is a run of the index.
+  // One step of a loose scan: a few rules stand beside each other for a month after a change, and each is a
+  // run of the index.
   const nextRule = db.prepare<[string, string], { rule: string }>(`SELECT floor_rule AS rule FROM segment INDEXED BY segment_reuse
     WHERE volume_uuid = ? AND floor_rule > ? AND sealed_at IS NOT NULL AND ended_at IS NULL AND hold_count = 0 AND is_quarantined = 0 ORDER BY volume_uuid, floor_rule, newest_at LIMIT 1`)
   const oldestOfRule = db.prepare<[string, string, number, number], Raw>(`${from} WHERE volume_uuid = ? AND floor_rule = ?
@@ -68,6 +69,8 @@ export function segmentTable(db: Db) {
   const newestBefore = db.prepare<[string, string, number], { at: number | null }>(`SELECT max(coalesce(end_at, start_at)) AS at
     FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL`)
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
+  const nextStart = db.prepare<[string, string, number], { at: number | null }>(`SELECT min(start_at) AS at
+    FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at > ? AND ended_at IS NULL`)
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
   const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
     AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY slot LIMIT 1`)
@@ -81,10 +84,16 @@ export function segmentTable(db: Db) {
       if (rows.length < size) return
     }
   }
+  // The newest by number: by time it would be a scan of the whole table, which keeps what was overwritten too.
+  const lastOpened = db.prepare<[number], number>(`SELECT start_at FROM (SELECT start_at, records FROM segment
+    ORDER BY segment_id DESC LIMIT ?) WHERE records > 0`).pluck()
   const openedSince = db.prepare<[number], { n: number, first: number | null, last: number | null }>('SELECT count(*) AS n, min(start_at) AS first, max(start_at) AS last FROM segment WHERE start_at >= ? AND records > 0')
   const instant = (row: { at: number | null } | undefined): EpochMs | null => row?.at == null ? null : epochMs(row.at)
   return {
-    /** Segments that only floor and readers keep, by the floor rule they were recorded under; of each rule the one whose newest frame is oldest first. */
+    /**
+     * Segments that only floor and readers keep, by the floor rule they were recorded under; of each rule
+     * the one whose newest frame is oldest first.
+     */
     *reusable(volume: VolumeUuid): Generator<Iterable<SegmentRow>> {
       for (let rule = nextRule.get(volume, '')?.rule ?? null; rule !== null; rule = nextRule.get(volume, rule)?.rule ?? null) yield paged(volume, rule)
     },
@@ -103,18 +112,29 @@ export function segmentTable(db: Db) {
       if (changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} is sealed already`)
     },
     markQuarantined(key: SegmentKey): void { markQuarantined.run(key.volumeUuid, key.slot, key.generation) },
-    /** Ends a sealed segment because its slot is used again. A hold or a fault since the guard looked makes it throw [G1][G2]. */
+    /**
+     * Ends a sealed segment because its slot is used again. A hold or a fault since the guard looked makes
+     * it throw [G1][G2].
+     */
     free(key: SegmentKey, why: Freed): void {
       const { changes } = free.run(why.at, why.trustedAt, why.keptUntil, why.floorRule, why.auditSeq, key.volumeUuid, key.slot, key.generation)
       if (changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} may not be freed`)
     },
-    /** Trusted time was moved forward: what was recorded since `since` moves with it, so that it ages by nothing. Returns how many. One statement: four times as fast as a row at a time (measured). */
+    /**
+     * Trusted time was moved forward: what was recorded since `since` moves with it, so that it ages by
+     * nothing. Returns how many. One statement: four times as fast as a row at a time (measured).
+     */
     restamp(since: EpochMs, byMs: number, keepUntilOf: (floorRule: string, newestAt: EpochMs) => EpochMs): number {
       db.function('custos_keep_until', (rule: unknown, newestAt: unknown) => keepUntilOf(String(rule), epochMs(Number(newestAt))))
       return db.prepare<[number, number, number]>(`UPDATE segment SET newest_at = newest_at + ?, keep_until = max(keep_until, custos_keep_until(floor_rule, newest_at + ?))
         WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND newest_at >= ?`).run(byMs, byMs, since).changes
     },
-    /** How fast slots are taken: so many between the first and the last start. Reads all rows; for a person who waits. */
+    /** Starts of the newest `most` segments, of those that hold footage. */
+    lastOpened: (most: number): EpochMs[] => lastOpened.all(most).map(epochMs),
+    /**
+     * How fast slots are taken: so many between the first and the last start. Reads all rows; for a person
+     * who waits.
+     */
     slotsOpenedSince(at: EpochMs): { slots: number, spanMs: number } {
       const row = openedSince.get(at)!
       return { slots: row.n, spanMs: (row.last ?? 0) - (row.first ?? 0) }
@@ -127,6 +147,9 @@ export function segmentTable(db: Db) {
     /** Of the segments that began before `at`. */
     newestFrameBefore: (camera: CameraUuid, stream: StreamName, at: EpochMs): EpochMs | null =>
       instant(newestBefore.get(camera, stream, at)),
+    /** Where the next segment of a stream began. */
+    nextStart: (camera: CameraUuid, stream: StreamName, after: EpochMs): EpochMs | null =>
+      instant(nextStart.get(camera, stream, after)),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }

@@ -12,7 +12,10 @@ export const UNSEALED = 'it is as it was before it was sealed'
 export interface CameraTrace {
   readonly uuid: CameraUuid
   readonly id: CameraId
-  /** Of its footage on the volumes that were read, and by the catalogue on the others; null when there is none. */
+  /**
+   * Of its footage on the volumes that were read, and by the catalogue on the others; null when there is
+   * none.
+   */
   readonly firstAt: EpochMs | null
   readonly newestAt: EpochMs | null
   /** Null when the catalogue does not know it. */
@@ -20,7 +23,8 @@ export interface CameraTrace {
 }
 
 /**
- * What a rebuild read off the volumes, in temporary tables of this connection: a million slots need not fit into memory, and nothing of it is
+ * What a rebuild read off the volumes, in temporary tables of this connection: a million slots need not fit
+ * into memory, and nothing of it is
  * in the catalogue before the one transaction that takes it over. Dropped by `drop`.
  */
 export function surveyTables(db: Db) {
@@ -43,7 +47,8 @@ export function surveyTables(db: Db) {
   const insertSlot = db.prepare<(string | number | null)[]>('INSERT OR REPLACE INTO survey_slot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const dropSpans = db.prepare<[string, number]>('DELETE FROM survey_span WHERE volume_uuid = ? AND slot = ?')
   const insertSpan = db.prepare<(string | number)[]>('INSERT INTO survey_span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-  // A slot that failed while it was written: the fragment that did not get onto the medium stands at the start of another one, and may stand in both.
+  // A slot that failed while it was written: the fragment that did not get onto the medium stands at the
+  // start of another one, and may stand in both.
   const overtaken = db.prepare<[], { volume_uuid: string, slot: number, next_start: number }>(`
     SELECT a.volume_uuid, a.slot, min(b.start_at) AS next_start FROM survey_slot AS a
     JOIN survey_slot AS b ON b.camera_uuid = a.camera_uuid AND b.stream = a.stream AND b.kind = 'footage' AND b.start_at >= a.start_at AND b.start_at < a.end_at
@@ -67,7 +72,10 @@ export function surveyTables(db: Db) {
         else insertSlot.run(volume, survey.slot, survey.kind, survey.kind === 'damaged' ? survey.why : null, survey.kind === 'damaged' ? survey.generation : null, ...Array.from({ length: 12 }, () => null))
       }
     }),
-    /** Unsealed slots that hold a fragment which their stream also wrote to another one; `nextStart` is where that one begins. */
+    /**
+     * Unsealed slots that hold a fragment which their stream also wrote to another one; `nextStart` is
+     * where that one begins.
+     */
     overtaken: (): { volumeUuid: VolumeUuid, slot: SlotNumber, nextStart: EpochMs }[] =>
       overtaken.all().map(row => ({ volumeUuid: volumeUuid(row.volume_uuid), slot: slotNumber(row.slot), nextStart: epochMs(row.next_start) })),
     /** Such a slot, cut back to what only it holds. */
