@@ -27,6 +27,8 @@ const STAMP_TICKS_A_MS = 90
 const AT_ONCE_MS = 2
 /** Some cameras send a frame in several seconds only; what is further apart is another count. */
 const LONGEST_STEP_MS = 5000
+/** In a session's first second: what is further apart than so many usual distances is another count. */
+const MOST_LIKELY_STEPS = 3
 /** Of a session whose first fragment has but one frame. */
 const UNKNOWN_USUAL_MS = 100
 
@@ -67,10 +69,13 @@ export class SessionTimes {
    * placed: with an arrival each, and the first one with a stamp.
    */
   begin(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
-    const arrived = withArrivals(withFirstStamp(frames), nextArrivedMs)
-    this.#order.learn(arrived)
-    const order = this.#order.anew(), usualTicks = (usualOf(arrived) ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
-    this.#clock.begin(toTime(arrived, arrived.map(frame => order.next(frame, usualTicks).decodeTicks)))
+    const stamped = withFirstStamp(frames)
+    this.#order.learn(stamped)
+    const order = this.#order.anew()
+    const usualTicks = (usualOf(stamped) ?? stampedUsualMs(stamped) ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
+    const decodeTicks = stamped.map(frame => order.next(frame, usualTicks).decodeTicks)
+    const arrived = withArrivals(stamped, decodeTicks, nextArrivedMs)
+    this.#clock.begin(toTime(arrived, decodeTicks))
     return arrived
   }
 
@@ -136,32 +141,53 @@ function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[
 }
 
 /**
- * ffmpeg looks at the first frames of a session before it lets them go, all at once, and of the very first it
- * tells no arrival: they are taken to have come as long before the first that was not held as their stamps
- * say, or at the usual distance. `nextArrivedMs`: when the frame behind them came.
+ * ffmpeg looks at the first frames of a session before it lets them go, all at once, on a busy machine a
+ * second's worth of them, and of the very first it tells no arrival. The frame that came least late, by the
+ * distances of their stamps, shows when those before it came. `nextArrivedMs`: when the frame behind them
+ * came.
  */
-function withArrivals(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
-  const at = frames.findIndex(({ arrivedMs }, i) => {
-    const next = frames[i + 1]?.arrivedMs ?? null
-    return arrivedMs !== null && next !== null && next - arrivedMs >= AT_ONCE_MS
-  })
-  const known = at < 0 ? frames.length : at
-  const usualMs = usualOf(frames) ?? stampStepMs(frames, 0) ?? UNKNOWN_USUAL_MS
-  let knownMs = frames[known]?.arrivedMs ?? nextArrivedMs
+function withArrivals(
+  frames: readonly FrameToPlace[], decodeTicks: readonly (number | null)[], nextArrivedMs: number
+): FrameToPlace[] {
+  const steps = likelySteps(decodeTicks, usualOf(frames))
+  let sinceFirstMs = 0, leastLateMs = Infinity, prompt = 0
+  for (const [i, arrivedMs] of [...frames.map(frame => frame.arrivedMs), nextArrivedMs].entries()) {
+    if (arrivedMs !== null && arrivedMs - sinceFirstMs < leastLateMs) {
+      leastLateMs = arrivedMs - sinceFirstMs
+      prompt = i
+    }
+    sinceFirstMs += steps[i] ?? 0
+  }
   const arrived = frames.map(frame => ({ ...frame }))
-  for (let i = known - 1; i >= 0; i--) {
-    knownMs -= stampStepMs(frames, i) ?? usualMs
-    arrived[i] = { ...arrived[i]!, arrivedMs: knownMs }
+  let atMs = frames[prompt]?.arrivedMs ?? nextArrivedMs
+  for (let i = prompt - 1; i >= 0; i--) {
+    atMs -= steps[i]!
+    arrived[i]!.arrivedMs = atMs
   }
   return arrived
 }
 
-/** From a frame to the next by their stamps; null where they tell nothing that could be. */
-function stampStepMs(frames: readonly ArrivedFrame[], i: number): number | null {
-  const from = frames[i]?.stampTicks ?? null, to = frames[i + 1]?.stampTicks ?? null
-  if (from === null || to === null || to <= from) return null
-  const stepMs = (to - from) / STAMP_TICKS_A_MS
-  return stepMs <= LONGEST_STEP_MS ? stepMs : null
+/**
+ * From each frame to the next: by the stamps, where they grow; the usual distance where one is of another
+ * count.
+ */
+function likelySteps(decodeTicks: readonly (number | null)[], arrivalsMs: number | null): number[] {
+  const steps = decodeTicks.slice(1).map((ticks, i) => {
+    const before = decodeTicks[i] ?? null
+    return ticks === null || before === null ? 0 : (ticks - before) / STAMP_TICKS_A_MS
+  })
+  const stampedMs = median(steps) ?? 0
+  const usualMs = arrivalsMs ?? (stampedMs > 0 && stampedMs <= LONGEST_STEP_MS ? stampedMs : UNKNOWN_USUAL_MS)
+  if (steps.some(stepMs => stepMs <= 0)) return decodeTicks.map(() => usualMs)
+  const mostMs = Math.min(LONGEST_STEP_MS, MOST_LIKELY_STEPS * stampedMs)
+  return [...steps.map(stepMs => stepMs <= mostMs ? stepMs : usualMs), usualMs]
+}
+
+/** By the stamps of all frames together, in whatever order they are shown. */
+function stampedUsualMs(frames: readonly ArrivedFrame[]): number | null {
+  const stamps = frames.flatMap(({ stampTicks }) => stampTicks ?? [])
+  const spanMs = (Math.max(...stamps) - Math.min(...stamps)) / STAMP_TICKS_A_MS
+  return stamps.length < 2 || spanMs === 0 ? null : Math.min(LONGEST_STEP_MS, spanMs / (stamps.length - 1))
 }
 
 /** The usual distance of frames; null where none has one. What ffmpeg let go at once has none. */
