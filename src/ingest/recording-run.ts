@@ -208,7 +208,6 @@ class RecordingRun {
       try {
         const trouble = await this.#footage.take(arrival)
         if (trouble !== null) this.#fail(trouble)
-        if (this.#footage.isTimed) this.#child?.relax()
       } catch (error) { this.#refuse(error) }
     }
     try {

@@ -81,8 +81,6 @@ export class RunFootage {
   constructor(options: RunFootageOptions) { this.#options = options }
 
   get isOver(): boolean { return this.#isOver }
-  /** The first frames have their times: a late look at what arrives no longer shows in them. */
-  get isTimed(): boolean { return this.#runId !== null }
   /** Nothing more is stored, also by a call that is still under way in the lane. */
   abandon(): void { this.#isOver = true }
 

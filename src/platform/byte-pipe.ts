@@ -16,11 +16,6 @@ export interface BytePipe {
   readonly path: string
   resume(): void
   /**
-   * What comes need no longer be noticed within 10 ms: 100 ms will do, and many pipes cost little more than
-   * one.
-   */
-  relax(): void
-  /**
    * No more writers are to be expected: what is in the pipe still comes, then `ended` settles. Idempotent.
    */
   expectEnd(): void
@@ -58,7 +53,7 @@ export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
     resolve(failure)
   }
   const polled: Polled = {
-    isFresh: true, isHeld: false,
+    isFresh: false, isHeld: false, follows: true,
     /** True: the rest, or the end, is on its way. */
     poll: () => {
       const length = readNow(readEnd)
@@ -81,7 +76,6 @@ export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
   return {
     path: fifo, ended,
     resume: () => { round.resume(polled) },
-    relax: () => { polled.isFresh = false },
     expectEnd: () => {
       isEnding = true
       release()

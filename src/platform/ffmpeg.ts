@@ -42,8 +42,6 @@ export interface FfmpegRun {
   readonly exit: Promise<FfmpegExit>
   /** After `onBytes` said `no-room`: there is room again. */
   resume(): void
-  /** The time of arrival matters no more to 10 ms. */
-  relax(): void
 }
 
 export interface FfmpegSignals {
@@ -57,7 +55,7 @@ export interface FfmpegSignals {
 export async function startFfmpeg(job: FfmpegJob, signals: FfmpegSignals): Promise<FfmpegRun> {
   let pipe: BytePipe
   try { pipe = await openBytePipe(job.onBytes) } catch (error) {
-    return { exit: Promise.resolve(notStarted(error)), resume: () => undefined, relax: () => undefined }
+    return { exit: Promise.resolve(notStarted(error)), resume: () => undefined }
   }
   const broken = new AbortController()
   void pipe.ended.then(failure => { if (failure !== null) broken.abort() })
@@ -66,7 +64,7 @@ export async function startFfmpeg(job: FfmpegJob, signals: FfmpegSignals): Promi
     const failure = await pipe.ended
     return failure === null ? ended : { code: null, stderrLines: [...ended.stderrLines, `${NOT_TAKEN}: ${failure.message}`] }
   })
-  return { exit, resume: pipe.resume, relax: pipe.relax }
+  return { exit, resume: pipe.resume }
 }
 
 const notStarted = (error: unknown): FfmpegExit => {

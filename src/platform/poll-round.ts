@@ -9,8 +9,10 @@
  */
 export interface RoundMs { readonly least: number, readonly most: number }
 const ROUND_MS: RoundMs = { least: 40, most: 100 }
-/** While a run's clock is set by when its first bytes arrive. */
+/** While the first frames of a session arrive: their time is when they are passed on. */
 const FRESH_MS = 10
+/** A child process has taken in what it was given, and written what it makes of that. */
+const FOLLOW_MS = 15
 /** After a look that found much. */
 const SOON_MS = 5
 const EARLY_MS = 1 // a timer may fire so much before its time
@@ -19,6 +21,8 @@ const EARLY_MS = 1 // a timer may fire so much before its time
 export interface Polled {
   /** Looked into every FRESH_MS. */
   isFresh: boolean
+  /** In a round it comes FOLLOW_MS after the others: what it holds is made of what they pass on. */
+  readonly follows?: boolean
   /** Not looked into until resumed. */
   isHeld: boolean
   /** True: worth another look soon. Must not throw. */
@@ -66,7 +70,8 @@ export class PollRound {
     let next = this.#roundAt
     for (const [polled, state] of this.#all) {
       if (polled.isHeld) continue
-      if (isRound || state.soonAt <= now) state.soonAt = polled.poll() ? now + SOON_MS : polled.isFresh ? (Math.floor(now / FRESH_MS) + 1) * FRESH_MS : Infinity
+      if (state.soonAt <= now || isRound && polled.follows !== true) state.soonAt = afterLook(polled, now)
+      else if (isRound) state.soonAt = Math.min(state.soonAt, now + FOLLOW_MS)
       if (state.soonAt < next && !polled.isHeld) next = state.soonAt
     }
     if (this.#all.size === 0) this.#roundAt = Infinity
@@ -82,6 +87,12 @@ export class PollRound {
     this.#timerAt = at
     this.#timer = setTimeout(() => { this.#look() }, delayMs)
   }
+}
+
+/** When to look again, sooner than in the next round. */
+function afterLook(polled: Polled, now: number): number {
+  if (polled.poll()) return now + SOON_MS
+  return polled.isFresh ? (Math.floor(now / FRESH_MS) + 1) * FRESH_MS : Infinity
 }
 
 /** Of all that is recorded: sockets and pipes are looked into at one wake-up. */
