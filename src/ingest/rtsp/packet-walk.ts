@@ -11,25 +11,44 @@ export interface Walked {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** Interleaved head and fixed head of RTP (RFC 3550, 5.1). */
+const RTP_HEAD_BYTES = PACKET_HEAD_BYTES + 12
+const RTP_VERSION = 2
+/** Payload types of RTCP packets, as they stand in the place of RTP's. */
+const RTCP_TYPES = { first: 72, last: 79 }
+/** Cameras number channels from 0, two for each medium. */
+const USUAL_CHANNELS = 16
+/** After so much without a packet of a known source the sources are taken to have changed. */
+const MOST_LOST_BYTES = 256 << 10
 
 /**
  * Goes from packet to packet through an interleaved stream without copying: whole runs of packets are passed
- * on as one
- * part. Where a packet does not begin where it should, bytes are passed on as they are up to the next dollar
- * sign, which
- * is what ffmpeg does too.
+ * on as one part. Where a packet does not begin where it should, bytes were lost: what follows is dropped up
+ * to the next packet of a known source, for a dollar sign alone also stands in pictures, and a length read
+ * there swallows seconds. Before any source is known bytes are passed on as they are, as ffmpeg takes them.
  */
 export class PacketWalk {
   /** Of the packet under way. */
   #missingBytes = 0
+  /** The source (SSRC) of each channel that brings RTP. */
+  readonly #sources = new Map<number, number>()
+  /** Of the last packet of each channel: one that is damaged names another source. */
+  readonly #seenOnce = new Map<number, number>()
+  #isLost = false
+  #lostBytes = 0
 
   /** `bytes` begins with what was `left` before. */
   walk(bytes: Buffer): Walked {
     const parts: Buffer[] = [], answers: Buffer[] = []
     let from = 0, at = this.#missingBytes
     while (at < bytes.length) {
-      if (bytes[at] === DOLLAR) {
-        if (bytes.length - at < PACKET_HEAD_BYTES) return this.#ended(bytes, { parts, answers, from, at })
+      if (this.#isLost) {
+        if (at > from) parts.push(bytes.subarray(from, at))
+        from = at = this.#nextPacket(bytes, at)
+        if (this.#isLost) return this.#ended(bytes, { parts, answers, from, at })
+      } else if (bytes[at] === DOLLAR && this.#isLikely(bytes, at)) {
+        if (bytes.length - at <= PACKET_HEAD_BYTES) return this.#ended(bytes, { parts, answers, from, at })
+        this.#learnSource(bytes, at)
         at += PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2)
       } else if (this.#mayBeAnswer(bytes, at)) {
         const end = headEnd(bytes.subarray(at, at + MAX_HEAD_BYTES))
@@ -39,6 +58,8 @@ export class PacketWalk {
         if (at > from) parts.push(bytes.subarray(from, at))
         answers.push(bytes.subarray(at, at + end))
         from = at += end
+      } else if (this.#sources.size > 0) {
+        this.#isLost = true
       } else {
         const next = bytes.indexOf(DOLLAR, at + 1)
         at = next < 0 ? bytes.length : next
@@ -56,8 +77,58 @@ export class PacketWalk {
     return { parts, answers, left: bytes.subarray(at) }
   }
 
+  /**
+   * Whether a dollar sign begins a packet: of RTP on a channel where that came before, or of a channel as
+   * cameras number them.
+   */
+  #isLikely(bytes: Buffer, at: number): boolean {
+    if (this.#sources.size === 0 || bytes.length - at <= PACKET_HEAD_BYTES) return true
+    const channel = bytes[at + 1]!
+    if (this.#sources.has(channel)) return bytes[at + PACKET_HEAD_BYTES]! >> 6 === RTP_VERSION
+    return channel < USUAL_CHANNELS || this.#sources.has(channel - 1)
+  }
+
+  #learnSource(bytes: Buffer, at: number): void {
+    if (!isRtp(bytes, at)) return
+    const channel = bytes[at + 1]!, source = sourceOf(bytes, at)
+    if (this.#seenOnce.get(channel) === source) this.#sources.set(channel, source)
+    this.#seenOnce.set(channel, source)
+  }
+
+  /** Where a known source goes on; where to look again when more has come. */
+  #nextPacket(bytes: Buffer, from: number): number {
+    let at = bytes.indexOf(DOLLAR, from)
+    while (at >= 0 && bytes.length - at >= RTP_HEAD_BYTES) {
+      if (isRtp(bytes, at) && this.#sources.get(bytes[at + 1]!) === sourceOf(bytes, at)) {
+        this.#isLost = false
+        this.#lostBytes = 0
+        return at
+      }
+      at = bytes.indexOf(DOLLAR, at + 1)
+    }
+    const seen = at < 0 ? bytes.length : at
+    this.#lostBytes += seen - from
+    if (this.#lostBytes > MOST_LOST_BYTES) {
+      this.#sources.clear()
+      this.#isLost = false
+      this.#lostBytes = 0
+    }
+    return seen
+  }
+
   #mayBeAnswer(bytes: Buffer, at: number): boolean {
     const seen = Math.min(ANSWER.length, bytes.length - at)
     return bytes.compare(ANSWER, 0, seen, at, at + seen) === 0
   }
 }
+
+/** Whether the head at hand is one of RTP; false also where it is not whole. */
+function isRtp(bytes: Buffer, at: number): boolean {
+  if (bytes.length - at < RTP_HEAD_BYTES) return false
+  if (bytes[at + PACKET_HEAD_BYTES]! >> 6 !== RTP_VERSION) return false
+  const payloadType = bytes[at + 5]! & 0x7f
+  const isRtcp = payloadType >= RTCP_TYPES.first && payloadType <= RTCP_TYPES.last
+  return !isRtcp && bytes.readUInt16BE(at + 2) >= RTP_HEAD_BYTES - PACKET_HEAD_BYTES
+}
+
+const sourceOf = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + PACKET_HEAD_BYTES + 8)

@@ -23,7 +23,7 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   return pieces
 }
 
-const payload = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes))
+const payload = fc.uint8Array({ maxLength: 40, max: 0x7f }).map(bytes => Buffer.from(bytes)) // never RTP
 const ANSWER = 'RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n'
 const item = fc.oneof({ weight: 5, arbitrary: payload.map(bytes => packet(0, bytes)) },
   { weight: 1, arbitrary: fc.constant(Buffer.from(ANSWER)) })
@@ -38,7 +38,46 @@ t.test('every packet passes unchanged and in order, and every answer is taken ou
   }), { numRuns: 1000 })
 })
 
-t.test('where bytes are missing the rest passes as it is', async () => {
+/** An RTP packet of one source, its payload full of dollar signs. */
+function rtp(n: number, size: number): Buffer {
+  const bytes = Buffer.alloc(12 + size, '$')
+  bytes.set([0x80, 96])
+  bytes.writeUInt16BE(n, 2)
+  bytes.writeUInt32BE(0x2424_3456, 8)
+  return packet(0, bytes)
+}
+
+const MOST_PACKET_BYTES = 4 + 12 + 1400
+
+t.test('where bytes of RTP are missing, what is damaged may go, and each later packet passes', async () => {
+  const lengths = fc.array(fc.integer({ min: 0, max: 1400 }), { minLength: 12, maxLength: 30 })
+  const count = fc.integer({ min: 1, max: 2000 })
+  fc.assert(fc.property(lengths, fc.nat(), count, sizes, (lengths, at, count, sizes) => {
+    const packets = lengths.map((size, n) => rtp(n, size))
+    const whole = Buffer.concat(packets), known = packets[0]!.length + packets[1]!.length
+    const from = known + at % (whole.length - known)
+    const damaged = Buffer.concat([whole.subarray(0, from), whole.subarray(from + count)])
+    const { passed } = walked(cut(damaged, sizes))
+    // The packet that was cut takes as many bytes of those behind it as it misses.
+    const unhurtFrom = from + count + MOST_PACKET_BYTES
+    let startsAt = 0
+    const later = Buffer.concat(packets.filter(each => (startsAt += each.length) - each.length >= unhurtFrom))
+    return passed.subarray(passed.length - later.length).equals(later)
+  }), { numRuns: 1000 })
+})
+
+t.test('where another source goes on after bytes were lost it passes again before long', t => {
+  const other = Array.from({ length: 300 }, (_, n) => {
+    const bytes = rtp(n, 1400)
+    bytes.writeUInt32BE(0x1111_2222, 12)
+    return bytes
+  })
+  const { passed } = walked([rtp(0, 100), rtp(1, 100), Buffer.from('lost'), ...other])
+  t.ok(passed.subarray(-20 * other[0]!.length).equals(Buffer.concat(other.slice(-20))))
+  t.end()
+})
+
+t.test('where bytes are missing before a source is known the rest passes as it is', async () => {
   fc.assert(fc.property(fc.array(payload.map(bytes => packet(0, bytes)), { minLength: 1, maxLength: 20 }),
     fc.nat(), fc.nat({ max: 30 }), sizes, (packets, at, count, sizes) => {
     const whole = Buffer.concat(packets), from = at % whole.length
