@@ -95,7 +95,7 @@ export interface ClipResult { readonly bytes: number, readonly sha256: string, r
 /**
  * Writes `part` as one MP4 through `write`: the init segment, then each record with its times moved to the clip's start. Pictures are copied bit for bit.
  * Undoing the move gives the recorded bytes, whose SHA-256 the manifest lists: the pictures' `tfdt` back to the media time in `prft`, another track's back by as
- * much in its own ticks (rounded; the move is the same for all records of one slot generation), and the sequence number to the record's own, which counts from 1.
+ * much in its own ticks (rounded), and the sequence number to the record's own, which counts from 1.
  */
 export async function writeClip(part: ClipPart, write: (bytes: Buffer) => Promise<void>): Promise<ClipResult> {
   const digest = createHash('sha256')
@@ -157,18 +157,22 @@ export class ClipTimeline {
     return isShortened
   }
 
-  /** Decides how far the records of a slot generation are moved, at its first one. */
+  /**
+   * Decides how far the records of a run in a slot generation are moved, at its first one. By its wall time:
+   * media times of a slot only grow, and lag behind where runs overlapped.
+   */
   #enter(
     footage: SlotFootage, entry: IndexEntry,
     parts: readonly { readonly track: TrackFragment, readonly timescale: number }[]
   ): void {
-    if (footage === this.#footage) return
+    if (footage === this.#footage && entry.runId === this.#runId) return
     const { timescale: videoScale } = footage.init.video
     if (this.#footage === null) { // sound may begin a moment before the first picture
       const starts = parts.map(part => Number(part.track.decodeTimeTicks) * videoScale / part.timescale)
       this.#shiftTicks = -Math.floor(Math.min(...starts))
     } else {
-      this.#shiftTicks = Math.round((footage.header.startAt - this.#startAt) * videoScale / 1000)
+      const wantedTicks = Math.round((entry.startAt - this.#startAt) * videoScale / 1000)
+      this.#shiftTicks = wantedTicks - Number(entry.decodeTimeTicks)
       const seamTicks = this.#endTicks - (Number(entry.decodeTimeTicks) + this.#shiftTicks)
       const goesOn = entry.runId === this.#runId && Math.abs(seamTicks) < SEAM_MS * videoScale / 1000
       if (goesOn || seamTicks > 0) this.#shiftTicks += seamTicks

@@ -136,6 +136,21 @@ const built = (init: InitSegment, count: number, { from = 0, run: runId = 1, atM
   timedFragment(init, builtFragment({ init, name: `${prefix}${from + i}`, isKey: (from + i) % 2 === 0, decodeTimeMs: (from + i) * 500 }), { runId, startAt: startAt + atMs + i * 500 }))
 const namesOf = async (part: ClipPart) => await Promise.all(part.pieces.map(async ({ source, position }) => nameIn(await source.read(position))))
 
+t.test('lost time between two runs of a slot is in the clip though a run before them overlapped', async t => {
+  const init = builtInit()
+  const overlapping = [...built(init, 4, { run: 1 }), ...built(init, 4, { run: 2, atMs: 1000 })]
+  const sources = [await slotOf(0, init, startAt, [...overlapping, ...built(init, 4, { run: 3, atMs: 3500 })])]
+  const part = planClip(sources, ALL).parts.at(-1)!
+  t.equal(part.startAt, startAt + 1000)
+  const { mp4, result } = await written(part)
+  t.same(checkManifest(mp4, init, result), [])
+  const starts = recordsIn(mp4).map(record => {
+    const media = record.subarray(RECORD_HEAD_BYTES)
+    return Number(parseMovieFragment(media, media.length)[0]!.decodeTimeTicks) * 1000 / init.video.timescale
+  })
+  t.strictSame(starts, [0, 500, 1000, 1500, 2500, 3000, 3500, 4000])
+})
+
 t.test('a clip starts with the key frame at or before its range and ends with the record that holds its last instant', async t => {
   const init = builtInit()
   const sources = [await slotOf(0, init, startAt, built(init, 4)), await slotOf(1, init, startAt + 2000, built(init, 4, { from: 4, atMs: 2000 }))]
