@@ -5,6 +5,7 @@ import { CameraLink, LinkClosed } from './camera-link.ts'
 import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
 import { RtspAuth } from './rtsp-auth.ts'
+import { readSdp } from './stream-description.ts'
 import { bytesOf, headerOf, readHead, requestLineOf, RtspReader, statusOf, withHeaders,
   type RtspMessage } from './rtsp-message.ts'
 import { UdpMedia } from './udp-media.ts'
@@ -16,6 +17,8 @@ const SILENT_MS = 5_000
 const WATCH_MS = 1_000
 const HELD_BYTES = 1 << 20
 const UNSUPPORTED_TRANSPORT = 461
+/** What is recorded, as RFC 6184 and RFC 7798 name it. */
+const RECORDED = new Set(['H264', 'H265'])
 
 export interface RelaySessionOptions {
   /** ffmpeg, whose first request is `request`. */
@@ -38,6 +41,8 @@ export class RelaySession {
   #link: CameraLink | null = null
   #cseq = 0
   #hasSession = false
+  /** As the description names it. */
+  #video: string | null = null
   /** A request sent while packets flow: its answer stands between them. */
   #control: RtspMessage | null = null
   #pump: PacketPump | null = null
@@ -103,9 +108,13 @@ export class RelaySession {
 
   /** Over UDP where the camera refuses TCP. */
   async #setup(request: RtspMessage): Promise<RtspMessage> {
-    const isSetup = requestLineOf(request).method === 'SETUP'
+    const { method } = requestLineOf(request), isSetup = method === 'SETUP'
+    if (isSetup && this.#video !== null && !RECORDED.has(this.#video)) {
+      throw new RelayFault('codec-unsupported', `the camera's description names ${this.#video}`)
+    }
     if (!isSetup || this.#udp === null) {
       const answer = await this.#exchange(request)
+      if (method === 'DESCRIBE') this.#video = readSdp(answer.body.toString('utf8')).video
       if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
     }
     this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',

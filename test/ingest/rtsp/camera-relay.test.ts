@@ -231,6 +231,29 @@ t.test('a camera that sends over UDP alone is heard, and nobody else is', async 
   t.equal(String((await reported)[0]), 'report')
 })
 
+t.test('pictures that nobody records are told by the description, before the camera sends any', async t => {
+  const describing = async (line: string) => {
+    const camera = await ScriptedCamera.start(request => rtspAnswer(request, '200 OK',
+      { body: `v=0\r\nm=video 0 RTP/AVP ${line}\r\na=control:trackID=1\r\n` }))
+    t.teardown(async () => { await camera[Symbol.asyncDispose]() })
+    const ticket = (await relayed(t)).ticket(camera.url(), null)
+    t.teardown(() => { ticket[Symbol.dispose]() })
+    const viewer = await Viewer.open(t, ticket.url)
+    await viewer.ask('DESCRIBE')
+    t.equal(ticket.fault(), null, 'to ask for a description alone is no fault')
+    await viewer.ask('SETUP', `${ticket.url}/trackID=1`)
+    return { methods: camera.methods(), fault: ticket.fault() }
+  }
+  for (const line of ['26', '26\r\na=rtpmap:26 JPEG/90000', '96\r\na=rtpmap:96 MP4V-ES/90000']) {
+    const { methods, fault } = await describing(line)
+    t.same(methods, ['DESCRIBE'])
+    t.match(fault, { reason: 'codec-unsupported' })
+  }
+  for (const line of ['96', '96\r\na=rtpmap:96 h264/90000', '97\r\na=rtpmap:97 H265/90000']) {
+    t.strictSame(await describing(line), { methods: ['DESCRIBE', 'SETUP'], fault: null })
+  }
+})
+
 t.test('a camera that takes neither TCP nor UDP is told as that', async t => {
   await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '461 Unsupported Transport'))
   using ticket = (await relayed(t)).ticket(camera.url(), null)
