@@ -66,6 +66,12 @@ function streamFindings(streams: readonly StreamView[], watches: StreamWatches, 
     }
     const offsetMs = Math.abs(stream.cameraClockOffsetMs ?? 0)
     if (offsetMs > CAMERA_CLOCK_OFF_MS) found.push(finding('camera-clock-off', NOTE, subject, { seconds: String(Math.round(offsetMs / 1_000)) }))
+    const stampsOffPercent = Math.round(Math.abs(1 / stream.stampRate - 1) * 100)
+    if (stampsOffPercent > 0) {
+      found.push(finding('camera-stamps-off', NOTE, subject, { percent: String(stampsOffPercent) }))
+    }
+    const isSilent = stream.isSoundMissing && stream.state === 'recording'
+    if (isSilent) found.push(finding('camera-sound-missing', DEGRADED, subject))
     return found
   })
 }

@@ -34,6 +34,10 @@ export interface StreamFacts {
   readonly cameraClockOffsetMs: number | null
   /** ONVIF's token of the lens that is recorded; null where the device names none or was not asked. */
   readonly channel: string | null
+  /** Milliseconds of ours in one of the camera's stamps: 1 for a camera that counts right. */
+  readonly stampRate: number
+  /** Sound is wanted, and the last try brought none. */
+  readonly isSoundMissing: boolean
 }
 
 const LADDERS = {
@@ -98,6 +102,7 @@ export class StreamSupervisor {
   #channel: string | null = null
   /** Milliseconds of ours in one of the camera's stamps. */
   #stampRate = 1
+  #isSoundMissing = false
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
   readonly #crashes: FailureLog
@@ -115,7 +120,7 @@ export class StreamSupervisor {
     this.#silences = logged('the sound of the camera cannot be recorded; its pictures are', 'sound again')
     this.#secrets = camera.credential === null ? [] : [camera.credential.password]
     this.#sound = camera.audio ? new CameraSound(
-      { onMissing: said => { this.#noteNoSound(said) }, onSound: () => { this.#silences.success() } }
+      { onMissing: said => { this.#noteNoSound(said) }, onSound: () => { this.#noteSound() } }
     ) : null
     this.#stateSince = clock.wallNow()
     this.#tickAt = clock.monoNow()
@@ -298,7 +303,13 @@ export class StreamSupervisor {
     )
   }
 
+  #noteSound(): void {
+    this.#isSoundMissing = false
+    this.#silences.success()
+  }
+
   #noteNoSound(said: string): void {
+    this.#isSoundMissing = true
     this.#silences.failure({ said: redact(withoutUrls(said), this.#secrets).slice(0, 500) })
   }
 
@@ -339,6 +350,7 @@ export class StreamSupervisor {
       lastFrameAt: this.#lastFrame?.endAt ?? null, lastFrameAgeMs: this.#lastFrame === null ? null : now - this.#lastFrame.arrivedAt,
       supervisorTickAgeMs: now - this.#tickAt, ...this.#rate.at(now), restarts: this.#restarts, lastEndReason: this.#lastEndReason,
       cameraClockOffsetMs: this.#clockOffsetMs, channel: this.#channel,
+      stampRate: this.#stampRate, isSoundMissing: this.#isSoundMissing,
     }
   }
 }
