@@ -31,6 +31,14 @@ const LONGEST_STEP_MS = 1500
 export const LEAST_STEP_MS = 0.012
 const ARRIVALS_KEPT = 16
 
+interface LastFrame {
+  readonly atMs: number
+  readonly arrivedMs: number
+  readonly stampMs: number | null
+  /** From the frame before it, as placed. */
+  readonly stepMs: number
+}
+
 type StampedArrival = FrameToTime & { readonly stampMs: number }
 
 /**
@@ -42,7 +50,7 @@ export class FrameClock {
   readonly rate: StampRate
   /** Arrival minus stamp at the learnt rate, for a frame that was not held up on its way. */
   #offsetMs = 0
-  #last: { readonly atMs: number, readonly arrivedMs: number, readonly stampMs: number | null } | null = null
+  #last: LastFrame | null = null
   /** Frames shared a stamp: the next one is not believed unseen. */
   #sharedStamp = false
   /**
@@ -103,7 +111,8 @@ export class FrameClock {
       atMs = Math.max(atMs, last.atMs + LEAST_STEP_MS)
       this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
     }
-    this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null }
+    const stepMs = atMs - (last?.atMs ?? atMs)
+    this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null, stepMs }
     if (stampMs !== null && this.#behind === null) {
       this.#offsetMs = this.rate.observe({ arrivedMs, stampMs }, this.#offsetMs)
     }
@@ -114,11 +123,14 @@ export class FrameClock {
   #byStamp({ arrivedMs, stampMs }: FrameToTime): number {
     const last = this.#last
     if (last === null) return stampMs === null ? arrivedMs : this.#offsetMs + this.rate.scaled(stampMs)
-    const byArrivalMs = last.atMs + arrivedMs - last.arrivedMs
+    const isBehind = this.#behind !== null // distances of arrivals are none of the camera's then
+    const byArrivalMs = isBehind ? Math.min(arrivedMs, last.atMs + last.stepMs)
+      : last.atMs + arrivedMs - last.arrivedMs
     if (stampMs === null) return byArrivalMs
     if (stampMs === last.stampMs) { this.#sharedStamp = true; return byArrivalMs }
     const atMs = this.#offsetMs + this.rate.scaled(stampMs)
     const isLikely = !this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS
+      || (isBehind && atMs <= arrivedMs)
     const isBelieved = last.stampMs !== null && stampMs > last.stampMs && isLikely
     this.#sharedStamp = false
     return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)

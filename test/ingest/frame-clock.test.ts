@@ -80,6 +80,15 @@ t.test('time only goes forward and a frame is not 110 ms after its arrival, what
   }), runs)
 })
 
+t.test('a camera that gives key frames the stamp before keeps its times while a held-up line catches up', t => {
+  const frames = play({
+    fps: 10, seconds: 60, stampOf: n => (n % 20 === 0 ? n - 1 : n) * 100,
+    delayOf: n => n >= 197 && n < 215 ? 1800 - (n - 197) * 100 : 0,
+  })
+  t.ok(worstMs(frames.slice(1), frame => frame.atMs - frame.takenMs) < 5)
+  t.end()
+})
+
 t.test('stamps make even what the line made uneven', async () => {
   fc.assert(fc.property(fc.array(fc.nat(120), { minLength: 40, maxLength: 40 }), delays => {
     const frames = play(
