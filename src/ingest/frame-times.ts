@@ -41,7 +41,12 @@ export function longestStandMs(usualMs: number | null): number {
   return Math.min(HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs))
 }
 
-interface LastFrame { readonly startTicks: number, readonly endTicks: number }
+interface LastFrame {
+  readonly startTicks: number
+  readonly endTicks: number
+  /** As it came. */
+  readonly told: FrameToTime
+}
 
 /**
  * Gives the frames of a session their times, fragment after fragment: FrameClock decides, this turns its
@@ -91,10 +96,10 @@ export class SessionTimes {
     const standsMs = Math.min(this.#usualMs ?? UNKNOWN_USUAL_MS, nextArrivedMs - timed.at(-1)!.arrivedMs)
     const endTicks = last + Math.max(1, Math.round(standsMs * this.#timescale / 1000))
     const before = this.#before
-    this.#before = { startTicks: last, endTicks }
+    this.#before = { startTicks: last, endTicks, told: timed.at(-1)! }
     const showScale = this.rate * this.#timescale / 1000 / STAMP_TICKS_A_MS
     return {
-      startTicks: starts[0]!, endTicks, holes: this.#holes(before, starts, longestMs),
+      startTicks: starts[0]!, endTicks, holes: this.#holes(before, starts, timed, longestMs),
       frames: starts.map((startTicks, i) => ({
         startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks,
         showAfterTicks: Math.round(ordered[i]!.showAfterTicks * showScale),
@@ -114,10 +119,28 @@ export class SessionTimes {
     })
   }
 
-  #holes(before: LastFrame | null, starts: readonly number[], longestMs: number): FrameTimes['holes'] {
-    const all = before === null ? starts : [before.startTicks, ...starts]
-    return all.slice(1).map((endTicks, i) => ({ startTicks: all[i]!, endTicks }))
-      .filter(({ startTicks, endTicks }) => this.#ms(endTicks - startTicks) > longestMs)
+  /**
+   * A frame was decided to stand long, and came or was stamped as late as that: where only the decision went
+   * from stamps to arrivals, nothing is missing.
+   */
+  #holes(
+    before: LastFrame | null, starts: readonly number[], told: readonly FrameToTime[], longestMs: number
+  ): FrameTimes['holes'] {
+    const all = [
+      ...before === null ? [] : [before], ...starts.map((startTicks, i) => ({ startTicks, told: told[i]! })),
+    ]
+    return all.slice(1).flatMap(({ startTicks: endTicks, told }, i) => {
+      const { startTicks, told: from } = all[i]!
+      const isLong = this.#ms(endTicks - startTicks) > longestMs && this.#toldMs(from, told) > longestMs
+      return isLong ? [{ startTicks, endTicks }] : []
+    })
+  }
+
+  /** From a frame to the next by its arrival or by its stamp, whichever is more. */
+  #toldMs(from: FrameToTime, to: FrameToTime): number {
+    const isStamped = from.stampMs !== null && to.stampMs !== null
+    const stampedMs = isStamped ? (to.stampMs - from.stampMs) * this.rate : 0
+    return Math.max(to.arrivedMs - from.arrivedMs, stampedMs)
   }
 }
 

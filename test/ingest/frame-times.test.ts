@@ -29,6 +29,16 @@ t.test('a late frame is no gap, and neither is a rate of one frame a second', as
   t.strictSame(lane.holes, [])
 })
 
+t.test('a camera that counts too slowly has no gap where a held-up line makes arrivals decide', async t => {
+  const lane = new MemoryLane(100)
+  const frames = session(80).map((frame, n) => ({ ...frame, arrivedMs: 1000 + n * 119 }))
+  for (const heldAt of [20, 45]) { // one comes 190 ms late, and the line is slow to catch up
+    for (const [i, lateMs] of [190, 180, 170, 160, 150].entries()) frames[heldAt + i]!.arrivedMs += lateMs
+  }
+  await recordSession(lane.lane, frames)
+  t.strictSame(lane.holes, [])
+})
+
 t.test('the camera\'s own stamps lie with the footage, as it counted them', async t => {
   const lane = new MemoryLane(100)
   await recordSession(lane.lane, session(40, (n, frame) => ({ ...frame, stampMs: n === 7 ? null : n > 20 ? n * 100 - 5000 : frame.stampMs })))
