@@ -27,6 +27,8 @@ const STAMP_TICKS_A_MS = 90
 const AT_ONCE_MS = 2
 /** Some cameras send a frame in several seconds only; what is further apart is another count. */
 const LONGEST_STEP_MS = 5000
+/** Enough to see a group of reordered frames. */
+const FIRST_STAMPS = 5
 /** In a session's first second: what is further apart than so many usual distances is another count. */
 const MOST_LIKELY_STEPS = 3
 /** Of a session whose first fragment has but one frame. */
@@ -152,15 +154,18 @@ function toTime(frames: readonly ArrivedFrame[], stamps: readonly (number | null
 }
 
 /**
- * ffmpeg loses the first stamp of many cameras (measured): it was as far before the second as the third is
- * behind it.
+ * ffmpeg loses the first stamp of many cameras (measured): it was as far before the earliest of those behind
+ * it as they are apart. A key frame is shown before all that follow it.
  */
 function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[] {
   const [first, second, third] = frames
-  const at = second?.stampTicks ?? null, next = third?.stampTicks ?? null
   if (first === undefined || first.stampTicks !== null) return frames
-  if (at === null || next === null || next <= at) return frames
-  return [{ ...first, stampTicks: at - (next - at) }, ...frames.slice(1)]
+  const isInOrder = (second?.stampTicks ?? Infinity) < (third?.stampTicks ?? -Infinity)
+  const stamps = frames.slice(1, isInOrder ? 3 : 1 + FIRST_STAMPS).flatMap(({ stampTicks }) => stampTicks ?? [])
+  const ascending = stamps.sort((x, y) => x - y)
+  const stepTicks = median(ascending.slice(1).map((ticks, i) => ticks - ascending[i]!)) ?? 0
+  if (stepTicks === 0) return frames
+  return [{ ...first, stampTicks: ascending[0]! - stepTicks }, ...frames.slice(1)]
 }
 
 /**

@@ -79,3 +79,18 @@ t.test('a second of frames that a busy machine lets go in several bursts is date
   t.ok(Math.abs(offsets[0]! - leastMs) <= 1, `${offsets[0]!} and ${leastMs}`)
   t.end()
 })
+
+t.test('pictures of B frames are shown evenly from the first on, though ffmpeg lost its stamp', t => {
+  const shown = (n: number): number => n % 20 === 0 ? n : n % 20 % 3 === 1 ? n + 2 : n - 1 // I P B B P B B
+  const held = Array.from({ length: 19 }, (_, n) => ({
+    arrivedMs: n < 2 ? null : 1000 + n * 100, stampTicks: n === 0 ? null : shown(n) * 9000,
+    isBidirectional: () => shown(n) < n,
+  }))
+  const times = new SessionTimes(oddInit(), 1)
+  const { frames } = times.place(times.begin(held, 2900), 2900)
+  const shownMs = frames.map(
+    ({ startTicks, showAfterTicks }, n) => (startTicks + showAfterTicks) / 90 - shown(n) * 100
+  )
+  t.ok(Math.max(...shownMs) - Math.min(...shownMs) <= 1, shownMs.map(Math.round).join(' '))
+  t.end()
+})
