@@ -95,7 +95,9 @@ export class SessionTimes {
     const longestMs = longestStandMs(this.#usualMs) // by what was usual before
     this.#usualMs = usualOf(starts.map(ticks => ({ arrivedMs: this.#ms(ticks) }))) ?? this.#usualMs
     const last = starts.at(-1)!
-    const standsMs = Math.min(this.#usualMs ?? UNKNOWN_USUAL_MS, nextArrivedMs - timed.at(-1)!.arrivedMs)
+    // A frame that was placed before its arrival leaves room as well: what a line held up comes at once.
+    const roomMs = nextArrivedMs - Math.min(timed.at(-1)!.arrivedMs, this.#ms(last))
+    const standsMs = Math.min(this.#usualMs ?? UNKNOWN_USUAL_MS, roomMs)
     const endTicks = last + Math.max(1, Math.round(standsMs * this.#timescale / 1000))
     const before = this.#before
     this.#before = { startTicks: last, endTicks, told: timed.at(-1)! }

@@ -39,6 +39,15 @@ t.test('a camera that counts too slowly has no gap where a held-up line makes ar
   t.strictSame(lane.holes, [])
 })
 
+t.test('a record ends where the next one begins, also where a held-up line brings both at once', async t => {
+  const lane = new MemoryLane(100)
+  await recordSession(lane.lane, session(60, (n, frame) =>
+    ({ ...frame, arrivedMs: n >= 25 && n < 45 ? Math.max(frame.arrivedMs, 5500 + n * 0.03) : frame.arrivedMs })))
+  const entries = (await lane.read()).flatMap(({ footage }) => footage.entries)
+  const apart = entries.slice(1).map(({ startAt }, i) => startAt - entries[i]!.startAt - entries[i]!.durationMs)
+  t.ok(apart.every(ms => Math.abs(ms) <= 2), apart.join(' '))
+})
+
 t.test('the camera\'s own stamps lie with the footage, as it counted them', async t => {
   const lane = new MemoryLane(100)
   await recordSession(lane.lane, session(40, (n, frame) => ({ ...frame, stampMs: n === 7 ? null : n > 20 ? n * 100 - 5000 : frame.stampMs })))
