@@ -193,7 +193,7 @@ export function rebuild(world: World): void {
       const catalogue = program.openCatalogue('own')
       const audit = new AuditLog({ db: catalogue.db, clock: program.clock })
       const cameras = world.streams.map(stream => cameraId(stream.facts.camera))
-      return await rebuildCatalogue({ catalogue, audit, volumes: configuredVolumes(world), cameras, fs: program.fs, clock: program.clock, by: CLERK })
+      return await rebuildCatalogue({ catalogue, audit, volumes: configuredVolumes(world), cameras, fs: program.fs, clock: program.clock, bootId: world.machine.hostClock().bootId, by: CLERK })
     }, report => {
       world.note(`rebuilt: ${JSON.stringify(report.counts)}, ${report.contradictions.map(each => `${each.kind} ${each.count}`).join(', ')}`)
       const read = new Set(report.volumes.filter(volume => volume.isRead).map(volume => volume.id as string))

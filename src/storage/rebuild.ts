@@ -1,9 +1,11 @@
-import { epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type VolumeId } from '../domain/index.ts'
+import { epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditEvent, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type VolumeId } from '../domain/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
+import { timeTables } from '../trusted-time/index.ts'
 import { CatalogueMarks, readMark } from './catalogue-mark.ts'
 import { HoldBook } from './hold-book.ts'
+import { planTime, type TimedVolume } from './rebuild-time.ts'
 import { factsOf, spansOf, surveySlot, type SlotSurvey } from './slot-survey.ts'
 import { readSlot } from './slot-walk.ts'
 import { cameraTable } from './tables/cameras.ts'
@@ -12,6 +14,7 @@ import { markTable } from './tables/marks.ts'
 import { reconcile, type Contradiction, type ReconciledCounts } from './tables/reconciliation.ts'
 import { stockTaking, type Stock } from './tables/stock.ts'
 import { surveyTables, type CameraTrace } from './tables/survey.ts'
+import { readTimeCopy } from './time-file.ts'
 import { checkVolume, slotPath, type Volume } from './volume.ts'
 
 export interface RebuildOptions {
@@ -22,6 +25,8 @@ export interface RebuildOptions {
   readonly cameras: readonly CameraId[]
   readonly fs: VolumeFileSystem
   readonly clock: Clock
+  /** The kernel's name of this boot. */
+  readonly bootId: string
   readonly by?: AuditActor
   /** Called now and then while slots are read. */
   readonly onProgress?: (volume: VolumeId, done: number, of: number) => void
@@ -59,20 +64,27 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
   const told: SurveyedVolume[] = []
   const volumes: Volume[] = []
   const marks = new Map<Volume, Awaited<ReturnType<typeof readMark>>>()
+  const table = markTable(db)
+  const timed: TimedVolume[] = []
   try {
     for (const { id, path } of options.volumes) {
       const check = await checkVolume(fs, path, id)
       if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE }); continue }
       const { volume } = check
-      marks.set(volume, await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const })))
+      const mark = await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const }))
+      marks.set(volume, mark)
+      timed.push({
+        uuid: volume.identity.uuid, isOwn: mark.kind === 'start' && table.numberOf(mark.startId) !== null,
+        copy: await readTimeCopy(fs, volume).catch(() => null), // it ages by what its slots say
+      })
       survey.addVolume(volume.identity)
       told.push(await readVolume(options, volume, surveys => { survey.add(volume.identity.uuid, surveys) }))
       volumes.push(volume)
     }
     await cutBackOvertaken(fs, volumes, survey)
     const now = clock.wallNow()
-    const table = markTable(db)
     const { counts, contradictions, stock } = db.transaction(() => {
+      const time = takeTime(options, timed, survey)
       const traces = survey.cameras()
       const reconciled = reconcile(db, { volumes: volumes.map(volume => volume.identity), cameras: traces, ...decideNames(traces, new Set(options.cameras), now), now })
       for (const [volume, mark] of marks) if (mark.kind === 'start') table.setMark(volume.identity.uuid, table.adopt(mark.startId, now))
@@ -81,7 +93,7 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
         action: 'catalogue.rebuilt', actor: options.by ?? SYSTEM, object: null, application: null, result: told.every(each => each.isRead) ? 'done' : 'failed',
         detail: {
           volumes: told.map(({ id, isRead, detail, slots, damaged, doubts }) => ({ id, isRead, detail: detail.slice(0, 300), slots, damaged: damaged.count, doubts: doubts.count })),
-          ...stock, ...reconciled.counts, oldest: stock.oldestAt === null ? null : isoOf(epochMs(stock.oldestAt)), newest: stock.newestAt === null ? null : isoOf(epochMs(stock.newestAt)),
+          ...stock, ...reconciled.counts, time, oldest: stock.oldestAt === null ? null : isoOf(epochMs(stock.oldestAt)), newest: stock.newestAt === null ? null : isoOf(epochMs(stock.newestAt)),
           contradictions: reconciled.contradictions.map(({ kind, count, examples }) => ({ kind, count, examples: [...examples] })),
         },
       })
@@ -93,6 +105,27 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
     for (const volume of volumes) await own.publish(volume, fs).catch(() => unmarked.push(volume.identity.id)) // the report says so; recording there will be refused or not by the mark that stands
     return { volumes: told, stock: { ...stock, holds: holdTable(db).inForce().length }, counts, contradictions, ...holds, unmarked }
   } finally { survey.drop() }
+}
+
+/**
+ * Goes on from the trusted time that the volumes kept, where the catalogue has none or an older one, and
+ * moves the stamps of footage that aged by another. For the audit entry: what was taken and moved.
+ */
+function takeTime(
+  { catalogue: { db }, clock, bootId }: RebuildOptions, volumes: readonly TimedVolume[],
+  survey: ReturnType<typeof surveyTables>,
+): AuditEvent['detail'] {
+  const tables = timeTables(db), saved = tables.load()
+  const own = saved === null ? null : { timeline: tables.timeline(), time: saved }
+  const reading = { wallMs: clock.wallNow(), monoMs: clock.monoNow(), bootId, isSynchronised: false }
+  const { take, moves } = planTime(own, tables.advances(), volumes, reading)
+  if (take !== null) tables.take(take)
+  for (const [volume, move] of moves) survey.move(volume, move)
+  return {
+    takenFromVolume: take !== null,
+    moved: [...moves].map(([volume, { advances, shiftMs }]) =>
+      ({ volume, shiftMs: Math.round(shiftMs), advances: advances.length })),
+  }
 }
 
 /** Several slots at a time, answers taken over in batches. */

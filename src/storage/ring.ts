@@ -7,7 +7,7 @@ import { CatalogueFaultError, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
-import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
+import { chooseSlot, floorRuleText, keepUntil, keepUntilByQuarter, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { LeaseTable } from './leases.ts'
 import { isCatalogueRefusal, type RowQueue } from './row-queue.ts'
@@ -565,25 +565,6 @@ export class Ring {
     const moved = segments.restamp(since, byMs, keepUntilOf)
     for (const open of this.#unsealed) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
     this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
-  }
-}
-
-const QUARTER_MS = 900_000
-/**
- * As `keepUntil`, for very many segments: a calendar floor ends with a local day, and days of every zone
- * begin on a quarter of an hour, so one answer serves all of a quarter.
- * (measured, a million segments in one transaction: see docs/reliability.md)
- */
-function keepUntilByQuarter(floorOf: (rule: string) => FloorRule): (rule: string, newestAt: EpochMs) => EpochMs {
-  const floors = new Map<string, FloorRule>(), known = new Map<string, EpochMs>()
-  return (rule, newestAt) => {
-    let floor = floors.get(rule)
-    if (floor === undefined) floors.set(rule, floor = floorOf(rule))
-    if (floor.floor.kind !== 'calendar-days') return keepUntil(floor, newestAt)
-    const key = `${Math.floor(newestAt / QUARTER_MS)} ${rule}`
-    let until = known.get(key)
-    if (until === undefined) known.set(key, until = keepUntil(floor, newestAt))
-    return until
   }
 }
 

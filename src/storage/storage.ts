@@ -32,6 +32,7 @@ import { runTable, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
+import { TimeFile } from './time-file.ts'
 import { UnenteredMark } from './unentered-mark.ts'
 import type { Volume } from './volume.ts'
 
@@ -86,6 +87,7 @@ export class Storage implements AsyncDisposable {
   /** Streams whose last end could not be looked up: the catalogue could not be read. */
   readonly #unrecovered = new Map<string, LaneStream>()
   readonly #known = new LastKnown()
+  readonly #time: TimeFile
   /** Lower numbers are those of recorders before this one. */
   readonly #firstRunId: number
   readonly #stop = new AbortController()
@@ -105,11 +107,13 @@ export class Storage implements AsyncDisposable {
     this.#leases = new LeaseTable(clock)
     this.#rescues = new RescueImport({ ...options, fs })
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
+    this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => {
       this.holds.forget(volume)
+      this.#time.forget(volume)
       void this.#ring.freeAbandoned(volume).catch((error: unknown) => {
         log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed')
       })
@@ -148,6 +152,7 @@ export class Storage implements AsyncDisposable {
   async #admit(volume: Volume, { isUnentered, free }: { readonly isUnentered: boolean, readonly free: FreeSlots }): Promise<void> {
     const { log } = this.#options
     this.holds.forget(volume)
+    this.#time.forget(volume)
     const { fault } = await this.holds.import(volume)
     if (fault !== null) log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
     const settled = await recoverPreparing(this.#recovery(), volume)
@@ -168,6 +173,7 @@ export class Storage implements AsyncDisposable {
     const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => { log.error({ err: error, volume: id }, what) })
     if (!this.#rows.isBehind) await this.#volumes.unentered.clear([volume])
     await attempt('holds could not be written to a volume', () => this.holds.catchUp(volume))
+    await attempt('trusted time could not be copied to a volume', () => this.#time.catchUp(volume))
     await attempt('slots that were open could not be sealed', () => this.#settleLate())
     await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
     this.#ring.keepReserve()

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { epochMs, isoOf, type AuditSink, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -6,9 +7,10 @@ import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { timeTables } from './tables.ts'
+import type { TimeCopy } from './time-copy.ts'
 import {
   AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf,
-  type Reading, type Step, type TimeState, type Told,
+  type Advance, type Reading, type SavedTime, type Step, type TimeState, type Told,
 } from './time-machine.ts'
 
 export interface TrustedTimeOptions {
@@ -56,6 +58,7 @@ export class TrustedTime implements AsyncDisposable {
   readonly #tables: ReturnType<typeof timeTables>
   readonly #listeners: AdvanceListener[] = []
   #state!: TimeState
+  #timeline = randomBytes(16).toString('hex')
   #sync: SyncAnswer
   /** Where the stand-in began; null once what was written down was read. */
   #unreadSinceMs: number | null = null
@@ -93,6 +96,7 @@ export class TrustedTime implements AsyncDisposable {
   #resume(reading: Reading): void {
     const { newestFootageAt, log } = this.#options
     const saved = this.#tables.load()
+    this.#timeline = this.#tables.timeline() ?? this.#timeline
     const { state, events } = begin(saved, { ...reading, isSynchronised: false }, newestFootageAt)
     const first = { ...state, told: saved?.told ?? 'agreed' } as const
     const began = events.filter(event => event.kind === 'began')
@@ -160,10 +164,10 @@ export class TrustedTime implements AsyncDisposable {
     const entries = next.events.filter(event => event.kind !== 'told' || isTold)
     const done = this.#attempt('a change of trusted time cannot be written down', () => {
       db.transaction(() => {
-        if (next.advance !== null) for (const listener of this.#listeners) listener({ since: instantOf(next.advance.sinceMs), byMs: Math.ceil(next.advance.byMs) })
+        if (next.advance !== null && next.advance.byMs > 0) this.#advance(next.advance, fromMs)
         for (const event of entries) audit.append(entryOf(event, { fromMs, toMs: next.state.trustedMs, isKnown: next.state.isKnown, reading, sync: this.#sync, pair, unsaid: this.#unsaid }))
         if (pair !== null) for (const word of [pair.first, pair.second]) this.#tables.settle(word.id, 'counted', `${Math.round(next.state.trustedMs - fromMs)} ms`, reading.wallMs)
-        this.#tables.save(next.state)
+        this.#tables.save(this.#timeline, next.state)
       }).immediate()
     })
     if (!done) {
@@ -180,6 +184,11 @@ export class TrustedTime implements AsyncDisposable {
     }
     if (entries.length > 0) this.#unsaid = 0
     return true
+  }
+
+  #advance({ sinceMs, byMs }: Advance, atMs: number): void {
+    for (const listener of this.#listeners) listener({ since: instantOf(sinceMs), byMs: Math.ceil(byMs) })
+    this.#tables.addAdvance({ atMs, sinceMs, byMs })
   }
 
   #mayTell(monoMs: number): boolean {
@@ -199,10 +208,26 @@ export class TrustedTime implements AsyncDisposable {
     }
   }
 
+  #savedAt(monoMs: number, wallMs: number): SavedTime {
+    const { bootId, isKnown, claimMs, allowanceMs, doubtSinceMs, told } = this.#state
+    const trustedMs = trustedAt(this.#state, monoMs)
+    return { trustedMs, monoMs, wallMs, bootId, isKnown, claimMs, allowanceMs, doubtSinceMs, told }
+  }
+
+  /**
+   * For the volumes: how trusted time stands, and when it went forward at once. Null while what was written
+   * down cannot be read. Throws what the catalogue throws.
+   */
+  copy(): TimeCopy | null {
+    if (this.#unreadSinceMs !== null) return null
+    const { monoMs, wallMs } = this.#read()
+    return { timeline: this.#timeline, time: this.#savedAt(monoMs, wallMs), advances: this.#tables.advances() }
+  }
+
   #save(): void {
     if (this.#unreadSinceMs !== null) return // never over what could not be read
     const { monoMs, wallMs } = this.#read()
-    this.#tables.save({ ...this.#state, trustedMs: trustedAt(this.#state, monoMs), monoMs, wallMs })
+    this.#tables.save(this.#timeline, this.#savedAt(monoMs, wallMs))
     this.#saveDueMono = monoMs + SAVE_EVERY_MS
   }
 

@@ -33,7 +33,7 @@ const all = (rig: RecorderRig) => Object.fromEntries(TABLES.map(table => [table,
 /** Rebuilds into the state folder of a rig that is closed. */
 async function rebuild(rig: RecorderRig, cameras: readonly CameraId[] = [rig.camera, GATE]): Promise<RebuildReport> {
   using catalogue = openCatalogue(rig.stateDir, rig.clock.wallNow())
-  return await rebuildCatalogue({ catalogue, audit: new AuditLog({ db: catalogue.db, clock: rig.clock }), volumes: rig.configured, cameras, fs: rig.fs, clock: rig.clock })
+  return await rebuildCatalogue({ catalogue, audit: new AuditLog({ db: catalogue.db, clock: rig.clock }), volumes: rig.configured, cameras, fs: rig.fs, clock: rig.clock, bootId: rig.bootId })
 }
 
 /** Goes over to another stream; its own lane keeps what it has open. */

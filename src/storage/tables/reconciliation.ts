@@ -90,7 +90,9 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
     records = s.records, used_bytes = s.used_bytes, merkle_root = s.merkle_root, sealed_at = coalesce(segment.sealed_at, s.end_at)
     FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL
       OR s.why = '${UNSEALED}' OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
-  change(`UPDATE segment SET keep_until = s.keep_until FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until AND s.is_sealed = 1`)
+  change(`UPDATE segment SET keep_until = s.keep_until, newest_at = max(segment.newest_at, s.newest_at)
+    FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until
+    AND s.is_sealed = 1`)
 
   // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to
   // go on with.
