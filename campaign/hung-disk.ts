@@ -114,10 +114,14 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   return `SIGTERM ${seconds} s after the freeze: ${left}`
 }
 
+/** Those that run; of one that has ended something stays until its parent can take notice. */
 function childrenOf(pid: number): string[] {
   const threads = readdirSync(`/proc/${pid}/task`)
-  return threads.flatMap(thread =>
+  const all = threads.flatMap(thread =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(child => child !== ''))
+  return all.filter(child => {
+    try { return !/^State:\s+Z/m.test(readFileSync(`/proc/${child}/status`, 'utf8')) } catch { return false }
+  })
 }
 
 async function untilBack(trial: Trial): Promise<void> {

@@ -1,0 +1,62 @@
+import { fstatSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import pino from 'pino'
+
+/** More than this waits for nobody: whoever reads the log has stopped reading. */
+const MOST_WAITING_BYTES = 1 << 20
+const LAST_LINES_WITHIN_MS = 500
+const LOOK_EVERY_MS = 20
+
+export interface LogOutput extends pino.DestinationStream {
+  /** Lets the last lines out, half a second at most; then nothing that waits holds up the process's end. */
+  close(): Promise<void>
+}
+
+/**
+ * Where log lines go, one call a line. A file or a terminal is written synchronously, so that the last line
+ * before a crash is there. A pipe or a socket, which journald gives a service, takes at once what there is
+ * room for; the rest waits up to a bound, then lines are left out and counted in the next that goes. Never
+ * blocks on a reader, and no fault of it reaches the caller.
+ */
+export function openLogOutput(fd = 1, mostWaitingBytes = MOST_WAITING_BYTES): LogOutput {
+  const facts = fstatSync(fd)
+  return facts.isFIFO() || facts.isSocket() ? toReader(fd, mostWaitingBytes) : toFile(fd)
+}
+
+function toFile(fd: number): LogOutput {
+  const file = pino.destination({ dest: fd, sync: true })
+  file.on('error', () => undefined) // a full disk: recording goes on without its log
+  return Object.assign(file, { close: () => Promise.resolve() })
+}
+
+function toReader(fd: number, mostWaitingBytes: number): LogOutput {
+  const socket = new Socket({ fd, readable: false, writable: true })
+  socket.on('error', () => undefined) // whoever read is gone
+  socket.unref()
+  let leftOut = 0
+  return {
+    write(line) {
+      if (socket.destroyed) return
+      if (socket.writableLength > mostWaitingBytes) {
+        leftOut++
+        return
+      }
+      if (leftOut > 0) socket.write(leftOutLine(leftOut))
+      leftOut = 0
+      socket.write(line)
+    },
+    async close() {
+      for (let waitedMs = 0; waitedMs < LAST_LINES_WITHIN_MS; waitedMs += LOOK_EVERY_MS) {
+        if (socket.destroyed || socket.writableLength === 0) break
+        await wait(LOOK_EVERY_MS)
+      }
+      socket.destroy()
+    },
+  }
+}
+
+function leftOutLine(lines: number): string {
+  const time = new Date().toISOString()
+  return `${JSON.stringify({ level: 'warn', time, lines, msg: 'log lines were left out: nobody read them' })}\n`
+}
