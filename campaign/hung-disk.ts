@@ -9,6 +9,7 @@ import { SYNCED_MS, type Trial, type TrialPlan } from './core-trial.ts'
 const MOVED_WITHIN_MS = 10_000
 const BACK_WITHIN_MS = 70_000
 const LEAVES_WITHIN_MS = 6_000, THAWED_LEAVES_WITHIN_MS = 2_000
+const COMMAND_CHARS = 200
 const LEAVES_BOUND_MS = 15_000
 const IMAGE_SHARE = 1.15 // with room for the file system's own
 /** What a recorder does not take of these is soon lost; smaller streams fit into the network's buffers. */
@@ -95,8 +96,9 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   const leaving = trial.kill('SIGTERM').then(() => Date.now() - at)
   const leftMs = await Promise.race([leaving, sleep(LEAVES_WITHIN_MS, null)])
   // The kernel keeps a process whose call into the frozen disk cannot return; nothing else of it may be left.
-  const children = leftMs === null ? childrenOf(pid).length : 0
-  trial.expect(children === 0, `${secondsText(LEAVES_WITHIN_MS)} after SIGTERM ${children} children were left`)
+  const children = leftMs === null ? childrenOf(pid) : []
+  trial.expect(children.length === 0,
+    `${secondsText(LEAVES_WITHIN_MS)} after SIGTERM children were left: ${children.join('; ')}`)
   const frozenFor = Date.now()
   await frozen.thaw()
   trial.mend()
@@ -114,13 +116,17 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   return `SIGTERM ${seconds} s after the freeze: ${left}`
 }
 
-/** Those that run; of one that has ended something stays until its parent can take notice. */
+/** What runs of them; of one that has ended something stays until its parent can take notice. */
 function childrenOf(pid: number): string[] {
   const threads = readdirSync(`/proc/${pid}/task`)
   const all = threads.flatMap(thread =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(child => child !== ''))
-  return all.filter(child => {
-    try { return !/^State:\s+Z/m.test(readFileSync(`/proc/${child}/status`, 'utf8')) } catch { return false }
+  return all.flatMap(child => {
+    try {
+      const state = /^State:\s+(.*)$/m.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1] ?? '?'
+      const command = readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, COMMAND_CHARS)
+      return state.startsWith('Z') ? [] : [`${command} (${state})`]
+    } catch { return [] }
   })
 }
 
