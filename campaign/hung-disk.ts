@@ -116,7 +116,10 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   return `SIGTERM ${seconds} s after the freeze: ${left}`
 }
 
-/** What runs of them; of one that has ended something stays until its parent can take notice. */
+/**
+ * What could still run of them. Of one that has ended something stays until its parent takes notice (Z), and
+ * the kernel keeps one whose own call into the frozen disk cannot return (D).
+ */
 function childrenOf(pid: number): string[] {
   const threads = readdirSync(`/proc/${pid}/task`)
   const all = threads.flatMap(thread =>
@@ -125,7 +128,7 @@ function childrenOf(pid: number): string[] {
     try {
       const state = /^State:\s+(.*)$/m.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1] ?? '?'
       const command = readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, COMMAND_CHARS)
-      return state.startsWith('Z') ? [] : [`${command} (${state})`]
+      return /^[ZD]/.test(state) ? [] : [`${command} (${state})`]
     } catch { return [] }
   })
 }
