@@ -27,8 +27,7 @@ export class TimeFile {
   forget(volume: Volume): void { this.#written.delete(volume.identity.uuid) }
 
   /**
-   * Writes it where it says something else than trusted time does now. Throws StorageError, and what the
-   * catalogue throws.
+   * Writes it where it says something else than trusted time does now. Throws StorageError.
    */
   async catchUp(volume: Volume): Promise<void> {
     const { fs, clock, trustedTime } = this.#options

@@ -57,7 +57,7 @@ export function timeTables(db: Db) {
       for (const advance of advances) this.addAdvance(advance)
     },
     addAdvance({ atMs, sinceMs, byMs }: PastAdvance): void {
-      addAdvance.run(Math.floor(atMs), Math.floor(sinceMs), Math.ceil(byMs))
+      addAdvance.run(atMs, sinceMs, byMs)
     },
     /** Oldest first. */
     advances: (): PastAdvance[] =>

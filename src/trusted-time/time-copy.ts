@@ -57,7 +57,9 @@ function savedOf(raw: Record<string, unknown>): SavedTime {
 }
 
 function advanceOf(raw: Record<string, unknown>): PastAdvance {
-  return { sinceMs: numberIn(raw, 'sinceMs'), atMs: numberIn(raw, 'atMs'), byMs: numberIn(raw, 'byMs') }
+  const advance = { sinceMs: numberIn(raw, 'sinceMs'), atMs: numberIn(raw, 'atMs'), byMs: numberIn(raw, 'byMs') }
+  if (!Object.values(advance).every(Number.isInteger) || advance.byMs <= 0) throw new RangeError('advance')
+  return advance
 }
 
 /** What was written down, as it stands at `reading`, before anything more is believed. */

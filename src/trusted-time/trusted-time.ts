@@ -7,7 +7,7 @@ import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { timeTables } from './tables.ts'
-import type { TimeCopy } from './time-copy.ts'
+import type { PastAdvance, TimeCopy } from './time-copy.ts'
 import {
   AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf,
   type Advance, type Reading, type SavedTime, type Step, type TimeState, type Told,
@@ -59,6 +59,7 @@ export class TrustedTime implements AsyncDisposable {
   readonly #listeners: AdvanceListener[] = []
   #state!: TimeState
   #timeline = randomBytes(16).toString('hex')
+  #advances: PastAdvance[] = []
   #sync: SyncAnswer
   /** Where the stand-in began; null once what was written down was read. */
   #unreadSinceMs: number | null = null
@@ -97,6 +98,7 @@ export class TrustedTime implements AsyncDisposable {
     const { newestFootageAt, log } = this.#options
     const saved = this.#tables.load()
     this.#timeline = this.#tables.timeline() ?? this.#timeline
+    this.#advances = this.#tables.advances()
     const { state, events } = begin(saved, { ...reading, isSynchronised: false }, newestFootageAt)
     const first = { ...state, told: saved?.told ?? 'agreed' } as const
     const began = events.filter(event => event.kind === 'began')
@@ -160,11 +162,12 @@ export class TrustedTime implements AsyncDisposable {
   #take(next: Step, reading: Reading, pair: Pair): boolean {
     const { db, audit } = this.#options
     const fromMs = trustedAt(this.#state, reading.monoMs)
+    const advance = next.advance === null || next.advance.byMs <= 0 ? null : pastAdvance(next.advance, fromMs)
     const isTold = this.#mayTell(reading.monoMs)
     const entries = next.events.filter(event => event.kind !== 'told' || isTold)
     const done = this.#attempt('a change of trusted time cannot be written down', () => {
       db.transaction(() => {
-        if (next.advance !== null && next.advance.byMs > 0) this.#advance(next.advance, fromMs)
+        if (advance !== null) this.#advance(advance)
         for (const event of entries) audit.append(entryOf(event, { fromMs, toMs: next.state.trustedMs, isKnown: next.state.isKnown, reading, sync: this.#sync, pair, unsaid: this.#unsaid }))
         if (pair !== null) for (const word of [pair.first, pair.second]) this.#tables.settle(word.id, 'counted', `${Math.round(next.state.trustedMs - fromMs)} ms`, reading.wallMs)
         this.#tables.save(this.#timeline, next.state)
@@ -175,6 +178,7 @@ export class TrustedTime implements AsyncDisposable {
       return false
     }
     this.#state = next.state
+    if (advance !== null) this.#advances.push(advance)
     this.#unreadSinceMs = null
     this.#saveDueMono = reading.monoMs + SAVE_EVERY_MS
     for (const event of next.events) {
@@ -186,9 +190,10 @@ export class TrustedTime implements AsyncDisposable {
     return true
   }
 
-  #advance({ sinceMs, byMs }: Advance, atMs: number): void {
-    for (const listener of this.#listeners) listener({ since: instantOf(sinceMs), byMs: Math.ceil(byMs) })
-    this.#tables.addAdvance({ atMs, sinceMs, byMs })
+  #advance(advance: PastAdvance): void {
+    const { sinceMs, byMs } = advance
+    for (const listener of this.#listeners) listener({ since: instantOf(sinceMs), byMs })
+    this.#tables.addAdvance(advance)
   }
 
   #mayTell(monoMs: number): boolean {
@@ -216,12 +221,12 @@ export class TrustedTime implements AsyncDisposable {
 
   /**
    * For the volumes: how trusted time stands, and when it went forward at once. Null while what was written
-   * down cannot be read. Throws what the catalogue throws.
+   * down cannot be read.
    */
   copy(): TimeCopy | null {
     if (this.#unreadSinceMs !== null) return null
     const { monoMs, wallMs } = this.#read()
-    return { timeline: this.#timeline, time: this.#savedAt(monoMs, wallMs), advances: this.#tables.advances() }
+    return { timeline: this.#timeline, time: this.#savedAt(monoMs, wallMs), advances: [...this.#advances] }
   }
 
   #save(): void {
@@ -289,3 +294,7 @@ export class TrustedTime implements AsyncDisposable {
     this.#attempt('trusted time cannot be written down', () => { this.#save() })
   }
 }
+
+/** In whole milliseconds, as it is kept. */
+const pastAdvance = ({ sinceMs, byMs }: Advance, atMs: number): PastAdvance =>
+  ({ sinceMs: Math.floor(sinceMs), atMs: Math.floor(atMs), byMs: Math.ceil(byMs) })

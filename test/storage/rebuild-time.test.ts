@@ -109,7 +109,8 @@ t.test('a copy of trusted time is read back as it was written, and nothing else 
   const wrong = (change: object) => JSON.stringify({ ...JSON.parse(timeCopyText(copy)) as object, ...change })
   for (const change of [
     { format: 2 }, { timeline: 'b' }, { time: null }, { time: { ...time, trustedMs: '1' } },
-    { advances: [{}] },
+    { advances: [{}] }, { advances: [{ sinceMs: 1, atMs: 2, byMs: 0.5 }] },
+    { advances: [{ sinceMs: 1, atMs: 2, byMs: 0 }] },
     { time: { ...time, told: 'sure' } }, { time: { ...time, monoMs: 1e300 } },
     { advances: Array.from({ length: 201 }, () => copy.advances[0]) },
   ]) t.equal(parseTimeCopy(wrong(change)), null, JSON.stringify(change).slice(0, 60))
