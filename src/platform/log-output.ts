@@ -21,7 +21,8 @@ export interface LogOutput extends pino.DestinationStream {
  */
 export function openLogOutput(fd = 1, mostWaitingBytes = MOST_WAITING_BYTES): LogOutput {
   const facts = fstatSync(fd)
-  return facts.isFIFO() || facts.isSocket() ? toReader(fd, mostWaitingBytes) : toFile(fd)
+  if (!facts.isFIFO() && !facts.isSocket()) return toFile(fd)
+  try { return toReader(fd, mostWaitingBytes) } catch { return toFile(fd) } // a kind of socket that Node has no name for
 }
 
 function toFile(fd: number): LogOutput {

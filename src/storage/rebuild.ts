@@ -64,25 +64,21 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
   const told: SurveyedVolume[] = []
   const volumes: Volume[] = []
   const marks = new Map<Volume, Awaited<ReturnType<typeof readMark>>>()
-  const table = markTable(db)
   const timed: TimedVolume[] = []
   try {
     for (const { id, path } of options.volumes) {
       const check = await checkVolume(fs, path, id)
       if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE }); continue }
       const { volume } = check
-      const mark = await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const }))
-      marks.set(volume, mark)
-      timed.push({
-        uuid: volume.identity.uuid, isOwn: mark.kind === 'start' && table.numberOf(mark.startId) !== null,
-        copy: await readTimeCopy(fs, volume).catch(() => null), // it ages by what its slots say
-      })
+      marks.set(volume, await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const })))
+      timed.push({ uuid: volume.identity.uuid, copy: await readTimeCopy(fs, volume).catch(() => null) })
       survey.addVolume(volume.identity)
       told.push(await readVolume(options, volume, surveys => { survey.add(volume.identity.uuid, surveys) }))
       volumes.push(volume)
     }
     await cutBackOvertaken(fs, volumes, survey)
     const now = clock.wallNow()
+    const table = markTable(db)
     const { counts, contradictions, stock } = db.transaction(() => {
       const time = takeTime(options, timed, survey)
       const traces = survey.cameras()
@@ -117,12 +113,14 @@ function takeTime(
 ): AuditEvent['detail'] {
   const tables = timeTables(db), saved = tables.load()
   const own = saved === null ? null : { timeline: tables.timeline(), time: saved }
+  const hasFootage = db.prepare('SELECT 1 FROM segment WHERE ended_at IS NULL LIMIT 1').get() !== undefined
   const reading = { wallMs: clock.wallNow(), monoMs: clock.monoNow(), bootId, isSynchronised: false }
-  const { take, moves } = planTime(own, tables.advances(), volumes, reading)
+  const { take, moves } = planTime({ own, advances: tables.advances(), hasFootage }, volumes, reading)
   if (take !== null) tables.take(take)
   for (const [volume, move] of moves) survey.move(volume, move)
   return {
     takenFromVolume: take !== null,
+    withoutCopy: volumes.filter(({ copy }) => copy === null).map(({ uuid }) => uuid),
     moved: [...moves].map(([volume, { advances, shiftMs }]) =>
       ({ volume, shiftMs: Math.round(shiftMs), advances: advances.length })),
   }

@@ -3,7 +3,7 @@ export type { AdvanceListener, TimeStatus, TrustedTimeOptions } from './trusted-
 export { openHostClock } from './host-clock.ts'
 export type { HostClock, HostPrograms, SyncAnswer } from './host-clock.ts'
 export { newestFootageIn, timeTables } from './tables.ts'
-export { copyToTake, parseTimeCopy, shiftOf, standing, timeCopyText } from './time-copy.ts'
+export { parseTimeCopy, standing, timeCopyText } from './time-copy.ts'
 export type { OwnTime, PastAdvance, TimeCopy } from './time-copy.ts'
 export { PAIR_WITHIN_MS } from './confirmation.ts'
 export { AGREED_MS, stateOf, trustedAt, waitingOf } from './time-machine.ts'

@@ -1,6 +1,4 @@
-import {
-  AGREED_MS, ALLOWANCE_MS, begin, trustedAt, type Reading, type SavedTime, type Told,
-} from './time-machine.ts'
+import { begin, trustedAt, type Reading, type SavedTime, type Told } from './time-machine.ts'
 
 /** Trusted time went forward at once: what was recorded from `sinceMs` to `atMs` moved by as much. */
 export interface PastAdvance { readonly sinceMs: number, readonly atMs: number, readonly byMs: number }
@@ -57,7 +55,9 @@ function savedOf(raw: Record<string, unknown>): SavedTime {
 }
 
 function advanceOf(raw: Record<string, unknown>): PastAdvance {
-  const advance = { sinceMs: numberIn(raw, 'sinceMs'), atMs: numberIn(raw, 'atMs'), byMs: numberIn(raw, 'byMs') }
+  const [sinceMs, atMs, byMs] = ['sinceMs', 'atMs', 'byMs'].map(name => numberIn(raw, name)) as
+    [number, number, number]
+  const advance = { sinceMs, atMs, byMs }
   if (!Object.values(advance).every(Number.isInteger) || advance.byMs <= 0) throw new RangeError('advance')
   return advance
 }
@@ -68,36 +68,5 @@ export function standing(time: SavedTime, reading: Reading): number {
   return trustedAt(state, reading.monoMs)
 }
 
-/** What a rebuild has to go by: the catalogue's own trusted time, if it has any. */
+/** A trusted time with the timeline it belongs to; null: one that was never named. */
 export interface OwnTime { readonly timeline: string | null, readonly time: SavedTime }
-
-/**
- * The copy that the catalogue goes on from: where it has no trusted time of its own, or an older one of the
- * same timeline. Null: it keeps its own.
- */
-export function copyToTake(
-  own: OwnTime | null, copies: readonly TimeCopy[], reading: Reading,
-): TimeCopy | null {
-  const newest = copies.filter(({ time }) => time.isKnown)
-    .toSorted((a, b) => standing(b.time, reading) - standing(a.time, reading))
-  if (own === null || !own.time.isKnown) return newest[0] ?? null
-  const same = newest.find(({ timeline }) => timeline === own.timeline)
-  return same !== undefined && standing(same.time, reading) > standing(own.time, reading) ? same : null
-}
-
-/**
- * By how much the stamps of footage that aged by `copy` are moved so that it does not age early by `own`:
- * of the time since the copy was written only what surely passed counts, as at a start (docs/design/0003).
- * Less than zero only between two timelines.
- */
-export function shiftOf(copy: TimeCopy, own: OwnTime, reading: Reading): number {
-  const ownMs = standing(own.time, reading)
-  const byMs = ownMs - standing(copy.time, reading)
-  if (Math.abs(byMs) <= AGREED_MS) return 0
-  if (copy.timeline === own.timeline && byMs < 0) return 0
-  const isOtherBoot = copy.time.bootId !== reading.bootId
-  const offMs = reading.wallMs - copy.time.wallMs
-  const isAgreed = copy.time.told === 'agreed' && copy.time.doubtSinceMs === null
-    && Math.abs(reading.wallMs - ownMs) <= AGREED_MS
-  return isOtherBoot && isAgreed && offMs >= 0 && offMs <= ALLOWANCE_MS ? 0 : byMs
-}

@@ -54,3 +54,18 @@ t.test('a file has every line', { timeout: 60_000 }, async t => {
   t.same(await once(child, 'exit'), [0, null])
   t.equal((await readFile(file, 'utf8')).trimEnd().split('\n').length, 5001)
 })
+
+t.test('a socket that is no stream takes lines too', { timeout: 60_000 }, async t => {
+  const bridge = `
+import socket, subprocess, sys
+mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+child = subprocess.Popen(sys.argv[1:], stdout=theirs.fileno(), stderr=subprocess.PIPE)
+theirs.close()
+print(mine.recv(65536).decode().rstrip())
+mine.close()
+child.kill()`
+  const once = `import { openLogOutput } from ${JSON.stringify(MODULE)}; openLogOutput().write('a line\\n')`
+  const child = spawn('python3', ['-c', bridge, process.execPath, '--input-type=module', '--eval', once],
+    { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.equal(await text(child.stdout), 'a line\n')
+})

@@ -3,7 +3,7 @@ import { AuditLog } from '../../src/audit/index.ts'
 import { volumeUuid } from '../../src/domain/index.ts'
 import { openCatalogue } from '../../src/platform/catalogue.ts'
 import { rebuildCatalogue } from '../../src/storage/index.ts'
-import { planTime } from '../../src/storage/rebuild-time.ts'
+import { planTime, type KnownTime, type TimePlan } from '../../src/storage/rebuild-time.ts'
 import { TIME_FILE } from '../../src/storage/time-file.ts'
 import { parseTimeCopy, timeCopyText, timeTables, type TimeCopy } from '../../src/trusted-time/index.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
@@ -42,17 +42,19 @@ t.test('footage whose clock and trusted time were both behind is kept as much lo
     rig.clock.stepWall(40 * DAY_MS) // a time service sets it: trusted time stays where it is
     rig.time.tick()
     await rig.recheck()
+    const left = () => rows(rig)[0]!.keep_until - rig.time.now()!
+    await rig.lane.close()
+    const before = left()
     await rig.close()
-    const [before] = rows(rig)
     rig.stateDir = t.testdir()
     await rig.restart() // begins with the wall clock: the volume is strange to it
     t.match(rig.storage.volumeStatus(), [{ state: 'foreign' }])
     t.equal(rig.time.status().state, 'agreed')
     await rig.close()
     await rebuild(rig)
-    const [after] = rows(rig)
-    t.ok(after!.keep_until >= before!.keep_until + 40 * DAY_MS, 'it ages from now as it would have')
-    t.ok(after!.keep_until <= before!.keep_until + 42 * DAY_MS, 'and not much longer')
+    await rig.restart()
+    t.equal(rig.time.status().state, 'disagrees', 'as before the catalogue was lost')
+    t.ok(left() > before - 60_000 && left() < before + 2 * DAY_MS, `${left()} of ${before} ms are left`)
   })
 
 t.test('a rebuild goes on from the trusted time that the volumes kept, whatever the clock shows', async t => {
@@ -118,29 +120,77 @@ t.test('a copy of trusted time is read back as it was written, and nothing else 
   t.end()
 })
 
-t.test('a volume that the catalogue knows is moved by nothing but what the catalogue knows', t => {
-  const at = (days: number, more: Partial<TimeCopy['time']> = {}): TimeCopy['time'] => ({
-    trustedMs: days * DAY_MS + 1.8e12, monoMs: 0, bootId: `boot-${days}`, wallMs: days * DAY_MS + 1.8e12,
-    isKnown: true, claimMs: null, allowanceMs: 7 * DAY_MS, doubtSinceMs: null, told: 'agreed', ...more,
-  })
-  const own = { timeline: 'a'.repeat(32), time: at(100) }, reading = { ...at(100), isSynchronised: true }
-  const old: TimeCopy = { timeline: own.timeline, time: at(10), advances: [] }
-  const uuid = volumeUuid('1'.repeat(32))
-  t.match(planTime(own, [], [{ uuid, isOwn: true, copy: old }], reading).moves.get(uuid), { shiftMs: 0 },
-    'an older image of it')
-  const other = { ...old, timeline: 'b'.repeat(32) }
-  const stranger = planTime(own, [], [{ uuid, isOwn: false, copy: other }], reading)
-  t.equal(stranger.take, null)
-  t.match(stranger.moves.get(uuid), { shiftMs: 90 * DAY_MS }, 'nobody knows how long it was away')
-  const lately = { ...other, time: at(98) }
-  t.match(planTime(own, [], [{ uuid, isOwn: false, copy: lately }], reading).moves.get(uuid), { shiftMs: 0 },
-    'two days are believed')
-  const backup = { ...own, time: at(90, { trustedMs: 89 * DAY_MS + 1.8e12 }) }
-  const newer: TimeCopy = { ...old, time: { ...at(100), bootId: 'boot-x' } }
-  const plan = planTime(backup, [], [{ uuid, isOwn: false, copy: newer }], reading)
-  t.equal(plan.take, newer, 'a backup takes what came later')
+const at = (days: number, more: Partial<TimeCopy['time']> = {}): TimeCopy['time'] => ({
+  trustedMs: days * DAY_MS + 1.8e12, monoMs: 0, bootId: `boot-${days}`, wallMs: days * DAY_MS + 1.8e12,
+  isKnown: true, claimMs: null, allowanceMs: 7 * DAY_MS, doubtSinceMs: null, told: 'agreed', ...more,
+})
+const [MINE, OTHERS] = ['a'.repeat(32), 'b'.repeat(32)]
+const copyOf = (timeline: string, time: TimeCopy['time']): TimeCopy => ({ timeline, time, advances: [] })
+const [DISK1, DISK2] = [volumeUuid('1'.repeat(32)), volumeUuid('2'.repeat(32))]
+
+t.test('which trusted time a rebuilt catalogue goes on from, and what is moved into it', t => {
+  const reading = { ...at(100), isSynchronised: false }
+  const own = { timeline: MINE, time: at(100) }
+  const used = { own, advances: [], hasFootage: true }
+  const plan = (known: KnownTime, ...copies: (TimeCopy | null)[]) =>
+    planTime(known, copies.map((copy, i) => ({ uuid: [DISK1, DISK2][i]!, copy })), reading)
+  const shiftOf = (each: TimePlan, uuid = DISK1) => each.moves.get(uuid)?.shiftMs
+
+  const image = plan(used, copyOf(MINE, at(10)))
+  t.match([image.take, shiftOf(image)], [null, 0], 'an older image of a volume in use')
+  const stranger = plan(used, copyOf(OTHERS, at(98)))
+  t.match([stranger.take, shiftOf(stranger)], [null, 2 * DAY_MS], 'nobody knows how long a stranger was away')
+  const ahead = plan(used, copyOf(OTHERS, at(120)))
+  t.match([ahead.take, shiftOf(ahead)], [null, 0], 'what is stamped ahead stays so')
+
+  const fresh = { ...used, hasFootage: false }
+  const theirs = copyOf(OTHERS, at(60))
+  const begun = plan(fresh, theirs, copyOf(OTHERS, at(59)))
+  t.equal(begun.take, theirs, 'where nothing aged by its own time, the newest copy counts')
+  t.match([shiftOf(begun), shiftOf(begun, DISK2)], [0, 0], 'for every volume of that timeline')
+  t.equal(plan({ own: null, advances: [], hasFootage: false }, theirs).take, theirs)
+  t.equal(plan({ own: null, advances: [], hasFootage: false }, null).take, null, 'no copy')
+  t.equal(plan(fresh, null).moves.size, 1, 'a volume whose copy is gone goes with the only timeline there is')
+  t.equal(plan(used, null, theirs).moves.size, 1, 'and is left as it is where there are two')
+
+  const newer = copyOf(MINE, { ...at(100), bootId: 'boot-x' })
+  const backup = { ...used, own: { ...own, time: at(90, { trustedMs: 89 * DAY_MS + 1.8e12 }) } }
+  t.equal(plan(backup, newer).take, newer, 'a backup takes what came later')
+  const advance = { sinceMs: at(89).trustedMs, atMs: at(89).trustedMs, byMs: 5 * DAY_MS }
+  const parted = plan({ ...used, advances: [advance] }, copyOf(MINE, at(97)))
+  t.match([parted.take, shiftOf(parted)], [null, 3 * DAY_MS], 'a backup that believed something else')
   t.end()
 })
+
+for (const isAway of [false, true]) {
+  const when = isAway ? ', one of which was away at the first' : ''
+  t.test(`footage of two volumes is kept as long as before the catalogue was lost${when}`, async t => {
+    const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'], slots: 6 })
+    rig.clock.stepWall(20 * DAY_MS)
+    rig.time.tick()
+    await rig.recheck()
+    await rig.append(12, { dataBytes: 220_000 })
+    rig.endRun()
+    await rig.lane.close()
+    await rig.recheck()
+    const left = () => rows(rig).map(row => row.keep_until - rig.time.now()!)
+    const before = left()
+    await loseCatalogue(rig, t)
+    await rig.restart()
+    await rig.close()
+    const giveBack = isAway ? rig.memory.takeAway('/volumes/disk2') : () => undefined
+    await rebuild(rig)
+    giveBack()
+    await rig.restart()
+    await rig.close()
+    await rebuild(rig)
+    await rig.restart()
+    const after = left()
+    t.equal(after.length, before.length)
+    const isKept = (ms: number, i: number) => ms > before[i]! - 60_000 && ms < before[i]! + 2 * DAY_MS
+    t.ok(after.every(isKept), `${after.join(' ')} of ${before.join(' ')} ms are left`)
+  })
+}
 
 t.test('each volume in use has the copy, again when something changes, and within the hour', async t => {
   const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
