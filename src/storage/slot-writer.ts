@@ -61,6 +61,8 @@ export class SlotWriter {
   constructor(options: {
     file: VolumeFile, slot: SlotNumber, generation: Generation, startAt: EpochMs, init: InitSegment, slotSizeBytes: number
     entries?: readonly IndexEntry[], endByte: number
+    /** How many of `entries` are on the medium for certain. */
+    syncedRecords?: number
     /** Called once, with the failure that spent the slot. */
     onFailure?: (error: unknown) => void
   }) {
@@ -73,7 +75,7 @@ export class SlotWriter {
     this.#slotSizeBytes = options.slotSizeBytes
     this.#entries = [...options.entries ?? []]
     this.#endByte = options.endByte
-    this.#syncedRecords = this.#entries.length
+    this.#syncedRecords = options.syncedRecords ?? 0
   }
 
   get records(): number { return this.#entries.length }
@@ -177,17 +179,17 @@ export class SlotWriter {
    * kernel tells a failed write-back to one caller only,
    * so a failure is final for all who wait [INV-4].
    */
-  async sync(): Promise<void> {
+  async sync(step = 'append sync'): Promise<void> {
     if (this.#syncing !== null) await this.#syncing
     if (this.#failure !== null) throw this.#failure
     if (this.#syncedRecords === this.#entries.length) return
-    this.#syncing ??= this.#syncNow().finally(() => { this.#syncing = null })
+    this.#syncing ??= this.#syncNow(step).finally(() => { this.#syncing = null })
     await this.#syncing
   }
 
-  async #syncNow(): Promise<void> {
+  async #syncNow(step: string): Promise<void> {
     const records = this.#entries.length
-    await this.#guarded(() => this.#file.datasync('append sync'))
+    await this.#guarded(() => this.#file.datasync(step))
     this.#syncedRecords = Math.max(this.#syncedRecords, records)
   }
 
