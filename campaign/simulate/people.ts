@@ -173,7 +173,7 @@ export function restoreBackup(world: World, dice: Dice): void {
 }
 
 function replaceCatalogue(world: World, by: string | null): void {
-  world.oracle.catalogueReplaced()
+  world.oracle.catalogueReplaced({ isLost: by === null })
   for (const name of FILES) rmSync(path.join(world.stateDir, name), { force: true })
   if (by !== null) copyFileSync(by, path.join(world.stateDir, FILES[0]!))
   world.note(by === null ? 'the catalogue is lost' : 'the catalogue is replaced by its backup')
