@@ -196,9 +196,13 @@ export function rebuild(world: World): void {
       return await rebuildCatalogue({ catalogue, audit, volumes: configuredVolumes(world), cameras, fs: program.fs, clock: program.clock, by: CLERK })
     }, report => {
       world.note(`rebuilt: ${JSON.stringify(report.counts)}, ${report.contradictions.map(each => `${each.kind} ${each.count}`).join(', ')}`)
-      const read = new Set(report.volumes.filter(volume => volume.isRead).map(volume => volume.id as string))
-      for (const site of world.outOfStep) if (read.has(site.id)) world.outOfStep.delete(site)
-      if (world.outOfStep.size > 0) world.rebuildDue = world.now + HOUR_MS // one was not there
+      for (const site of world.volumes) {
+        const volume = report.volumes.find(each => each.id === site.id)
+        if (volume?.isRead !== true) continue
+        if (volume.unread === 0) world.outOfStep.delete(site)
+        else world.outOfStep.add(site)
+      }
+      if (world.outOfStep.size > 0) world.rebuildDue = world.now + HOUR_MS // one was not there, or could not be read
       over()
     }, () => {
       over()
