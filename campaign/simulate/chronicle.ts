@@ -94,7 +94,6 @@ export class Chronicle {
     const world = this.#world, { recorder, machine } = world
     const isThere = [...world.outOfStep].some(({ path, home }) => home !== null && machine.mounts.get(path) === home)
     if (world.rebuildDue !== null && world.now >= world.rebuildDue && isThere) {
-      world.rebuildDue = null
       rebuild(world)
       return
     }
