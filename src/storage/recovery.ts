@@ -180,7 +180,7 @@ export async function salvage(options: RecoveryOptions, volume: Volume, segment:
   try {
     const { content, open } = await reopen(options, volume, segment, row, orNothing)
     noteRuns(options, segment, content)
-    await open.writer.sync('recover kept sync').catch(() => undefined) // its failure says how much counts
+    await open.writer.syncFound().catch(() => undefined) // its failure says how much counts
     open.writer.giveUp(cause)
     await ring.seal(open)
     return content.entries
@@ -244,7 +244,7 @@ async function clearTail({ volumes }: RecoveryOptions, volume: Volume, { writer,
   const { slotSizeBytes } = volume.identity
   const file = slotPath(volume, row.slot)
   try {
-    await writer.sync('recover kept sync') // the kernel shows what the medium may lack [INV-5]
+    await writer.syncFound() // [INV-5]
     await volumes.io.zeroRange(file, endByte, slotSizeBytes - endByte, 'recover tail')
     await writer.writeFree(freeHeader(slotSizeBytes - endByte), 'recover')
     return true
