@@ -65,7 +65,8 @@ export class SimDisk {
   file(path: string): SlotFile | null { return this.files.get(path) ?? null }
 
   write(path: string, file: SlotFile, source: Buffer, at: number, now: number): void {
-    if (!file.seen.slice(at, source.length).equals(source)) this.#watcher.changing(this, path, at, source.length)
+    const isSame = file.seen.slice(at, source.length).equals(source)
+    if (!isSame) this.#watcher.changing(this, path, at, source.length)
     file.write(source, at, now)
   }
   zero(path: string, file: SlotFile, at: number, length: number, now: number): void {

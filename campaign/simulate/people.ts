@@ -182,8 +182,8 @@ function replaceCatalogue(world: World, by: string | null): void {
 }
 
 /**
- * `custos rebuild`, with the recorder stopped. Again in an hour where something died meanwhile, or a volume was
- * not there or could not be read.
+ * `custos rebuild`, with the recorder stopped. Again in an hour where something died meanwhile, or a volume
+ * was not there or could not be read.
  */
 export function rebuild(world: World): void {
   world.rebuildDue = world.now + HOUR_MS

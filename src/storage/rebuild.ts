@@ -31,7 +31,8 @@ export interface RebuildOptions {
 
 /** All are counted, some are named. */
 export interface Named { readonly count: number, readonly examples: readonly string[] }
-export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named, /** Of those that are damaged: the disk did not give them. */ readonly unread: number }
+/** `unread`: of the damaged ones, those that the disk did not give. */
+export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named, readonly unread: number }
 
 export interface RebuildReport {
   readonly volumes: readonly SurveyedVolume[]
@@ -46,7 +47,7 @@ export interface RebuildReport {
   readonly contradictions: readonly Contradiction[]
 }
 
-/** Before each further try of slots that the disk did not give: most disks that fail are back within seconds. */
+/** Before each further try of slots that the disk did not give: most that fail are back within seconds. */
 const READ_AGAIN_AFTER_MS = [2_000, 10_000, 45_000]
 const SLOTS_AT_ONCE = 12 // of one volume: enough to keep a disk array busy, few enough for libuv's threads to take turns
 const BATCH = 500
@@ -105,8 +106,12 @@ async function readVolume(options: RebuildOptions, volume: Volume, take: (survey
   const damaged: Told[] = [], doubts: Told[] = []
   let unread: SlotNumber[] = [], done = 0, waiting: SlotSurvey[] = []
   const note = (survey: SlotSurvey, isLast: boolean): void => {
-    if (survey.kind === 'damaged' && survey.isUnread) unread.push(survey.slot)
-    if (survey.kind === 'damaged' && (isLast || !survey.isUnread)) damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
+    if (survey.kind === 'damaged') {
+      if (survey.isUnread) unread.push(survey.slot)
+      if (isLast || !survey.isUnread) {
+        damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
+      }
+    }
     if (survey.kind === 'footage') for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
     waiting.push(survey)
     if (waiting.length < BATCH) return

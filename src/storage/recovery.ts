@@ -236,7 +236,8 @@ async function reopen(
 function syncedOf({ entries, sealed }: SlotFootage): number {
   if (sealed !== null) return entries.length
   const endAt = endOfFootage(entries)
-  return endAt === null ? 0 : entries.filter(each => each.startAt + each.durationMs <= endAt - UNSYNCED_MS).length
+  if (endAt === null) return 0
+  return entries.filter(each => each.startAt + each.durationMs <= endAt - UNSYNCED_MS).length
 }
 
 /** False: the tail could not be cleared, and the writer has failed. */

@@ -77,7 +77,8 @@ function claimOf(view: SlotView, row: SegmentFact | undefined, slot: SlotFact | 
   const claimed = row.records ?? 0
   const fragments = fragmentsOf(claimed)
   if (claimed > records.length) return { fragments, fault: `the catalogue has ${claimed} records, the volume ${records.length}` }
-  const unclaimed = records.slice(claimed).filter(record => isOwed(record, row.is_quarantined === 1 ? records : []))
+  const spent = row.is_quarantined === 1 ? records : []
+  const unclaimed = records.slice(claimed).filter(record => isOwed(record, spent))
   if (unclaimed.length > 0) return { fragments, fault: `the catalogue claims ${claimed} of ${records.length} records that are on the medium (${unclaimed[0]!.name})` }
   if (treeRoot(records.slice(0, claimed).map(({ sha256 }) => sha256)).toString('hex') !== row.merkle_root) return { fragments, fault: 'the root in the catalogue is not that of the records' }
   const endAt = Math.max(header.startAt, ...records.slice(0, claimed).map(({ startAt, durationMs }) => startAt + durationMs))
@@ -87,9 +88,11 @@ function claimOf(view: SlotView, row: SegmentFact | undefined, slot: SlotFact | 
 
 /**
  * A record that the catalogue must claim. `spent`: those of a slot that failed. Where the sync failed with
- * which a recorder began in it, nobody knows what of the last two seconds is on the medium; as a gap it is told.
+ * which a recorder began in it, nobody knows what of the last two seconds is on the medium; it is told as a
+ * gap.
  */
-function isOwed({ isDurable, fragment, startAt, durationMs }: ViewedRecord, spent: readonly ViewedRecord[]): boolean {
+function isOwed(record: ViewedRecord, spent: readonly ViewedRecord[]): boolean {
+  const { isDurable, fragment, startAt, durationMs } = record
   if (!isDurable || fragment === null || fragment.excuse !== null || fragment.copies >= 2) return false
   const endAt = Math.max(-Infinity, ...spent.map(record => record.startAt + record.durationMs))
   return startAt + durationMs <= endAt - MAY_BE_UNSYNCED_MS || spent.length === 0

@@ -17,9 +17,9 @@ export class SlotView {
   hasFailed = false
   /** The same, whoever it was told to, since this use of the slot began. */
   everFailed = false
-  /** The catalogue that knew what the failed call had lost is gone, and the kernel shows it as if it were there. */
+  /** The catalogue that knew what the failed call had lost is gone, and the kernel shows it on. */
   isLossForgotten = false
-  /** Something of this use of the slot is lost that nobody could know of: a disk lied, or the loss was forgotten. */
+  /** Something of this use of the slot is lost, and nobody could know: a disk lied, or it was forgotten. */
   isSpoilt = false
 
   constructor(disk: SimDisk, file: string) {
@@ -59,12 +59,14 @@ export class DiskViews implements DiskWatcher {
   }
 
   /**
-   * The catalogue is gone that knew which device had a name, and what of a slot a failed sync had lost: a name
-   * may go back to the one that had it before, and what the kernel shows passes for stored.
+   * The catalogue is gone that knew which device had a name, and what of a slot a failed sync had lost: a
+   * name may go back to the one that had it before, and what the kernel shows passes for stored.
    */
   catalogueReplaced(): void {
     this.#devices = new Map()
-    for (const views of this.#views.values()) for (const view of views.values()) if (view.everFailed) view.isLossForgotten = true
+    for (const views of this.#views.values()) {
+      for (const view of views.values()) if (view.everFailed) view.isLossForgotten = true
+    }
   }
 
   changing(disk: SimDisk, path: string, at: number, length: number): void {
@@ -79,7 +81,8 @@ export class DiskViews implements DiskWatcher {
     const first = at < view.header.dataAt ? 0 : view.records.findIndex(record => record.at < at + length && record.at + record.sizeBytes > at)
     if (first >= 0) this.#drop(view, first)
     if (at >= view.header.dataAt) return
-    Object.assign(view, { header: null, isSpoilt: false, hasFailed: false, everFailed: false, isLossForgotten: false })
+    Object.assign(view, { header: null, isSpoilt: false, hasFailed: false })
+    Object.assign(view, { everFailed: false, isLossForgotten: false })
     view.version++
   }
 
@@ -88,7 +91,9 @@ export class DiskViews implements DiskWatcher {
     this.#catchUp(view)
     if (!view.hasFailed) this.#noteDurable(view)
   }
-  failed(disk: SimDisk, path: string): void { Object.assign(this.#viewOf(disk, path), { hasFailed: true, everFailed: true }) }
+  failed(disk: SimDisk, path: string): void {
+    Object.assign(this.#viewOf(disk, path), { hasFailed: true, everFailed: true })
+  }
   /** Whoever opens slots from now on is not who was told. */
   forgetFailures(): void {
     for (const views of this.#views.values()) for (const view of views.values()) view.hasFailed = false

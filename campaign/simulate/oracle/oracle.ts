@@ -97,7 +97,8 @@ export class Oracle implements DiskJudge {
         const ageMs = upUntil - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
         const isForgotten = view.isLossForgotten && !isDurable
         if (isForgotten) view.isSpoilt = true
-        fragment.excuse = isLie ? 'a disk lied about it' : isForgotten ? 'its catalogue was lost' : 'lost at a power cut'
+        fragment.excuse = isLie ? 'a disk lied about it'
+          : isForgotten ? 'its catalogue was lost' : 'lost at a power cut'
         this.#gaps.lostLater(fragment)
         this.figures.lostAtCut++
         if (isDurable) this.violate('G4', `${fragment.name} was on the medium and is gone after a power cut`)
