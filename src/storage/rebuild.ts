@@ -1,4 +1,7 @@
-import { epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditEvent, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type VolumeId } from '../domain/index.ts'
+import {
+  epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditEvent, type AuditSink, type CameraId,
+  type CameraUuid, type EpochMs, type SlotNumber, type VolumeId,
+} from '../domain/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
@@ -34,7 +37,8 @@ export interface RebuildOptions {
 
 /** All are counted, some are named. */
 export interface Named { readonly count: number, readonly examples: readonly string[] }
-export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named }
+/** `unread`: of the damaged ones, those that the disk did not give. */
+export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named, readonly unread: number }
 
 export interface RebuildReport {
   readonly volumes: readonly SurveyedVolume[]
@@ -49,6 +53,8 @@ export interface RebuildReport {
   readonly contradictions: readonly Contradiction[]
 }
 
+/** Before each further try of slots that the disk did not give: most that fail are back within seconds. */
+const READ_AGAIN_AFTER_MS = [2_000, 10_000, 45_000]
 const SLOTS_AT_ONCE = 12 // of one volume: enough to keep a disk array busy, few enough for libuv's threads to take turns
 const BATCH = 500
 const MAX_NAMED = 20
@@ -68,7 +74,7 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
   try {
     for (const { id, path } of options.volumes) {
       const check = await checkVolume(fs, path, id)
-      if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE }); continue }
+      if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE, unread: 0 }); continue }
       const { volume } = check
       marks.set(volume, await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const })))
       timed.push({ uuid: volume.identity.uuid, copy: await readTimeCopy(fs, volume).catch(() => null) })
@@ -130,23 +136,41 @@ function takeTime(
 async function readVolume(options: RebuildOptions, volume: Volume, take: (surveys: readonly SlotSurvey[]) => void): Promise<SurveyedVolume> {
   const { id, slotCount } = volume.identity
   const damaged: Told[] = [], doubts: Told[] = []
-  let next = 0, waiting: SlotSurvey[] = []
-  const reader = async (): Promise<void> => {
-    while (next < slotCount) {
-      const survey = await surveySlot(options.fs, volume, slotNumber(next++))
-      if (survey.kind === 'damaged') damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
-      if (survey.kind === 'footage') for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
-      waiting.push(survey)
-      if (waiting.length < BATCH) continue
-      take(waiting)
-      waiting = []
-      options.onProgress?.(id, Math.min(next, slotCount), slotCount)
+  let unread: SlotNumber[] = [], done = 0, waiting: SlotSurvey[] = []
+  const note = (survey: SlotSurvey, isLast: boolean): void => {
+    if (survey.kind === 'damaged') {
+      if (survey.isUnread) unread.push(survey.slot)
+      if (isLast || !survey.isUnread) {
+        damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
+      }
     }
+    if (survey.kind === 'footage') for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
+    waiting.push(survey)
+    if (waiting.length < BATCH) return
+    take(waiting)
+    waiting = []
+    options.onProgress?.(id, Math.min(done, slotCount), slotCount)
   }
-  await Promise.all(Array.from({ length: SLOTS_AT_ONCE }, reader))
+  const read = async (slots: Iterator<number>, isLast: boolean): Promise<void> => {
+    const reader = async (): Promise<void> => {
+      for (let next = slots.next(); next.done !== true; next = slots.next()) {
+        done++
+        note(await surveySlot(options.fs, volume, slotNumber(next.value)), isLast)
+      }
+    }
+    await Promise.all(Array.from({ length: SLOTS_AT_ONCE }, reader))
+  }
+  await read(Array(slotCount).keys(), false)
+  for (const [round, afterMs] of READ_AGAIN_AFTER_MS.entries()) {
+    if (unread.length === 0) break
+    await options.clock.wait(afterMs)
+    const again = unread
+    unread = []
+    await read(again.values(), round === READ_AGAIN_AFTER_MS.length - 1)
+  }
   take(waiting)
   options.onProgress?.(id, slotCount, slotCount)
-  return { id, isRead: true, detail: '', slots: slotCount, damaged: named(damaged), doubts: named(doubts) }
+  return { id, isRead: true, detail: '', slots: slotCount, damaged: named(damaged), doubts: named(doubts), unread: unread.length }
 }
 
 const NONE: Named = { count: 0, examples: [] }

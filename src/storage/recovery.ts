@@ -10,7 +10,7 @@ import { slotName, type OpenSlot, type Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { RunIds } from './run-ids.ts'
 import { freeHeader, type IndexEntry, type SlotStart } from './slot-format.ts'
-import { readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
+import { endOfFootage, readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
 import { SlotWriter } from './slot-writer.ts'
 import { isUnenteredUse } from './spot-check.ts'
 import type { cameraTable } from './tables/cameras.ts'
@@ -39,6 +39,9 @@ export interface RecoveryOptions {
  * was used.
  */
 const BLANKS_UNTIL_END = 64
+
+/** What a recorder that died may not have synced: what it may lose if the power goes [G4]. */
+const UNSYNCED_MS = 2_000
 
 /**
  * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame
@@ -177,6 +180,7 @@ export async function salvage(options: RecoveryOptions, volume: Volume, segment:
   try {
     const { content, open } = await reopen(options, volume, segment, row, orNothing)
     noteRuns(options, segment, content)
+    await open.writer.syncFound().catch(() => undefined) // its failure says how much counts
     open.writer.giveUp(cause)
     await ring.seal(open)
     return content.entries
@@ -213,7 +217,8 @@ async function reopen(
     if (content.kind !== 'footage' || wrong !== null) throw new RangeError(`slot is not what the catalogue says: ${wrong}`)
     const writer = new SlotWriter({
       file: handle, slot: row.slot, generation: row.generation, startAt: content.header.startAt, init: content.init, slotSizeBytes,
-      entries: content.entries, endByte: content.endByte, onFailure: error => { options.volumes.noteFault(volume, error) },
+      entries: content.entries, syncedRecords: syncedOf(content), endByte: content.endByte,
+      onFailure: error => { options.volumes.noteFault(volume, error) },
     })
     const floor = parseFloorRule(content.header.floorRule) ?? options.ring.floor
     const newestAt = options.trustedTime.trustedOf(writer.endAt)
@@ -224,11 +229,23 @@ async function reopen(
   }
 }
 
+/**
+ * Of the records that were found, how many are on the medium whatever the next sync says: all that an index
+ * lists, else those that the recorder before had the time to sync.
+ */
+function syncedOf({ entries, sealed }: SlotFootage): number {
+  if (sealed !== null) return entries.length
+  const endAt = endOfFootage(entries)
+  if (endAt === null) return 0
+  return entries.filter(each => each.startAt + each.durationMs <= endAt - UNSYNCED_MS).length
+}
+
 /** False: the tail could not be cleared, and the writer has failed. */
 async function clearTail({ volumes }: RecoveryOptions, volume: Volume, { writer, row }: OpenSlot, { endByte }: SlotFootage): Promise<boolean> {
   const { slotSizeBytes } = volume.identity
   const file = slotPath(volume, row.slot)
   try {
+    await writer.syncFound() // [INV-5]
     await volumes.io.zeroRange(file, endByte, slotSizeBytes - endByte, 'recover tail')
     await writer.writeFree(freeHeader(slotSizeBytes - endByte), 'recover')
     return true

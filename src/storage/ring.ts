@@ -14,6 +14,7 @@ import { isCatalogueRefusal, type RowQueue } from './row-queue.ts'
 import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
 import { SlotWriter, type SealFacts } from './slot-writer.ts'
 import type { holdTable } from './tables/holds.ts'
+import type { runTable } from './tables/runs.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import { slotPath, zeroSlot, type Volume } from './volume.ts'
@@ -42,6 +43,7 @@ export interface RingOptions {
   readonly catalogue: Catalogue
   readonly slots: ReturnType<typeof slotTable>
   readonly segments: ReturnType<typeof segmentTable>
+  readonly runs: ReturnType<typeof runTable>
   readonly holds: ReturnType<typeof holdTable>
   readonly rows: RowQueue
   readonly volumes: VolumeSet
@@ -496,18 +498,21 @@ export class Ring {
 
   /**
    * Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows.
-   * Returns what they say.
-   * `enterMore` writes what else there is to say of it in the same transaction.
+   * Returns what they say. What the slot took but never got onto the medium is lost, and lost time is a gap,
+   * in the same transaction [G7].
    */
-  async seal(open: OpenSlot, enterMore: (sealed: SealFacts) => void = () => undefined): Promise<SealFacts> {
-    const { writer } = open
+  async seal(open: OpenSlot): Promise<SealFacts> {
+    const { writer, owner } = open, { runs, clock } = this.#options
     const keepUntilOf = () => keepUntil(open.floor, open.newestAt)
     try {
       // After a failure: what was synced, without a write.
       const written = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf))
       // Trusted time may have gone forward while its index was written.
       const sealed = { ...written, keepUntil: epochMs(Math.max(written.keepUntil, keepUntilOf())) }
-      this.enterSealed(open, sealed, writer.failure, () => { enterMore(sealed) })
+      this.enterSealed(open, sealed, writer.failure, () => {
+        if (sealed.records === writer.records) return
+        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())
+      })
       return sealed
     } finally {
       this.#unsealed.delete(open)

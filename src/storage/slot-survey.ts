@@ -26,11 +26,14 @@ export interface SealedFacts {
   readonly stampAt: EpochMs | null
 }
 
+/** Why a slot stays out of use of which nothing is known but that the disk did not give it. */
+export const UNREAD = 'the disk did not give it'
+
 /** What one slot file says of itself, without its pictures. */
 export type SlotSurvey =
   | { readonly kind: 'blank', readonly slot: SlotNumber }
   /** Holds something that cannot be told. `generation` where at least its index still stands. */
-  | { readonly kind: 'damaged', readonly slot: SlotNumber, readonly why: string, readonly generation: Generation | null }
+  | { readonly kind: 'damaged', readonly slot: SlotNumber, readonly why: string, readonly generation: Generation | null, readonly isUnread: boolean }
   | SurveyedFootage
 
 export interface SurveyedFootage {
@@ -59,14 +62,14 @@ export async function surveySlot(fs: VolumeFileSystem, volume: Volume, slot: Slo
     try {
       const content = await readSlot(file, slotSizeBytes)
       if (content.kind === 'blank') return { kind: 'blank', slot }
-      if (content.kind === 'damaged') return { kind: 'damaged', slot, why: content.why, generation: await generationByIndex(file, slotSizeBytes, slot) }
+      if (content.kind === 'damaged') return { kind: 'damaged', slot, why: content.why, generation: await generationByIndex(file, slotSizeBytes, slot), isUnread: false }
       const { header } = content
-      if (header.volumeUuid !== uuid || header.slot !== slot) return { kind: 'damaged', slot, why: `it holds slot ${header.slot} of volume ${header.volumeUuid}`, generation: null }
+      if (header.volumeUuid !== uuid || header.slot !== slot) return { kind: 'damaged', slot, why: `it holds slot ${header.slot} of volume ${header.volumeUuid}`, generation: null, isUnread: false }
       return footageOf(slot, content, content.sealed === null && await endsSealed(file, slotSizeBytes))
     } finally { await file.close() }
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
-    return { kind: 'damaged', slot, why: error.message, generation: null }
+    return { kind: 'damaged', slot, why: `${UNREAD}: ${error.message}`, generation: null, isUnread: true }
   }
 }
 
