@@ -1,14 +1,14 @@
-import { fstatSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import pino from 'pino'
 
 /** More than this waits for nobody: whoever reads the log has stopped reading. */
 const MOST_WAITING_BYTES = 1 << 20
 const LAST_LINES_WITHIN_MS = 500
 const LOOK_EVERY_MS = 20
 
-export interface LogOutput extends pino.DestinationStream {
+export interface LogOutput {
+  write(line: string): void
   /** Lets the last lines out, half a second at most; then nothing that waits holds up the process's end. */
   close(): Promise<void>
 }
@@ -26,9 +26,15 @@ export function openLogOutput(fd = 1, mostWaitingBytes = MOST_WAITING_BYTES): Lo
 }
 
 function toFile(fd: number): LogOutput {
-  const file = pino.destination({ dest: fd, sync: true })
-  file.on('error', () => undefined) // a full disk: recording goes on without its log
-  return Object.assign(file, { close: () => Promise.resolve() })
+  return {
+    write(line) {
+      let rest = Buffer.from(line)
+      try {
+        while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
+      } catch { /* a full disk: recording goes on without its log */ }
+    },
+    close: () => Promise.resolve(),
+  }
 }
 
 function toReader(fd: number, mostWaitingBytes: number): LogOutput {

@@ -4,6 +4,7 @@ import {
 } from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
+import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
@@ -96,6 +97,8 @@ export class Storage implements AsyncDisposable {
   /** Streams whose last end could not be looked up: the catalogue could not be read. */
   readonly #unrecovered = new Map<string, LaneStream>()
   readonly #known = new LastKnown()
+  /** Of what is tried at each look at a volume. */
+  readonly #failures = new Map<string, FailureLog>()
   readonly #time: TimeFile
   /** Lower numbers are those of recorders before this one. */
   readonly #firstRunId: number
@@ -210,9 +213,18 @@ export class Storage implements AsyncDisposable {
 
   /** After each look at a volume that can be recorded to. Never throws. */
   async #looked(volume: Volume): Promise<void> {
-    const { log } = this.#options
+    const { clock, log } = this.#options
     const id = volume.identity.id
-    const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => { log.error({ err: error, volume: id }, what) })
+    const attempt = async (failed: string, work: () => Promise<void>) => {
+      const key = `${id} ${failed}`
+      const failures = this.#failures.get(key)
+        ?? new FailureLog({ clock, log, failed, recovered: `no longer: ${failed}` })
+      this.#failures.set(key, failures)
+      try {
+        await work()
+        failures.success()
+      } catch (error) { failures.failure({ err: error, volume: id }, 'error') }
+    }
     if (!this.#rows.isBehind) await this.#volumes.unentered.clear([volume])
     await attempt('holds could not be written to a volume', () => this.holds.catchUp(volume))
     await attempt('trusted time could not be copied to a volume', () => this.#time.catchUp(volume))
