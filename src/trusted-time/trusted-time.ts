@@ -145,17 +145,21 @@ export class TrustedTime implements AsyncDisposable {
   /** Called inside the transaction that moves trusted time; a throw undoes the move. */
   onAdvance(listener: AdvanceListener): void { this.#listeners.push(listener) }
 
-  /** One look at the clocks. Never throws: what cannot be written down is tried again. */
-  tick(): void {
+  /**
+   * One look at the clocks. Never throws: what cannot be written down is tried again at the next. False: the
+   * catalogue did not take it, and is not to be asked for more in this turn, for each time may be a wait.
+   */
+  tick(): boolean {
     const reading = this.#read()
     if (this.#unreadSinceMs !== null) {
-      try { this.#resume(reading) } catch { /* said at the start; health says that time is unknown */ }
-      return
+      try { this.#resume(reading) } catch { return true } // said at the start; health says that time is unknown
+      return false
     }
     const next = step(this.#state, reading)
-    if (next.events.length > 0 || next.advance !== null) this.#take(next, reading, null)
-    else this.#state = next.state
-    if (reading.monoMs >= this.#saveDueMono) this.#attempt('trusted time cannot be written down', () => { this.#save() })
+    if (next.events.length === 0 && next.advance === null) this.#state = next.state
+    else if (!this.#take(next, reading, null)) return false
+    return reading.monoMs < this.#saveDueMono
+      || this.#attempt('trusted time cannot be written down', () => { this.#save() })
   }
 
   /** Enters the change and its entries in one transaction; without the log nothing is believed [G10]. */
@@ -262,9 +266,10 @@ export class TrustedTime implements AsyncDisposable {
         this.#sync = await hostClock.askSync().catch(() => NO_ANSWER)
         askDueMono = clock.monoNow() + ASK_EVERY_MS
       }
-      this.tick()
-      this.takeConfirmations()
-      if (clock.monoNow() >= this.#sampleDueMono) this.#sample()
+      if (this.tick()) {
+        this.takeConfirmations()
+        if (clock.monoNow() >= this.#sampleDueMono) this.#sample()
+      }
       await clock.wait(TICK_MS, signal)
     }
   }
