@@ -127,7 +127,8 @@ function childrenOf(pid: number): string[] {
   return all.flatMap(child => {
     try {
       const state = /^State:\s+(.*)$/m.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1] ?? '?'
-      const command = readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, COMMAND_CHARS)
+      const words = readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      const command = words.slice(0, COMMAND_CHARS)
       return /^[ZD]/.test(state) ? [] : [`${command} (${state})`]
     } catch { return [] }
   })

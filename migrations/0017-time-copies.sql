@@ -1,4 +1,4 @@
--- Trusted time is copied to every volume, for whoever rebuilds a catalogue that was lost.
+-- Trusted time is copied to every volume: a rebuild after the catalogue was lost goes on from it.
 
 -- Which counting of trusted time this is, 32 hex digits: instants of two timelines do not compare.
 -- Null: not named yet.

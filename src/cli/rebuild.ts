@@ -40,7 +40,8 @@ export async function rebuild({ configFile, json, out, err }: RebuildCommandOpti
   const isFromNothing = setAside !== null || opened.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM volume').get()!.n === 0
   const by: AuditActor = { kind: 'machine-user', name: loginName(), role: null, source: 'custos rebuild' }
   const report = await rebuildCatalogue({
-    catalogue: opened, audit: new AuditLog({ db: opened.db, clock: systemClock }), volumes: config.volumes, cameras: config.cameras.map(camera => camera.id), fs: realFileSystem, clock: systemClock, bootId: openHostClock().bootId, by,
+    catalogue: opened, audit: new AuditLog({ db: opened.db, clock: systemClock }), volumes: config.volumes, cameras: config.cameras.map(camera => camera.id),
+    fs: realFileSystem, clock: systemClock, bootId: openHostClock().bootId, by,
     ...(json ? {} : { onProgress: progressTo(err) }),
   })
   out.write(json ? `${JSON.stringify({ schema: 1, setAside, isFromNothing, ...report, lost: isFromNothing ? ['requests', 'book', 'audit', 'causes', 'overwrites'] : [] })}\n` : textOf(report, config, setAside, isFromNothing))

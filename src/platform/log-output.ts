@@ -2,7 +2,7 @@ import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** More than this waits for nobody: whoever reads the log has stopped reading. */
+/** When so much waits, the reader has stopped, and further lines are left out. */
 const MOST_WAITING_BYTES = 1 << 20
 const LAST_LINES_WITHIN_MS = 500
 const LOOK_EVERY_MS = 20
@@ -22,7 +22,8 @@ export interface LogOutput {
 export function openLogOutput(fd = 1, mostWaitingBytes = MOST_WAITING_BYTES): LogOutput {
   const facts = fstatSync(fd)
   if (!facts.isFIFO() && !facts.isSocket()) return toFile(fd)
-  try { return toReader(fd, mostWaitingBytes) } catch { return toFile(fd) } // a kind of socket that Node has no name for
+  // Node has no name for some kinds of socket.
+  try { return toReader(fd, mostWaitingBytes) } catch { return toFile(fd) }
 }
 
 function toFile(fd: number): LogOutput {
@@ -39,7 +40,7 @@ function toFile(fd: number): LogOutput {
 
 function toReader(fd: number, mostWaitingBytes: number): LogOutput {
   const socket = new Socket({ fd, readable: false, writable: true })
-  socket.on('error', () => undefined) // whoever read is gone
+  socket.on('error', () => undefined) // the reader is gone
   socket.unref()
   let leftOut = 0
   return {
@@ -65,5 +66,6 @@ function toReader(fd: number, mostWaitingBytes: number): LogOutput {
 
 function leftOutLine(lines: number): string {
   const time = new Date().toISOString()
-  return `${JSON.stringify({ level: 'warn', time, lines, msg: 'log lines were left out: nobody read them' })}\n`
+  const msg = 'log lines were left out: nobody read them'
+  return `${JSON.stringify({ level: 'warn', time, lines, msg })}\n`
 }

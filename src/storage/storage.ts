@@ -15,7 +15,10 @@ import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
-import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveredPreparing, type RecoveryOptions } from './recovery.ts'
+import {
+  adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveredPreparing,
+  type RecoveryOptions,
+} from './recovery.ts'
 import { spansOf, type Span } from './slot-survey.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
@@ -206,7 +209,8 @@ export class Storage implements AsyncDisposable {
       const { settled, unread } = await recoverPreparing(this.#recovery(), volume, [row])
       for (const each of unread) this.#unread.push({ volume, ...each, since })
       if (settled.size > 0 || unread.length > 0) continue
-      const segment = this.#tables.segments.unsealed(volume.identity.uuid).find(({ slot }) => slot === row.slot)
+      const unsealed = this.#tables.segments.unsealed(volume.identity.uuid)
+      const segment = unsealed.find(({ slot }) => slot === row.slot)
       if (segment !== undefined) this.#noteUnsealed(volume, segment)
     }
   }
@@ -359,7 +363,8 @@ export class Storage implements AsyncDisposable {
     const spans = runsIn(slots.flat())
     this.#cutGaps(of, spans.values())
     const recoveredTo = newest?.writer.endAt ?? lastEnd(spans.values())
-    // Its stream may have gone on elsewhere since; a time that is still to come was of a clock that ran ahead.
+    // Its stream may have gone on elsewhere since; a time that is still to come was of a clock that ran
+    // ahead.
     const isLater = newestFrameAt !== null
       && (recoveredTo === null || (newestFrameAt > recoveredTo && newestFrameAt <= now))
     const lastFrameEnd = isLater ? newestFrameAt : recoveredTo

@@ -152,7 +152,8 @@ export class TrustedTime implements AsyncDisposable {
   tick(): boolean {
     const reading = this.#read()
     if (this.#unreadSinceMs !== null) {
-      try { this.#resume(reading) } catch { return true } // said at the start; health says that time is unknown
+      // It was logged at the start; health says that time is unknown.
+      try { this.#resume(reading) } catch { return true }
       return false
     }
     const next = step(this.#state, reading)

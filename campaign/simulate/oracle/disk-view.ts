@@ -15,7 +15,7 @@ export class SlotView {
   version = 0
   /** A call on it failed: what a sync still tells then, its writer may not wait for. */
   hasFailed = false
-  /** The same, whoever it was told to, since this use of the slot began. */
+  /** The same, by any process, since this use of the slot began. */
   everFailed = false
   /** The catalogue that knew what the failed call had lost is gone, and the kernel shows it on. */
   isLossForgotten = false
