@@ -10,7 +10,7 @@ export interface CoreFaultsOptions {
   readonly seed: number
   /** How long the catalogue is locked or the state disk full. */
   readonly minutes: number
-  /** Names, or the beginning of several; the default set when left out. */
+  /** Names, or the beginning of several; all when left out. */
   readonly cases?: readonly string[]
   /** Short forms of three cases, for `npm test`. */
   readonly slice: boolean
@@ -22,28 +22,23 @@ const COLUMNS = [
   'verdict',
 ]
 
-interface Listed { readonly plan: TrialPlan, readonly isDefault: boolean }
-
-function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
-  const usual = (...each: TrialPlan[]): Listed[] => each.map(plan => ({ plan, isDefault: true }))
+function plans({ slice, minutes }: CoreFaultsOptions): TrialPlan[] {
   const seconds = minutes * 60
-  if (slice) return usual(
+  if (slice) return [
     syncBurst({ volumes: 1, isShort: true }),
     hungDisk({ seconds: 14, isShort: true }),
     catalogueLocked({ seconds: 8, cameras: 3, isShort: true }),
-  )
+  ]
   return [
-    ...usual(
-      syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
-      hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }),
-      hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
-      catalogueLocked({ seconds }),
-      catalogueLocked({ seconds, killed: 'back-inside' }),
-      catalogueLocked({ seconds, killed: 'back-after' }),
-      stateDiskFull({ seconds }), stateDiskFull({ seconds, restarted: true }),
-      spawnFault('not-executable'), spawnFault('folder-replaced'),
-    ),
-    { plan: unreadStdout(), isDefault: false },
+    syncBurst({ volumes: 1 }), syncBurst({ volumes: 1, onSlots: true }), syncBurst({ volumes: 2 }),
+    hungDisk({ seconds: 40 }), hungDisk({ seconds: 120 }),
+    hungDisk({ seconds: 40, when: 'start' }), hungDisk({ seconds: 20, when: 'stop' }),
+    catalogueLocked({ seconds }),
+    catalogueLocked({ seconds, killed: 'back-inside' }),
+    catalogueLocked({ seconds, killed: 'back-after' }),
+    stateDiskFull({ seconds }), stateDiskFull({ seconds, restarted: true }),
+    spawnFault('not-executable'), spawnFault('folder-replaced'),
+    unreadStdout(),
   ]
 }
 
@@ -54,9 +49,9 @@ function plans({ slice, minutes }: CoreFaultsOptions): Listed[] {
 export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<boolean> {
   const { cases, seed } = options
   const all = plans(options)
-  const chosen = cases?.flatMap(name => named(all, name)) ?? all.filter(({ isDefault }) => isDefault)
+  const chosen = cases?.flatMap(name => named(all, name)) ?? all
   if (chosen.length === 0) {
-    const known = all.map(({ plan }) => plan.name).join(', ')
+    const known = all.map(plan => plan.name).join(', ')
     console.error(`there is no case ${cases?.join(', ')}; there are: ${known}`)
     return false
   }
@@ -64,7 +59,7 @@ export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<bo
   console.log(`| ${COLUMNS.join(' | ')} |`)
   console.log(`|${COLUMNS.map(() => '---').join('|')}|`)
   let isGood = true
-  for (const { plan } of chosen) {
+  for (const plan of chosen) {
     const row = await runTrial(plan, seed)
     console.log(textOf(row))
     const shown = row.problems.slice(0, PROBLEMS_SHOWN), more = row.problems.length - shown.length
@@ -77,9 +72,9 @@ export async function coreFaultsCampaign(options: CoreFaultsOptions): Promise<bo
 }
 
 /** The one of that name, or those whose names begin with it. */
-function named(all: readonly Listed[], name: string): readonly Listed[] {
-  const exact = all.filter(({ plan }) => plan.name === name)
-  return exact.length > 0 ? exact : all.filter(({ plan }) => plan.name.startsWith(name))
+function named(all: readonly TrialPlan[], name: string): readonly TrialPlan[] {
+  const exact = all.filter(plan => plan.name === name)
+  return exact.length > 0 ? exact : all.filter(plan => plan.name.startsWith(name))
 }
 
 function textOf(row: TrialRow): string {

@@ -9,6 +9,7 @@ import { SYNCED_MS, type Trial, type TrialPlan } from './core-trial.ts'
 const MOVED_WITHIN_MS = 10_000
 const BACK_WITHIN_MS = 70_000
 const LEAVES_WITHIN_MS = 6_000, THAWED_LEAVES_WITHIN_MS = 2_000
+const COMMAND_CHARS = 200
 const LEAVES_BOUND_MS = 15_000
 const IMAGE_SHARE = 1.15 // with room for the file system's own
 /** What a recorder does not take of these is soon lost; smaller streams fit into the network's buffers. */
@@ -95,8 +96,9 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   const leaving = trial.kill('SIGTERM').then(() => Date.now() - at)
   const leftMs = await Promise.race([leaving, sleep(LEAVES_WITHIN_MS, null)])
   // The kernel keeps a process whose call into the frozen disk cannot return; nothing else of it may be left.
-  const children = leftMs === null ? childrenOf(pid).length : 0
-  trial.expect(children === 0, `${secondsText(LEAVES_WITHIN_MS)} after SIGTERM ${children} children were left`)
+  const children = leftMs === null ? childrenOf(pid) : []
+  trial.expect(children.length === 0,
+    `${secondsText(LEAVES_WITHIN_MS)} after SIGTERM children were left: ${children.join('; ')}`)
   const frozenFor = Date.now()
   await frozen.thaw()
   trial.mend()
@@ -114,10 +116,22 @@ async function stoppedFrozen(trial: Trial, seconds: number, afterMs: number): Pr
   return `SIGTERM ${seconds} s after the freeze: ${left}`
 }
 
+/**
+ * What could still run of them. Of one that has ended something stays until its parent takes notice (Z), and
+ * the kernel keeps one whose own call into the frozen disk cannot return (D).
+ */
 function childrenOf(pid: number): string[] {
   const threads = readdirSync(`/proc/${pid}/task`)
-  return threads.flatMap(thread =>
+  const all = threads.flatMap(thread =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(child => child !== ''))
+  return all.flatMap(child => {
+    try {
+      const state = /^State:\s+(.*)$/m.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1] ?? '?'
+      const words = readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      const command = words.slice(0, COMMAND_CHARS)
+      return /^[ZD]/.test(state) ? [] : [`${command} (${state})`]
+    } catch { return [] }
+  })
 }
 
 async function untilBack(trial: Trial): Promise<void> {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: {
+const { positionals, values } = parseArgs({ allowPositionals: true, allowNegative: true, options: {
   minutes: { type: 'string' }, case: { type: 'string' },
   'kill-every': { type: 'string', default: '7' }, 'check-every': { type: 'string', default: '4' },
   steady: { type: 'boolean', default: false }, // no camera flaps
@@ -9,7 +9,7 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: {
   slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, steps: { type: 'string' },
   watchdog: { type: 'string', default: '60' }, burners: { type: 'string', default: '1' },
   years: { type: 'string' }, echo: { type: 'boolean', default: false }, ignore: { type: 'string' }, skip: { type: 'string' },
-  plant: { type: 'string' }, plants: { type: 'boolean', default: false }, shrink: { type: 'boolean', default: false },
+  plant: { type: 'string' }, plants: { type: 'boolean', default: false }, shrink: { type: 'boolean', default: true },
 } })
 const [name = 'record'] = positionals
 const seed = Number(values.seed)

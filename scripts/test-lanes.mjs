@@ -1,8 +1,8 @@
 // Runs test files side by side so that a run is short and its parts do not starve each other: a whole recorder with its cameras takes most of a core, and so does a browser, so one of each at a time, and one of the others.
 import { spawn } from 'node:child_process'
 
-/** In each, one file at a time. */
-const LANES = [/^test\/(e2e|integration)\//, /^test\/(evidence-player|viewing|console)\//, /^/]
+/** In each, one file at a time; a lane that has none left takes of the last. The simulation has no recorder of its own. */
+const LANES = [/^test\/(e2e|integration)\/(?!simulation)/, /^test\/(evidence-player|viewing|console)\//, /^/]
 const FILE_LIMIT_MS = 20 * 60_000 // a test bounds itself; this is for one that cannot any more
 const TEST_LIMIT_S = 240 // integration and e2e wait for real cameras, reconnects and disks
 
@@ -14,8 +14,11 @@ const TEST_LIMIT_S = 240 // integration and e2e wait for real cameras, reconnect
 export async function runInLanes(files, { env, cwd, signal, onEnd }) {
   const queues = LANES.map(() => [])
   for (const file of files) queues[LANES.findIndex(lane => lane.test(file))].push(file)
-  const work = async queue => {
-    for (let file = queue.shift(); file !== undefined && !signal.aborted; file = queue.shift()) onEnd(await runFile(file, { env, cwd, signal }))
+  const others = queues.at(-1)
+  const work = async own => {
+    for (let file; (file = own.shift() ?? others.shift()) !== undefined && !signal.aborted;) {
+      onEnd(await runFile(file, { env, cwd, signal }))
+    }
   }
   await Promise.all(queues.map(work))
 }

@@ -94,7 +94,6 @@ export class Chronicle {
     const world = this.#world, { recorder, machine } = world
     const isThere = [...world.outOfStep].some(({ path, home }) => home !== null && machine.mounts.get(path) === home)
     if (world.rebuildDue !== null && world.now >= world.rebuildDue && isThere) {
-      world.rebuildDue = null
       rebuild(world)
       return
     }
@@ -127,17 +126,21 @@ export class Chronicle {
     const status = recorder.life.quietly(() => recorder.storage.volumeStatus())
     const volumes: VolumeInPlace[] = [], told: (typeof status)[number][] = []
     const faults = new Map<string, number>()
+    let isAnyInStep = false
     for (const site of world.volumes) {
       const { id, path, home } = site
       const disk = machine.mounts.get(path) ?? null
-      if (disk === null || disk.isForeign || world.outOfStep.has(site)) continue
+      if (disk === null || disk.isForeign) continue
+      // It may be refused, or not: footage that is found there is found.
+      const isOutOfStep = world.outOfStep.has(site)
+      isAnyInStep ||= !isOutOfStep
       const identity = identityOf(disk)!
       const word = status.find(each => each.id === id)!
       faults.set(identity.uuid, disk.faults)
-      if (disk === home) told.push(word) // one that stands in for it is taken into use by the next start
-      volumes.push({ id, uuid: identity.uuid, disk, isInUse: word.state === 'ok' })
+      if (disk === home && !isOutOfStep) told.push(word) // one that stands in for it is taken into use by the next start
+      volumes.push({ id, uuid: identity.uuid, disk, isInUse: word.state === 'ok' && !isOutOfStep })
     }
-    if (volumes.length === 0) return
+    if (!isAnyInStep) return
     world.figures.judged++
     const streams = world.streams.filter(stream => stream.isReachable && recorder.modeOf(stream) !== 'stopped' && stream.reachableSince < windowAt - REACHED_MS && (oracle.knownSince(stream.facts.device) ?? Infinity) < windowAt).map(stream => ({
       key: stream.key, since: windowAt, isRefused: stream.isRefused,

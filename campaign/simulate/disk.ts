@@ -3,7 +3,7 @@ import type { SparseBytes } from './sparse-bytes.ts'
 
 export type CallKind = 'read' | 'write' | 'sync' | 'zero' | 'open' | 'list' | 'text-read' | 'text-write' | 'look'
 
-/** Sees each change of a slot file before it is made. */
+/** Sees each change of a slot file before it is made. The same bytes written again are none. */
 export interface DiskWatcher {
   changing(disk: SimDisk, file: string, at: number, length: number): void
   /** Somebody was told in good time that what he wrote is on the medium. */
@@ -65,7 +65,8 @@ export class SimDisk {
   file(path: string): SlotFile | null { return this.files.get(path) ?? null }
 
   write(path: string, file: SlotFile, source: Buffer, at: number, now: number): void {
-    this.#watcher.changing(this, path, at, source.length)
+    const isSame = file.seen.slice(at, source.length).equals(source)
+    if (!isSame) this.#watcher.changing(this, path, at, source.length)
     file.write(source, at, now)
   }
   zero(path: string, file: SlotFile, at: number, length: number, now: number): void {

@@ -173,7 +173,7 @@ export function restoreBackup(world: World, dice: Dice): void {
 }
 
 function replaceCatalogue(world: World, by: string | null): void {
-  world.oracle.catalogueReplaced()
+  world.oracle.catalogueReplaced({ isLost: by === null })
   for (const name of FILES) rmSync(path.join(world.stateDir, name), { force: true })
   if (by !== null) copyFileSync(by, path.join(world.stateDir, FILES[0]!))
   world.note(by === null ? 'the catalogue is lost' : 'the catalogue is replaced by its backup')
@@ -181,28 +181,39 @@ function replaceCatalogue(world: World, by: string | null): void {
   for (const { id } of world.oracle.holds.inForce) if (!known.includes(id)) world.oracle.holds.forget(id)
 }
 
-/** `custos rebuild`, with the recorder stopped. */
+/**
+ * `custos rebuild`, with the recorder stopped. Again in an hour where something died meanwhile, or a volume
+ * was not there or could not be read.
+ */
 export function rebuild(world: World): void {
-  world.stop(() => {
-    world.isHeldBack = true
-    const over = (): void => {
-      world.isHeldBack = false
-      world.start()
-    }
-    world.runCommand('rebuild', async program => {
-      const catalogue = program.openCatalogue('own')
-      const audit = new AuditLog({ db: catalogue.db, clock: program.clock })
-      const cameras = world.streams.map(stream => cameraId(stream.facts.camera))
-      return await rebuildCatalogue({ catalogue, audit, volumes: configuredVolumes(world), cameras, fs: program.fs, clock: program.clock, by: CLERK })
-    }, report => {
-      world.note(`rebuilt: ${JSON.stringify(report.counts)}, ${report.contradictions.map(each => `${each.kind} ${each.count}`).join(', ')}`)
-      const read = new Set(report.volumes.filter(volume => volume.isRead).map(volume => volume.id as string))
-      for (const site of world.outOfStep) if (read.has(site.id)) world.outOfStep.delete(site)
-      if (world.outOfStep.size > 0) world.rebuildDue = world.now + HOUR_MS // one was not there
-      over()
-    }, () => {
-      over()
-      world.rebuildDue = world.now + HOUR_MS
+  world.rebuildDue = world.now + HOUR_MS
+  if (world.isHeldBack) rebuildNow(world)
+  else world.stop(() => { rebuildNow(world) })
+}
+
+function rebuildNow(world: World): void {
+  world.isHeldBack = true
+  const over = (): void => {
+    world.isHeldBack = false
+    world.start()
+  }
+  world.runCommand('rebuild', async program => {
+    const catalogue = program.openCatalogue('own')
+    const audit = new AuditLog({ db: catalogue.db, clock: program.clock })
+    const cameras = world.streams.map(stream => cameraId(stream.facts.camera))
+    const { bootId } = world.machine.hostClock(), { fs, clock } = program
+    return await rebuildCatalogue({
+      catalogue, audit, volumes: configuredVolumes(world), cameras, fs, clock, bootId, by: CLERK,
     })
-  })
+  }, report => {
+    world.note(`rebuilt: ${JSON.stringify(report.counts)}, ${report.contradictions.map(each => `${each.kind} ${each.count}`).join(', ')}`)
+    for (const site of world.volumes) {
+      const volume = report.volumes.find(each => each.id === site.id)
+      if (volume?.isRead !== true) continue
+      if (volume.unread === 0) world.outOfStep.delete(site)
+      else world.outOfStep.add(site)
+    }
+    if (world.outOfStep.size === 0) world.rebuildDue = null
+    over()
+  }, over)
 }

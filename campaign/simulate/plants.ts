@@ -53,7 +53,7 @@ const GAPS = [
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
   one('gap of a kill not told', /^G7: /, 'storage/storage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
-  one('gap of a failed slot not told', /^G7: /, 'storage/stream-lane.ts', "if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())", 'void sealed'),
+  one('gap of a failed slot not told', /^G7: /, 'storage/ring.ts', "        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())\n", ''),
 ]
 
 const SLOTS = [
@@ -65,10 +65,10 @@ const SLOTS = [
     ['storage/ring.ts', "      await volumes.io.zeroRange(file, 0, slotSizeBytes, 'prepare zero')\n", ''],
     ['storage/volume.ts', 'await fs.zeroRange(', 'await ((..._: unknown[]) => Promise.resolve())('],
   ]),
-  one('sync skipped', /^G4: a power cut/, 'storage/slot-writer.ts', "await this.#guarded(() => this.#file.datasync('append sync'))", 'await this.#guarded(() => Promise.resolve())'),
+  one('sync skipped', /^G4: a power cut/, 'storage/slot-writer.ts', "await this.#guarded(() => this.#file.datasync(step))", 'await this.#guarded(() => Promise.resolve())'),
   several('syncs overlap, and one failure is not final', /^rescue: |^G4: |^G7: /, [
     ['storage/slot-writer.ts', '    if (this.#syncing !== null) await this.#syncing\n    if (this.#failure', '    if (this.#failure'],
-    ['storage/slot-writer.ts', 'this.#syncing ??= this.#syncNow().finally(() => { this.#syncing = null })', 'this.#syncing = this.#syncNow()'],
+    ['storage/slot-writer.ts', 'this.#syncing ??= this.#syncNow(step).finally(() => { this.#syncing = null })', 'this.#syncing = this.#syncNow(step)'],
     ['storage/slot-writer.ts', 'const entries = this.#failure === null ? this.#entries : this.#entries.slice(0, this.#syncedRecords)', 'const entries = this.#syncedRecords < 1 ? [] : this.#entries.slice(0, this.#syncedRecords)'],
   ]),
   one('open slot dropped by one error at recovery', /^rescue: .*no row|^G7: /, 'storage/recovery.ts', "if (error instanceof StorageError) return { kind: 'unreadable', error }\n", "if (error instanceof StorageError) { ring.giveUp(volume, row, row, error); return { kind: 'settled', entries: [] } }\n"),

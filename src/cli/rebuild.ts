@@ -7,6 +7,7 @@ import { openCatalogue, type Catalogue } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { realFileSystem } from '../platform/file-system.ts'
 import { rebuildCatalogue, type RebuildReport } from '../storage/index.ts'
+import { openHostClock } from '../trusted-time/index.ts'
 import { loginName } from './acting-person.ts'
 import { localText } from './local-time.ts'
 
@@ -39,7 +40,8 @@ export async function rebuild({ configFile, json, out, err }: RebuildCommandOpti
   const isFromNothing = setAside !== null || opened.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM volume').get()!.n === 0
   const by: AuditActor = { kind: 'machine-user', name: loginName(), role: null, source: 'custos rebuild' }
   const report = await rebuildCatalogue({
-    catalogue: opened, audit: new AuditLog({ db: opened.db, clock: systemClock }), volumes: config.volumes, cameras: config.cameras.map(camera => camera.id), fs: realFileSystem, clock: systemClock, by,
+    catalogue: opened, audit: new AuditLog({ db: opened.db, clock: systemClock }), volumes: config.volumes, cameras: config.cameras.map(camera => camera.id),
+    fs: realFileSystem, clock: systemClock, bootId: openHostClock().bootId, by,
     ...(json ? {} : { onProgress: progressTo(err) }),
   })
   out.write(json ? `${JSON.stringify({ schema: 1, setAside, isFromNothing, ...report, lost: isFromNothing ? ['requests', 'book', 'audit', 'causes', 'overwrites'] : [] })}\n` : textOf(report, config, setAside, isFromNothing))

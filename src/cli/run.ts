@@ -1,6 +1,7 @@
 import { countProblems, fingerprintOf, formatProblems, loadStartConfig, type StartConfig } from '../config/index.ts'
 import { runDaemon } from '../daemon.ts'
 import { systemClock } from '../platform/clock.ts'
+import { openLogOutput } from '../platform/log-output.ts'
 import { createLogger, type Logger } from '../platform/logger.ts'
 import { openSystemdNotify } from '../platform/systemd-notify.ts'
 
@@ -19,7 +20,12 @@ interface RunOptions { readonly configFile: string, readonly err: { write(text: 
  * at most. Without a good configuration, now or ever before, there is nothing to record with: exit code 2.
  */
 export async function run(options: RunOptions): Promise<number> {
-  const log = createLogger({ level: process.env['CUSTOS_LOG_LEVEL'] ?? 'info' })
+  const output = openLogOutput()
+  const log = createLogger({ level: process.env['CUSTOS_LOG_LEVEL'] ?? 'info', destination: output })
+  try { return await runLogged(options, log) } finally { await output.close() }
+}
+
+async function runLogged(options: RunOptions, log: Logger): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => { stop.abort() })
   process.on('SIGHUP', () => undefined) // a terminal that closes is no reason to stop recording

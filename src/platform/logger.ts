@@ -1,4 +1,5 @@
 import pino from 'pino'
+import { openLogOutput } from './log-output.ts'
 import { redact } from './redact.ts'
 
 export type Logger = pino.Logger
@@ -18,7 +19,7 @@ function errorFacts(error: unknown): Record<string, unknown> {
   }
 }
 
-/** JSON lines on stdout, written synchronously: the last line before a crash is never lost in a worker. */
+/** JSON lines, on stdout unless told otherwise. */
 export function createLogger(options: { level?: string, destination?: pino.DestinationStream } = {}): Logger {
   return pino({
     level: options.level ?? 'info',
@@ -27,5 +28,5 @@ export function createLogger(options: { level?: string, destination?: pino.Desti
     formatters: { level: label => ({ level: label }) },
     serializers: { err: errorFacts },
     redact: { paths: ['password', '*.password', 'credential', '*.credential', 'username', '*.username'], censor: '[redacted]' },
-  }, options.destination ?? pino.destination({ dest: 1, sync: true }))
+  }, options.destination ?? openLogOutput())
 }

@@ -1,4 +1,4 @@
-export { floorRuleText, keepUntil, latestRecordedAt, parseFloorRule } from './keep-until.ts'
+export { floorRuleText, keepUntil, keepUntilByQuarter, latestRecordedAt, parseFloorRule } from './keep-until.ts'
 export type { FloorRule } from './keep-until.ts'
 export { mayReuse } from './guard.ts'
 export type { ReuseCandidate, ReuseVerdict } from './guard.ts'

@@ -1,9 +1,14 @@
-import { epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type VolumeId } from '../domain/index.ts'
+import {
+  epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditEvent, type AuditSink, type CameraId,
+  type CameraUuid, type EpochMs, type SlotNumber, type VolumeId,
+} from '../domain/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
+import { timeTables } from '../trusted-time/index.ts'
 import { CatalogueMarks, readMark } from './catalogue-mark.ts'
 import { HoldBook } from './hold-book.ts'
+import { planTime, type TimedVolume } from './rebuild-time.ts'
 import { factsOf, spansOf, surveySlot, type SlotSurvey } from './slot-survey.ts'
 import { readSlot } from './slot-walk.ts'
 import { cameraTable } from './tables/cameras.ts'
@@ -12,6 +17,7 @@ import { markTable } from './tables/marks.ts'
 import { reconcile, type Contradiction, type ReconciledCounts } from './tables/reconciliation.ts'
 import { stockTaking, type Stock } from './tables/stock.ts'
 import { surveyTables, type CameraTrace } from './tables/survey.ts'
+import { readTimeCopy } from './time-file.ts'
 import { checkVolume, slotPath, type Volume } from './volume.ts'
 
 export interface RebuildOptions {
@@ -22,6 +28,8 @@ export interface RebuildOptions {
   readonly cameras: readonly CameraId[]
   readonly fs: VolumeFileSystem
   readonly clock: Clock
+  /** The kernel's name of this boot. */
+  readonly bootId: string
   readonly by?: AuditActor
   /** Called now and then while slots are read. */
   readonly onProgress?: (volume: VolumeId, done: number, of: number) => void
@@ -29,7 +37,8 @@ export interface RebuildOptions {
 
 /** All are counted, some are named. */
 export interface Named { readonly count: number, readonly examples: readonly string[] }
-export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named }
+/** `unread`: of the damaged ones, those that the disk did not give. */
+export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named, readonly unread: number }
 
 export interface RebuildReport {
   readonly volumes: readonly SurveyedVolume[]
@@ -44,6 +53,8 @@ export interface RebuildReport {
   readonly contradictions: readonly Contradiction[]
 }
 
+/** Before each further try of slots that the disk did not give: most that fail are back within seconds. */
+const READ_AGAIN_AFTER_MS = [2_000, 10_000, 45_000]
 const SLOTS_AT_ONCE = 12 // of one volume: enough to keep a disk array busy, few enough for libuv's threads to take turns
 const BATCH = 500
 const MAX_NAMED = 20
@@ -59,12 +70,14 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
   const told: SurveyedVolume[] = []
   const volumes: Volume[] = []
   const marks = new Map<Volume, Awaited<ReturnType<typeof readMark>>>()
+  const timed: TimedVolume[] = []
   try {
     for (const { id, path } of options.volumes) {
       const check = await checkVolume(fs, path, id)
-      if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE }); continue }
+      if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE, unread: 0 }); continue }
       const { volume } = check
       marks.set(volume, await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const })))
+      timed.push({ uuid: volume.identity.uuid, copy: await readTimeCopy(fs, volume).catch(() => null) })
       survey.addVolume(volume.identity)
       told.push(await readVolume(options, volume, surveys => { survey.add(volume.identity.uuid, surveys) }))
       volumes.push(volume)
@@ -73,6 +86,7 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
     const now = clock.wallNow()
     const table = markTable(db)
     const { counts, contradictions, stock } = db.transaction(() => {
+      const time = takeTime(options, timed, survey)
       const traces = survey.cameras()
       const reconciled = reconcile(db, { volumes: volumes.map(volume => volume.identity), cameras: traces, ...decideNames(traces, new Set(options.cameras), now), now })
       for (const [volume, mark] of marks) if (mark.kind === 'start') table.setMark(volume.identity.uuid, table.adopt(mark.startId, now))
@@ -81,7 +95,7 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
         action: 'catalogue.rebuilt', actor: options.by ?? SYSTEM, object: null, application: null, result: told.every(each => each.isRead) ? 'done' : 'failed',
         detail: {
           volumes: told.map(({ id, isRead, detail, slots, damaged, doubts }) => ({ id, isRead, detail: detail.slice(0, 300), slots, damaged: damaged.count, doubts: doubts.count })),
-          ...stock, ...reconciled.counts, oldest: stock.oldestAt === null ? null : isoOf(epochMs(stock.oldestAt)), newest: stock.newestAt === null ? null : isoOf(epochMs(stock.newestAt)),
+          ...stock, ...reconciled.counts, time, oldest: stock.oldestAt === null ? null : isoOf(epochMs(stock.oldestAt)), newest: stock.newestAt === null ? null : isoOf(epochMs(stock.newestAt)),
           contradictions: reconciled.contradictions.map(({ kind, count, examples }) => ({ kind, count, examples: [...examples] })),
         },
       })
@@ -95,27 +109,68 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
   } finally { survey.drop() }
 }
 
+/**
+ * Goes on from the trusted time that the volumes kept, where the catalogue has none or an older one, and
+ * moves the stamps of footage that aged by another. For the audit entry: what was taken and moved.
+ */
+function takeTime(
+  { catalogue: { db }, clock, bootId }: RebuildOptions, volumes: readonly TimedVolume[],
+  survey: ReturnType<typeof surveyTables>,
+): AuditEvent['detail'] {
+  const tables = timeTables(db), saved = tables.load()
+  const own = saved === null ? null : { timeline: tables.timeline(), time: saved }
+  const hasFootage = db.prepare('SELECT 1 FROM segment WHERE ended_at IS NULL LIMIT 1').get() !== undefined
+  const reading = { wallMs: clock.wallNow(), monoMs: clock.monoNow(), bootId, isSynchronised: false }
+  const { take, moves } = planTime({ own, advances: tables.advances(), hasFootage }, volumes, reading)
+  if (take !== null) tables.take(take)
+  for (const [volume, move] of moves) survey.move(volume, move)
+  return {
+    takenFromVolume: take !== null,
+    withoutCopy: volumes.filter(({ copy }) => copy === null).map(({ uuid }) => uuid),
+    moved: [...moves].map(([volume, { advances, shiftMs }]) =>
+      ({ volume, shiftMs: Math.round(shiftMs), advances: advances.length })),
+  }
+}
+
 /** Several slots at a time, answers taken over in batches. */
 async function readVolume(options: RebuildOptions, volume: Volume, take: (surveys: readonly SlotSurvey[]) => void): Promise<SurveyedVolume> {
   const { id, slotCount } = volume.identity
   const damaged: Told[] = [], doubts: Told[] = []
-  let next = 0, waiting: SlotSurvey[] = []
-  const reader = async (): Promise<void> => {
-    while (next < slotCount) {
-      const survey = await surveySlot(options.fs, volume, slotNumber(next++))
-      if (survey.kind === 'damaged') damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
-      if (survey.kind === 'footage') for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
-      waiting.push(survey)
-      if (waiting.length < BATCH) continue
-      take(waiting)
-      waiting = []
-      options.onProgress?.(id, Math.min(next, slotCount), slotCount)
+  let unread: SlotNumber[] = [], done = 0, waiting: SlotSurvey[] = []
+  const note = (survey: SlotSurvey, isLast: boolean): void => {
+    if (survey.kind === 'damaged') {
+      if (survey.isUnread) unread.push(survey.slot)
+      if (isLast || !survey.isUnread) {
+        damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
+      }
     }
+    if (survey.kind === 'footage') for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
+    waiting.push(survey)
+    if (waiting.length < BATCH) return
+    take(waiting)
+    waiting = []
+    options.onProgress?.(id, Math.min(done, slotCount), slotCount)
   }
-  await Promise.all(Array.from({ length: SLOTS_AT_ONCE }, reader))
+  const read = async (slots: Iterator<number>, isLast: boolean): Promise<void> => {
+    const reader = async (): Promise<void> => {
+      for (let next = slots.next(); next.done !== true; next = slots.next()) {
+        done++
+        note(await surveySlot(options.fs, volume, slotNumber(next.value)), isLast)
+      }
+    }
+    await Promise.all(Array.from({ length: SLOTS_AT_ONCE }, reader))
+  }
+  await read(Array(slotCount).keys(), false)
+  for (const [round, afterMs] of READ_AGAIN_AFTER_MS.entries()) {
+    if (unread.length === 0) break
+    await options.clock.wait(afterMs)
+    const again = unread
+    unread = []
+    await read(again.values(), round === READ_AGAIN_AFTER_MS.length - 1)
+  }
   take(waiting)
   options.onProgress?.(id, slotCount, slotCount)
-  return { id, isRead: true, detail: '', slots: slotCount, damaged: named(damaged), doubts: named(doubts) }
+  return { id, isRead: true, detail: '', slots: slotCount, damaged: named(damaged), doubts: named(doubts), unread: unread.length }
 }
 
 const NONE: Named = { count: 0, examples: [] }

@@ -10,7 +10,7 @@ import { slotName, type OpenSlot, type Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { RunIds } from './run-ids.ts'
 import { freeHeader, type IndexEntry, type SlotStart } from './slot-format.ts'
-import { readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
+import { endOfFootage, readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
 import { SlotWriter } from './slot-writer.ts'
 import { isUnenteredUse } from './spot-check.ts'
 import type { cameraTable } from './tables/cameras.ts'
@@ -40,34 +40,60 @@ export interface RecoveryOptions {
  */
 const BLANKS_UNTIL_END = 64
 
+/** What a recorder that died may not have synced: what it may lose if the power goes [G4]. */
+const UNSYNCED_MS = 2_000
+
+/** What became of slots that were being prepared when the recorder died. */
+export interface RecoveredPreparing {
+  /** No longer what the catalogue may still say. */
+  readonly settled: ReadonlySet<number>
+  /** The disk does not give them just now, or does not take the zeroing. */
+  readonly unread: readonly { readonly row: SlotRow, readonly error: StorageError }[]
+}
+
 /**
  * Repeats the zeroing of slots that were being prepared when the recorder died [INV-2]; they held no frame
- * of their new generation.
- * One that was ready and holds frames is open: only its row was missing. One that cannot be zeroed is
- * quarantined.
- * Returns the slots that no longer are what the catalogue may still say.
+ * of their new generation. One that was ready and holds frames is open: only its row was missing. One that
+ * holds anything else is quarantined.
  */
-export async function recoverPreparing(options: RecoveryOptions, volume: Volume): Promise<Set<number>> {
-  const { slots, ring, log } = options
-  const settled = new Set<number>()
-  for (const row of slots.inState(volume.identity.uuid, 'preparing')) {
+export async function recoverPreparing(
+  options: RecoveryOptions, volume: Volume, rows: readonly SlotRow[],
+): Promise<RecoveredPreparing> {
+  const { ring } = options
+  const settled = new Set<number>(), unread: { row: SlotRow, error: StorageError }[] = []
+  for (const row of rows) {
     try {
-      const content = await readWhole(options, volume, row)
-      if (content.kind === 'footage' && content.header.generation === row.generation && content.entries.length > 0) {
-        if (ring.enterOpen(volume, row)) continue
-        throw new RangeError('it holds footage that the catalogue has no segment for')
-      }
-      if (content.kind === 'footage' && !isUnfinished(content, row)) throw new RangeError(`it holds ${content.entries.length} records of slot ${content.header.slot}, generation ${content.header.generation}`)
-      await zeroSlot(options.volumes.io, volume, row, 'recover')
-      ring.setFree(volume, row)
-      log.info({ volume: volume.identity.id, slot: row.slot }, 'unfinished slot zeroed again')
+      if (!await recoverOnePreparing(options, volume, row)) settled.add(row.slot)
     } catch (error) {
-      if (!(error instanceof StorageError || error instanceof RangeError)) throw error
-      ring.giveUp(volume, row, row, error)
+      if (error instanceof StorageError) unread.push({ row, error })
+      else if (error instanceof RangeError) {
+        ring.giveUp(volume, row, row, error)
+        settled.add(row.slot)
+      } else throw error
     }
-    settled.add(row.slot)
   }
-  return settled
+  return { settled, unread }
+}
+
+/** True: it is open, as its segment says. */
+async function recoverOnePreparing(options: RecoveryOptions, volume: Volume, row: SlotRow): Promise<boolean> {
+  const { ring, log } = options
+  const content = await readWhole(options, volume, row)
+  if (content.kind === 'footage') {
+    const { header, entries } = content
+    if (header.generation === row.generation && entries.length > 0) {
+      if (ring.enterOpen(volume, row)) return true
+      throw new RangeError('it holds footage that the catalogue has no segment for')
+    }
+    if (!isUnfinished(content, row)) {
+      throw new RangeError(
+        `it holds ${entries.length} records of slot ${header.slot}, generation ${header.generation}`)
+    }
+  }
+  await zeroSlot(options.volumes.io, volume, row, 'recover')
+  ring.setFree(volume, row)
+  log.info({ volume: volume.identity.id, slot: row.slot }, 'unfinished slot zeroed again')
+  return false
 }
 
 async function readWhole({ volumes }: RecoveryOptions, volume: Volume, { slot }: Pick<SlotRow, 'slot'>): ReturnType<typeof readSlot> {
@@ -177,6 +203,7 @@ export async function salvage(options: RecoveryOptions, volume: Volume, segment:
   try {
     const { content, open } = await reopen(options, volume, segment, row, orNothing)
     noteRuns(options, segment, content)
+    await open.writer.syncFound().catch(() => undefined) // its failure says how much counts
     open.writer.giveUp(cause)
     await ring.seal(open)
     return content.entries
@@ -213,7 +240,8 @@ async function reopen(
     if (content.kind !== 'footage' || wrong !== null) throw new RangeError(`slot is not what the catalogue says: ${wrong}`)
     const writer = new SlotWriter({
       file: handle, slot: row.slot, generation: row.generation, startAt: content.header.startAt, init: content.init, slotSizeBytes,
-      entries: content.entries, endByte: content.endByte, onFailure: error => { options.volumes.noteFault(volume, error) },
+      entries: content.entries, syncedRecords: syncedOf(content), endByte: content.endByte,
+      onFailure: error => { options.volumes.noteFault(volume, error) },
     })
     const floor = parseFloorRule(content.header.floorRule) ?? options.ring.floor
     const newestAt = options.trustedTime.trustedOf(writer.endAt)
@@ -224,11 +252,23 @@ async function reopen(
   }
 }
 
+/**
+ * Of the records that were found, how many are on the medium whatever the next sync says: all that an index
+ * lists, else those that the recorder before had the time to sync.
+ */
+function syncedOf({ entries, sealed }: SlotFootage): number {
+  if (sealed !== null) return entries.length
+  const endAt = endOfFootage(entries)
+  if (endAt === null) return 0
+  return entries.filter(each => each.startAt + each.durationMs <= endAt - UNSYNCED_MS).length
+}
+
 /** False: the tail could not be cleared, and the writer has failed. */
 async function clearTail({ volumes }: RecoveryOptions, volume: Volume, { writer, row }: OpenSlot, { endByte }: SlotFootage): Promise<boolean> {
   const { slotSizeBytes } = volume.identity
   const file = slotPath(volume, row.slot)
   try {
+    await writer.syncFound() // [INV-5]
     await volumes.io.zeroRange(file, endByte, slotSizeBytes - endByte, 'recover tail')
     await writer.writeFree(freeHeader(slotSizeBytes - endByte), 'recover')
     return true
@@ -253,18 +293,17 @@ function noteRuns({ runs, runIds, rows }: RecoveryOptions, segment: SegmentRow, 
 export function tellLostTail(
   { runs, segments, rows, clock }: RecoveryOptions, segment: SegmentRow, entries: readonly IndexEntry[],
 ): void {
-  const { cameraUuid, stream, startAt } = segment
-  const foundTo = [...runsIn(entries).values()].reduce((to, { endAt }) => epochMs(Math.max(to, endAt)), startAt)
-  const first = entries.at(-1)?.runId ?? runs.runAt(segment, startAt)
-  if (first === null) return
-  const next = segments.nextStart(cameraUuid, stream, foundTo) ?? Infinity
-  for (const run of runs.endedSince(segment, first, foundTo)) {
-    const from = epochMs(Math.max(run.startAt, foundTo)), to = Math.min(run.endAt, next)
-    if (to - from <= TRIVIAL_GAP_MS) continue
-    rows.write(() => {
-      runs.addUntoldGap(segment, from, epochMs(to), 'recorder-killed', clock.wallNow())
-    })
-  }
+  const { startAt } = segment, now = clock.wallNow()
+  const foundTo = endOfFootage(entries) ?? startAt
+  rows.write(() => {
+    const first = entries.at(-1)?.runId ?? runs.runAt(segment, startAt)
+    if (first === null) return
+    const next = segments.nextStart(segment, foundTo) ?? Infinity
+    for (const run of runs.endedSince(segment, first, foundTo)) {
+      const from = epochMs(Math.max(run.startAt, foundTo)), to = Math.min(run.endAt, next)
+      if (to - from > TRIVIAL_GAP_MS) runs.addUntoldGap(segment, from, epochMs(to), 'recorder-killed', now)
+    }
+  })
 }
 
 /** From the first frame of each run among the records to the end of its last. */

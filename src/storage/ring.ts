@@ -7,13 +7,14 @@ import { CatalogueFaultError, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
-import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
+import { chooseSlot, floorRuleText, keepUntil, keepUntilByQuarter, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import type { LeaseTable } from './leases.ts'
 import { isCatalogueRefusal, type RowQueue } from './row-queue.ts'
 import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
 import { SlotWriter, type SealFacts } from './slot-writer.ts'
 import type { holdTable } from './tables/holds.ts'
+import type { runTable } from './tables/runs.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
 import { slotPath, zeroSlot, type Volume } from './volume.ts'
@@ -42,6 +43,7 @@ export interface RingOptions {
   readonly catalogue: Catalogue
   readonly slots: ReturnType<typeof slotTable>
   readonly segments: ReturnType<typeof segmentTable>
+  readonly runs: ReturnType<typeof runTable>
   readonly holds: ReturnType<typeof holdTable>
   readonly rows: RowQueue
   readonly volumes: VolumeSet
@@ -496,18 +498,21 @@ export class Ring {
 
   /**
    * Seals the footage of an open slot: on disk first, then in the catalogue as soon as it takes the rows.
-   * Returns what they say.
-   * `enterMore` writes what else there is to say of it in the same transaction.
+   * Returns what they say. What the slot took but never got onto the medium is lost, and lost time is a gap,
+   * in the same transaction [G7].
    */
-  async seal(open: OpenSlot, enterMore: (sealed: SealFacts) => void = () => undefined): Promise<SealFacts> {
-    const { writer } = open
+  async seal(open: OpenSlot): Promise<SealFacts> {
+    const { writer, owner } = open, { runs, clock } = this.#options
     const keepUntilOf = () => keepUntil(open.floor, open.newestAt)
     try {
       // After a failure: what was synced, without a write.
       const written = await writer.seal(keepUntilOf).catch(() => writer.seal(keepUntilOf))
       // Trusted time may have gone forward while its index was written.
       const sealed = { ...written, keepUntil: epochMs(Math.max(written.keepUntil, keepUntilOf())) }
-      this.enterSealed(open, sealed, writer.failure, () => { enterMore(sealed) })
+      this.enterSealed(open, sealed, writer.failure, () => {
+        if (sealed.records === writer.records) return
+        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())
+      })
       return sealed
     } finally {
       this.#unsealed.delete(open)
@@ -565,25 +570,6 @@ export class Ring {
     const moved = segments.restamp(since, byMs, keepUntilOf)
     for (const open of this.#unsealed) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
     this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
-  }
-}
-
-const QUARTER_MS = 900_000
-/**
- * As `keepUntil`, for very many segments: a calendar floor ends with a local day, and days of every zone
- * begin on a quarter of an hour, so one answer serves all of a quarter.
- * (measured, a million segments in one transaction: see docs/reliability.md)
- */
-function keepUntilByQuarter(floorOf: (rule: string) => FloorRule): (rule: string, newestAt: EpochMs) => EpochMs {
-  const floors = new Map<string, FloorRule>(), known = new Map<string, EpochMs>()
-  return (rule, newestAt) => {
-    let floor = floors.get(rule)
-    if (floor === undefined) floors.set(rule, floor = floorOf(rule))
-    if (floor.floor.kind !== 'calendar-days') return keepUntil(floor, newestAt)
-    const key = `${Math.floor(newestAt / QUARTER_MS)} ${rule}`
-    let until = known.get(key)
-    if (until === undefined) known.set(key, until = keepUntil(floor, newestAt))
-    return until
   }
 }
 

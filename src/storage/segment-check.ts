@@ -44,7 +44,10 @@ export async function checkSegment(options: CheckOptions): Promise<SegmentFault[
     if (start?.kind !== 'slot') faults.push(whole(start === null ? 'unreadable' : 'header'))
     const index = await orUnreadable(() => readTrailer(file, volume.identity.slotSizeBytes))
     if (index !== null && describes(index, segment)) {
-      if (start?.kind === 'slot') faults.push(...await checkFrame(file, options, start, index))
+      // A slot that failed may have failed while it was sealed: its index stands, the rest was not written.
+      if (start?.kind === 'slot' && !segment.isQuarantined) {
+        faults.push(...await checkFrame(file, options, start, index))
+      }
       const found = await checkRecords(file, options, index.entries)
       return found === null ? null : [...faults, ...found]
     }

@@ -14,13 +14,26 @@ export const HOLE_IN_RUN_MS = 1500
 export interface Span { readonly runId: RunId, readonly startAt: EpochMs, readonly endAt: EpochMs }
 
 /** What stands in the row of a sealed segment, as far as the slot itself knows. */
-export interface SealedFacts { readonly endAt: EpochMs, readonly trustedEndAt: EpochMs, readonly keepUntil: EpochMs, readonly records: number, readonly usedBytes: number, readonly merkleRoot: Buffer }
+export interface SealedFacts {
+  readonly endAt: EpochMs
+  /** The newest frame at the latest, by its own time or by what the index says, whichever is later. */
+  readonly trustedEndAt: EpochMs
+  readonly keepUntil: EpochMs
+  readonly records: number
+  readonly usedBytes: number
+  readonly merkleRoot: Buffer
+  /** By the index alone: the trusted time of then. Null without an index. */
+  readonly stampAt: EpochMs | null
+}
+
+/** Why a slot stays out of use of which nothing is known but that the disk did not give it. */
+export const UNREAD = 'the disk did not give it'
 
 /** What one slot file says of itself, without its pictures. */
 export type SlotSurvey =
   | { readonly kind: 'blank', readonly slot: SlotNumber }
   /** Holds something that cannot be told. `generation` where at least its index still stands. */
-  | { readonly kind: 'damaged', readonly slot: SlotNumber, readonly why: string, readonly generation: Generation | null }
+  | { readonly kind: 'damaged', readonly slot: SlotNumber, readonly why: string, readonly generation: Generation | null, readonly isUnread: boolean }
   | SurveyedFootage
 
 export interface SurveyedFootage {
@@ -49,14 +62,14 @@ export async function surveySlot(fs: VolumeFileSystem, volume: Volume, slot: Slo
     try {
       const content = await readSlot(file, slotSizeBytes)
       if (content.kind === 'blank') return { kind: 'blank', slot }
-      if (content.kind === 'damaged') return { kind: 'damaged', slot, why: content.why, generation: await generationByIndex(file, slotSizeBytes, slot) }
+      if (content.kind === 'damaged') return { kind: 'damaged', slot, why: content.why, generation: await generationByIndex(file, slotSizeBytes, slot), isUnread: false }
       const { header } = content
-      if (header.volumeUuid !== uuid || header.slot !== slot) return { kind: 'damaged', slot, why: `it holds slot ${header.slot} of volume ${header.volumeUuid}`, generation: null }
+      if (header.volumeUuid !== uuid || header.slot !== slot) return { kind: 'damaged', slot, why: `it holds slot ${header.slot} of volume ${header.volumeUuid}`, generation: null, isUnread: false }
       return footageOf(slot, content, content.sealed === null && await endsSealed(file, slotSizeBytes))
     } finally { await file.close() }
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
-    return { kind: 'damaged', slot, why: error.message, generation: null }
+    return { kind: 'damaged', slot, why: `${UNREAD}: ${error.message}`, generation: null, isUnread: true }
   }
 }
 
@@ -81,7 +94,11 @@ function footageOf(slot: SlotNumber, { header, init, entries, sealed }: SlotFoot
   const until = epochMs(Math.max(facts.keepUntil, sealed.keepUntil))
   return {
     ...shared, isSealed: true, isIndexLost: false, doubts,
-    facts: { ...facts, merkleRoot: sealed.merkleRoot, keepUntil: until, trustedEndAt: trustedEndOf(header.floorRule, facts.endAt, until) },
+    facts: {
+      ...facts, merkleRoot: sealed.merkleRoot, keepUntil: until,
+      trustedEndAt: epochMs(Math.max(facts.endAt, latestOf(header.floorRule, facts.endAt, until))),
+      stampAt: latestOf(header.floorRule, facts.endAt, sealed.keepUntil),
+    },
   }
 }
 
@@ -91,7 +108,7 @@ export function factsOf(header: SlotHeader, entries: readonly IndexEntry[]): Sea
   const rule = parseFloorRule(header.floorRule)
   const last = entries.at(-1)
   return {
-    endAt, trustedEndAt: endAt, keepUntil: rule === null ? endAt : keepUntil(rule, endAt), records: entries.length,
+    endAt, trustedEndAt: endAt, stampAt: null, keepUntil: rule === null ? endAt : keepUntil(rule, endAt), records: entries.length,
     usedBytes: last === undefined ? 0 : last.at + last.sizeBytes, merkleRoot: merkleRoot(entries.map(entry => entry.sha256)),
   }
 }
@@ -106,12 +123,13 @@ const MOST_BEFORE_MS = 86_400
  * minute and a half the order of recording is kept,
  * else the ring would take the segments of a day in no order.
  */
-function trustedEndOf(floorRule: string, endAt: EpochMs, until: EpochMs): EpochMs {
+function latestOf(floorRule: string, endAt: EpochMs, until: EpochMs): EpochMs {
   const rule = parseFloorRule(floorRule)
   if (rule === null) return endAt
   const latest = latestRecordedAt(rule, until)
-  const before = rule.floor.kind === 'plain' ? 0 : Math.min(MOST_BEFORE_MS, Math.floor((latest - endAt) / ORDER_DIVISOR))
-  return epochMs(Math.max(endAt, latest - before))
+  const before = rule.floor.kind === 'plain' ? 0
+    : Math.max(0, Math.min(MOST_BEFORE_MS, Math.floor((latest - endAt) / ORDER_DIVISOR)))
+  return epochMs(latest - before)
 }
 
 export function spansOf(entries: readonly IndexEntry[]): Span[] {

@@ -61,6 +61,8 @@ export class SlotWriter {
   constructor(options: {
     file: VolumeFile, slot: SlotNumber, generation: Generation, startAt: EpochMs, init: InitSegment, slotSizeBytes: number
     entries?: readonly IndexEntry[], endByte: number
+    /** How many of `entries` are on the medium for certain. */
+    syncedRecords?: number
     /** Called once, with the failure that spent the slot. */
     onFailure?: (error: unknown) => void
   }) {
@@ -73,7 +75,7 @@ export class SlotWriter {
     this.#slotSizeBytes = options.slotSizeBytes
     this.#entries = [...options.entries ?? []]
     this.#endByte = options.endByte
-    this.#syncedRecords = this.#entries.length
+    this.#syncedRecords = options.syncedRecords ?? 0
   }
 
   get records(): number { return this.#entries.length }
@@ -177,17 +179,38 @@ export class SlotWriter {
    * kernel tells a failed write-back to one caller only,
    * so a failure is final for all who wait [INV-4].
    */
-  async sync(): Promise<void> {
+  async sync(): Promise<void> { await this.#sync('append sync') }
+
+  /**
+   * Of a slot that another process wrote: on return the medium has what was found in it. Of a write-back that
+   * failed the kernel tells one process only, and shows the next one what the medium lacks, so what may not
+   * have been synced is written again, to the same bytes.
+   */
+  async syncFound(): Promise<void> {
+    const unsynced = this.#entries.slice(this.#syncedRecords), fromByte = unsynced[0]?.at
+    if (fromByte === undefined) return
+    await this.#guarded(async () => {
+      const bytes = Buffer.alloc(this.#endByte - fromByte)
+      await this.#file.read(bytes, fromByte, 'recover kept read')
+      const isSame = unsynced.every(({ at, sizeBytes, sha256: hash }) =>
+        sha256(bytes.subarray(at - fromByte, at - fromByte + sizeBytes)).equals(hash))
+      if (!isSame) throw new RangeError('the disk gives other bytes than a moment before')
+      await this.#file.write(bytes, fromByte, 'recover kept write')
+    })
+    await this.#sync('recover kept sync')
+  }
+
+  async #sync(step: string): Promise<void> {
     if (this.#syncing !== null) await this.#syncing
     if (this.#failure !== null) throw this.#failure
     if (this.#syncedRecords === this.#entries.length) return
-    this.#syncing ??= this.#syncNow().finally(() => { this.#syncing = null })
+    this.#syncing ??= this.#syncNow(step).finally(() => { this.#syncing = null })
     await this.#syncing
   }
 
-  async #syncNow(): Promise<void> {
+  async #syncNow(step: string): Promise<void> {
     const records = this.#entries.length
-    await this.#guarded(() => this.#file.datasync('append sync'))
+    await this.#guarded(() => this.#file.datasync(step))
     this.#syncedRecords = Math.max(this.#syncedRecords, records)
   }
 

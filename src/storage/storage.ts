@@ -4,6 +4,7 @@ import {
 } from '../domain/index.ts'
 import type { StorageError, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
+import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
@@ -14,7 +15,10 @@ import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
-import { adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveryOptions } from './recovery.ts'
+import {
+  adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveredPreparing,
+  type RecoveryOptions,
+} from './recovery.ts'
 import { spansOf, type Span } from './slot-survey.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
@@ -30,8 +34,9 @@ import { holdTable } from './tables/holds.ts'
 import { markTable } from './tables/marks.ts'
 import { runTable, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import { segmentTable, type SegmentRow } from './tables/segments.ts'
-import { slotTable } from './tables/slots.ts'
+import { slotTable, type SlotRow } from './tables/slots.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
+import { TimeFile } from './time-file.ts'
 import { UnenteredMark } from './unentered-mark.ts'
 import type { Volume } from './volume.ts'
 
@@ -68,6 +73,14 @@ interface Unsealed {
   isTold: boolean
 }
 
+/** A slot that was being prepared when the recorder last ended, and what the disk said when it was asked. */
+interface Unread {
+  readonly volume: Volume
+  readonly row: SlotRow
+  readonly error: StorageError
+  readonly since: MonoMs
+}
+
 /** The footage store: volumes, catalogue, and a lane for each stream. One a state folder. */
 export class Storage implements AsyncDisposable {
   readonly #options: StorageOptions
@@ -83,9 +96,13 @@ export class Storage implements AsyncDisposable {
   readonly #lanes = new Map<string, StreamLane>()
   readonly #cameras = new Map<CameraId, CameraUuid>()
   readonly #unsealed = new Map<string, Unsealed[]>()
+  #unread: Unread[] = []
   /** Streams whose last end could not be looked up: the catalogue could not be read. */
   readonly #unrecovered = new Map<string, LaneStream>()
   readonly #known = new LastKnown()
+  /** Of what is tried at each look at a volume. */
+  readonly #failures = new Map<string, FailureLog>()
+  readonly #time: TimeFile
   /** Lower numbers are those of recorders before this one. */
   readonly #firstRunId: number
   readonly #stop = new AbortController()
@@ -105,11 +122,13 @@ export class Storage implements AsyncDisposable {
     this.#leases = new LeaseTable(clock)
     this.#rescues = new RescueImport({ ...options, fs })
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
+    this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => {
       this.holds.forget(volume)
+      this.#time.forget(volume)
       void this.#ring.freeAbandoned(volume).catch((error: unknown) => {
         log.error({ err: error, volume: volume.identity.id }, 'slots of a volume that is back could not be freed')
       })
@@ -148,26 +167,72 @@ export class Storage implements AsyncDisposable {
   async #admit(volume: Volume, { isUnentered, free }: { readonly isUnentered: boolean, readonly free: FreeSlots }): Promise<void> {
     const { log } = this.#options
     this.holds.forget(volume)
+    this.#time.forget(volume)
     const { fault } = await this.holds.import(volume)
     if (fault !== null) log.error({ volume: volume.identity.id, fault }, 'the holds on a volume cannot be read')
-    const settled = await recoverPreparing(this.#recovery(), volume)
-    const unsealed = this.#tables.segments.unsealed(volume.identity.uuid).filter(({ slot }) => !settled.has(slot))
+    const { segments, slots } = this.#tables, { uuid } = volume.identity
+    const preparing = slots.inState(uuid, 'preparing')
+    const { settled, unread } = await recoverPreparing(this.#recovery(), volume, preparing)
+    this.#unread = this.#unread.filter(each => each.volume !== volume)
+    this.#noteUnread(volume, unread, this.#options.clock.monoNow())
+    const isLater = new Set<number>(unread.map(({ row }) => row.slot))
+    const unsealed = segments.unsealed(uuid).filter(({ slot }) => !settled.has(slot) && !isLater.has(slot))
     if (isUnentered) unsealed.push(...await adoptUnentered(this.#recovery(), volume, free))
-    for (const segment of unsealed) {
-      const key = laneKey(segment.cameraUuid, segment.stream)
-      const waiting = this.#unsealed.get(key) ?? []
-      waiting.push({ volume, segment, since: this.#options.clock.monoNow(), isTold: false })
-      this.#unsealed.set(key, waiting)
+    for (const segment of unsealed) this.#noteUnsealed(volume, segment)
+  }
+
+  #noteUnsealed(volume: Volume, segment: SegmentRow): void {
+    const key = laneKey(segment.cameraUuid, segment.stream)
+    const waiting = this.#unsealed.get(key) ?? []
+    waiting.push({ volume, segment, since: this.#options.clock.monoNow(), isTold: false })
+    this.#unsealed.set(key, waiting)
+  }
+
+  #noteUnread(volume: Volume, unread: RecoveredPreparing['unread'], since: MonoMs): void {
+    for (const { row, error } of unread) {
+      this.#options.log.warn({ err: error, volume: volume.identity.id, slot: row.slot },
+        'a slot that was being prepared cannot be read; it is tried again')
+      this.#unread.push({ volume, row, error, since })
+    }
+  }
+
+  /** Slots that were being prepared, and that the disk did not give at the start: they may hold footage. */
+  async #recoverUnread(volume: Volume): Promise<void> {
+    const waiting = this.#unread.filter(each => each.volume === volume)
+    if (waiting.length === 0) return
+    this.#unread = this.#unread.filter(each => each.volume !== volume)
+    for (const { row, since, error } of waiting) {
+      if (this.#options.clock.monoNow() - since > UNREADABLE_MS) {
+        this.#ring.giveUp(volume, row, row, error)
+        continue
+      }
+      const { settled, unread } = await recoverPreparing(this.#recovery(), volume, [row])
+      for (const each of unread) this.#unread.push({ volume, ...each, since })
+      if (settled.size > 0 || unread.length > 0) continue
+      const unsealed = this.#tables.segments.unsealed(volume.identity.uuid)
+      const segment = unsealed.find(({ slot }) => slot === row.slot)
+      if (segment !== undefined) this.#noteUnsealed(volume, segment)
     }
   }
 
   /** After each look at a volume that can be recorded to. Never throws. */
   async #looked(volume: Volume): Promise<void> {
-    const { log } = this.#options
+    const { clock, log } = this.#options
     const id = volume.identity.id
-    const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => { log.error({ err: error, volume: id }, what) })
+    const attempt = async (failed: string, work: () => Promise<void>) => {
+      const key = `${id} ${failed}`
+      const failures = this.#failures.get(key)
+        ?? new FailureLog({ clock, log, failed, recovered: `no longer: ${failed}` })
+      this.#failures.set(key, failures)
+      try {
+        await work()
+        failures.success()
+      } catch (error) { failures.failure({ err: error, volume: id }, 'error') }
+    }
     if (!this.#rows.isBehind) await this.#volumes.unentered.clear([volume])
     await attempt('holds could not be written to a volume', () => this.holds.catchUp(volume))
+    await attempt('trusted time could not be copied to a volume', () => this.#time.catchUp(volume))
+    await attempt('slots that were being prepared could not be read', () => this.#recoverUnread(volume))
     await attempt('slots that were open could not be sealed', () => this.#settleLate())
     await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
     this.#ring.keepReserve()
@@ -203,11 +268,13 @@ export class Storage implements AsyncDisposable {
     for (const [key, [first]] of [...this.#unsealed]) {
       if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
       const { cameraUuid, stream } = first.segment
-      const ranges = await this.#sealLate(key)
-      for (const range of ranges.values()) {
-        this.#rows.write(() => { this.#tables.runs.cutGap({ cameraUuid, stream }, range) })
-      }
+      this.#cutGaps({ cameraUuid, stream }, (await this.#sealLate(key)).values())
     }
+  }
+
+  /** Footage that is found late: a gap that was noted meanwhile begins behind it. */
+  #cutGaps(of: LaneStream, ranges: Iterable<TimeRange>): void {
+    for (const range of ranges) this.#rows.write(() => { this.#tables.runs.cutGap(of, range) })
   }
 
   /** Returns the runs that were found. */
@@ -294,7 +361,13 @@ export class Storage implements AsyncDisposable {
     const gap = runs.gapNow(of), newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
     const { open: newest, slots } = await this.#recoverSlots(laneKey(cameraUuid, stream))
     const spans = runsIn(slots.flat())
-    const lastFrameEnd = newest?.writer.endAt ?? lastEnd(spans.values()) ?? newestFrameAt
+    this.#cutGaps(of, spans.values())
+    const recoveredTo = newest?.writer.endAt ?? lastEnd(spans.values())
+    // Its stream may have gone on elsewhere since; a time that is still to come was of a clock that ran
+    // ahead.
+    const isLater = newestFrameAt !== null
+      && (recoveredTo === null || (newestFrameAt > recoveredTo && newestFrameAt <= now))
+    const lastFrameEnd = isLater ? newestFrameAt : recoveredTo
     for (const run of unended) {
       const endAt = spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
       this.#rows.write(() => {

@@ -44,7 +44,7 @@ export class StreamLane {
   /** Start of a run of which nothing is stored yet. */
   #gapEndsAt: EpochMs | null = null
   #init: InitSegment | null = null
-  readonly #sealing = new Set<Promise<void>>()
+  readonly #sealing = new Set<Promise<unknown>>()
   readonly #tap = new LiveTap()
   #appending: Promise<void> = Promise.resolve()
   #firstKnownAt: EpochMs | null = null
@@ -171,18 +171,10 @@ export class StreamLane {
     const open = this.#open
     if (open === null) return
     this.#open = null
-    const done: Promise<void> = this.#seal(open)
+    const done: Promise<unknown> = this.#options.ring.seal(open)
       .catch((error: unknown) => { this.#options.log.error({ err: error, slot: open.row.slot }, 'sealing failed; recovery will repeat it') })
       .finally(() => { this.#sealing.delete(done) })
     this.#sealing.add(done)
-  }
-
-  /** What a slot took but never got onto the medium is lost, and lost time is a gap [G7]. */
-  async #seal(open: OpenSlot): Promise<void> {
-    const { ring, runs, cameraUuid, stream, clock } = this.#options
-    await ring.seal(open, sealed => {
-      if (sealed.records < open.writer.records) runs.addGap({ cameraUuid, stream }, sealed.endAt, open.writer.endAt, 'storage-failed', clock.wallNow())
-    })
   }
 
   /** Seals what is open and waits until everything is. */

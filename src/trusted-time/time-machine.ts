@@ -90,7 +90,9 @@ export function begin(saved: SavedTime | null, reading: Reading, newestFootageMs
   // Footage but no trusted time, or a clock without sense: count on from what is known, and ask.
   const trustedMs = newestMs ?? wallMs
   const claimMs = newestMs === null ? ANY_CLAIM_MS : wallMs >= newestMs ? wallMs - newestMs : null
-  return step({ ...fresh, trustedMs, isKnown: false, claimMs, doubtSinceMs: trustedMs, told: 'agreed' }, reading)
+  // Nothing tells how far trusted time was behind when that footage was recorded: all of it moves.
+  const doubtSinceMs = newestMs === null ? trustedMs : 0
+  return step({ ...fresh, trustedMs, isKnown: false, claimMs, doubtSinceMs, told: 'agreed' }, reading)
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { epochMs, isoOf, type AuditSink, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -6,9 +7,10 @@ import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { timeTables } from './tables.ts'
+import type { PastAdvance, TimeCopy } from './time-copy.ts'
 import {
   AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf,
-  type Reading, type Step, type TimeState, type Told,
+  type Advance, type Reading, type SavedTime, type Step, type TimeState, type Told,
 } from './time-machine.ts'
 
 export interface TrustedTimeOptions {
@@ -56,6 +58,8 @@ export class TrustedTime implements AsyncDisposable {
   readonly #tables: ReturnType<typeof timeTables>
   readonly #listeners: AdvanceListener[] = []
   #state!: TimeState
+  #timeline = randomBytes(16).toString('hex')
+  #advances: PastAdvance[] = []
   #sync: SyncAnswer
   /** Where the stand-in began; null once what was written down was read. */
   #unreadSinceMs: number | null = null
@@ -93,6 +97,8 @@ export class TrustedTime implements AsyncDisposable {
   #resume(reading: Reading): void {
     const { newestFootageAt, log } = this.#options
     const saved = this.#tables.load()
+    this.#timeline = this.#tables.timeline() ?? this.#timeline
+    this.#advances = this.#tables.advances()
     const { state, events } = begin(saved, { ...reading, isSynchronised: false }, newestFootageAt)
     const first = { ...state, told: saved?.told ?? 'agreed' } as const
     const began = events.filter(event => event.kind === 'began')
@@ -139,31 +145,37 @@ export class TrustedTime implements AsyncDisposable {
   /** Called inside the transaction that moves trusted time; a throw undoes the move. */
   onAdvance(listener: AdvanceListener): void { this.#listeners.push(listener) }
 
-  /** One look at the clocks. Never throws: what cannot be written down is tried again. */
-  tick(): void {
+  /**
+   * One look at the clocks. Never throws: what cannot be written down is tried again at the next. False: the
+   * catalogue did not take it, and is not to be asked for more in this turn, for each time may be a wait.
+   */
+  tick(): boolean {
     const reading = this.#read()
     if (this.#unreadSinceMs !== null) {
-      try { this.#resume(reading) } catch { /* said at the start; health says that time is unknown */ }
-      return
+      // It was logged at the start; health says that time is unknown.
+      try { this.#resume(reading) } catch { return true }
+      return false
     }
     const next = step(this.#state, reading)
-    if (next.events.length > 0 || next.advance !== null) this.#take(next, reading, null)
-    else this.#state = next.state
-    if (reading.monoMs >= this.#saveDueMono) this.#attempt('trusted time cannot be written down', () => { this.#save() })
+    if (next.events.length === 0 && next.advance === null) this.#state = next.state
+    else if (!this.#take(next, reading, null)) return false
+    return reading.monoMs < this.#saveDueMono
+      || this.#attempt('trusted time cannot be written down', () => { this.#save() })
   }
 
   /** Enters the change and its entries in one transaction; without the log nothing is believed [G10]. */
   #take(next: Step, reading: Reading, pair: Pair): boolean {
     const { db, audit } = this.#options
     const fromMs = trustedAt(this.#state, reading.monoMs)
+    const advance = next.advance === null || next.advance.byMs <= 0 ? null : pastAdvance(next.advance, fromMs)
     const isTold = this.#mayTell(reading.monoMs)
     const entries = next.events.filter(event => event.kind !== 'told' || isTold)
     const done = this.#attempt('a change of trusted time cannot be written down', () => {
       db.transaction(() => {
-        if (next.advance !== null) for (const listener of this.#listeners) listener({ since: instantOf(next.advance.sinceMs), byMs: Math.ceil(next.advance.byMs) })
+        if (advance !== null) this.#advance(advance)
         for (const event of entries) audit.append(entryOf(event, { fromMs, toMs: next.state.trustedMs, isKnown: next.state.isKnown, reading, sync: this.#sync, pair, unsaid: this.#unsaid }))
         if (pair !== null) for (const word of [pair.first, pair.second]) this.#tables.settle(word.id, 'counted', `${Math.round(next.state.trustedMs - fromMs)} ms`, reading.wallMs)
-        this.#tables.save(next.state)
+        this.#tables.save(this.#timeline, next.state)
       }).immediate()
     })
     if (!done) {
@@ -171,6 +183,7 @@ export class TrustedTime implements AsyncDisposable {
       return false
     }
     this.#state = next.state
+    if (advance !== null) this.#advances.push(advance)
     this.#unreadSinceMs = null
     this.#saveDueMono = reading.monoMs + SAVE_EVERY_MS
     for (const event of next.events) {
@@ -180,6 +193,12 @@ export class TrustedTime implements AsyncDisposable {
     }
     if (entries.length > 0) this.#unsaid = 0
     return true
+  }
+
+  #advance(advance: PastAdvance): void {
+    const { sinceMs, byMs } = advance
+    for (const listener of this.#listeners) listener({ since: instantOf(sinceMs), byMs })
+    this.#tables.addAdvance(advance)
   }
 
   #mayTell(monoMs: number): boolean {
@@ -199,10 +218,26 @@ export class TrustedTime implements AsyncDisposable {
     }
   }
 
+  #savedAt(monoMs: number, wallMs: number): SavedTime {
+    const { bootId, isKnown, claimMs, allowanceMs, doubtSinceMs, told } = this.#state
+    const trustedMs = trustedAt(this.#state, monoMs)
+    return { trustedMs, monoMs, wallMs, bootId, isKnown, claimMs, allowanceMs, doubtSinceMs, told }
+  }
+
+  /**
+   * For the volumes: how trusted time stands, and when it went forward at once. Null while what was written
+   * down cannot be read.
+   */
+  copy(): TimeCopy | null {
+    if (this.#unreadSinceMs !== null) return null
+    const { monoMs, wallMs } = this.#read()
+    return { timeline: this.#timeline, time: this.#savedAt(monoMs, wallMs), advances: [...this.#advances] }
+  }
+
   #save(): void {
     if (this.#unreadSinceMs !== null) return // never over what could not be read
     const { monoMs, wallMs } = this.#read()
-    this.#tables.save({ ...this.#state, trustedMs: trustedAt(this.#state, monoMs), monoMs, wallMs })
+    this.#tables.save(this.#timeline, this.#savedAt(monoMs, wallMs))
     this.#saveDueMono = monoMs + SAVE_EVERY_MS
   }
 
@@ -232,9 +267,10 @@ export class TrustedTime implements AsyncDisposable {
         this.#sync = await hostClock.askSync().catch(() => NO_ANSWER)
         askDueMono = clock.monoNow() + ASK_EVERY_MS
       }
-      this.tick()
-      this.takeConfirmations()
-      if (clock.monoNow() >= this.#sampleDueMono) this.#sample()
+      if (this.tick()) {
+        this.takeConfirmations()
+        if (clock.monoNow() >= this.#sampleDueMono) this.#sample()
+      }
       await clock.wait(TICK_MS, signal)
     }
   }
@@ -264,3 +300,7 @@ export class TrustedTime implements AsyncDisposable {
     this.#attempt('trusted time cannot be written down', () => { this.#save() })
   }
 }
+
+/** In whole milliseconds, as it is kept. */
+const pastAdvance = ({ sinceMs, byMs }: Advance, atMs: number): PastAdvance =>
+  ({ sinceMs: Math.floor(sinceMs), atMs: Math.floor(atMs), byMs: Math.ceil(byMs) })

@@ -895,6 +895,14 @@ CREATE TABLE slot (
   CHECK (generation > 0 OR state IN ('free', 'quarantined'))
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE time_advance (
+  advance_id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  at                INTEGER NOT NULL,           -- trusted time just before
+  since_at          INTEGER NOT NULL,           -- what was recorded since then, by trusted time, moved along
+  by_ms             INTEGER NOT NULL CHECK (by_ms > 0),
+  UNIQUE (at, since_at, by_ms)
+) STRICT;
+
 CREATE TABLE time_confirmation (
   confirmation_id   INTEGER PRIMARY KEY AUTOINCREMENT,
   name              TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 80),
@@ -921,7 +929,7 @@ CREATE TABLE trusted_time (
   doubt_since       INTEGER,                    -- trusted time when wall clock and trusted time last agreed; null while they do
   told              TEXT NOT NULL CHECK (told IN ('agreed', 'disagrees', 'waiting', 'unknown')), -- what the audit log was told last
   saved_at          INTEGER NOT NULL            -- wall clock of the newest change to this row
-) STRICT;
+, timeline TEXT CHECK (length(timeline) = 32)) STRICT;
 
 CREATE TABLE undertaking (
   undertaking_id    INTEGER PRIMARY KEY,

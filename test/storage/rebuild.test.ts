@@ -3,6 +3,7 @@ import t from 'tap'
 import { AuditLog } from '../../src/audit/index.ts'
 import { cameraId, epochMs, streamName, type CameraId } from '../../src/domain/index.ts'
 import { openCatalogue } from '../../src/platform/catalogue.ts'
+import { StorageError } from '../../src/platform/file-system.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { rebuildCatalogue, type RebuildReport } from '../../src/storage/index.ts'
 import { decideNames } from '../../src/storage/rebuild.ts'
@@ -33,7 +34,7 @@ const all = (rig: RecorderRig) => Object.fromEntries(TABLES.map(table => [table,
 /** Rebuilds into the state folder of a rig that is closed. */
 async function rebuild(rig: RecorderRig, cameras: readonly CameraId[] = [rig.camera, GATE]): Promise<RebuildReport> {
   using catalogue = openCatalogue(rig.stateDir, rig.clock.wallNow())
-  return await rebuildCatalogue({ catalogue, audit: new AuditLog({ db: catalogue.db, clock: rig.clock }), volumes: rig.configured, cameras, fs: rig.fs, clock: rig.clock })
+  return await rebuildCatalogue({ catalogue, audit: new AuditLog({ db: catalogue.db, clock: rig.clock }), volumes: rig.configured, cameras, fs: rig.fs, clock: rig.clock, bootId: rig.bootId })
 }
 
 /** Goes over to another stream; its own lane keeps what it has open. */
@@ -404,6 +405,36 @@ t.test('an image of a slot whose volume failed before it could be sealed keeps w
   t.match(rowsOf(rig, 'segment')[0], { slot: 0, records: 2, is_sealed: 1, is_quarantined: 1 })
   await rig.restart()
   t.equal((await rig.found()).length, 3)
+})
+
+t.test('a slot that the disk does not give is asked again, and what a rebuild never read the next one takes back', async t => {
+  const rig = await RecorderRig.open(t, { slots: 4 })
+  await rig.fillSlots(2)
+  rig.endRun()
+  await rig.close()
+  const states = () => rowsOf(rig, 'slot').map(row => row['state'])
+  const whileTimePasses = async (): Promise<RebuildReport> => {
+    let isDone = false
+    const rebuilt = rebuild(rig).finally(() => { isDone = true })
+    while (!isDone) await rig.clock.advance(1_000)
+    return await rebuilt
+  }
+  const failFor = (ms: number) => {
+    const over = rig.clock.monoNow() + ms
+    const { open } = rig.fs
+    rig.fs.open = (file, mode, step) => rig.clock.monoNow() >= over || step !== 'survey open' ? open.call(rig.fs, file, mode, step)
+      : Promise.reject(new StorageError('io', step, file, new Error('injected')))
+  }
+  failFor(11_000)
+  t.match((await whileTimePasses()).volumes, [{ damaged: { count: 0 }, unread: 0 }])
+  t.same(states(), ['sealed', 'sealed', 'free', 'free'])
+  failFor(3_600_000)
+  t.match((await whileTimePasses()).volumes, [{ damaged: { count: 4, examples: [/disk1\/0: the disk did not give it/] }, unread: 4 }])
+  t.same(states(), ['quarantined', 'quarantined', 'quarantined', 'quarantined'])
+  rig.clock.drift(3_600_000, 0)
+  t.match((await whileTimePasses()).volumes, [{ damaged: { count: 0 }, unread: 0 }])
+  t.same(states(), ['sealed', 'sealed', 'free', 'free'])
+  t.match(rowsOf(rig, 'segment'), [{ records: 4, is_quarantined: 0 }, { records: 4, is_quarantined: 0 }])
 })
 
 t.test('a volume that is not there is told, and its footage is taken in when it is', async t => {

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { FAULT_MODES, type Fault } from '../support/faulty-file-system.ts'
 import { checkInvariants, picturesOf, RecorderRig } from '../support/recorder-rig.ts'
+import { pass } from '../support/rig-time.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import type { TestOwner } from '../support/virtual-clock.ts'
 
@@ -15,7 +16,7 @@ const RECORDING_STEPS = [
   'append body', 'append head', 'append sync', 'seal trailer', 'seal trailer sync', 'seal free', 'seal free sync',
 ]
 /** Every file call of bringing slots back at a start. */
-const RECOVERY_STEPS = ['recover open', 'read slot start', 'read record head', 'recover zero', 'recover zero sync', 'recover tail', 'recover free', 'recover sync', 'seal trailer', 'seal free sync']
+const RECOVERY_STEPS = ['recover open', 'read slot start', 'read record head', 'recover zero', 'recover zero sync', 'recover kept read', 'recover kept write', 'recover kept sync', 'recover tail', 'recover free', 'recover sync', 'seal trailer', 'seal free sync']
 
 /** The ring has turned once: footage lies under everything that is written, and two fragments of the newest segment are synced. */
 const base = await RecorderRig.open(t, { slots: 3, floor: SHORT })
@@ -42,6 +43,13 @@ async function checkFootage(rig: RecorderRig, { safe, order }: Expected): Promis
     if (!picturesOf(bytes).equals(Buffer.alloc(picturesOf(bytes).length, `${name} `))) wrong.push(`${name} is not what was recorded`)
   }
   return wrong
+}
+
+/** What a failed call lost is known to the catalogue: see the gaps. */
+function forgetTold(rig: RecorderRig, safe: Set<string>): void {
+  for (const gap of rig.rows<{ start_at: number, end_at: number }>("SELECT start_at, end_at FROM gap WHERE cause = 'storage-failed'")) {
+    for (const { name, startAt } of rig.appended) if (startAt >= gap.start_at && startAt < gap.end_at) safe.delete(name)
+  }
 }
 
 const orderOf = (rig: RecorderRig, tried: readonly string[] = []) => [...new Set([...rig.appended.map(({ name }) => name), ...tried])]
@@ -85,11 +93,7 @@ for (const step of RECORDING_STEPS) {
       if (mode === 'crash' || mode === 'crash-after') {
         await rig.reopen()
         await rig.lane.recover()
-      } else { // what a failed call lost is known to the catalogue: see the gaps
-        for (const gap of rig.rows<{ start_at: number, end_at: number }>("SELECT start_at, end_at FROM gap WHERE cause = 'storage-failed'")) {
-          for (const { name, startAt } of rig.appended) if (startAt >= gap.start_at && startAt < gap.end_at) expected.safe.delete(name)
-        }
-      }
+      } else forgetTold(rig, expected.safe)
       t.same(await checkFootage(rig, expected), [])
       t.same(await checkInvariants(rig), [])
       t.same(await goesOn(rig), [])
@@ -134,12 +138,8 @@ for (const step of RECOVERY_STEPS) {
         await rig.reopen()
         await rig.lane.recover()
       }
-      // A slot that cannot even be read is quarantined with all that is in it: its file is kept for rescue, the catalogue knows it no more.
-      const unreadable = rig.rows<{ n: number }>("SELECT count(*) AS n FROM segment WHERE ended_at IS NOT NULL AND sealed_at IS NULL AND slot IN (SELECT slot FROM slot WHERE state = 'quarantined')")[0]!.n
-      if (unreadable > 0) {
-        t.match(step, /^recover open|^read |^recover zero/, 'only what could not be read or was empty is given up')
-        for (const name of rig.appended.slice(16).map(each => each.name)) expected.safe.delete(name)
-      }
+      for (let i = 0; i < 3; i++) await rig.recheck() // what could not be read is read then
+      if (step.startsWith('recover kept')) forgetTold(rig, expected.safe)
       t.same(await checkFootage(rig, expected), [])
       t.same(await checkInvariants(rig), [])
       t.same(await goesOn(rig), [])
@@ -197,6 +197,44 @@ t.test('a slot whose tail cannot be cleaned at the start keeps its footage in th
   t.same(rig.rows('SELECT state FROM slot').filter(row => (row as { state: string }).state === 'quarantined').length, 1)
 })
 
+t.test('what a killed recorder had not synced, and a start cannot sync either, is a gap and no footage', async t => {
+  const rig = await recorded(t)
+  await rig.append(6)
+  await rig.sync()
+  const syncedTo = rig.nextAt
+  await rig.append(4)
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen({ arm: fs => { fs.break({ step: 'recover kept sync', mode: 'not-applied' }) } })
+  await rig.lane.recover()
+  t.ok(rig.fs.hasBroken)
+  const names = (await rig.found()).map(({ name }) => name)
+  t.same(rig.appended.slice(-8).filter(({ name }) => names.includes(name)), rig.appended.slice(-8, -4))
+  t.match(rig.rows("SELECT start_at, end_at FROM gap WHERE cause = 'storage-failed'"), [{ start_at: syncedTo, end_at: rig.nextAt }])
+  t.match(rig.rows("SELECT start_at FROM gap WHERE cause = 'recorder-killed'").at(-1), { start_at: rig.nextAt })
+  t.same(await checkInvariants(rig), [])
+  t.same(await goesOn(rig), [])
+})
+
+t.test('a failed write-back that only the killed recorder was told of costs no later record', async t => {
+  const rig = await recorded(t)
+  await rig.append(4)
+  await rig.sync()
+  await rig.append(2)
+  rig.memory.loseWriteBack()
+  rig.freeze(rig.memory)
+  await rig.reopen()
+  await rig.lane.recover()
+  await rig.append(2)
+  await rig.sync()
+  const names = (await rig.found()).map(({ name }) => name)
+  rig.freeze(rig.memory.afterPowerCut(() => 0.999)) // nothing that was not synced stays
+  await rig.reopen()
+  await rig.lane.recover()
+  t.same((await rig.found()).map(({ name }) => name), names)
+  t.same(names.slice(-8), rig.appended.slice(-8).map(({ name }) => name))
+  t.same(await checkInvariants(rig), [])
+})
+
 t.test('recording goes on in the slot that was open when the recorder was killed', async t => {
   const rig = await recorded(t)
   const open = rig.segments().at(-1)!
@@ -226,3 +264,27 @@ t.test('kills one after another, at any step, lose nothing that was synced (seed
     if (wrong.length > 0) return
   }
 })
+
+for (const how of ['fails', 'hangs for 20 s'] as const) {
+  t.test(`a slot whose row says that it was being prepared keeps its footage where the first read ${how}`, async t => {
+    const rig = await RecorderRig.open(t, { slots: 6 })
+    await rig.beginRun()
+    rig.catalogueFaults.break({ kind: 'busy', at: 'BEGIN IMMEDIATE', occurrence: 2, lasts: true })
+    await rig.append(6)
+    await rig.sync()
+    t.match(rig.rows("SELECT state FROM slot WHERE state = 'preparing'"), [{ state: 'preparing' }])
+    rig.freeze(rig.memory.afterKill())
+    rig.catalogueFaults.heal()
+    const opening = rig.reopen({ mayHang: true, arm: fs => {
+      if (how === 'fails') fs.break({ step: 'recover open', mode: 'not-applied' })
+      else fs.break({ step: 'recover open', mode: 'hang', until: rig.clock.alarm(20_000) })
+    } })
+    await pass(rig, 30_000)
+    await opening
+    await rig.lane.recover()
+    t.ok(rig.fs.hasBroken)
+    await pass(rig, 90_000)
+    t.equal((await rig.found()).length, 6)
+    t.same(rig.rows("SELECT state FROM slot WHERE state = 'quarantined'"), [])
+  })
+}

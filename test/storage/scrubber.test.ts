@@ -45,6 +45,18 @@ t.test('sound footage is read and nothing is found, round after round', async t 
   t.same(findings(rig), [])
 })
 
+t.test('a slot that failed while it was sealed, its index written, has not rotted', async t => {
+  const rig = await RecorderRig.open(t, { slots: 4 })
+  rig.fs.break({ step: 'seal free', mode: 'not-applied' })
+  await rig.append(14, LARGE)
+  rig.endRun()
+  await rig.close()
+  await rig.restart()
+  t.ok(rig.rows('SELECT 1 FROM segment WHERE is_quarantined = 1').length > 0, 'the seal failed')
+  await oneRound(rig, rig.storage.scrubber(() => 0.4))
+  t.same(findings(rig), [])
+})
+
 t.test('a flipped bit in a record names camera, stream and the half second, once, in the audit log and to whoever asks', async t => {
   const rig = await recorded(t)
   const content = await rig.content(0)

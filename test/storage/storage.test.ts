@@ -1,4 +1,5 @@
 import t from 'tap'
+import { builtInit } from '../support/fragments.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
 
 interface RunRow { readonly start_at: number, readonly end_at: number | null, readonly end_reason: string | null }
@@ -47,6 +48,62 @@ t.test('what an ended run had stored and a power cut took is a gap, and so is a 
       { start_at: rig.nextAt, end_at: null, cause: 'closed-by-camera' },
     ])
   })
+
+for (const word of ['run_id >= ?', 'min(start_at) AS at']) {
+  t.test(`one read fault of the catalogue at a start, at ${word}: the slot is sealed and the lost tail told`, async t => {
+    const started = async () => {
+      const rig = await RecorderRig.open(t, { slots: 8 })
+      await rig.append(4)
+      await rig.sync()
+      await rig.append(2)
+      rig.endRun()
+      rig.freeze(rig.memory.afterPowerCut(() => 0.999))
+      await rig.reopen()
+      rig.catalogueFaults.forget()
+      return rig
+    }
+    const well = await started()
+    await well.lane.recover()
+    const { source } = well.catalogueFaults.statements().find(each => each.source.includes(word))!
+    const rig = await started()
+    rig.catalogueFaults.break({ kind: 'io-read', at: source })
+    await rig.lane.recover()
+    rig.catalogueFaults.heal()
+    for (let i = 0; i < 6; i++) await rig.recheck()
+    await rig.append(4)
+    rig.endRun()
+    await rig.lane.close()
+    for (let i = 0; i < 6; i++) await rig.recheck()
+    t.same(rig.rows('SELECT slot FROM segment WHERE sealed_at IS NULL'), [])
+    t.equal(rig.rows("SELECT * FROM gap WHERE cause = 'recorder-killed'").length, 1)
+  })
+}
+
+t.test('a slot of before that comes back late: no frame since then stands in a gap', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  await rig.append(4)
+  await rig.sync()
+  const on = rig.lane.openSlot!.volume.path
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = frozenMemory(rig).takeAway(on)
+  await rig.reopen()
+  await rig.lane.recover()
+  await rig.append(4)
+  await rig.sync()
+  rig.endRun()
+  rig.init = builtInit({ width: 128 })
+  await rig.beginRun() // other parameter sets: the slot before is sealed
+  await rig.recheck()
+  giveBack()
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen()
+  await rig.lane.recover()
+  const gaps = rig.rows<GapRow>('SELECT start_at, end_at, cause FROM gap')
+  const isTold = (at: number) => gaps.some(gap => at >= gap.start_at && at < (gap.end_at ?? Infinity))
+  const found = await rig.found()
+  t.equal(found.length, 8)
+  t.same(found.filter(({ startAt }) => isTold(startAt)).map(({ name }) => name), [])
+})
 
 t.test('a kill between the first fragment of a run and the row that ends the gap before it: the footage is not called lost', async t => {
   const rig = await RecorderRig.open(t)

@@ -70,6 +70,9 @@ export class MemoryFileSystem implements VolumeFileSystem {
   /** The volumes as the next process finds them after this one was killed: the kernel still has every write. */
   afterKill(): MemoryFileSystem { return this.#copy(from => to => { from.seen.copy(to.medium) }) }
 
+  /** A write-back that failed: the kernel tells it once, shows what was written, and forgets that the medium lacks it. */
+  loseWriteBack(): void { for (const file of this.#files.values()) file.unsynced.clear() }
+
   /** The volumes after a power cut: of each sector that was not synced any content since, or the one before, in no order. */
   afterPowerCut(random: () => number): MemoryFileSystem {
     return this.#copy(from => to => {

@@ -66,7 +66,7 @@ export class RecorderRig {
   /** Breaks the catalogue of whoever runs on this rig; outlives restarts, as a full disk does. */
   readonly catalogueFaults = new FaultyCatalogue()
   /** A fork has a running time of its own, as after a boot. */
-  readonly #bootId = `boot-${++boots}`
+  bootId = `boot-${++boots}`
   #states = 0
   isAuditBroken = false
   #frozen: { memory: MemoryFileSystem, stateDir: string } | null = null
@@ -137,7 +137,7 @@ export class RecorderRig {
   async #openTime(db: Catalogue['db']): Promise<TrustedTime> {
     this.time = await TrustedTime.open({
       db, audit: { append: () => ({ seq: 0 }) }, clock: this.clock, log, newestFootageAt: () => newestFootageIn(db), countsDays: this.floor.floor.kind === 'calendar-days',
-      hostClock: { bootId: this.#bootId, askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0 }) },
+      hostClock: { bootId: this.bootId, askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0 }) },
     })
     this.time.tick()
     return this.time

@@ -264,6 +264,21 @@ t.test('a step of an hour each hour for a month, told to be synchronised, ages n
   t.same(bench.actions(), ['clock.began', 'clock.stepped'])
 })
 
+t.test('a catalogue that is locked is asked once a look, for each time may be a wait', async t => {
+  const bench = await TimeBench.open(t)
+  const statements = new FaultyStatements(t, bench.catalogue.db)
+  bench.run(MINUTE_MS)
+  statements.fail('SQLITE_BUSY', /^REPLACE INTO trusted_time/)
+  bench.clock.drift(2 * MINUTE_MS, 0)
+  t.equal(bench.time.tick(), false)
+  t.equal(statements.failed, 1)
+  bench.clock.stepWall(HOUR_MS) // to be told, and to be written down
+  t.equal(bench.time.tick(), false)
+  t.equal(statements.failed, 2)
+  statements.heal()
+  t.equal(bench.time.tick(), true)
+})
+
 t.test('a row that cannot be read keeps nobody from recording: time is unknown, and goes on where it stood once it can be read', async t => {
   const bench = await TimeBench.open(t)
   const statements = new FaultyStatements(t, bench.catalogue.db)

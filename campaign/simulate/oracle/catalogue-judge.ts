@@ -1,6 +1,6 @@
 import type { SimDisk } from '../disk.ts'
 import type { CatalogueReader, SegmentFact, SlotFact } from './catalogue-reader.ts'
-import type { DiskViews, SlotView } from './disk-view.ts'
+import type { DiskViews, SlotView, ViewedRecord } from './disk-view.ts'
 import type { SentFragment } from './sent-footage.ts'
 import { readIndex, treeRoot } from './slot-parser.ts'
 
@@ -9,6 +9,9 @@ import { readIndex, treeRoot } from './slot-parser.ts'
  * recorder uses it.
  */
 export interface VolumeInPlace { readonly id: string, readonly uuid: string, readonly disk: SimDisk, readonly isInUse: boolean }
+
+/** What a recorder that dies may not have synced [G4]. */
+const MAY_BE_UNSYNCED_MS = 2_000
 
 interface Claim { readonly version: number, readonly key: string, readonly fragments: readonly SentFragment[] }
 const keyOf = (row: SegmentFact | undefined): string => row === undefined ? 'none' : `${row.generation} ${row.sealed_at} ${row.is_quarantined} ${row.records}`
@@ -74,12 +77,25 @@ function claimOf(view: SlotView, row: SegmentFact | undefined, slot: SlotFact | 
   const claimed = row.records ?? 0
   const fragments = fragmentsOf(claimed)
   if (claimed > records.length) return { fragments, fault: `the catalogue has ${claimed} records, the volume ${records.length}` }
-  const unclaimed = records.slice(claimed).filter(({ fragment, isDurable }) => isDurable && fragment !== null && fragment.excuse === null && fragment.copies < 2)
+  const spent = row.is_quarantined === 1 ? records : []
+  const unclaimed = records.slice(claimed).filter(record => isOwed(record, spent))
   if (unclaimed.length > 0) return { fragments, fault: `the catalogue claims ${claimed} of ${records.length} records that are on the medium (${unclaimed[0]!.name})` }
   if (treeRoot(records.slice(0, claimed).map(({ sha256 }) => sha256)).toString('hex') !== row.merkle_root) return { fragments, fault: 'the root in the catalogue is not that of the records' }
   const endAt = Math.max(header.startAt, ...records.slice(0, claimed).map(({ startAt, durationMs }) => startAt + durationMs))
   if (endAt !== row.end_at) return { fragments, fault: `the catalogue ends it at ${row.end_at}, the records at ${endAt}` }
   return { fragments, fault: row.is_quarantined === 1 ? null : indexFault(view, row) }
+}
+
+/**
+ * A record that the catalogue must claim. `spent`: those of a slot that failed. Where the sync failed with
+ * which a recorder began in it, nobody knows what of the last two seconds is on the medium; it is told as a
+ * gap.
+ */
+function isOwed(record: ViewedRecord, spent: readonly ViewedRecord[]): boolean {
+  const { isDurable, fragment, startAt, durationMs } = record
+  if (!isDurable || fragment === null || fragment.excuse !== null || fragment.copies >= 2) return false
+  const endAt = Math.max(-Infinity, ...spent.map(record => record.startAt + record.durationMs))
+  return startAt + durationMs <= endAt - MAY_BE_UNSYNCED_MS || spent.length === 0
 }
 
 function indexFault(view: SlotView, row: SegmentFact): string | null {

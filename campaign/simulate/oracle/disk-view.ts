@@ -15,7 +15,11 @@ export class SlotView {
   version = 0
   /** A call on it failed: what a sync still tells then, its writer may not wait for. */
   hasFailed = false
-  /** A disk that lied has lost something of this use of the slot. */
+  /** The same, by any process, since this use of the slot began. */
+  everFailed = false
+  /** The catalogue that knew what the failed call had lost is gone, and the kernel shows it on. */
+  isLossForgotten = false
+  /** Something of this use of the slot is lost, and nobody could know: a disk lied, or it was forgotten. */
   isSpoilt = false
 
   constructor(disk: SimDisk, file: string) {
@@ -55,10 +59,15 @@ export class DiskViews implements DiskWatcher {
   }
 
   /**
-   * The catalogue that knew which device had a name is gone: a name may go back to the one that had it
-   * before.
+   * The catalogue is gone that knew which device had a name, and what of a slot a failed sync had lost: a
+   * name may go back to the one that had it before, and what the kernel shows passes for stored.
    */
-  forgetDevices(): void { this.#devices = new Map() }
+  catalogueReplaced(): void {
+    this.#devices = new Map()
+    for (const views of this.#views.values()) {
+      for (const view of views.values()) if (view.everFailed) view.isLossForgotten = true
+    }
+  }
 
   changing(disk: SimDisk, path: string, at: number, length: number): void {
     if (disk.isForeign) this.#judge.foreignChanged(disk, path)
@@ -73,6 +82,7 @@ export class DiskViews implements DiskWatcher {
     if (first >= 0) this.#drop(view, first)
     if (at >= view.header.dataAt) return
     Object.assign(view, { header: null, isSpoilt: false, hasFailed: false })
+    Object.assign(view, { everFailed: false, isLossForgotten: false })
     view.version++
   }
 
@@ -81,7 +91,9 @@ export class DiskViews implements DiskWatcher {
     this.#catchUp(view)
     if (!view.hasFailed) this.#noteDurable(view)
   }
-  failed(disk: SimDisk, path: string): void { this.#viewOf(disk, path).hasFailed = true }
+  failed(disk: SimDisk, path: string): void {
+    Object.assign(this.#viewOf(disk, path), { hasFailed: true, everFailed: true })
+  }
   /** Whoever opens slots from now on is not who was told. */
   forgetFailures(): void {
     for (const views of this.#views.values()) for (const view of views.values()) view.hasFailed = false

@@ -95,11 +95,14 @@ export class Oracle implements DiskJudge {
       for (const { view, record: { fragment, isDurable } } of this.disks.lookAgain(disk, files)) {
         if (fragment === null || fragment.copies > 0 || fragment.excuse !== null) continue
         const ageMs = upUntil - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
-        fragment.excuse = isLie ? 'a disk lied about it' : 'lost at a power cut'
+        const isForgotten = view.isLossForgotten && !isDurable
+        if (isForgotten) view.isSpoilt = true
+        fragment.excuse = isLie ? 'a disk lied about it'
+          : isForgotten ? 'its catalogue was lost' : 'lost at a power cut'
         this.#gaps.lostLater(fragment)
         this.figures.lostAtCut++
         if (isDurable) this.violate('G4', `${fragment.name} was on the medium and is gone after a power cut`)
-        if (isLie || isTroubled) continue
+        if (isLie || isTroubled || isForgotten) continue
         this.figures.worstLossMs = Math.max(this.figures.worstLossMs, ageMs)
         if (ageMs > MAY_LOSE_MS) this.violate('G4', `a power cut costs ${fragment.name}, sent ${Math.round(ageMs)} ms before`)
       }
@@ -116,10 +119,11 @@ export class Oracle implements DiskJudge {
   }
 
   /** The catalogue's file goes, or an older one comes back: what only it knew is gone with it. */
-  catalogueReplaced(): void {
+  catalogueReplaced({ isLost }: { readonly isLost: boolean }): void {
     this.catalogue.close()
     this.#audit.startOver()
-    this.disks.forgetDevices()
+    if (isLost) this.#knownDevices.clear()
+    this.disks.catalogueReplaced()
     for (const fragment of this.footage.all()) if (fragment.found <= 0 && fragment.copies === 0) fragment.excuse ??= 'its catalogue was lost'
     this.#rows.startOver()
   }

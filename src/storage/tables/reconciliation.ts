@@ -1,6 +1,6 @@
 import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import { HOLE_IN_RUN_MS } from '../slot-survey.ts'
+import { HOLE_IN_RUN_MS, UNREAD } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
 import { TRIVIAL_GAP_MS } from './runs.ts'
 import { slotTable } from './slots.ts'
@@ -55,8 +55,8 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   change(`UPDATE survey_slot AS s SET kind = 'footage', why = NULL WHERE kind = 'failed' AND why = ? AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot
     AND segment.generation = s.generation AND segment.ended_at IS NULL)`, INDEX_LOST)
   // The catalogue, not the disk, was wrong about these: the ring met footage there that its catalogue did
-  // not know.
-  change(`UPDATE slot SET state = 'free', reason = NULL WHERE state = 'quarantined' AND reason LIKE 'prepare look: other %' AND EXISTS (SELECT 1 FROM survey_slot AS s WHERE s.volume_uuid = slot.volume_uuid AND s.slot = slot.slot AND s.kind IN ('footage', 'blank'))`)
+  // not know. Others could not be read by the rebuild before, and are read now.
+  change(`UPDATE slot SET state = 'free', reason = NULL WHERE state = 'quarantined' AND (reason LIKE 'prepare look: other %' OR reason LIKE 'rebuild: ${UNREAD}%') AND EXISTS (SELECT 1 FROM survey_slot AS s WHERE s.volume_uuid = slot.volume_uuid AND s.slot = slot.slot AND s.kind IN ('footage', 'blank'))`)
 
   // The catalogue has given the slot to later generations than the disk shows: the next one must not be
   // called like one that was.
@@ -90,7 +90,9 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
     records = s.records, used_bytes = s.used_bytes, merkle_root = s.merkle_root, sealed_at = coalesce(segment.sealed_at, s.end_at)
     FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL
       OR s.why = '${UNSEALED}' OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
-  change(`UPDATE segment SET keep_until = s.keep_until FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until AND s.is_sealed = 1`)
+  change(`UPDATE segment SET keep_until = s.keep_until, newest_at = max(segment.newest_at, s.newest_at)
+    FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until
+    AND s.is_sealed = 1`)
 
   // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to
   // go on with.

@@ -1,5 +1,7 @@
 import { cameraId, cameraUuid, epochMs, slotNumber, volumeUuid, type CameraId, type CameraUuid, type EpochMs, type SlotNumber, type VolumeUuid } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
+import { keepUntilByQuarter, parseFloorRule } from '../../retention/index.ts'
+import type { StampMove } from '../rebuild-time.ts'
 import type { SlotSurvey, SurveyedFootage } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
 
@@ -7,6 +9,12 @@ import type { VolumeIdentity } from '../volume.ts'
 export const INDEX_LOST = 'it was sealed, and its index does not hold'
 /** Why a slot stays out of use that the catalogue sealed. */
 export const UNSEALED = 'it is as it was before it was sealed'
+
+/**
+ * A calendar floor says on which day a slot's newest frame was recorded, and one of a doubtful hour is kept a
+ * day longer: its stamp is at most so much later than the frame.
+ */
+const STAMP_AHEAD_MS = 2 * 86_400_000
 
 /** A camera as the volumes know it, or the catalogue, or both. */
 export interface CameraTrace {
@@ -34,6 +42,7 @@ export function surveyTables(db: Db) {
     CREATE TEMP TABLE survey_slot (
       volume_uuid TEXT NOT NULL, slot INTEGER NOT NULL, kind TEXT NOT NULL, why TEXT, generation INTEGER, camera_uuid TEXT, camera_id TEXT, stream TEXT, start_at INTEGER, floor_rule TEXT,
       is_sealed INTEGER, end_at INTEGER, newest_at INTEGER, keep_until INTEGER, records INTEGER, used_bytes INTEGER, merkle_root TEXT,
+      stamp_at INTEGER,
       PRIMARY KEY (volume_uuid, slot)
     ) STRICT, WITHOUT ROWID;
     CREATE TEMP TABLE survey_span (
@@ -44,9 +53,14 @@ export function surveyTables(db: Db) {
     CREATE INDEX temp.survey_span_of_stream ON survey_span (camera_uuid, stream, start_at);
     CREATE INDEX temp.survey_slot_of_stream ON survey_slot (camera_uuid, stream, start_at)`)
   const insertVolume = db.prepare<[string]>('INSERT INTO survey_volume VALUES (?)')
-  const insertSlot = db.prepare<(string | number | null)[]>('INSERT OR REPLACE INTO survey_slot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  const insertSlot = db.prepare<(string | number | null)[]>('INSERT OR REPLACE INTO survey_slot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const dropSpans = db.prepare<[string, number]>('DELETE FROM survey_span WHERE volume_uuid = ? AND slot = ?')
   const insertSpan = db.prepare<(string | number)[]>('INSERT INTO survey_span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  const advance = db.prepare<[number, string, number, number]>(`UPDATE survey_slot SET stamp_at = stamp_at + ?
+    WHERE volume_uuid = ? AND stamp_at >= ? AND stamp_at <= ?`)
+  const shift = db.prepare<[number, number | null, string]>(`UPDATE survey_slot
+    SET newest_at = iif(is_sealed = 1, stamp_at + ?, max(newest_at, coalesce(?, newest_at)))
+    WHERE volume_uuid = ? AND newest_at IS NOT NULL`)
   // A slot that failed while it was written: the fragment that did not get onto the medium stands at the
   // start of another one, and may stand in both.
   const overtaken = db.prepare<[], { volume_uuid: string, slot: number, next_start: number }>(`
@@ -69,7 +83,7 @@ export function surveyTables(db: Db) {
     add: db.transaction((volume: VolumeUuid, surveys: readonly SlotSurvey[]) => {
       for (const survey of surveys) {
         if (survey.kind === 'footage') addFootage(volume, survey, survey.isIndexLost ? 'failed' : 'footage', survey.isIndexLost ? INDEX_LOST : null)
-        else insertSlot.run(volume, survey.slot, survey.kind, survey.kind === 'damaged' ? survey.why : null, survey.kind === 'damaged' ? survey.generation : null, ...Array.from({ length: 12 }, () => null))
+        else insertSlot.run(volume, survey.slot, survey.kind, survey.kind === 'damaged' ? survey.why : null, survey.kind === 'damaged' ? survey.generation : null, ...Array.from({ length: 13 }, () => null))
       }
     }),
     /**
@@ -83,6 +97,21 @@ export function surveyTables(db: Db) {
       dropSpans.run(volume, survey.slot)
       addFootage(volume, survey, 'failed', why)
     },
+    /**
+     * Footage of the volume ages by the trusted time that its slots were stamped with, whatever the clock
+     * of its frames showed; what was not stamped yet is as new as it can be.
+     */
+    move(volume: VolumeUuid, { advances, shiftMs, latestMs }: StampMove): void {
+      const keepUntilOf = keepUntilByQuarter(parseFloorRule)
+      db.function('custos_keep_until',
+        (rule: unknown, newestAt: unknown) => keepUntilOf(String(rule), epochMs(Number(newestAt))))
+      for (const { sinceMs, atMs, byMs } of advances) {
+        advance.run(byMs, volume, Math.floor(sinceMs), Math.ceil(atMs) + STAMP_AHEAD_MS)
+      }
+      shift.run(Math.ceil(shiftMs), latestMs === null ? null : Math.ceil(latestMs), volume)
+      db.prepare<[string]>(`UPDATE survey_slot SET keep_until = custos_keep_until(floor_rule, newest_at)
+        WHERE volume_uuid = ? AND newest_at IS NOT NULL`).run(volume)
+    },
     cameras: (): CameraTrace[] => cameras.all().map(row => ({
       uuid: cameraUuid(row.uuid), id: cameraId(row.id), firstAt: instant(row.first_at), newestAt: instant(row.newest_at),
       known: row.is_known === 0 ? null : { firstRecordedAt: epochMs(row.first_recorded_at!), retiredAt: instant(row.retired_at) },
@@ -92,7 +121,7 @@ export function surveyTables(db: Db) {
 
   function addFootage(volume: VolumeUuid, { slot, header, video, facts, isSealed, spans }: SurveyedFootage, kind: 'footage' | 'failed', why: string | null): void {
     insertSlot.run(volume, slot, kind, why, header.generation, header.cameraUuid, header.cameraId, header.stream, header.startAt, header.floorRule,
-      isSealed ? 1 : 0, facts.endAt, facts.trustedEndAt, facts.keepUntil, facts.records, facts.usedBytes, facts.merkleRoot.toString('hex'))
+      isSealed ? 1 : 0, facts.endAt, facts.trustedEndAt, facts.keepUntil, facts.records, facts.usedBytes, facts.merkleRoot.toString('hex'), facts.stampAt)
     for (const span of spans) insertSpan.run(volume, slot, header.cameraUuid, header.stream, span.runId, video.codec, video.widthPx, video.heightPx, span.startAt, span.endAt)
   }
 }

@@ -169,12 +169,15 @@ async function tryCase(
   return [...wrong, ...await judgeAll(rig), ...outlives ? [] : recording.untold()]
 }
 
-/** Tests each statement of the phase with each fault it can meet, and each fault at everything. */
-export function testPhase(t: Test, phase: Phase, cases: readonly Case[]): void {
+/** Tests each statement of the phase with each fault of these kinds it can meet, and each at everything. */
+export function testPhase(
+  t: Test, phase: Phase, all: readonly Case[], kinds: readonly CatalogueFaultKind[] = CATALOGUE_FAULT_KINDS,
+): void {
+  const cases = all.filter(({ kind }) => kinds.includes(kind))
   t.test(`${phase.name}: its statements are known`, async t => {
     const labels = new Set(cases.map(({ label }) => label))
     t.ok(labels.size >= 5, [...labels].join(', '))
-    const placeless = CATALOGUE_FAULT_KINDS.filter(kind => !cases.some(each => each.kind === kind))
+    const placeless = kinds.filter(kind => !cases.some(each => each.kind === kind))
     t.same(placeless, [], 'each kind of fault can happen')
   })
   for (const { label, kind, faults } of cases) {
@@ -186,12 +189,29 @@ export function testPhase(t: Test, phase: Phase, cases: readonly Case[]): void {
       t.same(await tryCase(t, phase, lasting, true), [], 'until after the next start')
     })
   }
-  for (const kind of CATALOGUE_FAULT_KINDS) {
+  for (const kind of kinds) {
     for (const outlives of [false, true]) {
       const until = outlives ? ', until after the next start' : ''
       t.test(`${phase.name}: ${kind} at everything${until}`, async t => {
         t.same(await tryCase(t, phase, { kind, lasts: true }, outlives), [])
       })
     }
+  }
+}
+
+/** What recording asks of the catalogue: slots that turn over, and a run that is interrupted. */
+export function recordingPhase(base: RecorderRig): Phase {
+  return {
+    name: 'recording and turning over the ring',
+    occurrences: 4,
+    prepare: async owner => new Recording(await RecorderRig.fork(owner, base)),
+    async act(recording, arm) {
+      arm()
+      await recording.record(5)
+      await recording.interrupt()
+      await recording.record(4)
+    },
+    next: rig => rig.killAndReopen(),
+    mayRefuse: false,
   }
 }

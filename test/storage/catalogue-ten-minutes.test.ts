@@ -2,27 +2,7 @@ import t from 'tap'
 import { RecorderRig } from '../support/recorder-rig.ts'
 import { judgeAll } from '../support/rig-judge.ts'
 import { ended, pass } from '../support/rig-time.ts'
-import { learn, Recording, testPhase, turnedRing, type Phase } from './support/sick-catalogue.ts'
-
-const base = await turnedRing(t)
-
-const RECORDING: Phase = {
-  name: 'recording and turning over the ring',
-  occurrences: 4,
-  prepare: async owner => new Recording(await RecorderRig.fork(owner, base)),
-  async act(recording, arm) {
-    arm()
-    await recording.record(5)
-    await recording.interrupt()
-    await recording.record(4)
-  },
-  next: rig => rig.killAndReopen(),
-  mayRefuse: false,
-}
-
-testPhase(t, RECORDING, await learn(t, RECORDING))
-
-// ---- ten minutes
+import { Recording } from './support/sick-catalogue.ts'
 
 const MINUTES = 10
 const SMALL = { dataBytes: 18_000 } // some fifty fill a slot: ten minutes take more than twenty
