@@ -288,3 +288,25 @@ for (const how of ['fails', 'hangs for 20 s'] as const) {
     t.same(rig.rows("SELECT state FROM slot WHERE state = 'quarantined'"), [])
   })
 }
+
+t.test('a read fault of the catalogue while such a slot is asked again leaves it for the next look', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.beginRun()
+  rig.catalogueFaults.break({ kind: 'busy', at: 'BEGIN IMMEDIATE', occurrence: 2, lasts: true })
+  await rig.append(6)
+  await rig.sync()
+  rig.freeze(rig.memory.afterKill())
+  rig.catalogueFaults.heal()
+  const isUnsealed = ({ source }: { source: string }) => /sealed_at IS NULL AND ended_at IS NULL$/.test(source)
+  const { source } = rig.catalogueFaults.statements().find(isUnsealed)!
+  await rig.reopen({ arm: (fs, catalogue) => {
+    fs.break({ step: 'recover open', mode: 'not-applied' })
+    catalogue.break({ kind: 'io-read', at: source, occurrence: 2 }) // the start asks once, then the first look
+  } })
+  await rig.lane.recover()
+  t.ok(rig.fs.hasBroken && rig.catalogueFaults.hasBroken)
+  rig.catalogueFaults.heal()
+  for (let i = 0; i < 3; i++) await rig.recheck()
+  t.equal((await rig.found()).length, 6)
+  t.same(rig.rows('SELECT slot FROM segment WHERE sealed_at IS NULL'), [])
+})
