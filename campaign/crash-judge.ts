@@ -9,7 +9,7 @@ interface Gap { readonly from: number, readonly to: number, readonly cause: stri
 
 /** The catalogue's times are the recorder's, the counters' the camera's; a frame and the network lie between. */
 const CLOCK_SLACK_MS = 400
-const MAX_LOSS_MS = 2_000
+export const MAX_LOSS_MS = 2_000
 /** After PLAY the camera waits for its next key frame. */
 const KEY_WAIT_MS = 1_200
 /** Or begins with its last one: the first frames of a life may be older than the kill before it. */
@@ -18,7 +18,11 @@ const REWIND_MS = 2_500
 export interface LossFigures { worstLossMs: number, worstUnbornMs: number, holes: number, lostFrames: number }
 
 /** Every frame that a camera sent is found or lies in a told gap, and no kill cost more than two seconds before it. */
-export function judgeFrames(site: Site, kills: readonly Kill[], isExplained: (hole: { from: number, to: number, cause: string }) => boolean = () => false): { problems: string[], figures: LossFigures } {
+export function judgeFrames(
+  site: Site, kills: readonly Kill[],
+  isExplained: (hole: { from: number, to: number, cause: string }) => boolean = () => false,
+  maxLossMs = MAX_LOSS_MS,
+): { problems: string[], figures: LossFigures } {
   const problems: string[] = []
   const figures: LossFigures = { worstLossMs: 0, worstUnbornMs: 0, holes: 0, lostFrames: 0 }
   const gapsOf = gapsByCamera(site)
@@ -42,7 +46,7 @@ export function judgeFrames(site: Site, kills: readonly Kill[], isExplained: (ho
     problems.push(...torn.elsewhere.map(counter => `${camera.id}: frame ${counter} has a wrong size`))
     if (camera.ledger.unnumbered > 0) problems.push(`${camera.id}: ${camera.ledger.unnumbered} frames without a number`)
   }
-  if (figures.worstLossMs > MAX_LOSS_MS) problems.push(`a kill cost ${figures.worstLossMs} ms before it`)
+  if (figures.worstLossMs > maxLossMs) problems.push(`a kill cost ${figures.worstLossMs} ms before it`)
   return { problems, figures }
 }
 

@@ -24,7 +24,7 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
   }),
   crash: async () => (await import('./crash.ts')).crashCampaign({
     kills: Number(values.kills), seed, floorS: numberOr(values.floor, values.slice ? 4 : 45), slots: numberOr(values.slots, values.slice ? 10 : 48), cameras: numberOr(values.cameras, values.slice ? 3 : 5),
-    ...(values.slice ? { fetchEveryMs: 8_000, holdEveryMs: 8_000, holdForMs: 6_000, holdSpanMs: 2_000 } : {}),
+    ...(values.slice ? { isSlice: true, fetchEveryMs: 8_000, holdEveryMs: 8_000, holdForMs: 6_000, holdSpanMs: 2_000 } : {}),
   }),
   clock: async () => (await import('./clock.ts')).clockCampaign({
     floorS: numberOr(values.floor, values.slice ? 5 : 40), slots: numberOr(values.slots, values.slice ? 9 : 24), cameras: numberOr(values.cameras, 3),

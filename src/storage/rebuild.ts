@@ -38,7 +38,15 @@ export interface RebuildOptions {
 /** All are counted, some are named. */
 export interface Named { readonly count: number, readonly examples: readonly string[] }
 /** `unread`: of the damaged ones, those that the disk did not give. */
-export interface SurveyedVolume { readonly id: VolumeId, readonly isRead: boolean, readonly detail: string, readonly slots: number, readonly damaged: Named, readonly doubts: Named, readonly unread: number }
+export interface SurveyedVolume {
+  readonly id: VolumeId
+  readonly isRead: boolean
+  readonly detail: string
+  readonly slots: number
+  readonly damaged: Named
+  readonly doubts: Named
+  readonly unread: number
+}
 
 export interface RebuildReport {
   readonly volumes: readonly SurveyedVolume[]
@@ -74,7 +82,11 @@ export async function rebuildCatalogue(options: RebuildOptions): Promise<Rebuild
   try {
     for (const { id, path } of options.volumes) {
       const check = await checkVolume(fs, path, id)
-      if (check.kind === 'refused') { told.push({ id, isRead: false, detail: check.detail, slots: 0, damaged: NONE, doubts: NONE, unread: 0 }); continue }
+      if (check.kind === 'refused') {
+        const { detail } = check
+        told.push({ id, isRead: false, detail, slots: 0, damaged: NONE, doubts: NONE, unread: 0 })
+        continue
+      }
       const { volume } = check
       marks.set(volume, await readMark(fs, volume).catch(() => ({ kind: 'damaged' as const })))
       timed.push({ uuid: volume.identity.uuid, copy: await readTimeCopy(fs, volume).catch(() => null) })
@@ -144,7 +156,9 @@ async function readVolume(options: RebuildOptions, volume: Volume, take: (survey
         damaged.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${survey.why}` })
       }
     }
-    if (survey.kind === 'footage') for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
+    if (survey.kind === 'footage') {
+      for (const doubt of survey.doubts) doubts.push({ slot: survey.slot, text: `${id}/${survey.slot}: ${doubt}` })
+    }
     waiting.push(survey)
     if (waiting.length < BATCH) return
     take(waiting)
@@ -170,7 +184,10 @@ async function readVolume(options: RebuildOptions, volume: Volume, take: (survey
   }
   take(waiting)
   options.onProgress?.(id, slotCount, slotCount)
-  return { id, isRead: true, detail: '', slots: slotCount, damaged: named(damaged), doubts: named(doubts), unread: unread.length }
+  return {
+    id, isRead: true, detail: '', slots: slotCount, damaged: named(damaged), doubts: named(doubts),
+    unread: unread.length,
+  }
 }
 
 const NONE: Named = { count: 0, examples: [] }

@@ -33,7 +33,10 @@ export const UNREAD = 'the disk did not give it'
 export type SlotSurvey =
   | { readonly kind: 'blank', readonly slot: SlotNumber }
   /** Holds something that cannot be told. `generation` where at least its index still stands. */
-  | { readonly kind: 'damaged', readonly slot: SlotNumber, readonly why: string, readonly generation: Generation | null, readonly isUnread: boolean }
+  | {
+    readonly kind: 'damaged', readonly slot: SlotNumber, readonly why: string
+    readonly generation: Generation | null, readonly isUnread: boolean
+  }
   | SurveyedFootage
 
 export interface SurveyedFootage {
@@ -62,9 +65,15 @@ export async function surveySlot(fs: VolumeFileSystem, volume: Volume, slot: Slo
     try {
       const content = await readSlot(file, slotSizeBytes)
       if (content.kind === 'blank') return { kind: 'blank', slot }
-      if (content.kind === 'damaged') return { kind: 'damaged', slot, why: content.why, generation: await generationByIndex(file, slotSizeBytes, slot), isUnread: false }
+      if (content.kind === 'damaged') {
+        const generation = await generationByIndex(file, slotSizeBytes, slot)
+        return { kind: 'damaged', slot, why: content.why, generation, isUnread: false }
+      }
       const { header } = content
-      if (header.volumeUuid !== uuid || header.slot !== slot) return { kind: 'damaged', slot, why: `it holds slot ${header.slot} of volume ${header.volumeUuid}`, generation: null, isUnread: false }
+      if (header.volumeUuid !== uuid || header.slot !== slot) {
+        const why = `it holds slot ${header.slot} of volume ${header.volumeUuid}`
+        return { kind: 'damaged', slot, why, generation: null, isUnread: false }
+      }
       return footageOf(slot, content, content.sealed === null && await endsSealed(file, slotSizeBytes))
     } finally { await file.close() }
   } catch (error) {
@@ -108,8 +117,8 @@ export function factsOf(header: SlotHeader, entries: readonly IndexEntry[]): Sea
   const rule = parseFloorRule(header.floorRule)
   const last = entries.at(-1)
   return {
-    endAt, trustedEndAt: endAt, stampAt: null, keepUntil: rule === null ? endAt : keepUntil(rule, endAt), records: entries.length,
-    usedBytes: last === undefined ? 0 : last.at + last.sizeBytes, merkleRoot: merkleRoot(entries.map(entry => entry.sha256)),
+    endAt, trustedEndAt: endAt, stampAt: null, keepUntil: rule === null ? endAt : keepUntil(rule, endAt),
+    records: entries.length, usedBytes: last === undefined ? 0 : last.at + last.sizeBytes, merkleRoot: merkleRoot(entries.map(entry => entry.sha256)),
   }
 }
 

@@ -175,8 +175,8 @@ export class Storage implements AsyncDisposable {
     const { settled, unread } = await recoverPreparing(this.#recovery(), volume, preparing)
     this.#unread = this.#unread.filter(each => each.volume !== volume)
     this.#noteUnread(volume, unread, this.#options.clock.monoNow())
-    const isLater = new Set<number>(unread.map(({ row }) => row.slot))
-    const unsealed = segments.unsealed(uuid).filter(({ slot }) => !settled.has(slot) && !isLater.has(slot))
+    const isElse = new Set<number>([...settled, ...unread.map(({ row }) => row.slot)])
+    const unsealed = segments.unsealed(uuid).filter(({ slot }) => !isElse.has(slot))
     if (isUnentered) unsealed.push(...await adoptUnentered(this.#recovery(), volume, free))
     for (const segment of unsealed) this.#noteUnsealed(volume, segment)
   }
@@ -198,20 +198,20 @@ export class Storage implements AsyncDisposable {
 
   /** Slots that were being prepared, and that the disk did not give at the start: they may hold footage. */
   async #recoverUnread(volume: Volume): Promise<void> {
-    const waiting = this.#unread.filter(each => each.volume === volume)
-    if (waiting.length === 0) return
-    this.#unread = this.#unread.filter(each => each.volume !== volume)
-    for (const { row, since, error } of waiting) {
-      if (this.#options.clock.monoNow() - since > UNREADABLE_MS) {
-        this.#ring.giveUp(volume, row, row, error)
-        continue
-      }
-      const { settled, unread } = await recoverPreparing(this.#recovery(), volume, [row])
-      for (const each of unread) this.#unread.push({ volume, ...each, since })
-      if (settled.size > 0 || unread.length > 0) continue
+    for (const waiting of this.#unread.filter(each => each.volume === volume)) {
+      const { row, since, error } = waiting
+      // Asked first: what fails here leaves the slot for the next look.
       const unsealed = this.#tables.segments.unsealed(volume.identity.uuid)
       const segment = unsealed.find(({ slot }) => slot === row.slot)
-      if (segment !== undefined) this.#noteUnsealed(volume, segment)
+      const isOver = this.#options.clock.monoNow() - since > UNREADABLE_MS
+      if (isOver) this.#ring.giveUp(volume, row, row, error)
+      else {
+        const { settled, unread } = await recoverPreparing(this.#recovery(), volume, [row])
+        for (const each of unread) this.#unread.push({ volume, ...each, since })
+        const isOpen = settled.size === 0 && unread.length === 0
+        if (isOpen && segment !== undefined) this.#noteUnsealed(volume, segment)
+      }
+      this.#unread = this.#unread.filter(each => each !== waiting)
     }
   }
 

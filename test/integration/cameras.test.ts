@@ -86,8 +86,14 @@ void t.test('cameras', async t => {
   void t.test('serves video beside audio, with delimiters, and over UDP', async t => {
     for (const [mount, played, transport] of [['/open', H264, 'tcp'], ['/delimited', H264_DELIMITED, 'tcp'], ['/open', H264, 'udp']] as const) {
       const path = `${folder}${mount}.mp4`
-      t.match(await record({ url: server.url(mount), path, seconds: 2, transport, start: UNSHIFTED }), { code: 0 })
-      t.match(await check(path, [played]), { ok: true, missing: [] }, mount)
+      // A busy machine drops datagrams: one whole recording of three shows that they are sent.
+      for (let left = transport === 'udp' ? 3 : 1; left > 0; left--) {
+        t.match(await record({ url: server.url(mount), path, seconds: 2, transport, start: UNSHIFTED }), { code: 0 })
+        const verdict = await check(path, [played])
+        if (!verdict.ok && left > 1) continue
+        t.match(verdict, { ok: true, missing: [] }, mount)
+        break
+      }
     }
   })
 

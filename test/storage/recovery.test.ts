@@ -16,7 +16,11 @@ const RECORDING_STEPS = [
   'append body', 'append head', 'append sync', 'seal trailer', 'seal trailer sync', 'seal free', 'seal free sync',
 ]
 /** Every file call of bringing slots back at a start. */
-const RECOVERY_STEPS = ['recover open', 'read slot start', 'read record head', 'recover zero', 'recover zero sync', 'recover kept read', 'recover kept write', 'recover kept sync', 'recover tail', 'recover free', 'recover sync', 'seal trailer', 'seal free sync']
+const RECOVERY_STEPS = [
+  'recover open', 'read slot start', 'read record head', 'recover zero', 'recover zero sync', 'recover kept read',
+  'recover kept write', 'recover kept sync', 'recover tail', 'recover free', 'recover sync', 'seal trailer',
+  'seal free sync',
+]
 
 /** The ring has turned once: footage lies under everything that is written, and two fragments of the newest segment are synced. */
 const base = await RecorderRig.open(t, { slots: 3, floor: SHORT })
@@ -288,3 +292,25 @@ for (const how of ['fails', 'hangs for 20 s'] as const) {
     t.same(rig.rows("SELECT state FROM slot WHERE state = 'quarantined'"), [])
   })
 }
+
+t.test('a read fault of the catalogue while such a slot is asked again leaves it for the next look', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.beginRun()
+  rig.catalogueFaults.break({ kind: 'busy', at: 'BEGIN IMMEDIATE', occurrence: 2, lasts: true })
+  await rig.append(6)
+  await rig.sync()
+  rig.freeze(rig.memory.afterKill())
+  rig.catalogueFaults.heal()
+  const isUnsealed = ({ source }: { source: string }) => source.endsWith('sealed_at IS NULL AND ended_at IS NULL')
+  const { source } = rig.catalogueFaults.statements().find(isUnsealed)!
+  await rig.reopen({ arm: (fs, catalogue) => {
+    fs.break({ step: 'recover open', mode: 'not-applied' })
+    catalogue.break({ kind: 'io-read', at: source, occurrence: 2 }) // the start asks once, then the first look
+  } })
+  await rig.lane.recover()
+  t.ok(rig.fs.hasBroken && rig.catalogueFaults.hasBroken)
+  rig.catalogueFaults.heal()
+  for (let i = 0; i < 3; i++) await rig.recheck()
+  t.equal((await rig.found()).length, 6)
+  t.same(rig.rows('SELECT slot FROM segment WHERE sealed_at IS NULL'), [])
+})

@@ -56,7 +56,10 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
     AND segment.generation = s.generation AND segment.ended_at IS NULL)`, INDEX_LOST)
   // The catalogue, not the disk, was wrong about these: the ring met footage there that its catalogue did
   // not know. Others could not be read by the rebuild before, and are read now.
-  change(`UPDATE slot SET state = 'free', reason = NULL WHERE state = 'quarantined' AND (reason LIKE 'prepare look: other %' OR reason LIKE 'rebuild: ${UNREAD}%') AND EXISTS (SELECT 1 FROM survey_slot AS s WHERE s.volume_uuid = slot.volume_uuid AND s.slot = slot.slot AND s.kind IN ('footage', 'blank'))`)
+  change(`UPDATE slot SET state = 'free', reason = NULL
+    WHERE state = 'quarantined' AND (reason LIKE 'prepare look: other %' OR reason LIKE 'rebuild: ${UNREAD}%')
+    AND EXISTS (SELECT 1 FROM survey_slot AS s
+      WHERE s.volume_uuid = slot.volume_uuid AND s.slot = slot.slot AND s.kind IN ('footage', 'blank'))`)
 
   // The catalogue has given the slot to later generations than the disk shows: the next one must not be
   // called like one that was.

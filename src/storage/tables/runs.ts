@@ -1,6 +1,7 @@
 import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName, type TimeRange } from '../../domain/index.ts'
 import type { VideoTrack } from '../../media/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
+import { without } from '../gap-finder.ts'
 
 /** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
 export const TRIVIAL_GAP_MS = 10
@@ -74,15 +75,11 @@ export function runTable(db: Db) {
     },
     /** Lost time of which the catalogue may know nothing yet, or only of parts. */
     addUntoldGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
-      const add = (from: number, to: number) => {
-        if (to > from) closedGap.run(of.cameraUuid, of.stream, from, to, cause, cause, noticedAt)
+      const told = overlapping.all(of.cameraUuid, of.stream, endAt, startAt)
+        .map(({ from, to }) => ({ startAt: from as EpochMs, endAt: to as EpochMs | null ?? endAt }))
+      for (const untold of without({ startAt, endAt }, told, 1)) {
+        this.addGap(of, untold.startAt, untold.endAt, cause, noticedAt)
       }
-      let toldTo: number = startAt
-      for (const { from, to } of overlapping.all(of.cameraUuid, of.stream, endAt, startAt)) {
-        add(toldTo, from)
-        toldTo = Math.max(toldTo, to ?? endAt)
-      }
-      add(toldTo, endAt)
     },
     /** The run that was under way at an instant, as far as its end is known; null when none was. */
     runAt(of: StreamRef, at: EpochMs): RunId | null {

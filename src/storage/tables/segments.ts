@@ -3,6 +3,7 @@ import {
   type CameraId, type CameraUuid, type EpochMs, type Generation, type SlotNumber, type StreamName, type TimeRange, type VolumeUuid,
 } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
+import { defineKeepUntil } from './keep-until-function.ts'
 
 /** One use of a slot. `endAt` and what follows are null until it is sealed. */
 export interface SegmentRow {
@@ -85,7 +86,8 @@ export function segmentTable(db: Db) {
       if (rows.length < size) return
     }
   }
-  // The newest by number: by time it would be a scan of the whole table, which keeps what was overwritten too.
+  // The newest by number: by time it would be a scan of the whole table, which keeps what was overwritten
+  // too.
   const lastOpened = db.prepare<[number], number>(`SELECT start_at FROM (SELECT start_at, records FROM segment
     ORDER BY segment_id DESC LIMIT ?) WHERE records > 0`).pluck()
   const openedSince = db.prepare<[number], { n: number, first: number | null, last: number | null }>('SELECT count(*) AS n, min(start_at) AS first, max(start_at) AS last FROM segment WHERE start_at >= ? AND records > 0')
@@ -126,7 +128,7 @@ export function segmentTable(db: Db) {
      * nothing. Returns how many. One statement: four times as fast as a row at a time (measured).
      */
     restamp(since: EpochMs, byMs: number, keepUntilOf: (floorRule: string, newestAt: EpochMs) => EpochMs): number {
-      db.function('custos_keep_until', (rule: unknown, newestAt: unknown) => keepUntilOf(String(rule), epochMs(Number(newestAt))))
+      defineKeepUntil(db, keepUntilOf)
       return db.prepare<[number, number, number]>(`UPDATE segment SET newest_at = newest_at + ?, keep_until = max(keep_until, custos_keep_until(floor_rule, newest_at + ?))
         WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND newest_at >= ?`).run(byMs, byMs, since).changes
     },

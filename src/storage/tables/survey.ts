@@ -4,6 +4,7 @@ import { keepUntilByQuarter, parseFloorRule } from '../../retention/index.ts'
 import type { StampMove } from '../rebuild-time.ts'
 import type { SlotSurvey, SurveyedFootage } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
+import { defineKeepUntil } from './keep-until-function.ts'
 
 /** Why a slot stays out of use whose index does not hold. */
 export const INDEX_LOST = 'it was sealed, and its index does not hold'
@@ -102,9 +103,7 @@ export function surveyTables(db: Db) {
      * of its frames showed; what was not stamped yet is as new as it can be.
      */
     move(volume: VolumeUuid, { advances, shiftMs, latestMs }: StampMove): void {
-      const keepUntilOf = keepUntilByQuarter(parseFloorRule)
-      db.function('custos_keep_until',
-        (rule: unknown, newestAt: unknown) => keepUntilOf(String(rule), epochMs(Number(newestAt))))
+      defineKeepUntil(db, keepUntilByQuarter(parseFloorRule))
       for (const { sinceMs, atMs, byMs } of advances) {
         advance.run(byMs, volume, Math.floor(sinceMs), Math.ceil(atMs) + STAMP_AHEAD_MS)
       }
