@@ -1,6 +1,7 @@
 import { formatProblems, isHost, namedCredential, streamUrlFault } from '../config/index.ts'
 import { FatalError, type Credential } from '../domain/index.ts'
-import { probeCamera, type CameraProbe, type ProbedProfile } from '../ingest/index.ts'
+import { configurationLines, probeCamera, type CameraProbe, type LineWords,
+  type ProbedProfile } from '../ingest/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Output } from './audit-access.ts'
 
@@ -104,10 +105,14 @@ function linesOf(at: string, options: CamerasProbeOptions, probe: CameraProbe): 
       `畫面 picture       ${codec} ${widthPx}x${heightPx}, ${figure(fps, 1)} fps, ${mbps} Mbit/s`,
       `關鍵畫格 key frame ${figure(sample.keyFrameSeconds, 1)} s`,
       `亮度 brightness    ${sample.brightness === null ? '–' : `${sample.brightness} / 255`}`,
-      '設定檔 configuration', ...configLines(at, options, probe).map(line => `  ${line}`))
+      '設定檔 configuration', ...configurationLines(wordsOf(at, options), probe).map(line => `  ${line}`))
   }
   return lines
 }
+
+const wordsOf = (at: string, { port, source, credential }: CamerasProbeOptions): LineWords => ({ at,
+  port: port === undefined ? DEFAULT_PORT : Number(port), source: source ?? null,
+  credential: credential ?? null })
 
 function profileLine({ token, sourceToken, codec, width, height, fps, bitrateKbps, govLength,
   takenAs }: ProbedProfile): string {
@@ -115,28 +120,6 @@ function profileLine({ token, sourceToken, codec, width, height, fps, bitrateKbp
     : '不用：同鏡頭已有較合適者 not taken: others of its lens fit better')
   const picture = `${codec} ${width ?? '–'}x${height ?? '–'} ${figure(fps, 1)} fps`
   return `  ${sourceToken ?? '–'}  ${token}  ${picture} ${bitrateKbps ?? '–'} kbit/s GOV ${govLength ?? '–'}  ${why}`
-}
-
-/** Whatever a device says, it stands in quotes of JSON, which are YAML's. */
-function configLines(at: string, { credential, source, port }: CamerasProbeOptions,
-  { device, sample }: CameraProbe): string[] {
-  const account = credential === undefined ? '' : `, credential: ${credential}`
-  const bitrate = sample?.bitrateBps == null ? ''
-    : `, bitrate: ${Math.max(1, Math.ceil(sample.bitrateBps / 1e6))}Mbit/s`
-  if (device === null) return [
-    `- { id: camera-1, name: 鏡頭一${account}, streams: { main: { url: ${JSON.stringify(at)}${bitrate} } } }`]
-  const lenses = [...new Set(device.profiles.filter(({ takenAs }) => takenAs !== null).map(
-    ({ sourceToken }) => sourceToken))]
-  const wanted = source === undefined ? lenses : [source]
-  return wanted.map((lens, i) => {
-    const profiles = device.profiles.filter(profile =>
-      profile.sourceToken === lens && profile.takenAs !== null)
-    const sub = profiles.some(({ takenAs }) => takenAs === 'sub') ? ', sub: { profile: sub }' : ''
-    const token = lens === null ? '' : `, source: ${JSON.stringify(lens)}`
-    const onvif = `onvif: { host: ${JSON.stringify(at)}, port: ${port ?? DEFAULT_PORT}${token} }`
-    const streams = `streams: { main: { profile: main${i === 0 ? bitrate : ''} }${sub} }`
-    return `- { id: camera-${i + 1}, name: 鏡頭${i + 1}${account}, ${onvif}, ${streams} }`
-  })
 }
 
 const jsonOf = ({ deviceFault, streamFault, ...probe }: CameraProbe): object => ({

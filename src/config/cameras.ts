@@ -8,7 +8,7 @@ import { parseBitrate } from './quantity.ts'
 import type { RawConfig } from './schema.ts'
 import type { CredentialBook } from './secrets.ts'
 import type { Draft } from './shape.ts'
-import { streamUrlFault } from './stream-url.ts'
+import { needsAccount, streamUrlFault } from './stream-url.ts'
 import { texts } from './texts.ts'
 
 type RawCamera = RawConfig['cameras'][number]
@@ -109,6 +109,14 @@ function readCredential(camera: CameraDraft, steps: Steps, book: CredentialBook,
   return entry ?? undefined
 }
 
+/** An address with places for an account needs one to put there. */
+function requireAccount(streams: readonly StreamConfig[], steps: Steps, problems: ProblemList): void {
+  for (const { name, source, lower } of streams) {
+    if (![source, lower].some(each => each?.kind === 'url' && needsAccount(each.url))) continue
+    problems.add({ steps: [...steps, name], text: texts.urlAccount, example: 'credential: lobby' })
+  }
+}
+
 /** Every camera is read to its end, so that all its problems show at once. */
 export function readCameras(drafts: Draft<RawConfig['cameras']> | undefined, book: CredentialBook, problems: ProblemList): readonly CameraConfig[] | null {
   if (!drafts) return null
@@ -125,6 +133,7 @@ export function readCameras(drafts: Draft<RawConfig['cameras']> | undefined, boo
     if (id) seenIds.add(id)
     const credential = readCredential(camera, steps, book, problems)
     const streams = readStreams(camera, steps, problems)
+    if (camera.credential === undefined) requireAccount(streams ?? [], [...steps, 'streams'], problems)
     const audio = camera.audio === undefined ? DEFAULTS.audio : camera.audio
     const priority = camera.priority === undefined ? DEFAULTS.priority : camera.priority
     if (!id || !name || place === undefined || credential === undefined || !streams || audio === null || priority === null) return null

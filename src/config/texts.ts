@@ -136,7 +136,9 @@ export const texts = {
     return text('credential-unknown', `密碼檔中沒有「${name}」${hint.zh || '。'}`, `The secrets file has no entry "${name}"${hint.en || '.'}`)
   },
   urlUserinfo: text('url-userinfo', '網址不可含帳號密碼；請寫在密碼檔，並以 credential 指定（路徑中的 @ 寫成 %40）。', 'The URL must not hold a user name or password; put them in the secrets file and name the entry with credential (write a @ of the path as %40).'),
-  urlPassword: text('url-password', '網址的路徑或參數似乎含有密碼，會出現在畫面與紀錄中；請改用 credential 或 onvif。', 'The path or query seems to hold a password, which screens and logs would show; use credential or onvif.'),
+  urlPassword: text('url-password', '網址的路徑或參數似乎含有密碼，會出現在畫面與紀錄中；請改用 credential 或 onvif，攝影機要求密碼寫在網址時以 {username}、{password} 代替。', 'The path or query seems to hold a password, which screens and logs would show; use credential or onvif, and where the camera wants it in the address write {username} and {password} in its place.'),
+  urlBraces: text('url-braces', '網址中的大括號只能是 {username} 或 {password}。', 'Braces in the URL can only be {username} or {password}.'),
+  urlAccount: text('url-account', '網址含 {username} 或 {password}，但這支鏡頭沒有 credential。', 'The URL holds {username} or {password}, but this camera has no credential.'),
   urlScheme: text('url-scheme', '網址必須以 rtsp:// 或 rtsps:// 開頭。', 'The URL must start with rtsp:// or rtsps://.'),
   urlCharacters: text('url-characters', '網址不可含空白、換行、單引號、控制字元或非 ASCII 字元（請用 % 編碼）。', 'The URL must not hold blanks, line breaks, single quotes, control or non-ASCII characters (percent-encode them).'),
   urlTooLong: (max: number) => text('url-too-long', `網址超過 ${max} 個字元。`, `The URL is longer than ${max} characters.`),

@@ -5,6 +5,7 @@ import type { Book } from '../book/index.ts'
 import type { CameraUuid, EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { CopyDesk } from '../export/index.ts'
+import type { CameraSurvey } from '../ingest/index.ts'
 import type { PaperPress } from '../paper/index.ts'
 import type { RequestDesk } from '../requests/index.ts'
 import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
@@ -29,6 +30,7 @@ export interface ConsoleParts {
   /** For the day that is today, and no right. */
   readonly wallNow: () => EpochMs
   readonly cameras: () => readonly ConsoleCamera[]
+  readonly survey: Pick<CameraSurvey, 'discover' | 'probe'>
   readonly viewing: Viewing
   readonly copies: CopyDesk
   /** Null where none is configured, or it could not be opened. */

@@ -7,6 +7,7 @@ import type { Config } from '../config/index.ts'
 import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
 import { CopyDesk, Courier, printedForms, RecorderCertificate, releasedApplications, type MasterArchive, type TimestampHook } from '../export/index.ts'
+import { CameraSurvey } from '../ingest/index.ts'
 import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -85,6 +86,7 @@ export async function openFrontOffice(options: FrontOfficeOptions): Promise<Asyn
   parts.defer(async () => { stop.abort(); await copying })
   const console: ConsoleParts = {
     site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
+    survey: new CameraSurvey(clock),
     cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '', device: deviceOf(id) })),
   }
   parts.use(await LatePart.open({

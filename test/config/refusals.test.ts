@@ -26,6 +26,7 @@ const REFUSALS: readonly Refusal[] = [
   ['a relative folder', yamlOf({ state: '{ dir: custos }' }), 'state.dir', 2, /start at \//],
   ['the root as a folder', yamlOf({ state: '{ dir: /srv/.. }' }), 'state.dir', 2, /root/],
   ['health on the network', yamlOf({ listen: '{ host: 0.0.0.0 }' }), 'listen.host', 3, /no accounts/],
+  ['an address with places for an account that is not named', url('rtsp://h/user={username}_password={password}'), 'cameras[1].streams.main', 6, /has no credential/],
   ['a host with a scheme', yamlOf({ console: '{ host: "https://box" }' }), 'console.host', 3, /without http/],
   ['a mistyped address', yamlOf({ console: '{ host: 10.0.0.300 }' }), 'console.host', 3, /IP address/],
   ['port 0', yamlOf({ listen: '{ port: 0 }' }), 'listen.port', 3, /1 to 65535/],

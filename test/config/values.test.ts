@@ -40,10 +40,12 @@ t.test('stream URLs', t => {
   const fault = (text: string) => streamUrlFault(text)?.code ?? null
   for (const good of ['rtsp://10.0.0.11/stream1', 'rtsps://cam.lan:322/a%40b?x=1&y="2"',
     'RTSP://[fe80::1]:554/', 'rtsp://10.0.0.11', 'rtsp://h/bypass=1', 'rtsp://[fe80::1%eth0]/live',
-    'rtsp://[fe80::1%25eth0]:554/live']) t.equal(fault(good), null, good)
+    'rtsp://[fe80::1%25eth0]:554/live', 'rtsp://h/user={username}_password={password}_channel=1',
+    'rtsp://h/?user={username}&pwd={password}']) t.equal(fault(good), null, good)
   const bad: Record<string, string> = {
     'rtsp://u:p@h/': 'url-userinfo', 'rtsp://u@h/': 'url-userinfo', 'rtsp://h/a@b': 'url-userinfo', 'http://u:p@h/': 'url-userinfo',
-    'rtsp://h/user=a_password=b': 'url-password', 'rtsp://h/?PWD=b': 'url-password', 'rtsp://h/a;pass=b': 'url-password',
+    'rtsp://h/user=a_password=b': 'url-password', 'rtsp://h/?PWD=b': 'url-password', 'rtsp://h/a;pass=b': 'url-password', 'rtsp://h/?pwd={password}x': 'url-password', 'rtsp://h/?pwd={username}': 'url-password',
+    'rtsp://h/{x}': 'url-braces', 'rtsp://h/}': 'url-braces',
     'rtsp://h/a b': 'url-characters', 'rtsp://h/\t': 'url-characters', 'rtsp://h/大': 'url-characters', "rtsp://h/'": 'url-characters', 'rtsp://h/\x7f': 'url-characters',
     '': 'url-scheme', 'http://h/': 'url-scheme', 'rtsp:/h/': 'url-scheme', '//h/': 'url-scheme', 'xrtsp://h/': 'url-scheme', 'file:///etc/passwd': 'url-scheme',
     'rtsp://': 'url-form', 'rtsp://:554/': 'url-form', 'rtsp://h:0/': 'url-form', 'rtsp://h:99999/': 'url-form', 'rtsp://h:x/': 'url-form', 'rtsp://10.0.0.300/': 'url-form', 'rtsp://h/#a': 'url-form', 'rtsp://[::1/': 'url-form',

@@ -5,6 +5,7 @@ import { archiveRoutes } from './archive.ts'
 import { attachmentRoutes } from './attachments.ts'
 import { auditRoutes } from './audit.ts'
 import { bookRoutes } from './book.ts'
+import { cameraSurveyRoutes } from './camera-survey.ts'
 import { copyRoutes } from './copies.ts'
 import { destructionRoutes } from './destructions.ts'
 import { documentRoutes } from './document.ts'
@@ -17,5 +18,5 @@ import { viewingRoutes } from './viewing.ts'
 
 /** Every route of the console, in the order of the document. A part that comes later adds its list here. */
 export const ROUTES: readonly Route[] = [
-  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...copyRoutes, ...archiveRoutes, ...destructionRoutes, ...paperRoutes, ...documentRoutes(() => ROUTES),
+  ...sessionRoutes, ...accountRoutes, ...registerRoutes, ...ruleRoutes, ...cameraSurveyRoutes, ...applicationRoutes, ...attachmentRoutes, ...bookRoutes, ...incidentRoutes, ...auditRoutes, ...viewingRoutes, ...copyRoutes, ...archiveRoutes, ...destructionRoutes, ...paperRoutes, ...documentRoutes(() => ROUTES),
 ]

@@ -1,3 +1,5 @@
+import type { Credential } from '../../domain/index.ts'
+
 /** Where a camera's stream is, taken apart. */
 export interface CameraAddress {
   readonly isTls: boolean
@@ -23,6 +25,11 @@ export function cameraAddress(url: string): CameraAddress | null {
   return { isTls: kind === 'rtsps', host, port: number,
     url: `${kind}://${shown}${port === undefined ? '' : `:${number}`}${rest}` }
 }
+
+/** Cameras that want the account in the address have places for it in the configured one. */
+export const withAccount = (url: string, account: Credential | null): string => account === null ? url
+  : url.replaceAll('{username}', () => encodeURIComponent(account.username))
+    .replaceAll('{password}', () => encodeURIComponent(account.password))
 
 /** Whether two addresses are of one host, as far as their texts tell. */
 export const isSameHost = (a: CameraAddress, b: CameraAddress): boolean =>

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { Credential } from '../../domain/index.ts'
-import { cameraAddress, type CameraAddress } from './camera-address.ts'
+import { cameraAddress, withAccount, type CameraAddress } from './camera-address.ts'
 import type { RelayFault } from './relay-fault.ts'
 import { RelaySession } from './relay-session.ts'
 import { RtspAuth } from './rtsp-auth.ts'
@@ -52,7 +52,7 @@ export class CameraRelay implements AsyncDisposable {
 
   /** Throws RangeError when `url` is no RTSP address: the configuration refuses such already. */
   ticket(url: string, credential: Credential | null): RelayTicket {
-    const address = cameraAddress(url)
+    const address = cameraAddress(withAccount(url, credential))
     if (address === null) throw new RangeError('no RTSP address')
     const path = randomBytes(16).toString('hex')
     const open: Open = { address, auth: new RtspAuth(credential), fault: null }

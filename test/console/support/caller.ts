@@ -7,6 +7,8 @@ import type { Archive } from '../../../src/archive/index.ts'
 import { openBook } from '../../../src/book/index.ts'
 import { ConsoleServer, type ConsoleParts, type ConsoleServerOptions } from '../../../src/console/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
+import { CameraSurvey } from '../../../src/ingest/index.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import type { Db } from '../../../src/platform/catalogue.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
@@ -55,6 +57,7 @@ export class Console {
     const { shelf: footageShelf, archiveTime, ...services } = await servicesOf(t, front, book, RULES)
     const parts: ConsoleParts = {
       ...services, site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
+      survey: new CameraSurvey(systemClock, 3_000),
       cameras: () => [{ uuid: LOBBY, id: cameraId('lobby'), name: '大廳', location: '一樓' }, { uuid: DOOR, id: cameraId('door'), name: '大門', location: '一樓' }].map(camera => ({ ...camera, device: deviceOf(camera.id) })),
     }
     const log: string[] = [], destination = new PassThrough()

@@ -122,6 +122,15 @@ t.test('a challenge with 400, a camera that closes after it, and one that sends 
   t.equal(answer === 'closed' ? 0 : statusOf(answer), 200)
 })
 
+t.test('places for the account in an address are filled for the camera alone', async t => {
+  await using camera = await ScriptedCamera.start(request => rtspAnswer(request, '200 OK'))
+  const url = camera.url('/user={username}_password={password}_channel=1.sdp?real_stream')
+  using ticket = (await relayed(t)).ticket(url, { username: 'admin', password: 'a/b &{username}$&' })
+  t.match(await (await Viewer.open(t, ticket.url)).ask('DESCRIBE'), { start: 'RTSP/1.0 200 OK' })
+  t.equal(requestLineOf(camera.requests[0]!).uri,
+    camera.url('/user=admin_password=a%2Fb%20%26%7Busername%7D%24%26_channel=1.sdp?real_stream'))
+})
+
 t.test('a redirect is followed on the same host, with the password asked for anew', async t => {
   await using moved = await ScriptedCamera.start(request =>
     isProved(request, 'md5', 'n2') ? rtspAnswer(request, '200 OK')
