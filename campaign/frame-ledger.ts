@@ -18,6 +18,11 @@ export interface FoundFrame { readonly counter: number, readonly wallMs: number,
 
 /** What was sent in the last moments before a stop may be on its way still. */
 const TAIL_MS = 2_000
+/**
+ * Frames are dated by their arrival, evened by the camera's stamps (docs/design/0019-picture-times.md): right
+ * within this on a steady line. A machine that is short of time lets frames come late.
+ */
+const TIME_TOLERANCE_MS = 250
 const PYTHON = '/usr/bin/python3'
 const ASKED = { encoding: 'utf8', maxBuffer: 64 << 20 } as const
 
@@ -67,7 +72,10 @@ export class FrameLedger {
     } finally { rmSync(path.dirname(link), { recursive: true }) }
   }
 
-  #ask(file: string): string[] { return [CHECKER, '--clip', this.#clip, '--any-gap', ...this.#more, '--list', `${file}.csv`, file] }
+  #ask(file: string): string[] {
+    const tolerance = ['--tolerance-ms', String(TIME_TOLERANCE_MS)]
+    return [CHECKER, '--clip', this.#clip, '--any-gap', ...tolerance, ...this.#more, '--list', `${file}.csv`, file]
+  }
 
   #enter(file: string, label: string, text: string): FoundFrame[] {
     const csv = `${file}.csv`

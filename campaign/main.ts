@@ -4,6 +4,7 @@ const { positionals, values } = parseArgs({ allowPositionals: true, allowNegativ
   minutes: { type: 'string' }, case: { type: 'string' },
   'kill-every': { type: 'string', default: '7' }, 'check-every': { type: 'string', default: '4' },
   steady: { type: 'boolean', default: false }, // no camera flaps
+  odd: { type: 'boolean', default: false }, // eight odd cameras beside
   floor: { type: 'string' }, ring: { type: 'string', default: '1024' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   kills: { type: 'string', default: '200' }, slots: { type: 'string' }, cameras: { type: 'string' },
   slice: { type: 'boolean', default: false }, only: { type: 'string' }, each: { type: 'string' }, steps: { type: 'string' },
@@ -20,7 +21,7 @@ const CAMPAIGNS: Record<string, () => Promise<boolean>> = {
   record: async () => (await import('./record.ts')).recordCampaign({
     minutes: numberOr(values.minutes, 60),
     killEveryMinutes: Number(values['kill-every']), checkEveryMinutes: Number(values['check-every']),
-    floorMinutes: numberOr(values.floor, 10), seed, ringMiB: Number(values.ring), flap: !values.steady,
+    floorMinutes: numberOr(values.floor, 10), seed, ringMiB: Number(values.ring), flap: !values.steady, odd: values.odd,
   }),
   crash: async () => (await import('./crash.ts')).crashCampaign({
     kills: Number(values.kills), seed, floorS: numberOr(values.floor, values.slice ? 4 : 45), slots: numberOr(values.slots, values.slice ? 10 : 48), cameras: numberOr(values.cameras, values.slice ? 3 : 5),

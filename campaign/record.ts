@@ -7,16 +7,23 @@ import { rssMiB, tree } from '../bench/cpu-time.ts'
 import { CameraServer } from '../test/support/cameras/camera-server.ts'
 import { FaultProxy, type Fault } from '../test/support/cameras/fault-proxy.ts'
 import { clip, CLIPS } from '../test/support/cameras/make-clips.ts'
+import { startCraftedCameras } from '../test/support/cameras/crafted-server.ts'
+import type { CraftedKind } from '../test/support/cameras/crafted-kinds.ts'
+import { CraftedLedger } from '../test/support/recorder/crafted-ledger.ts'
 import { seededRandom } from '../test/support/seeded-random.ts'
 import { FrameLedger } from './frame-ledger.ts'
 import { CUSTOS, RecorderProcess } from './recorder-process.ts'
 
-export interface RecordOptions { readonly minutes: number, readonly killEveryMinutes: number, readonly checkEveryMinutes: number, readonly floorMinutes: number, readonly seed: number, readonly ringMiB: number, readonly flap: boolean }
+export interface RecordOptions { readonly minutes: number, readonly killEveryMinutes: number, readonly checkEveryMinutes: number, readonly floorMinutes: number, readonly seed: number, readonly ringMiB: number, readonly flap: boolean,
+  /** Eight cameras more, odd as public bug reports tell of them, recorded beside. */
+  readonly odd: boolean }
 
 const PORT = 20_000 + process.pid % 10_000 // two campaigns may run beside each other
 const ROOT = path.join(import.meta.dirname, '..')
 const KINDS = [CLIPS.h264Small, CLIPS.h264Hd, CLIPS.h265Small, CLIPS.h265Hd]
 const CAMERAS = 8
+const ODD: readonly CraftedKind[] = ['same-stamps', 'constant-stamp', 'slow', 'backwards', 'sets-of-before', 'sets-change',
+  'silent-sound', 'torn']
 const FLAPPING = 0 // the first camera's network is never well for long
 /** A fragment is complete in a slot at the latest this long after its last frame was sent. */
 const SETTLED_MS = 8_000
@@ -38,6 +45,9 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
     const mounts = Array.from({ length: CAMERAS }, (_, i) => ({ path: `/c${i}`, clip: KINDS[i % KINDS.length]!, username: `viewer${i}`, password: `pass-${i}-${options.seed}` }))
     const server = resources.use(await CameraServer.start({ mounts }))
     const proxy = resources.use(await FaultProxy.start({ targetPort: server.port }))
+    const kinds = options.odd ? ODD : []
+    const crafted = resources.use(await startCraftedCameras(kinds))
+    const odd = kinds.map(kind => new CraftedLedger(kind))
     const volume = path.join(folder, 'volume')
     execFileSync(CUSTOS, ['volume', 'init', volume, '--id', 'disk', '--size', `${options.ringMiB}MiB`, '--slot-size', '8MiB'])
     const secrets = path.join(folder, 'secrets.yaml')
@@ -46,7 +56,7 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
     writeFileSync(config, JSON.stringify({
       site: { name: 'campaign' }, state: { dir: path.join(folder, 'state') }, listen: { host: '127.0.0.1', port: PORT },
       volumes: [{ id: 'disk', path: volume }], retention: { floor: `${options.floorMinutes}m` }, secrets: { file: secrets },
-      cameras: mounts.map(({ path: mount }, i) => ({ id: `c${i}`, name: `c${i}`, credential: `c${i}`, streams: { main: { url: i === FLAPPING ? server.url(mount).replace(`:${server.port}`, `:${proxy.port}`) : server.url(mount) } } })),
+      cameras: [...kinds.map(id => ({ id, name: id, audio: id === 'silent-sound', streams: { main: { url: crafted.urlOf(id) } } })), ...mounts.map(({ path: mount }, i) => ({ id: `c${i}`, name: `c${i}`, credential: `c${i}`, streams: { main: { url: i === FLAPPING ? server.url(mount).replace(`:${server.port}`, `:${proxy.port}`) : server.url(mount) } } }))],
     }))
     const logFile = path.join(folder, 'recorder.log')
     const recorder = resources.use(new RecorderProcess({ config, port: PORT, logFile }))
@@ -76,16 +86,16 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
         nextKillAt = Date.now() + options.killEveryMinutes * 60_000 * (0.5 + random())
       }
       if (Date.now() > nextCheckAt) {
-        checkedTo = fetchFrames({ folder, volume, ledgers, from: checkedTo, to: Date.now() - SETTLED_MS })
+        checkedTo = await fetchFrames({ folder, volume, ledgers, odd, from: checkedTo, to: Date.now() - SETTLED_MS })
         nextCheckAt = Date.now() + options.checkEveryMinutes * 60_000
-        console.log(`${((Date.now() - startedAt) / 60_000).toFixed(1)} min: ${ledgers.map(ledger => ledger.frames).join(' ')} frames, ${kills.length} kills, ${rss.at(-1)!.toFixed(0)} MiB`)
+        console.log(`${((Date.now() - startedAt) / 60_000).toFixed(1)} min: ${[...ledgers, ...odd].map(ledger => ledger.frames).join(' ')} frames, ${kills.length} kills, ${rss.at(-1)!.toFixed(0)} MiB`)
       }
     }
     stop.abort()
     await flapping
     await recorder.end('SIGTERM')
-    fetchFrames({ folder, volume, ledgers, from: checkedTo, to: Date.now() })
-    const good = report({ ledgers, kills, rss, orphans, folder, minutes: options.minutes, seed: options.seed })
+    await fetchFrames({ folder, volume, ledgers, odd, from: checkedTo, to: Date.now() })
+    const good = report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes: options.minutes, seed: options.seed })
     isJudged = true
     return good
   } finally { if (isJudged && process.env['CUSTOS_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true }) }
@@ -113,9 +123,18 @@ async function flap(proxy: FaultProxy, random: () => number, signal: AbortSignal
   }
 }
 
-function fetchFrames({ folder, volume, ledgers, from, to }: { folder: string, volume: string, ledgers: readonly FrameLedger[], from: number, to: number }): number {
+interface Fetch { readonly folder: string, readonly volume: string, readonly ledgers: readonly FrameLedger[], readonly odd: readonly CraftedLedger[], readonly from: number, readonly to: number }
+
+async function fetchFrames({ folder, volume, ledgers, odd, from, to }: Fetch): Promise<number> {
   const clips = path.join(folder, 'clips')
   mkdirSync(clips, { recursive: true })
+  for (const ledger of odd) {
+    const out = path.join(clips, `${ledger.kind}.mp4`)
+    const range = ['--camera', ledger.kind, '--from', new Date(from - 2000).toISOString(), '--to', new Date(to).toISOString(), '--out', out]
+    const files = execFileSync(CUSTOS, ['rescue', volume, ...range], { encoding: 'utf8', maxBuffer: 64 << 20 }).trim().split('\n')
+    await ledger.add(files.filter(file => file.endsWith('.mp4')))
+    for (const file of files) for (const each of [file, `${file}.csv`]) rmSync(each, { force: true })
+  }
   for (const [i, ledger] of ledgers.entries()) {
     const out = path.join(clips, `c${i}.mp4`)
     const range = ['--camera', `c${i}`, '--from', new Date(from - 2000).toISOString(), '--to', new Date(to).toISOString(), '--out', out]
@@ -133,9 +152,9 @@ function fetchFrames({ folder, volume, ledgers, from, to }: { folder: string, vo
   return to
 }
 
-interface Findings { readonly ledgers: readonly FrameLedger[], readonly kills: readonly { at: number, backAt: number }[], readonly rss: readonly number[], readonly orphans: readonly number[], readonly folder: string, readonly minutes: number, readonly seed: number }
+interface Findings { readonly ledgers: readonly FrameLedger[], readonly odd: readonly CraftedLedger[], readonly startedAt: number, readonly kills: readonly { at: number, backAt: number }[], readonly rss: readonly number[], readonly orphans: readonly number[], readonly folder: string, readonly minutes: number, readonly seed: number }
 
-function report({ ledgers, kills, rss, orphans, folder, minutes, seed }: Findings): boolean {
+function report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes, seed }: Findings): boolean {
   const db = new Database(path.join(folder, 'state/catalogue.db'), { readonly: true })
   const gapsOf = db.prepare<[string], { start_at: number, end_at: number | null, cause: string }>(
     'SELECT start_at, end_at, cause FROM gap JOIN camera ON camera.uuid = gap.camera_uuid WHERE camera.id = ? ORDER BY start_at')
@@ -166,6 +185,14 @@ function report({ ledgers, kills, rss, orphans, folder, minutes, seed }: Finding
     if (i !== FLAPPING && ledger.unnumbered > 0) problems.push(`c${i}: ${ledger.unnumbered} frames without a number`)
     if (i !== FLAPPING && torn.atHoles > kills.length) problems.push(`c${i}: ${torn.atHoles + ledger.unnumbered} frames cut in the middle`)
     console.log(`c${i}${i === FLAPPING ? ' (flapping)' : ''}: ${ledger.frames} frames found, ${holes.length} holes of ${lost} frames, ${torn.atHoles + ledger.unnumbered} frames cut in the middle by the network, ${gaps.length} gaps told, worst time error ${ledger.worstTimeErrorMs.toFixed(3)} ms`)
+  }
+  for (const ledger of odd) {
+    const gaps = gapsOf.all(ledger.kind).map(({ start_at: startAt, end_at: endAt }) => ({ startAt, endAt }))
+    const startsMs = [startedAt, ...kills.map(({ at }) => at)]
+    const isLossExpected = ({ fromMs, toMs }: { fromMs: number, toMs: number }) => kills.some(({ at }) => at >= fromMs && at <= toMs)
+    problems.push(...ledger.problems({ gaps, startsMs, slowdown: 1, isLossExpected }))
+    const { starting, steady } = ledger.offsMs(startsMs)
+    console.log(`${ledger.kind}: ${ledger.frames} frames found, ${ledger.holes().length} holes, ${gaps.length} gaps told, ${steady.join(' to ')} ms off (${starting.join(' to ')} after a start)`)
   }
   if (worstKillLossMs > 2000) problems.push(`a kill cost ${worstKillLossMs} ms before it`)
   const early30 = rss.slice(0, Math.ceil(rss.length / 4)), late30 = rss.slice(-Math.ceil(rss.length / 4))

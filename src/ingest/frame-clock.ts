@@ -25,6 +25,8 @@ const CATCH_UP_MS = 500
 /** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
 const MOST_LATE_AT_START_MS = 15_000
 const CATCH_UP_SHARE = 0.1
+/** Of the time that passes: how fast frames without usable stamps go back to their arrivals. */
+const RETURN_SHARE = 0.1
 const AT_ONCE_MS = 10
 const LONGEST_STEP_MS = 1500
 /** Between two frames: one tick of 90 kHz, rounded up. */
@@ -37,6 +39,14 @@ interface LastFrame {
   readonly stampMs: number | null
   /** From the frame before it, as placed. */
   readonly stepMs: number
+}
+
+interface Behind {
+  readonly sinceMs: number
+  readonly lateMs: number
+  /** Frames whose stamps say nothing are so far apart, and none is before `notBeforeMs`. */
+  readonly stepMs: number
+  readonly notBeforeMs: number
 }
 
 type StampedArrival = FrameToTime & { readonly stampMs: number }
@@ -57,7 +67,7 @@ export class FrameClock {
    * Frames come later than their stamps say, and the line is catching up: since when it made no progress, and
    * how late it was then.
    */
-  #behind: { readonly sinceMs: number, readonly lateMs: number } | null = null
+  #behind: Behind | null = null
   #steps: number[] = []
 
   /** `rate`: as learnt from the camera before. */
@@ -79,7 +89,7 @@ export class FrameClock {
     const lateMs = firstOffsetMs - this.#offsetMs
     if (lateMs <= MOST_LATE_MS) return
     const isBelieved = lateMs <= MOST_LATE_AT_START_MS && this.#comeAtOnce(stamped, lateMs)
-    if (isBelieved) this.#behind = { sinceMs: first.arrivedMs, lateMs }
+    if (isBelieved) this.#behind = this.#behindFrom(first.arrivedMs, lateMs, 0)
     else this.#offsetMs = firstOffsetMs - MOST_LATE_MS
   }
 
@@ -92,19 +102,25 @@ export class FrameClock {
     return caughtUpMs.reduce((sum, ms) => sum + ms, 0) > lateMs / 2
   }
 
-  /** Times of the frames of a fragment, one after another. */
-  place(frames: readonly FrameToTime[]): number[] {
-    return frames.map((frame, i) => this.#next(frame, frames.slice(i + 1)))
+  /**
+   * Times of the frames of a fragment, one after another. `nextArrivedMs`: when the frame behind them came, as
+   * far as that is known.
+   */
+  place(frames: readonly FrameToTime[], nextArrivedMs = Infinity): number[] {
+    return frames.map((frame, i) => this.#next(frame, frames.slice(i + 1), nextArrivedMs))
   }
 
-  #next(frame: FrameToTime, ahead: readonly FrameToTime[]): number {
+  #next(frame: FrameToTime, ahead: readonly FrameToTime[], nextArrivedMs: number): number {
     const { arrivedMs, stampMs } = frame
     const last = this.#last
-    let atMs = this.#byStamp(frame)
-    const lateMs = arrivedMs - atMs
+    const isSilent = this.#followsSilence(arrivedMs)
+    if (isSilent) this.#behind = this.#burstFrom(arrivedMs, [...ahead.map(each => each.arrivedMs), nextArrivedMs])
+    const { atMs: plainMs, isStamped } = this.#byStamp(frame)
+    let atMs = plainMs
+    const lateMs = arrivedMs - atMs, aheadOfSilence = isSilent && isStamped ? ahead : null
     if (lateMs < 0) atMs = this.#tie(frame, this.#slewed(atMs, frame))
     else if (lateMs <= MOST_LATE_MS) this.#behind = null
-    else if (!this.#isCatchingUp(frame, lateMs, ahead) && !this.#isMomentary(lateMs, ahead)) {
+    else if (!this.#isCatchingUp(arrivedMs, lateMs, aheadOfSilence) && !this.#isMomentary(lateMs, ahead)) {
       atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
     }
     if (last !== null) {
@@ -120,20 +136,57 @@ export class FrameClock {
   }
 
   /** Where the stamp puts the frame; by the distance of arrivals where the stamp says nothing. */
-  #byStamp({ arrivedMs, stampMs }: FrameToTime): number {
+  #byStamp({ arrivedMs, stampMs }: FrameToTime): { readonly atMs: number, readonly isStamped: boolean } {
     const last = this.#last
-    if (last === null) return stampMs === null ? arrivedMs : this.#offsetMs + this.rate.scaled(stampMs)
-    const isBehind = this.#behind !== null // distances of arrivals are none of the camera's then
-    const byArrivalMs = isBehind ? Math.min(arrivedMs, last.atMs + last.stepMs)
-      : last.atMs + arrivedMs - last.arrivedMs
-    if (stampMs === null) return byArrivalMs
-    if (stampMs === last.stampMs) { this.#sharedStamp = true; return byArrivalMs }
+    if (last === null) {
+      return { atMs: stampMs === null ? arrivedMs : this.#offsetMs + this.rate.scaled(stampMs),
+        isStamped: stampMs !== null }
+    }
+    const isBehind = this.#behind !== null
+    const byArrivalMs = this.#byArrival(arrivedMs, last)
+    if (stampMs === null) return { atMs: byArrivalMs, isStamped: false }
+    if (stampMs === last.stampMs) { this.#sharedStamp = true; return { atMs: byArrivalMs, isStamped: false } }
     const atMs = this.#offsetMs + this.rate.scaled(stampMs)
     const isLikely = !this.#sharedStamp || Math.abs(atMs - byArrivalMs) <= MOST_LATE_MS
       || (isBehind && atMs <= arrivedMs)
-    const isBelieved = last.stampMs !== null && stampMs > last.stampMs && isLikely
+    const isStamped = last.stampMs !== null && stampMs > last.stampMs && isLikely
     this.#sharedStamp = false
-    return isBelieved ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs)
+    return { atMs: isStamped ? atMs : this.#tie({ arrivedMs, stampMs }, byArrivalMs), isStamped }
+  }
+
+  /**
+   * By the distance of arrivals, slowly back to the arrival itself. What a line held up comes at once: its
+   * distances are none of the camera's.
+   */
+  #byArrival(arrivedMs: number, last: LastFrame): number {
+    const behind = this.#behind, elapsedMs = arrivedMs - last.arrivedMs
+    if (behind === null) {
+      const lateMs = Math.max(0, last.arrivedMs - last.atMs)
+      return last.atMs + elapsedMs + Math.min(lateMs, RETURN_SHARE * elapsedMs)
+    }
+    const stepMs = behind.stepMs > 0 ? behind.stepMs : last.stepMs
+    return Math.min(arrivedMs, Math.max(behind.notBeforeMs, last.atMs + stepMs))
+  }
+
+  #followsSilence(arrivedMs: number): boolean {
+    const usualMs = median(this.#steps)
+    return usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= MOST_LATE_MS
+  }
+
+  #behindFrom(sinceMs: number, lateMs: number, stepMs: number, notBeforeMs = -Infinity): Behind {
+    return { sinceMs, lateMs, stepMs, notBeforeMs }
+  }
+
+  /**
+   * Behind a silence: what it held back, where the next frames come at once. The last of them was not held up;
+   * `next`: when they came.
+   */
+  #burstFrom(arrivedMs: number, next: readonly number[]): Behind | null {
+    if (next[0]! - arrivedMs >= AT_ONCE_MS) return null
+    const usualMs = median(this.#steps)!, lateMs = arrivedMs - this.#last!.arrivedMs
+    const end = next.findIndex((atMs, i) => atMs - (next[i - 1] ?? arrivedMs) >= AT_ONCE_MS)
+    const notBeforeMs = end < 0 ? -Infinity : next[end - 1]! - end * usualMs
+    return this.#behindFrom(arrivedMs, lateMs, usualMs, notBeforeMs)
   }
 
   /**
@@ -155,14 +208,15 @@ export class FrameClock {
    * A line that stopped brings what it held back faster than it was made: its frames keep the times of their
    * stamps. Stamps that lag without a silence, or go on lagging behind one, are wrong.
    */
-  #isCatchingUp({ arrivedMs }: FrameToTime, lateMs: number, ahead: readonly FrameToTime[]): boolean {
-    const usualMs = median(this.#steps)
-    if (usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= MOST_LATE_MS) {
-      this.#behind = this.#fallsSoon(arrivedMs, lateMs, ahead) ? { sinceMs: arrivedMs, lateMs } : null
+  #isCatchingUp(arrivedMs: number, lateMs: number, aheadOfSilence: readonly FrameToTime[] | null): boolean {
+    if (aheadOfSilence !== null) {
+      const stepMs = median(this.#steps)!
+      this.#behind = this.#fallsSoon(arrivedMs, lateMs, aheadOfSilence)
+        ? this.#behindFrom(arrivedMs, lateMs, stepMs) : null
     } else if (this.#behind !== null) {
       const { sinceMs, lateMs: mostMs } = this.#behind
       const isGaining = lateMs < mostMs - CATCH_UP_SHARE * (arrivedMs - sinceMs)
-      if (isGaining) this.#behind = { sinceMs: arrivedMs, lateMs }
+      if (isGaining) this.#behind = { ...this.#behind, sinceMs: arrivedMs, lateMs }
       else if (arrivedMs - sinceMs > CATCH_UP_MS) this.#behind = null
     }
     return this.#behind !== null

@@ -29,7 +29,7 @@ function play({ fps, seconds, stampOf, delayOf = () => 0 }: Camera, clock = new 
   for (let from = 0; from < frames.length;) {
     const end = frames.findIndex(frame => frame.arrivedMs >= frames[from]!.arrivedMs + FRAGMENT_MS)
     const fragment = frames.slice(from, end < 0 ? frames.length : end)
-    timed.push(...clock.place(fragment).map((atMs, i) => ({ ...fragment[i]!, atMs })))
+    timed.push(...clock.place(fragment, frames[end]?.arrivedMs).map((atMs, i) => ({ ...fragment[i]!, atMs })))
     from += fragment.length
   }
   return timed
@@ -111,6 +111,28 @@ t.test('a line that stalls and catches up moves no frame, also when it stalls ag
       `${JSON.stringify(stalls)}: ${worstMs(frames, frame => frame.atMs - frame.takenMs)} ms`
     )
   }
+})
+
+t.test('frames whose stamps say nothing are laid out over the time in which the line held them up', async t => {
+  const stampings = [() => null, () => 0, (n: number) => Math.floor(n / 2) * 200, (n: number) => -n]
+  for (const [i, stampOf] of stampings.entries()) {
+    for (const stalls of [[[100, 0.5]], [[100, 3]], [[100, 30]], [[101, 2], [140, 0.7]], [[100, 0.3], [104, 0.4], [109, 1.1]]] as const) {
+      const frames = play({
+        fps: 10, seconds: 60, stampOf,
+        delayOf: n => Math.max(
+          0, ...stalls.map(([from, seconds]) => n >= from ? from * 100 + seconds * 1000 - n * 100 : 0)
+        ),
+      })
+      const worst = worstMs(frames, frame => frame.atMs - frame.takenMs)
+      t.ok(worst < 250, `${JSON.stringify(stalls)}, stamps ${i}: ${worst} ms`)
+      t.ok(goesForward(frames))
+    }
+  }
+})
+
+t.test('a silence behind which nothing comes at once is none that a line made', async t => {
+  const frames = play({ fps: 10, seconds: 20, stampOf: () => 0, delayOf: n => n < 100 ? 0 : 2_000 })
+  t.ok(worstMs(frames, frame => frame.atMs - frame.arrivedMs) < 10)
 })
 
 t.test('what a camera kept before it was asked has the times of its stamps', async t => {

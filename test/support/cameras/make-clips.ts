@@ -19,6 +19,8 @@ export type ClipOptions = {
   frames: number
   /** Put an access unit delimiter before every frame, as some cameras do. */
   aud?: boolean
+  /** More of x264's own parameters, of H.264 alone. */
+  encoder?: string
 }
 
 /** One frame of a clip as the `.json` beside the `.bin` describes it; `vclOffset` counts from `offset`. */
@@ -75,8 +77,10 @@ export async function audioClip(codec: 'aac' | 'g711'): Promise<string> {
 }
 
 function clipName(options: ClipOptions): string {
-  const { codec, width, height, fps, gopFrames, bitrateBps, frames, aud = false } = options
-  const key = createHash('sha256').update(JSON.stringify([CLIP_VERSION, codec, width, height, fps, gopFrames, bitrateBps, frames, aud]))
+  const { codec, width, height, fps, gopFrames, bitrateBps, frames, aud = false, encoder } = options
+  const more = encoder === undefined ? [] : [encoder]
+  const key = createHash('sha256').update(JSON.stringify(
+    [CLIP_VERSION, codec, width, height, fps, gopFrames, bitrateBps, frames, aud, ...more]))
   return `${codec}-${width}x${height}-${fps}fps-${Math.round(bitrateBps / 1000)}k-${key.digest('hex').slice(0, 8)}`
 }
 
@@ -122,17 +126,18 @@ async function encodeAtBitrate(options: ClipOptions): Promise<AccessUnit[]> {
 }
 
 function encodeArguments(options: ClipOptions, aimBps: number): string[] {
-  const { codec, width, height, fps, gopFrames, frames } = options
+  const { codec, width, height, fps, gopFrames, frames, encoder = '' } = options
+  const more = encoder === '' ? '' : `:${encoder}`
   // Noise keeps every frame different and gives the rate control something to spend bits on.
   const source = `testsrc2=size=${width}x${height}:rate=${fps},noise=alls=12:allf=t,format=yuv420p`
   const rate = ['-b:v', `${aimBps}`, '-maxrate', `${aimBps}`, '-bufsize', `${aimBps}`]
   const gop = ['-g', `${gopFrames}`, '-keyint_min', `${gopFrames}`, '-bf', '0']
-  const encoder = codec === 'h264'
+  const encoding = codec === 'h264'
     ? ['-c:v', 'libx264', '-preset', 'veryfast', '-sc_threshold', '0', ...gop, ...rate,
-        '-x264-params', 'sliced-threads=0:slices=1:rc-lookahead=0:mbtree=0:repeat-headers=1', '-f', 'h264']
+        '-x264-params', `sliced-threads=0:slices=1:rc-lookahead=0:mbtree=0:repeat-headers=1${more}`, '-f', 'h264']
     : ['-c:v', 'libx265', '-preset', 'ultrafast', ...gop, ...rate, '-x265-params',
         `keyint=${gopFrames}:min-keyint=${gopFrames}:scenecut=0:open-gop=0:bframes=0:repeat-headers=1:info=0:log-level=error`, '-f', 'hevc']
-  return ['-f', 'lavfi', '-i', source, '-frames:v', `${frames}`, ...encoder, 'pipe:1']
+  return ['-f', 'lavfi', '-i', source, '-frames:v', `${frames}`, ...encoding, 'pipe:1']
 }
 
 /** Sizes identify frames, so equal ones are pulled apart with cabac_zero_words, which decoders skip. */

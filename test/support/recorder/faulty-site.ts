@@ -10,7 +10,7 @@ import { RealRecorder, type CameraSpec } from './real-recorder.ts'
 export const WITNESSES = ['witness', 'witness265'] as const
 
 /** A server with two cameras that nothing happens to, the given ones each behind a proxy of its own, and a recorder of them all that records. */
-export async function site(t: Test, cameras: Record<string, ClipOptions>, more: readonly CameraSpec[] = [], password: Record<string, string> = {}) {
+export async function site(t: Test, cameras: Record<string, ClipOptions>, more: readonly CameraSpec[] = [], password: Record<string, string> = {}, sizeMiB?: number) {
   const stack = new AsyncDisposableStack()
   const credential = (id: string) => ({ username: `user-${id}`, password: `secret of ${id}` })
   const all = { [WITNESSES[0]]: CLIPS.h264Small, [WITNESSES[1]]: CLIPS.h265Small, ...cameras }
@@ -21,7 +21,7 @@ export async function site(t: Test, cameras: Record<string, ClipOptions>, more: 
     const url = server.url(`/${id}`)
     return { id, url: proxies[id]?.through(url) ?? url, credential: { ...credential(id), ...(password[id] === undefined ? {} : { password: password[id] }) } }
   })
-  const recorder = stack.use(await RealRecorder.create({ folder: t.testdir({}), cameras: [...specs, ...more] }))
+  const recorder = stack.use(await RealRecorder.create({ folder: t.testdir({}), cameras: [...specs, ...more], ...sizeMiB === undefined ? {} : { sizeMiB } }))
   const proxy = (id: string) => proxies[id]!
   return { server, recorder, specs: [...specs, ...more], proxy, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }

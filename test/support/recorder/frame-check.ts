@@ -37,9 +37,12 @@ export async function frameCheck(files: readonly string[], clips: readonly ClipO
   return verdict
 }
 
+/** Without times rounded to the usual rate: frames may come closer than that. */
+const AS_IT_STANDS = ['-fps_mode', 'passthrough', '-enc_time_base', '-1'] as const
+
 /** What a decoder has against a file; empty when it decodes from the first frame to the last. */
 export async function decodeErrors(file: string): Promise<string> {
-  const { code, errors } = await run('ffmpeg', ['-nostdin', '-v', 'warning', '-xerror', '-i', file, '-map', '0', '-f', 'null', '-'])
+  const { code, errors } = await run('ffmpeg', ['-nostdin', '-v', 'warning', '-xerror', '-i', file, '-map', '0', ...AS_IT_STANDS, '-f', 'null', '-'])
   return `${code === 0 ? '' : `exit code ${code} `}${errors}`
 }
 
