@@ -143,7 +143,7 @@ export class StreamDriver {
     const init = initOf(width)
     const startAt = epochMs(sent.startAt + run.anchorMs)
     run.id ??= await lane.beginRun(init, startAt)
-    if (startAt - run.endAt > 1_500) lane.noteHole(run.endAt, startAt)
+    if (startAt - run.endAt > 1_500) lane.noteHole(run.endAt, startAt, 'no-frames')
     const durationMs = sent.endAt - sent.startAt
     await lane.append(madeFragment({ init, name: sent.name, dataBytes, durationMs, mediaMs: sent.startAt - run.mediaFrom, runId: run.id, startAt }))
     run.endAt = epochMs(startAt + durationMs)

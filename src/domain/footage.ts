@@ -51,6 +51,7 @@ export const RECORDER_END_REASONS = [
 /** What a run shows while it goes on. */
 export const IN_RUN_REASONS = [
   'no-frames',
+  'packets-lost',            // data of pictures was lost between camera and recorder
   'key-frames-only',         // order of sacrifice: the frames between key frames were left out (view `unrecorded`)
 ] as const
 /** Before the first frame of a camera that was just configured, or of a recorder that was just started. */
@@ -65,7 +66,8 @@ export type RecordingMode = (typeof RECORDING_MODES)[number]
 export type CameraEndReason = (typeof CAMERA_END_REASONS)[number]
 export type RecorderEndReason = (typeof RECORDER_END_REASONS)[number]
 export type RunEndReason = CameraEndReason | RecorderEndReason
-export type GapCause = RunEndReason | (typeof IN_RUN_REASONS)[number] | (typeof START_REASONS)[number] | (typeof REBUILT_REASONS)[number]
+export type InRunReason = (typeof IN_RUN_REASONS)[number]
+export type GapCause = RunEndReason | InRunReason | (typeof START_REASONS)[number] | (typeof REBUILT_REASONS)[number]
 
 /** Lost time of a stream (G7). `endedAt` is null while it lasts. */
 export interface Gap extends StreamKey {

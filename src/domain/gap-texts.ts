@@ -38,6 +38,7 @@ export const GAP_CAUSE_TEXTS: Readonly<Record<GapCause, { readonly zh: string, r
   'stopped-for-floor': { zh: '為確保最短保存期限而停止錄影', en: 'stopped so that the retention floor holds' },
   'slot-budget': { zh: '用量超過配額', en: 'it used more space than its budget' },
   'no-frames': { zh: '連線中但沒有畫面', en: 'connected, but no pictures came' },
+  'packets-lost': { zh: '傳輸途中遺失資料，畫面不完整', en: 'data was lost on the way from the camera, pictures are missing or damaged' },
   'key-frames-only': { zh: '依犧牲順序只錄關鍵畫面', en: 'only key frames were recorded, by the order of sacrifice' },
   'starting': { zh: '尚未開始錄影', en: 'recording had not begun' },
   'unknown': { zh: '原因不明（目錄自磁碟重建）', en: 'not known: the catalogue was rebuilt from the disks' },

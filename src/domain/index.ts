@@ -7,7 +7,7 @@ export { CustosError, RetryableError, FatalError, assertNever } from './errors.t
 export type { CameraConfig, Credential, StreamConfig, OnvifSource, StreamSource } from './camera.ts'
 export type { CameraChange, CameraTrait, DeviceFacts } from './device.ts'
 export { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, START_REASONS, REBUILT_REASONS, RECORDING_MODES, streamKeyText } from './footage.ts'
-export type { Gap, GapCause, Run, RunEndReason, CameraEndReason, RecorderEndReason, RecordingMode, StreamKey } from './footage.ts'
+export type { Gap, GapCause, InRunReason, Run, RunEndReason, CameraEndReason, RecorderEndReason, RecordingMode, StreamKey } from './footage.ts'
 export { GAP_CAUSE_TEXTS } from './gap-texts.ts'
 export type { RetentionFloor } from './retention-floor.ts'
 export { SYSTEM } from './audit-event.ts'

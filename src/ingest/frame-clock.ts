@@ -113,8 +113,11 @@ export class FrameClock {
   #next(frame: FrameToTime, ahead: readonly FrameToTime[], nextArrivedMs: number): number {
     const { arrivedMs, stampMs } = frame
     const last = this.#last
-    const isSilent = this.#followsSilence(arrivedMs)
-    if (isSilent) this.#behind = this.#burstFrom(arrivedMs, [...ahead.map(each => each.arrivedMs), nextArrivedMs])
+    const isSilent = this.#isAfter(arrivedMs, MOST_LATE_MS)
+    const isPlain = stampMs !== null && stampMs > (last?.stampMs ?? -Infinity) && !this.#sharedStamp
+    if (isPlain ? isSilent : this.#isAfter(arrivedMs, median(this.#steps) ?? 0)) {
+      this.#behind = this.#heldUpFrom(arrivedMs, [...ahead.map(each => each.arrivedMs), nextArrivedMs])
+    }
     const { atMs: plainMs, isStamped } = this.#byStamp(frame)
     let atMs = plainMs
     const lateMs = arrivedMs - atMs, aheadOfSilence = isSilent && isStamped ? ahead : null
@@ -168,9 +171,10 @@ export class FrameClock {
     return Math.min(arrivedMs, Math.max(behind.notBeforeMs, last.atMs + stepMs))
   }
 
-  #followsSilence(arrivedMs: number): boolean {
+  /** So long after the frame before it, beyond what is usual. */
+  #isAfter(arrivedMs: number, silentMs: number): boolean {
     const usualMs = median(this.#steps)
-    return usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= MOST_LATE_MS
+    return usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= silentMs
   }
 
   #behindFrom(sinceMs: number, lateMs: number, stepMs: number, notBeforeMs = -Infinity): Behind {
@@ -178,15 +182,15 @@ export class FrameClock {
   }
 
   /**
-   * Behind a silence: what it held back, where the next frames come at once. The last of them was not held up;
-   * `next`: when they came.
+   * Behind a silence: what it held back, where the next frames come sooner than usual; `next`: when. The one
+   * that came least late shows when the others were due.
    */
-  #burstFrom(arrivedMs: number, next: readonly number[]): Behind | null {
-    if (next[0]! - arrivedMs >= AT_ONCE_MS) return null
+  #heldUpFrom(arrivedMs: number, next: readonly number[]): Behind | null {
     const usualMs = median(this.#steps)!, lateMs = arrivedMs - this.#last!.arrivedMs
-    const end = next.findIndex((atMs, i) => atMs - (next[i - 1] ?? arrivedMs) >= AT_ONCE_MS)
-    const notBeforeMs = end < 0 ? -Infinity : next[end - 1]! - end * usualMs
-    return this.#behindFrom(arrivedMs, lateMs, usualMs, notBeforeMs)
+    const isAllAtOnce = next.every((atMs, i) => atMs - (next[i - 1] ?? arrivedMs) < AT_ONCE_MS)
+    const dueMs = Math.min(...next.map((atMs, i) => atMs - (i + 1) * usualMs))
+    if (!isAllAtOnce && arrivedMs - dueMs < usualMs / 2) return null
+    return this.#behindFrom(arrivedMs, lateMs, usualMs, isAllAtOnce ? -Infinity : dueMs)
   }
 
   /**

@@ -68,6 +68,8 @@ export class SessionTimes {
     this.#clock = new FrameClock(rate)
   }
 
+  /** Distance of frames as last seen. */
+  get usualMs(): number { return this.#usualMs ?? UNKNOWN_USUAL_MS }
   /** As learnt from the camera's stamps. */
   get rate(): number { return this.#clock.rate.value }
 

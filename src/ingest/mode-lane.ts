@@ -16,7 +16,7 @@ export function modeLane(lane: StreamLane, { mode, askedReason }: ModeLaneOption
   const own: Pick<StreamLane, 'endRun' | 'noteNoFootage' | 'noteHole'> = {
     endRun: (reason, endAt) => { lane.endRun(told(reason), endAt) },
     noteNoFootage: cause => { lane.noteNoFootage(cause === 'recorder-stopped' ? askedReason() : cause) },
-    noteHole: (startAt, endAt) => { if (mode !== 'key-frames') lane.noteHole(startAt, endAt) },
+    noteHole: (startAt, endAt, cause) => { if (mode !== 'key-frames') lane.noteHole(startAt, endAt, cause) },
   }
   const through = { append: lane.append.bind(lane), beginRun: lane.beginRun.bind(lane), showLive: lane.showLive.bind(lane) } // bound once: a lane's own fields are private to it
   return new Proxy(lane, {

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly socketTimeoutMs?: number
   /** What failed on the way to the camera, where whoever built the way knows better than ffmpeg's words. */
   readonly wayFault?: () => { readonly reason: RunEndReason, readonly message: string } | null
+  /** When data of pictures was lost on the way since the last call; milliseconds ago. */
+  readonly takeLosses?: () => readonly number[]
   readonly secrets: readonly string[]
   readonly pictures: PictureTreatment
   /** What is known of the camera's sound, and a way to the camera for each session of it. Null: none is wanted. */

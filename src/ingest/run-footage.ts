@@ -1,4 +1,4 @@
-import { epochMs, type EpochMs, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
+import { epochMs, type EpochMs, type InRunReason, type MonoMs, type RunEndReason, type RunId } from '../domain/index.ts'
 import {
   buildFragmentIn, cameraStampsBox, isBidirectional, MalformedMediaError, mergeParameterSets, needsNewHeader,
   parameterSetsInSample, parseMovieFragment,
@@ -8,6 +8,7 @@ import {
 import type { Clock } from '../platform/clock.ts'
 import { FRAGMENT_ROOM, type StreamLane } from '../storage/index.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
+import { LostPictures, type LostSpan } from './lost-pictures.ts'
 import { FrameArrivals } from './frame-arrivals.ts'
 import { SessionTimes, type FrameTimes, type FrameToPlace } from './frame-times.ts'
 import type { SoundPart } from './sound-line.ts'
@@ -36,6 +37,8 @@ export interface RunFootageOptions {
   /** As last sampled. */
   readonly cameraClockOffsetMs: () => number | null
   readonly onFragment: (facts: StoredFragment) => void
+  /** When data of pictures was lost on the way since the last call; milliseconds ago. */
+  readonly takeLosses?: () => readonly number[]
 }
 
 interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs }
@@ -71,6 +74,7 @@ export class RunFootage {
   #soundIn: SoundSegment | null = null
   #arrivals: FrameArrivals | null = null
   #times: SessionTimes | null = null
+  #lost: LostPictures | null = null
   #runId: RunId | null = null
   #held: Held[] = []
   #seen = 0
@@ -88,6 +92,7 @@ export class RunFootage {
     this.#init = this.#pictures = this.#header = init
     this.#arrivals = new FrameArrivals(init.video.timescale)
     this.#times = new SessionTimes(init, this.#options.stampRate)
+    this.#lost = new LostPictures(init.video.timescale)
   }
 
   /**
@@ -125,6 +130,7 @@ export class RunFootage {
 
   end(reason: RunEndReason): void {
     this.#isOver = true
+    if (this.#runId !== null) this.#noteHoles(this.#lost!.end(), 'packets-lost')
     if (this.#runId !== null) this.#options.lane.endRun(reason, this.#wallOf(this.#endTicks))
     else this.#options.lane.noteNoFootage(reason)
   }
@@ -163,14 +169,30 @@ export class RunFootage {
 
   async #store(held: Held, frames = held.frames): Promise<Trouble | null> {
     if (this.#isOver) return null
-    const { lane } = this.#options
     const session = this.#times!, rateBefore = session.rate
     const times = session.place(frames, held.nextArrivedMs)
     if (session.rate !== rateBefore) this.#options.onStampRate(session.rate)
     if (!await this.#ensureRun(held, this.#wallOf(times.startTicks))) return null
-    for (const hole of times.holes) lane.noteHole(this.#wallOf(hole.startTicks), this.#wallOf(hole.endTicks))
+    this.#noteHoles(times.holes, 'no-frames')
+    this.#noteHoles(this.#lostIn(frames, times), 'packets-lost')
     await this.#append(held, times)
     return null
+  }
+
+  #noteHoles(holes: readonly LostSpan[], cause: InRunReason): void {
+    for (const { startTicks, endTicks } of holes) {
+      this.#options.lane.noteHole(this.#wallOf(startTicks), this.#wallOf(endTicks), cause)
+    }
+  }
+
+  /** Pictures that lost data on the way; what is a hole already is told. */
+  #lostIn(frames: readonly FrameToPlace[], times: FrameTimes): LostSpan[] {
+    const { takeLosses, startedAt, clock } = this.#options
+    const agoMs = takeLosses?.() ?? []
+    if (agoMs.length > 0) this.#lost!.note(agoMs.map(ms => clock.wallNow() - startedAt - ms))
+    const placed = times.frames.map(({ startTicks }, i) => ({ startTicks, arrivedMs: frames[i]!.arrivedMs ?? 0 }))
+    return this.#lost!.place(placed, this.#times!.usualMs).filter(span =>
+      !times.holes.some(hole => hole.startTicks < span.endTicks && hole.endTicks > span.startTicks))
   }
 
   /**

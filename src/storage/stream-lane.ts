@@ -1,4 +1,4 @@
-import { epochMs, type CameraId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName } from '../domain/index.ts'
+import { epochMs, type CameraId, type CameraUuid, type EpochMs, type GapCause, type InRunReason, type RunEndReason, type RunId, type StreamName } from '../domain/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { StorageError } from '../platform/file-system.ts'
 import { isCatalogueFault } from '../platform/catalogue.ts'
@@ -156,10 +156,10 @@ export class StreamLane {
     rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) }, { isRepeated: true })
   }
   /** Lost time inside a run that goes on. */
-  noteHole(startAt: EpochMs, endAt: EpochMs): void {
+  noteHole(startAt: EpochMs, endAt: EpochMs, cause: InRunReason): void {
     const { runs, rows, cameraUuid, stream, clock } = this.#options
     const now = clock.wallNow()
-    rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, 'no-frames', now) })
+    rows.write(() => { runs.addGap({ cameraUuid, stream }, startAt, endAt, cause, now) })
   }
   /** As the catalogue has it; as last seen while it cannot be read. */
   gapNow(): { startAt: EpochMs, cause: GapCause } | null {

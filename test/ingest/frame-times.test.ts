@@ -8,7 +8,8 @@ import { oddInit, recordSession, STARTED_AT, type SentFrame } from '../support/o
 
 const FPS = 10
 /** A steady camera; `change` makes a frame other, or leaves it out. */
-function session(count: number, change: (n: number, frame: SentFrame) => SentFrame | null = (_, frame) => frame): SentFrame[] {
+type Sent = SentFrame & { arrivedMs: number }
+function session(count: number, change: (n: number, frame: Sent) => Sent | null = (_, frame) => frame): Sent[] {
   return Array.from({ length: count }, (_, n) => ({
     arrivedMs: 1000 + n * 1000 / FPS, stampMs: n * 1000 / FPS, isKey: n % 20 === 0, isBidirectional: false, sets: [],
   })).flatMap((frame, n) => change(n, frame) ?? [])
@@ -37,6 +38,22 @@ t.test('a camera that counts too slowly has no gap where a held-up line makes ar
   }
   await recordSession(lane.lane, frames)
   t.strictSame(lane.holes, [])
+})
+
+t.test('frames that a line held up are no gap where the camera\'s stamps say nothing; missing ones are', async t => {
+  for (const stampMs of [0, null]) {
+    for (const heldMs of [150, 250, 450, 1200]) {
+      const lane = new MemoryLane(100)
+      const frames = session(80, (_, frame) => ({ ...frame, stampMs }))
+      const untilMs = frames[30]!.arrivedMs + heldMs
+      for (const frame of frames.slice(30)) frame.arrivedMs = Math.max(frame.arrivedMs, untilMs)
+      await recordSession(lane.lane, frames)
+      t.strictSame(lane.holes, [], `stamp ${stampMs}, ${heldMs} ms late`)
+    }
+    const lane = new MemoryLane(100)
+    await recordSession(lane.lane, session(80, (n, frame) => n > 30 && n < 36 ? null : { ...frame, stampMs }))
+    t.equal(lane.holes.length, 1, 'five frames')
+  }
 })
 
 t.test('a record ends where the next one begins, also where a held-up line brings both at once', async t => {

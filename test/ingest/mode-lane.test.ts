@@ -30,7 +30,7 @@ t.test('frames left out on purpose are no holes; in every other mode they are', 
   for (const [mode, holes] of [['key-frames', 0], ['lower', 1], ['full', 1]] as const) {
     const rig = await rigAs(t, mode, 'stepped-down')
     await rig.append(1)
-    rig.lane.noteHole(rig.clock.wallNow(), epochMs(rig.clock.wallNow() + 2_000))
+    rig.lane.noteHole(rig.clock.wallNow(), epochMs(rig.clock.wallNow() + 2_000), 'no-frames')
     t.equal(gaps(rig).filter(({ cause }) => cause === 'no-frames').length, holes, mode)
   }
 })

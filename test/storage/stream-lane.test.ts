@@ -151,7 +151,7 @@ t.test('an outage during which the clock was set back is not forgotten', async t
 t.test('lost time inside a run is a gap of its own', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(2)
-  rig.lane.noteHole(epochMs(rig.nextAt), epochMs(rig.nextAt + 3000))
+  rig.lane.noteHole(epochMs(rig.nextAt), epochMs(rig.nextAt + 3000), 'no-frames')
   t.match(gapsOf(rig), [{ end_at: rig.nextAt + 3000, cause: 'no-frames' }])
   t.equal(rig.lane.gapNow(), null)
 })

@@ -12,6 +12,8 @@ const FIRST_REQUEST_MS = 5_000
 const MAX_FIRST_BYTES = 8 * 1024
 /** Far above one a stream; who has no path learns nothing, and holds at most these. */
 const MAX_CONNECTIONS = 1_024
+/** Between two fragments; the first ones tell enough. */
+const MOST_LOSSES = 64
 const PATH = /^[A-Z_]+ rtsp:\/\/127\.0\.0\.1:\d+\/([0-9a-f]{32})[/ ?]/
 
 /** A way to a camera for one run of ffmpeg. Once disposed of, its path is worth nothing. */
@@ -20,9 +22,16 @@ export interface RelayTicket extends Disposable {
   readonly url: string
   /** What went wrong on the way, where the relay knows; null before and otherwise. */
   fault(): RelayFault | null
+  /** When data of pictures was lost on the way since the last call; milliseconds ago. */
+  takeLosses(): number[]
 }
 
-interface Open { readonly address: CameraAddress, readonly auth: RtspAuth, fault: RelayFault | null }
+interface Open {
+  readonly address: CameraAddress
+  readonly auth: RtspAuth
+  fault: RelayFault | null
+  losses: number[]
+}
 
 /**
  * Stands between ffmpeg and the cameras on the loopback. It speaks RTSP to a camera until it plays, so that
@@ -55,9 +64,9 @@ export class CameraRelay implements AsyncDisposable {
     const address = cameraAddress(withAccount(url, credential))
     if (address === null) throw new RangeError('no RTSP address')
     const path = randomBytes(16).toString('hex')
-    const open: Open = { address, auth: new RtspAuth(credential), fault: null }
+    const open: Open = { address, auth: new RtspAuth(credential), fault: null, losses: [] }
     this.#open.set(path, open)
-    return { url: this.#urlOf(path), fault: () => open.fault,
+    return { url: this.#urlOf(path), fault: () => open.fault, takeLosses: () => open.losses.splice(0).map(at => performance.now() - at),
       [Symbol.dispose]: () => { this.#open.delete(path) } }
   }
 
@@ -73,7 +82,8 @@ export class CameraRelay implements AsyncDisposable {
     this.#open.delete(path)
     const { address, auth } = open
     const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth,
-      onFault: fault => { open.fault ??= fault } })
+      onFault: fault => { open.fault ??= fault },
+      onLoss: () => { if (open.losses.length < MOST_LOSSES) open.losses.push(performance.now()) } })
     await session.run(first)
   }
 

@@ -1,3 +1,4 @@
+import { SequenceWatch } from './sequence-watch.ts'
 import { DOLLAR, headEnd, MAX_HEAD_BYTES, PACKET_HEAD_BYTES } from './rtsp-message.ts'
 
 const ANSWER = Buffer.from('RTSP/')
@@ -8,6 +9,8 @@ export interface Walked {
   readonly answers: readonly Buffer[]
   /** The last bytes, which begin something that is not whole; they come again in front of the next. */
   readonly left: Buffer
+  /** Bytes or whole packets of pictures are missing in what was found. */
+  readonly isDamaged: boolean
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -34,7 +37,9 @@ export class PacketWalk {
   readonly #sources = new Map<number, number>()
   /** Of the last packet of each channel: one that is damaged names another source. */
   readonly #seenOnce = new Map<number, number>()
+  readonly #sequences = new Map<number, SequenceWatch>()
   #isLost = false
+  #isDamaged = false
   #lostBytes = 0
 
   /** `bytes` begins with what was `left` before. */
@@ -59,7 +64,7 @@ export class PacketWalk {
         answers.push(bytes.subarray(at, at + end))
         from = at += end
       } else if (this.#sources.size > 0) {
-        this.#isLost = true
+        this.#isLost = this.#isDamaged = true
       } else {
         const next = bytes.indexOf(DOLLAR, at + 1)
         at = next < 0 ? bytes.length : next
@@ -67,14 +72,20 @@ export class PacketWalk {
     }
     this.#missingBytes = at - bytes.length
     if (from < bytes.length) parts.push(bytes.subarray(from))
-    return { parts, answers, left: NOTHING }
+    return { parts, answers, left: NOTHING, isDamaged: this.#takeDamage() }
   }
 
   #ended(bytes: Buffer, { parts, answers, from, at }: {
     parts: Buffer[], answers: Buffer[], from: number, at: number }): Walked {
     this.#missingBytes = 0
     if (at > from) parts.push(bytes.subarray(from, at))
-    return { parts, answers, left: bytes.subarray(at) }
+    return { parts, answers, left: bytes.subarray(at), isDamaged: this.#takeDamage() }
+  }
+
+  #takeDamage(): boolean {
+    const isDamaged = this.#isDamaged
+    this.#isDamaged = false
+    return isDamaged
   }
 
   /**
@@ -93,6 +104,9 @@ export class PacketWalk {
     const channel = bytes[at + 1]!, source = sourceOf(bytes, at)
     if (this.#seenOnce.get(channel) === source) this.#sources.set(channel, source)
     this.#seenOnce.set(channel, source)
+    let sequence = this.#sequences.get(channel)
+    if (sequence === undefined) this.#sequences.set(channel, sequence = new SequenceWatch())
+    if (sequence.isAfterLoss(source, bytes.readUInt16BE(at + PACKET_HEAD_BYTES + 2))) this.#isDamaged = true
   }
 
   /** Where a known source goes on; where to look again when more has come. */

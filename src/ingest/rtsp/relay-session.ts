@@ -28,6 +28,8 @@ export interface RelaySessionOptions {
   readonly address: CameraAddress
   readonly auth: RtspAuth
   readonly onFault: (fault: RelayFault) => void
+  /** Data of pictures was lost just now. */
+  readonly onLoss: () => void
 }
 
 /**
@@ -118,7 +120,7 @@ export class RelaySession {
       if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
     }
     this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',
-      onPacket: bytes => { this.#passUdp(bytes) } })
+      onPacket: bytes => { this.#passUdp(bytes) }, onLoss: this.#options.onLoss })
     const asked = await this.#udp.setup(request)
     const answer = asked === null ? null : await this.#exchange(asked)
     if (answer === null || statusOf(answer) !== 200) {
@@ -132,6 +134,7 @@ export class RelaySession {
   #passUdp(bytes: Buffer): void {
     const { client } = this.#options
     if (client.writableLength < HELD_BYTES) client.write(bytes)
+    else this.#options.onLoss()
   }
 
   /** Throws RelayFault for what ffmpeg should not see as the camera's own answer. */
@@ -189,14 +192,14 @@ export class RelaySession {
   }
 
   async #play(): Promise<void> {
-    const { client, onFault } = this.#options
+    const { client, onFault, onLoss } = this.#options
     if (client.writableLength > 0) await once(client, 'drain')
     const link = this.#link!
     const end = (): void => { client.destroy() }
     const first = link.handOver()
     if (link.isTls) this.#passTls(link, first)
     else this.#pump = new PacketPump({ client, camera: link.socket,
-      onAnswer: bytes => { this.#takeControl(bytes) }, onEnd: end }, first)
+      onAnswer: bytes => { this.#takeControl(bytes) }, onLoss, onEnd: end }, first)
     this.#watch = setInterval(() => {
       const silentMs = this.#udp === null ? this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
         : performance.now() - this.#udp.lastPacketAt

@@ -1,8 +1,11 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { SequenceWatch } from './sequence-watch.ts'
 import { DOLLAR, headerOf, PACKET_HEAD_BYTES, withHeaders, type RtspMessage } from './rtsp-message.ts'
 
 const PORT_TRIES = 16
+/** The fixed part (RFC 3550, 5.1). */
+const RTP_HEAD_BYTES = 12
 /** A key frame of a large picture arrives at once. */
 const RECEIVE_BYTES = 1 << 20
 const INTERLEAVED = /interleaved=(\d{1,3})-(\d{1,3})/i
@@ -16,6 +19,8 @@ export interface UdpMediaOptions {
   readonly cameraAddress: string
   /** A packet with the head that an interleaved one has. */
   readonly onPacket: (bytes: Buffer) => void
+  /** Packets of the first track are missing before the one that came just now. */
+  readonly onLoss: () => void
 }
 
 /**
@@ -25,6 +30,7 @@ export interface UdpMediaOptions {
 export class UdpMedia {
   readonly #options: UdpMediaOptions
   readonly #tracks: Track[] = []
+  readonly #sequence = new SequenceWatch()
   lastPacketAt = performance.now()
 
   constructor(options: UdpMediaOptions) { this.#options = options }
@@ -69,6 +75,8 @@ export class UdpMedia {
 
   #pass(channel: number, bytes: Buffer): void {
     this.lastPacketAt = performance.now()
+    const isVideo = channel === this.#tracks[0]?.channels[0] && bytes.length >= RTP_HEAD_BYTES
+    if (isVideo && this.#sequence.isAfterLoss(bytes.readUInt32BE(8), bytes.readUInt16BE(2))) this.#options.onLoss()
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)
     this.#options.onPacket(Buffer.concat([head, bytes]))

@@ -50,7 +50,7 @@ export class Recording {
     const startAt = rig.nextAt
     rig.clock.drift(300, 0)
     rig.nextAt = epochMs(rig.nextAt + 300)
-    this.#try('a hole', () => { rig.lane.noteHole(startAt, rig.nextAt) })
+    this.#try('a hole', () => { rig.lane.noteHole(startAt, rig.nextAt, 'no-frames') })
   }
 
   #try(what: string, work: () => void): void {

@@ -1,0 +1,69 @@
+/** A frame as it was placed. */
+export interface PlacedFrame { readonly arrivedMs: number, readonly startTicks: number }
+export interface LostSpan { readonly startTicks: number, readonly endTicks: number }
+
+/** Frames around a loss: it is noticed when what follows it comes, and arrivals are told to a frame or two. */
+const FRAMES_BEFORE = 3
+const FRAMES_AFTER = 2
+const FRAMES_KEPT = 12
+/** Of the usual distance: between frames that are further apart one is missing. */
+const MISSING_SHARE = 1.5
+/** A line that loses for good is told in spans: the catalogue does not grow with each packet. */
+const TOLD_BEFORE_SPANS = 6
+const WITHIN_MS = 60_000
+const SPAN_MS = 10_000
+
+/**
+ * Finds which pictures data that was lost on the way belonged to: the longest distance between frames around the
+ * loss, or the frame that stood then. Times in milliseconds and ticks since the session began.
+ */
+export class LostPictures {
+  readonly #ticksAMs: number
+  #pending: number[] = []
+  #frames: PlacedFrame[] = []
+  /** Ends of what was told lately. */
+  #told: number[] = []
+  #span: LostSpan | null = null
+
+  constructor(timescale: number) { this.#ticksAMs = timescale / 1000 }
+
+  /** Data was lost at these instants. */
+  note(lostMs: readonly number[]): void { this.#pending.push(...lostMs) }
+
+  /** What is to be told, once the frames behind a loss are placed. */
+  place(frames: readonly PlacedFrame[], usualMs: number): LostSpan[] {
+    this.#frames = [...this.#frames, ...frames].slice(-Math.max(FRAMES_KEPT, frames.length + FRAMES_BEFORE + 1))
+    const knownMs = this.#frames.at(-1)!.arrivedMs - FRAMES_AFTER * usualMs
+    const settled = this.#pending.filter(lostMs => lostMs <= knownMs)
+    this.#pending = this.#pending.filter(lostMs => lostMs > knownMs)
+    const spans = new Map(settled.flatMap(lostMs => this.#spanOf(lostMs, usualMs) ?? []).map(span => [span.startTicks, span]))
+    return [...spans.values()].flatMap(span => this.#rationed(span))
+  }
+
+  /** What was not told yet: the session is over. */
+  end(): LostSpan[] { return this.#span === null ? [] : [this.#span] }
+
+  #spanOf(lostMs: number, usualMs: number): LostSpan | null {
+    const steps = this.#frames.slice(1).map((to, i) => ({ from: this.#frames[i]!, to }))
+    const around = steps.filter(({ from, to }) =>
+      to.arrivedMs >= lostMs - FRAMES_BEFORE * usualMs && from.arrivedMs <= lostMs + usualMs)
+    const lengthOf = ({ from, to }: typeof steps[number]): number => to.startTicks - from.startTicks
+    const longest = around.reduce<typeof steps[number] | null>(
+      (most, step) => most === null || lengthOf(step) > lengthOf(most) ? step : most, null)
+    if (longest === null) return null
+    const isMissing = lengthOf(longest) > MISSING_SHARE * usualMs * this.#ticksAMs
+    const { from, to } = isMissing ? longest : around.findLast(step => step.from.arrivedMs <= lostMs) ?? longest
+    return { startTicks: from.startTicks, endTicks: to.startTicks }
+  }
+
+  #rationed(span: LostSpan): LostSpan[] {
+    const since = span.endTicks - WITHIN_MS * this.#ticksAMs
+    this.#told = this.#told.filter(ticks => ticks > since)
+    const whole = this.#span === null ? span : { ...this.#span, endTicks: span.endTicks }
+    const isFew = this.#told.length < TOLD_BEFORE_SPANS
+    if (!isFew && whole.endTicks - whole.startTicks < SPAN_MS * this.#ticksAMs) { this.#span = whole; return [] }
+    this.#span = null
+    this.#told.push(whole.endTicks)
+    return [whole]
+  }
+}
