@@ -169,6 +169,47 @@ t.test('a stop does not wait for a disk that hangs', async t => {
   t.equal((await outcomeWithin(rig, stopping, STOP_MS)).kind, 'done')
 })
 
+t.test('a stop does not wait for a disk that hangs, whichever call of it does not return', async t => {
+  const prepared = async () => {
+    const rig = await RecorderRig.open(t, { volumes: DISKS, slots: 4, floor: SHORT })
+    await rig.append(6, LONG)
+    await rig.append(1)
+    rig.fs.steps.length = 0
+    return rig
+  }
+  const plain = await prepared()
+  await ended(plain, 'a stop', plain.storage[Symbol.asyncDispose]())
+  const steps = new Set(plain.fs.steps)
+  t.ok(['append sync', 'seal trailer', 'seal free sync'].every(step => steps.has(step)), [...steps].join(', '))
+  for (const step of steps) {
+    const rig = await prepared()
+    const hang = rig.fs.break({ step, mode: 'hang', lasts: true })
+    const stopping = rig.storage[Symbol.asyncDispose]()
+    t.equal((await outcomeWithin(rig, stopping, STOP_MS)).kind, 'done', step)
+    t.ok(rig.fs.hasBroken, `"${step}" was reached`)
+    await hang.release()
+    await restarted(rig)
+    t.same(await judge(rig), [], step)
+  }
+})
+
+t.test('a slot that cannot be sealed in the catalogue leaves no file open', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6, floor: SHORT })
+  await rig.append(6, LONG)
+  await pass(rig, 1_000)
+  const before = rig.memory.openFiles
+  for (const kind of ['full', 'busy', 'full-at-commit', 'io-write'] as const) {
+    rig.catalogueFaults.break({ kind, lasts: true })
+    for (let i = 0; i < 8; i++) {
+      await recordWithin(rig, 2_000)
+      await wake(rig)
+    }
+    rig.catalogueFaults.heal()
+    await pass(rig, 5_000)
+    t.equal(rig.memory.openFiles, before, `${kind}: as many as before`)
+  }
+})
+
 t.test('calls into a disk that hangs leave threads for the others', async t => {
   const STREAMS = 24, THREADS = 16, LEFT = 4
   const rig = await RecorderRig.open(t, { volumes: DISKS, slots: 14 })
