@@ -94,6 +94,8 @@ export class Storage implements AsyncDisposable {
   readonly #ring: Ring
   readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
+  /** The configuration was applied: a stream that has no lane is recorded no more. */
+  #areLanesKnown = false
   readonly #cameras = new Map<CameraId, CameraUuid>()
   readonly #unsealed = new Map<string, Unsealed[]>()
   #unread: Unread[] = []
@@ -249,9 +251,9 @@ export class Storage implements AsyncDisposable {
   rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
   /**
-   * What was open when the last recorder ended, and whose streams went on elsewhere: of a volume that came
-   * back, or
-   * that could not be read at the start; or the catalogue could not. It is history now.
+   * What was open when the last recorder ended, and whose streams went on elsewhere, or are recorded no more:
+   * of a volume that came back, or that could not be read at the start; or the catalogue could not. It is
+   * history now.
    */
   #settleLate(): Promise<void> {
     const settled = this.#settling.then(() => this.#settleStreams()) // each volume's look asks for it
@@ -266,7 +268,8 @@ export class Storage implements AsyncDisposable {
       this.#unrecovered.delete(key)
     }
     for (const [key, [first]] of [...this.#unsealed]) {
-      if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
+      const isHistory = this.#lanes.get(key)?.isRecovered ?? this.#areLanesKnown
+      if (first === undefined || !isHistory) continue
       const { cameraUuid, stream } = first.segment
       this.#cutGaps({ cameraUuid, stream }, (await this.#sealLate(key)).values())
     }
@@ -457,11 +460,22 @@ export class Storage implements AsyncDisposable {
       await lane.close()
       this.#lanes.delete(key)
     }
-    const live = new Set(this.#lanes.keys())
-    for (const [key, [first]] of [...this.#unsealed]) {
-      if (live.has(key) || first === undefined) continue
-      const { segment } = first
-      const open = await this.#recoverLane(segment.cameraUuid, segment.stream)
+    await this.#recoverLeft()
+    this.#areLanesKnown = true
+  }
+
+  /**
+   * What the recorder before left of streams that have no lane now: slots, or only a run, where the volume of
+   * its slot is away [G7].
+   */
+  async #recoverLeft(): Promise<void> {
+    const unsealed = [...this.#unsealed.values()].flat().map(({ segment }) => segment)
+    const unended = this.#tables.runs.unended().filter(({ id }) => id < this.#firstRunId)
+    const left = new Map([...unsealed, ...unended].map(({ cameraUuid, stream }) =>
+      [laneKey(cameraUuid, stream), { cameraUuid, stream }] as const))
+    for (const [key, { cameraUuid, stream }] of left) {
+      if (this.#lanes.has(key) || this.#unrecovered.has(key)) continue
+      const open = await this.#recoverLane(cameraUuid, stream)
       if (open !== null) await this.#ring.seal(open)
     }
   }

@@ -1,6 +1,8 @@
 import t from 'tap'
+import { cameraId } from '../../src/domain/index.ts'
 import { builtInit } from '../support/fragments.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
+import type { TestOwner } from '../support/virtual-clock.ts'
 
 interface RunRow { readonly start_at: number, readonly end_at: number | null, readonly end_reason: string | null }
 interface GapRow { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
@@ -222,4 +224,39 @@ t.test('a camera that left while the recorder was down is sealed at the start', 
   rig.lane = rig.storage.lane(other, rig.stream)
   await rig.storage.retireAllBut(new Set([other]))
   t.match(await rig.content(0), { sealed: { slot: 0 }, entries: { length: 3 } })
+})
+
+/** A recorder that was killed while it recorded the camera, and starts without it and without its volume. */
+async function leftWithItsVolume(t: TestOwner) {
+  const rig = await RecorderRig.open(t, { slots: 3, volumes: ['disk1', 'disk2'] })
+  await rig.append(4)
+  await rig.sync()
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = frozenMemory(rig).takeAway(rig.lane.openSlot!.volume.path)
+  const other = cameraId('gate')
+  const reopen = async () => {
+    await rig.reopen({ camera: other })
+    await rig.storage.retireAllBut(new Set([other]))
+  }
+  return { rig, giveBack, reopen }
+}
+
+t.test('a camera that left while the recorder was down, and whose volume is away, has its gap', async t => {
+  const { rig, reopen } = await leftWithItsVolume(t)
+  await reopen()
+  t.match(runsOf(rig), [{ end_reason: 'recorder-killed' }])
+  const [gap] = gapsOf(rig)
+  t.match(gap, { end_at: null, cause: 'recorder-killed' })
+  t.ok(gap!.start_at <= rig.nextAt)
+})
+
+t.test('when that volume is back, its slot is sealed and the gap begins behind its footage', async t => {
+  const { rig, giveBack, reopen } = await leftWithItsVolume(t)
+  await reopen()
+  giveBack()
+  await rig.recheck()
+  t.same(rig.rows('SELECT slot FROM segment WHERE sealed_at IS NULL'), [])
+  t.match(runsOf(rig), [{ end_at: rig.nextAt }])
+  t.match(gapsOf(rig), [{ start_at: rig.nextAt, end_at: null, cause: 'recorder-killed' }])
+  t.same(await checkInvariants(rig), [])
 })
