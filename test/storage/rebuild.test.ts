@@ -384,6 +384,26 @@ t.test('of a slot that ends earlier on the volume than in the catalogue, what is
   t.equal((await rig.found()).length, 2)
 })
 
+t.test('so it is where an older image took the slot out of the catalogue before', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  const blank = Buffer.from(rig.rawSlot(0))
+  await rig.append(2)
+  await rig.sync()
+  const image = Buffer.from(rig.rawSlot(0))
+  await rig.append(1)
+  rig.endRun()
+  await rig.close()
+  blank.copy(rig.rawSlot(0))
+  t.match((await rebuild(rig)).contradictions, [{ kind: 'gone-from-slot', count: 1 }])
+  image.copy(rig.rawSlot(0))
+  const report = await rebuild(rig)
+  t.match(report.contradictions.map(({ kind }) => kind), ['still-on-disk', 'unsealed-in-slot'])
+  t.match(rowsOf(rig, 'segment'), [{ slot: 0, records: 2, is_sealed: 1, is_quarantined: 1 }])
+  t.match(rowsOf(rig, 'slot')[0], { state: 'quarantined' })
+  await rig.restart()
+  t.equal((await rig.found()).length, 2)
+})
+
 t.test('an image of a slot whose volume failed before it could be sealed keeps what it has', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(2)

@@ -45,10 +45,11 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   change(`DELETE FROM survey_slot WHERE ${isPreparing}`)
   // An image of the volume from before the slot was sealed. Its records are right; whether there were more
   // of them, which rotted with the seal, nobody can tell, so the slot is left as it is. One out of use may
-  // never have been sealed on the disk: its image is told by what it lacks.
+  // never have been sealed on the disk: its image is told by what it lacks. Of a row that has ended, for an
+  // older image came before, the same holds: it is revived below.
   change(`UPDATE survey_slot AS s SET kind = iif(records = 0, 'behind', 'failed'), why = ?
     WHERE kind = 'footage' AND is_sealed = 0 AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid
-      AND segment.slot = s.slot AND segment.generation = s.generation AND segment.ended_at IS NULL
+      AND segment.slot = s.slot AND segment.generation = s.generation
       AND segment.sealed_at IS NOT NULL AND segment.records >= s.records + segment.is_quarantined)`, UNSEALED)
   // Where the catalogue has its row, it knows better than to give such a slot up; without it the slot is
   // left alone, for recovery would clear what is behind the first bad record.
