@@ -404,6 +404,32 @@ t.test('so it is where an older image took the slot out of the catalogue before'
   t.equal((await rig.found()).length, 2)
 })
 
+t.test('a slot that an older image took out of use stays so when its records are back', async t => {
+  const rig = await RecorderRig.open(t, { slots: 2, floor: SHORT })
+  await rig.fillSlots(2)
+  rig.endRun()
+  await rig.restart()
+  const older = Buffer.from(rig.rawSlot(0))
+  rig.clock.drift(120_000, 0)
+  await rig.append(2)
+  await rig.sync()
+  const image = Buffer.from(rig.rawSlot(0))
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen()
+  await rig.close() // nobody asked for the lane: the slot stays open
+  older.copy(rig.rawSlot(0))
+  t.match((await rebuild(rig)).contradictions, [{ kind: 'newer-than-volume', count: 1 }])
+  image.copy(rig.rawSlot(0))
+  t.match((await rebuild(rig)).contradictions.map(({ kind }) => kind), ['still-on-disk'])
+  t.match(rowsOf(rig, 'segment')[0], { slot: 0, generation: 2, records: 2, is_sealed: 1, is_quarantined: 1 })
+  await rig.restart()
+  await rig.lane.recover()
+  t.equal(rig.lane.openSlot, null)
+  await rig.lane.close()
+  t.match(rig.storage.volumeStatus(), [{ slots: { open: 0, sealed: 1, quarantined: 1 } }])
+  t.equal((await rig.found()).length, 4 + 2)
+})
+
 t.test('an image of a slot whose volume failed before it could be sealed keeps what it has', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(2)
