@@ -64,6 +64,8 @@ const LOCKED_FOR_A_MOMENT_MS = 2_000
 const UNREADABLE_MS = 3_600_000
 
 interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
+/** Its camera may leave the configuration before its last end is looked up: the lane says what was since. */
+interface Unrecovered extends LaneStream { readonly lane: StreamLane }
 /** A slot that was open when the recorder last ended. */
 interface Unsealed {
   readonly volume: Volume
@@ -100,7 +102,7 @@ export class Storage implements AsyncDisposable {
   readonly #unsealed = new Map<string, Unsealed[]>()
   #unread: Unread[] = []
   /** Streams whose last end could not be looked up: the catalogue could not be read. */
-  readonly #unrecovered = new Map<string, LaneStream>()
+  readonly #unrecovered = new Map<string, Unrecovered>()
   readonly #known = new LastKnown()
   /** Of what is tried at each look at a volume. */
   readonly #failures = new Map<string, FailureLog>()
@@ -292,11 +294,11 @@ export class Storage implements AsyncDisposable {
    * [G7]. What
    * is found of them later still moves the gap's beginning.
    */
-  async #settleStream(key: string, of: LaneStream): Promise<void> {
+  async #settleStream(key: string, of: Unrecovered): Promise<void> {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow()
     const unended = this.#unendedOf(of)
-    const knownAt = this.#lanes.get(key)?.firstKnownAt ?? null
+    const knownAt = of.lane.firstKnownAt
     const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now)
     const found = await this.#sealLate(key)
     for (const run of unended) {
@@ -330,7 +332,7 @@ export class Storage implements AsyncDisposable {
     const lane = new StreamLane({
       cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, runIds: this.#runIds, rows: this.#rows, clock, log, trustedTime,
       recovered: () => this.#recoverLane(cameraUuid, stream).catch((error: unknown) => {
-        this.#unrecovered.set(key, { cameraUuid, stream })
+        this.#unrecovered.set(key, { cameraUuid, stream, lane })
         throw error
       }),
       markUnentered: () => this.#volumes.unentered.set(this.#volumes.usable()),

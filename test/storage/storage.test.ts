@@ -81,6 +81,36 @@ for (const word of ['run_id >= ?', 'min(start_at) AS at']) {
   })
 }
 
+t.test('a camera that leaves before the last end of its stream was looked up has its gaps', async t => {
+  const killed = async () => {
+    const rig = await RecorderRig.open(t, { slots: 8 })
+    await rig.append(4)
+    await rig.sync()
+    rig.freeze(rig.memory.afterKill())
+    await rig.reopen()
+    rig.catalogueFaults.forget()
+    return rig
+  }
+  const well = await killed()
+  await well.lane.recover()
+  const { source } = well.catalogueFaults.statements()
+    .find(each => each.source.includes('FROM run WHERE end_at IS'))!
+  const rig = await killed()
+  const lastEnd = rig.nextAt
+  rig.catalogueFaults.break({ kind: 'io-read', at: source })
+  await rig.lane.recover()
+  rig.catalogueFaults.heal()
+  await rig.append(2)
+  const goesOnAt = rig.appended.at(-2)!.startAt
+  rig.endRun('removed-from-config')
+  await rig.storage.retireAllBut(new Set())
+  await rig.recheck()
+  t.match(gapsOf(rig), [
+    { start_at: lastEnd, end_at: goesOnAt, cause: 'recorder-killed' },
+    { start_at: rig.nextAt, end_at: null, cause: 'removed-from-config' },
+  ])
+})
+
 t.test('a slot of before that comes back late: no frame since then stands in a gap', async t => {
   const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
   await rig.append(4)
