@@ -133,11 +133,12 @@ export class Chronicle {
       if (disk === null || disk.isForeign) continue
       // It may be refused, or not: footage that is found there is found.
       const isOutOfStep = world.outOfStep.has(site)
-      isAnyInStep ||= !isOutOfStep
+      // One that stands in for it is taken into use by the next start.
+      isAnyInStep ||= disk === home && !isOutOfStep
       const identity = identityOf(disk)!
       const word = status.find(each => each.id === id)!
       faults.set(identity.uuid, disk.faults)
-      if (disk === home && !isOutOfStep) told.push(word) // one that stands in for it is taken into use by the next start
+      if (disk === home && !isOutOfStep) told.push(word)
       volumes.push({ id, uuid: identity.uuid, disk, isInUse: word.state === 'ok' && !isOutOfStep })
     }
     if (!isAnyInStep) return

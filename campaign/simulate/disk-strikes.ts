@@ -91,35 +91,53 @@ export function pull(world: World, dice: Dice): void {
   world.queue.after(forMs, () => { if (struck.site.home === struck.disk) mount(world, struck) })
 }
 
-/** A new disk under the old one's name. The old one comes back after days, or never. */
+/**
+ * A new disk under the old one's name, as soon as one was made ready: a power cut may end that, and the machine
+ * may be off. The old one comes back after days, or never.
+ */
 export function swap(world: World, dice: Dice): void {
   const struck = mounted(world, dice)
   if (struck === null || world.volumes.filter(({ home }) => home !== null).length < 2) return
-  const fresh = new SimDisk(`${struck.disk.name}x${world.spareDisks++}`, world.oracle.disks)
-  const slots = struck.disk.files.size
   unmount(world, struck)
   world.unsettle(TAKEN_BACK_MS)
-  world.machine.mounts.set('/spare', fresh)
   const returnsAfterMs = dice.chance(0.4) ? dice.between(0.1, 5) * DAY_MS : null
   const takesMs = dice.between(0.5, 10) * MINUTE_MS
   world.unsettle(takesMs)
-  world.initVolumeBeside('/spare', struck.site.id, slots, () => { world.queue.after(takesMs, put) })
-  const put = (): void => {
-    world.machine.mounts.delete('/spare')
-    mount(world, { site: struck.site, disk: fresh })
-    world.queue.after(returnsAfterMs ?? 0, () => {
-      if (returnsAfterMs === null) {
-        struck.site.home = fresh
-        world.oracle.diskLost(struck.disk)
-        world.stop(() => { world.start() }) // a new disk is taken into use by a start
-        return
-      }
-      unmount(world, { site: struck.site, disk: fresh })
-      world.oracle.diskLost(fresh)
-      mount(world, struck)
-      world.stop(() => { world.start() })
+  let isReady = false
+  const makeReady = (): void => {
+    if (isReady) return
+    const fresh = new SimDisk(`${struck.disk.name}x${world.spareDisks++}`, world.oracle.disks)
+    const folder = `/spare/${fresh.name}`
+    world.machine.mounts.set(folder, fresh)
+    world.initVolumeBeside(folder, struck.site.id, struck.disk.files.size, () => {
+      isReady = true
+      world.queue.after(takesMs, () => {
+        world.machine.mounts.delete(folder)
+        putInPlace(world, struck, fresh, returnsAfterMs)
+      })
+    })
+    world.queue.after(HOUR_MS, () => {
+      if (!isReady) world.machine.mounts.delete(folder)
+      makeReady()
     })
   }
+  makeReady()
+}
+
+function putInPlace(world: World, struck: Struck, fresh: SimDisk, returnsAfterMs: number | null): void {
+  mount(world, { site: struck.site, disk: fresh })
+  world.queue.after(returnsAfterMs ?? 0, () => {
+    if (returnsAfterMs === null) {
+      struck.site.home = fresh
+      world.oracle.diskLost(struck.disk)
+      world.stop(() => { world.start() }) // a new disk is taken into use by a start
+      return
+    }
+    unmount(world, { site: struck.site, disk: fresh })
+    world.oracle.diskLost(fresh)
+    mount(world, struck)
+    world.stop(() => { world.start() })
+  })
 }
 
 /** A disk of another recorder, full of its footage, hangs under the mount point for a while. */

@@ -64,6 +64,8 @@ const LOCKED_FOR_A_MOMENT_MS = 2_000
 const UNREADABLE_MS = 3_600_000
 
 interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
+/** Its camera may leave the configuration before its last end is looked up: the lane says what was since. */
+interface Unrecovered extends LaneStream { readonly lane: StreamLane }
 /** A slot that was open when the recorder last ended. */
 interface Unsealed {
   readonly volume: Volume
@@ -94,11 +96,13 @@ export class Storage implements AsyncDisposable {
   readonly #ring: Ring
   readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
+  /** The configuration was applied: a stream that has no lane is recorded no more. */
+  #areLanesKnown = false
   readonly #cameras = new Map<CameraId, CameraUuid>()
   readonly #unsealed = new Map<string, Unsealed[]>()
   #unread: Unread[] = []
   /** Streams whose last end could not be looked up: the catalogue could not be read. */
-  readonly #unrecovered = new Map<string, LaneStream>()
+  readonly #unrecovered = new Map<string, Unrecovered>()
   readonly #known = new LastKnown()
   /** Of what is tried at each look at a volume. */
   readonly #failures = new Map<string, FailureLog>()
@@ -249,9 +253,9 @@ export class Storage implements AsyncDisposable {
   rescues(): { count: number, newestAt: EpochMs | null } { return this.#rescues.recent() }
 
   /**
-   * What was open when the last recorder ended, and whose streams went on elsewhere: of a volume that came
-   * back, or
-   * that could not be read at the start; or the catalogue could not. It is history now.
+   * What was open when the last recorder ended, and whose streams went on elsewhere, or are recorded no more:
+   * of a volume that came back, or that could not be read at the start; or the catalogue could not. It is
+   * history now.
    */
   #settleLate(): Promise<void> {
     const settled = this.#settling.then(() => this.#settleStreams()) // each volume's look asks for it
@@ -266,7 +270,8 @@ export class Storage implements AsyncDisposable {
       this.#unrecovered.delete(key)
     }
     for (const [key, [first]] of [...this.#unsealed]) {
-      if (first === undefined || this.#lanes.get(key)?.isRecovered !== true) continue
+      const isHistory = this.#lanes.get(key)?.isRecovered ?? this.#areLanesKnown
+      if (first === undefined || !isHistory) continue
       const { cameraUuid, stream } = first.segment
       this.#cutGaps({ cameraUuid, stream }, (await this.#sealLate(key)).values())
     }
@@ -289,11 +294,11 @@ export class Storage implements AsyncDisposable {
    * [G7]. What
    * is found of them later still moves the gap's beginning.
    */
-  async #settleStream(key: string, of: LaneStream): Promise<void> {
+  async #settleStream(key: string, of: Unrecovered): Promise<void> {
     const { runs, segments } = this.#tables
     const now = this.#options.clock.wallNow()
     const unended = this.#unendedOf(of)
-    const knownAt = this.#lanes.get(key)?.firstKnownAt ?? null
+    const knownAt = of.lane.firstKnownAt
     const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now)
     const found = await this.#sealLate(key)
     for (const run of unended) {
@@ -327,7 +332,7 @@ export class Storage implements AsyncDisposable {
     const lane = new StreamLane({
       cameraId: camera, cameraUuid, stream, ring: this.#ring, runs: this.#tables.runs, runIds: this.#runIds, rows: this.#rows, clock, log, trustedTime,
       recovered: () => this.#recoverLane(cameraUuid, stream).catch((error: unknown) => {
-        this.#unrecovered.set(key, { cameraUuid, stream })
+        this.#unrecovered.set(key, { cameraUuid, stream, lane })
         throw error
       }),
       markUnentered: () => this.#volumes.unentered.set(this.#volumes.usable()),
@@ -457,11 +462,22 @@ export class Storage implements AsyncDisposable {
       await lane.close()
       this.#lanes.delete(key)
     }
-    const live = new Set(this.#lanes.keys())
-    for (const [key, [first]] of [...this.#unsealed]) {
-      if (live.has(key) || first === undefined) continue
-      const { segment } = first
-      const open = await this.#recoverLane(segment.cameraUuid, segment.stream)
+    await this.#recoverLeft()
+    this.#areLanesKnown = true
+  }
+
+  /**
+   * What the recorder before left of streams that have no lane now: slots, or only a run, where the volume of
+   * its slot is away [G7].
+   */
+  async #recoverLeft(): Promise<void> {
+    const unsealed = [...this.#unsealed.values()].flat().map(({ segment }) => segment)
+    const unended = this.#tables.runs.unended().filter(({ id }) => id < this.#firstRunId)
+    const left = new Map([...unsealed, ...unended].map(({ cameraUuid, stream }) =>
+      [laneKey(cameraUuid, stream), { cameraUuid, stream }] as const))
+    for (const [key, { cameraUuid, stream }] of left) {
+      if (this.#lanes.has(key) || this.#unrecovered.has(key)) continue
+      const open = await this.#recoverLane(cameraUuid, stream)
       if (open !== null) await this.#ring.seal(open)
     }
   }

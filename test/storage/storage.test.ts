@@ -1,6 +1,8 @@
 import t from 'tap'
+import { cameraId } from '../../src/domain/index.ts'
 import { builtInit } from '../support/fragments.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
+import type { TestOwner } from '../support/virtual-clock.ts'
 
 interface RunRow { readonly start_at: number, readonly end_at: number | null, readonly end_reason: string | null }
 interface GapRow { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
@@ -78,6 +80,36 @@ for (const word of ['run_id >= ?', 'min(start_at) AS at']) {
     t.equal(rig.rows("SELECT * FROM gap WHERE cause = 'recorder-killed'").length, 1)
   })
 }
+
+t.test('a camera that leaves before the last end of its stream was looked up has its gaps', async t => {
+  const killed = async () => {
+    const rig = await RecorderRig.open(t, { slots: 8 })
+    await rig.append(4)
+    await rig.sync()
+    rig.freeze(rig.memory.afterKill())
+    await rig.reopen()
+    rig.catalogueFaults.forget()
+    return rig
+  }
+  const well = await killed()
+  await well.lane.recover()
+  const { source } = well.catalogueFaults.statements()
+    .find(each => each.source.includes('FROM run WHERE end_at IS'))!
+  const rig = await killed()
+  const lastEnd = rig.nextAt
+  rig.catalogueFaults.break({ kind: 'io-read', at: source })
+  await rig.lane.recover()
+  rig.catalogueFaults.heal()
+  await rig.append(2)
+  const goesOnAt = rig.appended.at(-2)!.startAt
+  rig.endRun('removed-from-config')
+  await rig.storage.retireAllBut(new Set())
+  await rig.recheck()
+  t.match(gapsOf(rig), [
+    { start_at: lastEnd, end_at: goesOnAt, cause: 'recorder-killed' },
+    { start_at: rig.nextAt, end_at: null, cause: 'removed-from-config' },
+  ])
+})
 
 t.test('a slot of before that comes back late: no frame since then stands in a gap', async t => {
   const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
@@ -222,4 +254,39 @@ t.test('a camera that left while the recorder was down is sealed at the start', 
   rig.lane = rig.storage.lane(other, rig.stream)
   await rig.storage.retireAllBut(new Set([other]))
   t.match(await rig.content(0), { sealed: { slot: 0 }, entries: { length: 3 } })
+})
+
+/** A recorder that was killed while it recorded the camera, and starts without it and without its volume. */
+async function leftWithItsVolume(t: TestOwner) {
+  const rig = await RecorderRig.open(t, { slots: 3, volumes: ['disk1', 'disk2'] })
+  await rig.append(4)
+  await rig.sync()
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = frozenMemory(rig).takeAway(rig.lane.openSlot!.volume.path)
+  const other = cameraId('gate')
+  const reopen = async () => {
+    await rig.reopen({ camera: other })
+    await rig.storage.retireAllBut(new Set([other]))
+  }
+  return { rig, giveBack, reopen }
+}
+
+t.test('a camera that left while the recorder was down, and whose volume is away, has its gap', async t => {
+  const { rig, reopen } = await leftWithItsVolume(t)
+  await reopen()
+  t.match(runsOf(rig), [{ end_reason: 'recorder-killed' }])
+  const [gap] = gapsOf(rig)
+  t.match(gap, { end_at: null, cause: 'recorder-killed' })
+  t.ok(gap!.start_at <= rig.nextAt)
+})
+
+t.test('when that volume is back, its slot is sealed and the gap begins behind its footage', async t => {
+  const { rig, giveBack, reopen } = await leftWithItsVolume(t)
+  await reopen()
+  giveBack()
+  await rig.recheck()
+  t.same(rig.rows('SELECT slot FROM segment WHERE sealed_at IS NULL'), [])
+  t.match(runsOf(rig), [{ end_at: rig.nextAt }])
+  t.match(gapsOf(rig), [{ start_at: rig.nextAt, end_at: null, cause: 'recorder-killed' }])
+  t.same(await checkInvariants(rig), [])
 })

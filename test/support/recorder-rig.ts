@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import pino from 'pino'
-import { cameraId, epochMs, isoOf, slotNumber, streamName, volumeId, type AuditSink, type EpochMs, type RunEndReason, type RunId } from '../../src/domain/index.ts'
+import {
+  cameraId, epochMs, isoOf, slotNumber, streamName, volumeId, type AuditSink, type CameraId, type EpochMs,
+  type RunEndReason, type RunId,
+} from '../../src/domain/index.ts'
 import { AuditLog, AuditUnavailableError } from '../../src/audit/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
 import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
@@ -30,6 +33,8 @@ export interface StartOptions {
   readonly arm?: (fs: FaultyFileSystem, catalogue: FaultyCatalogue) => void
   /** A disk may not answer: does not wait until every loop of storage sleeps. */
   readonly mayHang?: boolean
+  /** The camera of the configuration from now on; the one before, where it is left out. */
+  readonly camera?: CameraId
 }
 
 /** One fragment that was handed to storage. */
@@ -56,7 +61,7 @@ export class RecorderRig {
   storage!: Storage
   lane!: StreamLane
   time!: TrustedTime
-  readonly camera = cameraId('lobby')
+  camera = cameraId('lobby')
   readonly stream = streamName('main')
   init: InitSegment = builtInit()
   readonly appended: Appended[] = []
@@ -108,7 +113,8 @@ export class RecorderRig {
     return rig
   }
 
-  async #start({ mayHang = false }: StartOptions = {}): Promise<void> {
+  async #start({ mayHang = false, camera = this.camera }: StartOptions = {}): Promise<void> {
+    this.camera = camera
     const opened = openCatalogue(this.stateDir, this.clock.wallNow())
     const db = this.catalogueFaults.wrap(opened.db)
     this.#catalogue = { db, [Symbol.dispose]: () => { opened[Symbol.dispose]() } }

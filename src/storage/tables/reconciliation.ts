@@ -45,10 +45,11 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   change(`DELETE FROM survey_slot WHERE ${isPreparing}`)
   // An image of the volume from before the slot was sealed. Its records are right; whether there were more
   // of them, which rotted with the seal, nobody can tell, so the slot is left as it is. One out of use may
-  // never have been sealed on the disk: its image is told by what it lacks.
+  // never have been sealed on the disk: its image is told by what it lacks. Of a row that has ended, for an
+  // older image came before, the same holds: it is revived below.
   change(`UPDATE survey_slot AS s SET kind = iif(records = 0, 'behind', 'failed'), why = ?
     WHERE kind = 'footage' AND is_sealed = 0 AND EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid
-      AND segment.slot = s.slot AND segment.generation = s.generation AND segment.ended_at IS NULL
+      AND segment.slot = s.slot AND segment.generation = s.generation
       AND segment.sealed_at IS NOT NULL AND segment.records >= s.records + segment.is_quarantined)`, UNSEALED)
   // Where the catalogue has its row, it knows better than to give such a slot up; without it the slot is
   // left alone, for recovery would clear what is behind the first bad record.
@@ -87,19 +88,21 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   let corrected = change(`UPDATE segment SET camera_uuid = s.camera_uuid, stream = s.stream, start_at = s.start_at, floor_rule = s.floor_rule,
     end_at = CASE WHEN segment.end_at IS NULL THEN NULL ELSE max(segment.end_at, s.start_at) END
     FROM survey_slot AS s WHERE ${same} AND s.kind IN ('footage', 'failed') AND ${differs}`)
+  // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to
+  // go on with.
+  const isOut = `(s.kind = 'failed' OR EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = s.volume_uuid
+    AND slot.slot = s.slot AND slot.state = 'quarantined' AND slot.generation = s.generation))`
   // Sealed on disk, and the catalogue does not know or says otherwise. What the catalogue sealed itself
   // stays: it knows trusted time better.
   corrected += change(`UPDATE segment SET end_at = s.end_at, newest_at = max(s.newest_at, coalesce(segment.newest_at, 0)), keep_until = max(s.keep_until, coalesce(segment.keep_until, 0)),
     records = s.records, used_bytes = s.used_bytes, merkle_root = s.merkle_root, sealed_at = coalesce(segment.sealed_at, s.end_at)
-    FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR s.kind = 'failed') AND (segment.sealed_at IS NULL
+    FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND (s.is_sealed = 1 OR ${isOut})
+      AND (segment.sealed_at IS NULL
       OR s.why = '${UNSEALED}' OR (s.is_sealed = 1 AND segment.merkle_root <> s.merkle_root))`)
   change(`UPDATE segment SET keep_until = s.keep_until, newest_at = max(segment.newest_at, s.newest_at)
     FROM survey_slot AS s WHERE ${same} AND segment.ended_at IS NULL AND segment.keep_until < s.keep_until
     AND s.is_sealed = 1`)
 
-  // A slot that stays out of use has a segment only as a matter of record: nothing may take it for one to
-  // go on with.
-  const isOut = `(s.kind = 'failed' OR EXISTS (SELECT 1 FROM slot WHERE slot.volume_uuid = s.volume_uuid AND slot.slot = s.slot AND slot.state = 'quarantined' AND slot.generation = s.generation))`
   const added = change(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, newest_at, keep_until, records, used_bytes, merkle_root, sealed_at)
     SELECT volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, iif(is_done, end_at, NULL), iif(is_done, newest_at, NULL), iif(is_done, keep_until, NULL), iif(is_done, records, NULL),
       iif(is_done, used_bytes, NULL), iif(is_done, merkle_root, NULL), iif(is_done, end_at, NULL)
