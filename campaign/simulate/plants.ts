@@ -25,7 +25,7 @@ const GUARD = [
   one('trusted time believes a forward jump', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
     'const shownMs = claimMs === null ? -1 :', 'claimMs ??= reading.wallMs - trustedMs > STEPPED_MS ? reading.wallMs - trustedMs : null\n  const shownMs = claimMs === null ? -1 :'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
-    'const moved = segments.restamp(since, byMs, keepUntilOf)', 'const moved = segments === null ? keepUntilOf("", since) : 0'),
+    'moves.add(since, byMs)', 'if (since < 0) moves.add(since, byMs)'),
   one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
 ]

@@ -7,8 +7,9 @@ import { CatalogueFaultError, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
-import { chooseSlot, floorRuleText, keepUntil, keepUntilByQuarter, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
+import { chooseSlot, floorRuleText, keepUntil, parseFloorRule, SlotBudget, SlotBudgetError, type FloorRule, type NoSlotReason, type ReuseCandidate, type VolumeChoice } from '../retention/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
+import type { FootageMoves } from './footage-moves.ts'
 import type { LeaseTable } from './leases.ts'
 import { isCatalogueRefusal, type RowQueue } from './row-queue.ts'
 import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
@@ -49,6 +50,7 @@ export interface RingOptions {
   readonly volumes: VolumeSet
   readonly leases: LeaseTable
   readonly trustedTime: TrustedTime
+  readonly moves: FootageMoves
   readonly audit: AuditSink
   readonly floor: FloorRule
   readonly clock: Clock
@@ -421,26 +423,36 @@ export class Ring {
     for (const oldestFirst of segments.reusable(volume.identity.uuid)) {
       for (const segment of oldestFirst) {
         const leased = leases.isLeased(segment)
-        candidates.push({ segment, newestFrameAt: segment.newestAt, keepUntil: segment.keepUntil, held: false, leased }) // held ones are no candidates, and freeing one throws
+        candidates.push({ ...this.#movedYet(segment), held: false, leased }) // held ones are no candidates, and freeing one throws
         if (!leased) break
       }
     }
     return { id: volume.identity.id, freeSlots: slots.firstFree(volume.identity.uuid) === null ? 0 : Math.max(1, volumes.freeSlots(volume)), totalSlots: volume.identity.slotCount, candidates }
   }
 
+  /** As it will stand once footage has moved with trusted time. */
+  #movedYet(segment: SegmentRow): Pick<Candidate, 'segment' | 'newestFrameAt' | 'keepUntil'> {
+    const asItStands = { segment, newestFrameAt: segment.newestAt, keepUntil: segment.keepUntil }
+    if (segment.newestAt === null) return asItStands
+    const newestAt = this.#options.moves.latestOf(segment.newestAt)
+    if (newestAt === segment.newestAt) return asItStands
+    const keptUntil = keepUntil(parseFloorRule(segment.floorRule) ?? this.#options.floor, newestAt)
+    return { segment, newestFrameAt: newestAt, keepUntil: epochMs(Math.max(segment.keepUntil!, keptUntil)) }
+  }
+
   /**
    * Ends the row of what is overwritten, with the guard's reasons, for the overwrite record (R25) and for
    * whoever asks later.
    */
-  #free(volume: Volume, { segment }: Candidate, at: EpochMs): void {
+  #free(volume: Volume, { segment, newestFrameAt, keepUntil: ownUntil }: Candidate, at: EpochMs): void {
     const trustedAt = this.#options.trustedTime.now()!
-    const keptUntil = epochMs(Math.max(segment.keepUntil!, keepUntil(this.#options.floor, segment.newestAt!)))
+    const keptUntil = epochMs(Math.max(ownUntil!, keepUntil(this.#options.floor, newestFrameAt!)))
     const { audit, segments, floor } = this.#options
     const floorNow = floorRuleText(floor)
     const { seq } = audit.append({
       action: 'slot.overwritten', actor: SYSTEM, object: slotName(volume, segment), application: null, result: 'done',
       detail: {
-        camera: segment.cameraId, cameraUuid: segment.cameraUuid, stream: segment.stream, from: isoOf(segment.startAt), to: isoOf(segment.endAt!), newest: isoOf(segment.newestAt!),
+        camera: segment.cameraId, cameraUuid: segment.cameraUuid, stream: segment.stream, from: isoOf(segment.startAt), to: isoOf(segment.endAt!), newest: isoOf(newestFrameAt!),
         floorThen: segment.floorRule, floorNow, keptUntil: isoOf(keptUntil), trusted: isoOf(trustedAt), records: segment.records, bytes: segment.usedBytes, root: segment.merkleRoot,
       },
     })
@@ -562,14 +574,12 @@ export class Ring {
    * transaction of the act. Throws CatalogueFaultError while rows of recording wait.
    */
   restamp(since: EpochMs, byMs: number): void {
-    const { segments, rows, floor } = this.#options
+    const { moves, rows } = this.#options
     // A segment whose row waits would be entered with the time of before: the advance is believed once all
     // rows are there.
     if (rows.isBehind) throw new CatalogueFaultError({ code: rows.backlog?.cause ?? 'unknown' })
-    const keepUntilOf = keepUntilByQuarter(rule => parseFloorRule(rule) ?? floor)
-    const moved = segments.restamp(since, byMs, keepUntilOf)
+    moves.add(since, byMs)
     for (const open of this.#unsealed) if (open.newestAt >= since) open.newestAt = epochMs(open.newestAt + byMs)
-    this.#options.log.info({ since: isoOf(since), byMs, segments: moved }, 'footage of doubtful time moves with trusted time')
   }
 }
 

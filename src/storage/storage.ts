@@ -11,6 +11,7 @@ import type { TrustedTime } from '../trusted-time/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import { LastKnown } from '../platform/last-known.ts'
 import { CatalogueMarks } from './catalogue-mark.ts'
+import { FootageMoves } from './footage-moves.ts'
 import { HoldBook } from './hold-book.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
@@ -107,6 +108,7 @@ export class Storage implements AsyncDisposable {
   /** Of what is tried at each look at a volume. */
   readonly #failures = new Map<string, FailureLog>()
   readonly #time: TimeFile
+  readonly #moves: FootageMoves
   /** Lower numbers are those of recorders before this one. */
   readonly #firstRunId: number
   readonly #stop = new AbortController()
@@ -128,7 +130,8 @@ export class Storage implements AsyncDisposable {
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
     this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
-    this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases })
+    this.#moves = new FootageMoves({ ...options, floor: options.floor, rows })
+    this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases, moves: this.#moves })
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => {
       this.holds.forget(volume)
@@ -568,6 +571,7 @@ export class Storage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#volumes.stop()
     await this.#ring.stop()
+    await this.#moves.stop()
     await Promise.all([...this.#lanes.values()].map(lane => lane.close()))
     this.#rows.flush()
     await this.#volumes.unentered.settled()

@@ -630,6 +630,15 @@ CREATE TABLE deputy (
   CHECK (absent_id <> deputy_account_id)
 ) STRICT;
 
+CREATE TABLE footage_move (
+  move_id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  since_at          INTEGER NOT NULL,           -- what was recorded since then, by trusted time
+  by_ms             INTEGER NOT NULL CHECK (by_ms > 0),
+  last_segment      INTEGER NOT NULL,           -- later ones were begun afterwards
+  done_segment      INTEGER NOT NULL DEFAULT 0, -- up to this one all have moved
+  unsealed          TEXT NOT NULL CHECK (json_valid(unsealed)) -- segment_id of those that moved before they were sealed
+) STRICT;
+
 CREATE TABLE gap (
   gap_id            INTEGER PRIMARY KEY,
   camera_uuid       TEXT NOT NULL REFERENCES camera (uuid),

@@ -3,7 +3,6 @@ import {
   type CameraId, type CameraUuid, type EpochMs, type Generation, type SlotNumber, type StreamName, type TimeRange, type VolumeUuid,
 } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import { defineKeepUntil } from './keep-until-function.ts'
 
 /** One use of a slot. `endAt` and what follows are null until it is sealed. */
 export interface SegmentRow {
@@ -122,15 +121,6 @@ export function segmentTable(db: Db) {
     free(key: SegmentKey, why: Freed): void {
       const { changes } = free.run(why.at, why.trustedAt, why.keptUntil, why.floorRule, why.auditSeq, key.volumeUuid, key.slot, key.generation)
       if (changes !== 1) throw new TypeError(`segment ${key.slot}/${key.generation} may not be freed`)
-    },
-    /**
-     * Trusted time was moved forward: what was recorded since `since` moves with it, so that it ages by
-     * nothing. Returns how many. One statement: four times as fast as a row at a time (measured).
-     */
-    restamp(since: EpochMs, byMs: number, keepUntilOf: (floorRule: string, newestAt: EpochMs) => EpochMs): number {
-      defineKeepUntil(db, keepUntilOf)
-      return db.prepare<[number, number, number]>(`UPDATE segment SET newest_at = newest_at + ?, keep_until = max(keep_until, custos_keep_until(floor_rule, newest_at + ?))
-        WHERE sealed_at IS NOT NULL AND ended_at IS NULL AND newest_at >= ?`).run(byMs, byMs, since).changes
     },
     /** Starts of the newest `most` segments, of those that hold footage. */
     lastOpened: (most: number): EpochMs[] => lastOpened.all(most).map(epochMs),

@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { mkdtempSync, rmSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { epochMs } from '../../src/domain/index.ts'
+import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
+import { createLogger } from '../../src/platform/logger.ts'
+import { keepUntil } from '../../src/retention/index.ts'
+import { FootageMoves } from '../../src/storage/footage-moves.ts'
+import { RowQueue } from '../../src/storage/row-queue.ts'
+import { FLOOR_31_DAYS } from '../support/recorder-rig.ts'
+import { seeded } from '../support/recorder/seeded.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+const START = Date.parse('2026-11-22T08:00:00.000Z'), MINUTE_MS = 60_000, DAY_MS = 86_400_000
+const RULE = '31d Asia/Taipei'
+const log = createLogger({ level: 'silent' })
+
+/** The recorder's part of a catalogue, which can be given up at any moment and begun anew. */
+class Site {
+  readonly #catalogue: Catalogue
+  readonly #clock = new VirtualClock('2026-11-22T08:00:00.000Z')
+  moves!: FootageMoves
+  constructor(t: Test) {
+    const folder = mkdtempSync('/dev/shm/custos-moves-')
+    this.#catalogue = openCatalogue(folder, epochMs(START))
+    t.teardown(() => { this.#catalogue[Symbol.dispose](); rmSync(folder, { recursive: true }) })
+    this.#catalogue.db.pragma('foreign_keys = OFF')
+    this.begin()
+  }
+  begin(): void {
+    const catalogue = this.#catalogue
+    const rows = new RowQueue({ catalogue, audit: { append: () => ({ seq: 0 }) }, clock: this.#clock, log })
+    this.moves = new FootageMoves({ catalogue, rows, floor: FLOOR_31_DAYS, log, rowsAtOnce: 3 })
+  }
+  clear(): void { this.#catalogue.db.exec('DELETE FROM segment; DELETE FROM footage_move') }
+  insert(slot: number, newestAt: number | null): void {
+    const at = newestAt ?? START
+    this.#catalogue.db.prepare(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, keep_until, records, merkle_root, sealed_at, newest_at)
+      VALUES ('v', ?, 1, 'c', 'main', ?, '${RULE}', ?, ?, ?, ?, ?, ?)`).run(slot, at, ...newestAt === null ? [null, null, null, null, null, null] : [at, keepUntil(FLOOR_31_DAYS, epochMs(at)), 1, 'f'.repeat(64), at, at])
+  }
+  seal(slot: number, newestAt: number): void {
+    this.#catalogue.db.prepare("UPDATE segment SET end_at = ?, newest_at = ?, keep_until = ?, records = 1, merkle_root = ?, sealed_at = ? WHERE slot = ?").run(newestAt, newestAt, keepUntil(FLOOR_31_DAYS, epochMs(newestAt)), 'f'.repeat(64), newestAt, slot)
+  }
+  act(since: number, byMs: number): void { this.#catalogue.db.transaction(() => { this.moves.add(epochMs(since), byMs) })() }
+  undoneAct(since: number, byMs: number): void {
+    this.#catalogue.db.transaction(() => {
+      this.moves.add(epochMs(since), byMs)
+      throw new Error('planted')
+    })()
+  }
+  stands(): { slot: number, newest_at: number | null, keep_until: number | null }[] {
+    return this.#catalogue.db.prepare<[], { slot: number, newest_at: number | null, keep_until: number | null }>('SELECT slot, newest_at, keep_until FROM segment ORDER BY slot').all()
+  }
+  get left(): number { return this.#catalogue.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM footage_move').get()!.n }
+}
+const turn = () => new Promise(resolve => { setImmediate(resolve) })
+
+type Deed = { readonly kind: 'advance', readonly sinceMin: number, readonly byMin: number } | { readonly kind: 'record' | 'open' | 'seal' | 'kill' | 'turn' }
+const deed = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), sinceMin: fc.nat(60), byMin: fc.integer({ min: 1, max: 90 }) }) },
+  { weight: 7, arbitrary: fc.constantFrom<Deed>({ kind: 'record' }, { kind: 'open' }, { kind: 'seal' }, { kind: 'kill' }, { kind: 'turn' }) },
+)
+
+const runs = seeded(t, 300)
+t.test('sealed footage moves with every advance, once, whatever is recorded, sealed and killed between the steps [G1]', async t => {
+  const site = new Site(t)
+  await fc.assert(fc.asyncProperty(fc.nat(12), fc.array(deed, { maxLength: 25 }), async (before, deeds) => {
+    await site.moves.stop()
+    site.clear()
+    site.begin()
+    /** What each slot's newest frame stands at when all has moved; of an open one its footage so far. */
+    const wanted: number[] = [], open = new Set<number>()
+    let now = START
+    const record = (): void => { wanted.push(now += MINUTE_MS); site.insert(wanted.length - 1, now) }
+    for (let i = 0; i < before; i++) record()
+    for (const each of deeds) {
+      if (each.kind === 'advance') {
+        const since = START + each.sinceMin * MINUTE_MS, byMs = each.byMin * MINUTE_MS
+        site.act(since, byMs)
+        for (const [slot, at] of wanted.entries()) if (at >= since) wanted[slot] = at + byMs
+        now += byMs
+      } else if (each.kind === 'record') record()
+      else if (each.kind === 'open') { open.add(wanted.length); wanted.push(now += MINUTE_MS); site.insert(wanted.length - 1, null) }
+      else if (each.kind === 'seal') {
+        const [slot] = open
+        if (slot !== undefined) { open.delete(slot); site.seal(slot, wanted[slot]!) }
+      } else if (each.kind === 'kill') { await site.moves.stop(); site.begin() }
+      else await turn()
+      for (const row of site.stands()) {
+        if (row.newest_at !== null && site.moves.latestOf(epochMs(row.newest_at)) < wanted[row.slot]!) return false // might be reused too early
+      }
+    }
+    for (let i = 0; i < 100 && site.left > 0; i++) await turn()
+    return site.left === 0 && site.stands().every(row => row.newest_at === null ? open.has(row.slot)
+      : row.newest_at === wanted[row.slot] && row.keep_until! >= keepUntil(FLOOR_31_DAYS, epochMs(row.newest_at)))
+  }), runs)
+})
+
+t.test('an act that is undone moves nothing, and nothing is kept longer for it', async t => {
+  const site = new Site(t)
+  for (let slot = 0; slot < 9; slot++) site.insert(slot, START + slot * MINUTE_MS)
+  const before = site.stands()
+  t.throws(() => { site.undoneAct(START, DAY_MS) }, { message: 'planted' })
+  for (let i = 0; i < 10; i++) await turn()
+  t.same(site.stands(), before)
+  t.equal(site.moves.latestOf(epochMs(START)), START)
+})
