@@ -26,6 +26,8 @@ const GUARD = [
     'const shownMs = claimMs === null ? -1 :', 'claimMs ??= reading.wallMs - trustedMs > STEPPED_MS ? reading.wallMs - trustedMs : null\n  const shownMs = claimMs === null ? -1 :'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'moves.add(since, byMs)', 'if (since < 0) moves.add(since, byMs)'),
+  one('footage is reused while it moves with trusted time', /^G1: .*before its floor ends/, 'storage/footage-moves.ts',
+    'return this.#pending.reduce(', 'return newestAt > 0 ? newestAt : this.#pending.reduce('),
   one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
 ]
@@ -38,21 +40,21 @@ const HOLDS = [
 ]
 
 const FOUND = [
-  one('a slot goes on under another floor', /^G1: .*before its floor ends/, 'storage/storage.ts',
+  one('a slot goes on under another floor', /^G1: .*before its floor ends/, 'storage/unfinished-footage.ts',
     'if (newest !== null && (isPassed || floorRuleText(newest.floor) !== floorRuleText(this.#options.floor))) {',
     'if (newest !== null && (isPassed || floorRuleText(newest.floor) === "")) {'),
   one('a slot that is being sealed does not move with trusted time', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    try {',
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    this.#unsealed.delete(open)\n    try {'),
   one('holds do not reach a volume that was away', /^G2: hold/, 'storage/storage.ts', '      this.holds.forget(volume)\n', ''),
-  one('a predecessor that is read late is not told', /^G7: /, 'storage/storage.ts',
+  one('a predecessor that is read late is not told', /^G7: /, 'storage/unfinished-footage.ts',
     "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)", 'void knownAt'),
 ]
 
 const GAPS = [
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
-  one('gap of a kill not told', /^G7: /, 'storage/storage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
+  one('gap of a kill not told', /^G7: /, 'storage/unfinished-footage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
   one('gap of a failed slot not told', /^G7: /, 'storage/ring.ts', "        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())\n", ''),
 ]
 
@@ -83,7 +85,7 @@ const CATALOGUE = [
   one('a locked catalogue ends the recorder', /^crash: /, 'storage/row-queue.ts', '        if (!isRefused(error)) throw error\n        this.#refused(error)\n      }\n    }\n    if', '        throw error\n      }\n    }\n    if'),
   one('a slot blamed for the catalogue', /^quarantine: |^counts: |^crash: /, 'storage/ring.ts', '        if (!isCatalogueRefusal(error)) throw error\n        rows.noteRefusal(error)\n      }\n    }\n    const taken',
     "        if (!isCatalogueRefusal(error)) throw error\n        const blamed = this.#options.volumes.freeOf(among[0]!).take()\n        if (blamed !== null) this.giveUp(among[0]!, blamed, blamed, new StorageError('other', 'take', '', error))\n        rows.noteRefusal(error)\n      }\n    }\n    const taken"),
-  one('footage of an outage not adopted', /^rescue: |^V1: |^G7: /, 'storage/storage.ts', 'if (isUnentered) unsealed.push(', 'if (isUnentered && free === null) unsealed.push('),
+  one('footage of an outage not adopted', /^rescue: |^V1: |^G7: /, 'storage/unfinished-footage.ts', 'if (unenteredAmong !== null) unsealed.push(', 'if (unenteredAmong !== null && settled === null) unsealed.push('),
   one('camera name keeps its mark', /one mark/, 'storage/storage.ts', '    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) })\n', '    void now\n'),
 ]
 
