@@ -1,5 +1,7 @@
 /** A frame as it was placed. */
 export interface PlacedFrame { readonly arrivedMs: number, readonly startTicks: number }
+/** Since the session began. Not sure: only where a picture is missing around it. */
+export interface Loss { readonly atMs: number, readonly isSure: boolean }
 export interface LostSpan { readonly startTicks: number, readonly endTicks: number }
 
 /** Frames around a loss: it is noticed when what follows it comes, and arrivals are told to a frame or two. */
@@ -19,7 +21,7 @@ const SPAN_MS = 10_000
  */
 export class LostPictures {
   readonly #ticksAMs: number
-  #pending: number[] = []
+  #pending: Loss[] = []
   #frames: PlacedFrame[] = []
   /** Ends of what was told lately. */
   #told: number[] = []
@@ -27,23 +29,22 @@ export class LostPictures {
 
   constructor(timescale: number) { this.#ticksAMs = timescale / 1000 }
 
-  /** Data was lost at these instants. */
-  note(lostMs: readonly number[]): void { this.#pending.push(...lostMs) }
+  note(losses: readonly Loss[]): void { this.#pending.push(...losses) }
 
   /** What is to be told, once the frames behind a loss are placed. */
   place(frames: readonly PlacedFrame[], usualMs: number): LostSpan[] {
     this.#frames = [...this.#frames, ...frames].slice(-Math.max(FRAMES_KEPT, frames.length + FRAMES_BEFORE + 1))
     const knownMs = this.#frames.at(-1)!.arrivedMs - FRAMES_AFTER * usualMs
-    const settled = this.#pending.filter(lostMs => lostMs <= knownMs)
-    this.#pending = this.#pending.filter(lostMs => lostMs > knownMs)
-    const spans = new Map(settled.flatMap(lostMs => this.#spanOf(lostMs, usualMs) ?? []).map(span => [span.startTicks, span]))
+    const settled = this.#pending.filter(({ atMs }) => atMs <= knownMs)
+    this.#pending = this.#pending.filter(({ atMs }) => atMs > knownMs)
+    const spans = new Map(settled.flatMap(loss => this.#spanOf(loss, usualMs) ?? []).map(span => [span.startTicks, span]))
     return [...spans.values()].flatMap(span => this.#rationed(span))
   }
 
   /** What was not told yet: the session is over. */
   end(): LostSpan[] { return this.#span === null ? [] : [this.#span] }
 
-  #spanOf(lostMs: number, usualMs: number): LostSpan | null {
+  #spanOf({ atMs: lostMs, isSure }: Loss, usualMs: number): LostSpan | null {
     const steps = this.#frames.slice(1).map((to, i) => ({ from: this.#frames[i]!, to }))
     const around = steps.filter(({ from, to }) =>
       to.arrivedMs >= lostMs - FRAMES_BEFORE * usualMs && from.arrivedMs <= lostMs + usualMs)
@@ -52,6 +53,7 @@ export class LostPictures {
       (most, step) => most === null || lengthOf(step) > lengthOf(most) ? step : most, null)
     if (longest === null) return null
     const isMissing = lengthOf(longest) > MISSING_SHARE * usualMs * this.#ticksAMs
+    if (!isMissing && !isSure) return null
     const { from, to } = isMissing ? longest : around.findLast(step => step.from.arrivedMs <= lostMs) ?? longest
     return { startTicks: from.startTicks, endTicks: to.startTicks }
   }

@@ -9,6 +9,7 @@ import { classifyStderr, silenceAtEnd } from './classify-stderr.ts'
 import { concatScript, inputOptions, pictureOptions, type PictureTreatment } from './ffmpeg-arguments.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
+import type { PacketLoss } from './rtsp/index.ts'
 import { SoundSession, type CameraSound, type SessionWay } from './sound-session.ts'
 import { RunFootage, type StoredFragment } from './run-footage.ts'
 
@@ -39,8 +40,8 @@ export interface RunOptions {
   readonly socketTimeoutMs?: number
   /** What failed on the way to the camera, where whoever built the way knows better than ffmpeg's words. */
   readonly wayFault?: () => { readonly reason: RunEndReason, readonly message: string } | null
-  /** When data of pictures was lost on the way since the last call; milliseconds ago. */
-  readonly takeLosses?: () => readonly number[]
+  /** When data of pictures was lost on the way since the last call. */
+  readonly takeLosses?: () => readonly PacketLoss[]
   readonly secrets: readonly string[]
   readonly pictures: PictureTreatment
   /** What is known of the camera's sound, and a way to the camera for each session of it. Null: none is wanted. */

@@ -11,6 +11,7 @@ import { fragmentBuffers } from './buffer-pool.ts'
 import { LostPictures, type LostSpan } from './lost-pictures.ts'
 import { FrameArrivals } from './frame-arrivals.ts'
 import { SessionTimes, type FrameTimes, type FrameToPlace } from './frame-times.ts'
+import type { PacketLoss } from './rtsp/index.ts'
 import type { SoundPart } from './sound-line.ts'
 import type { SoundSession } from './sound-session.ts'
 import { WallStep } from './wall-step.ts'
@@ -37,8 +38,8 @@ export interface RunFootageOptions {
   /** As last sampled. */
   readonly cameraClockOffsetMs: () => number | null
   readonly onFragment: (facts: StoredFragment) => void
-  /** When data of pictures was lost on the way since the last call; milliseconds ago. */
-  readonly takeLosses?: () => readonly number[]
+  /** When data of pictures was lost on the way since the last call. */
+  readonly takeLosses?: () => readonly PacketLoss[]
 }
 
 interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs }
@@ -188,8 +189,9 @@ export class RunFootage {
   /** Pictures that lost data on the way; what is a hole already is told. */
   #lostIn(frames: readonly FrameToPlace[], times: FrameTimes): LostSpan[] {
     const { takeLosses, startedAt, clock } = this.#options
-    const agoMs = takeLosses?.() ?? []
-    if (agoMs.length > 0) this.#lost!.note(agoMs.map(ms => clock.wallNow() - startedAt - ms))
+    const losses = takeLosses?.() ?? []
+    if (losses.length > 0) this.#lost!.note(losses.map(({ agoMs, isSure }) =>
+      ({ atMs: clock.wallNow() - startedAt - agoMs, isSure })))
     const placed = times.frames.map(({ startTicks }, i) => ({ startTicks, arrivedMs: frames[i]!.arrivedMs ?? 0 }))
     return this.#lost!.place(placed, this.#times!.usualMs).filter(span =>
       !times.holes.some(hole => hole.startTicks < span.endTicks && hole.endTicks > span.startTicks))

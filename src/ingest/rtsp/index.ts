@@ -1,5 +1,5 @@
 export { CameraRelay } from './camera-relay.ts'
-export type { RelayTicket } from './camera-relay.ts'
+export type { PacketLoss, RelayTicket } from './camera-relay.ts'
 export { RelayFault } from './relay-fault.ts'
 export { describeStream } from './stream-description.ts'
 export type { StreamDescription } from './stream-description.ts'

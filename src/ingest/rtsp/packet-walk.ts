@@ -1,4 +1,4 @@
-import { SequenceWatch } from './sequence-watch.ts'
+import { SequenceWatch, type SequenceStep } from './sequence-watch.ts'
 import { DOLLAR, headEnd, MAX_HEAD_BYTES, PACKET_HEAD_BYTES } from './rtsp-message.ts'
 
 const ANSWER = Buffer.from('RTSP/')
@@ -9,8 +9,8 @@ export interface Walked {
   readonly answers: readonly Buffer[]
   /** The last bytes, which begin something that is not whole; they come again in front of the next. */
   readonly left: Buffer
-  /** Bytes or whole packets of pictures are missing in what was found. */
-  readonly isDamaged: boolean
+  /** Whether bytes or whole packets of pictures are missing in what was found; `restarted`: nobody can tell. */
+  readonly damage: SequenceStep
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -39,7 +39,7 @@ export class PacketWalk {
   readonly #seenOnce = new Map<number, number>()
   readonly #sequences = new Map<number, SequenceWatch>()
   #isLost = false
-  #isDamaged = false
+  #damage: SequenceStep = 'next'
   #lostBytes = 0
 
   /** `bytes` begins with what was `left` before. */
@@ -64,7 +64,8 @@ export class PacketWalk {
         answers.push(bytes.subarray(at, at + end))
         from = at += end
       } else if (this.#sources.size > 0) {
-        this.#isLost = this.#isDamaged = true
+        this.#isLost = true
+        this.#damage = 'lost'
       } else {
         const next = bytes.indexOf(DOLLAR, at + 1)
         at = next < 0 ? bytes.length : next
@@ -72,31 +73,31 @@ export class PacketWalk {
     }
     this.#missingBytes = at - bytes.length
     if (from < bytes.length) parts.push(bytes.subarray(from))
-    return { parts, answers, left: NOTHING, isDamaged: this.#takeDamage() }
+    return { parts, answers, left: NOTHING, damage: this.#takeDamage() }
   }
 
   #ended(bytes: Buffer, { parts, answers, from, at }: {
     parts: Buffer[], answers: Buffer[], from: number, at: number }): Walked {
     this.#missingBytes = 0
     if (at > from) parts.push(bytes.subarray(from, at))
-    return { parts, answers, left: bytes.subarray(at), isDamaged: this.#takeDamage() }
+    return { parts, answers, left: bytes.subarray(at), damage: this.#takeDamage() }
   }
 
-  #takeDamage(): boolean {
-    const isDamaged = this.#isDamaged
-    this.#isDamaged = false
-    return isDamaged
+  #takeDamage(): SequenceStep {
+    const damage = this.#damage
+    this.#damage = 'next'
+    return damage
   }
 
   /**
-   * Whether a dollar sign begins a packet: of RTP on a channel where that came before, or of a channel as
-   * cameras number them.
+   * Whether a dollar sign begins a packet: of RTP or RTCP, on a channel where that came before or as cameras
+   * number them.
    */
   #isLikely(bytes: Buffer, at: number): boolean {
     if (this.#sources.size === 0 || bytes.length - at <= PACKET_HEAD_BYTES) return true
     const channel = bytes[at + 1]!
-    if (this.#sources.has(channel)) return bytes[at + PACKET_HEAD_BYTES]! >> 6 === RTP_VERSION
-    return channel < USUAL_CHANNELS || this.#sources.has(channel - 1)
+    if (bytes[at + PACKET_HEAD_BYTES]! >> 6 !== RTP_VERSION) return false // RTCP has it too
+    return channel < USUAL_CHANNELS || this.#sources.has(channel) || this.#sources.has(channel - 1)
   }
 
   #learnSource(bytes: Buffer, at: number): void {
@@ -106,7 +107,8 @@ export class PacketWalk {
     this.#seenOnce.set(channel, source)
     let sequence = this.#sequences.get(channel)
     if (sequence === undefined) this.#sequences.set(channel, sequence = new SequenceWatch())
-    if (sequence.isAfterLoss(source, bytes.readUInt16BE(at + PACKET_HEAD_BYTES + 2))) this.#isDamaged = true
+    const step = sequence.step(source, bytes.readUInt16BE(at + PACKET_HEAD_BYTES + 2))
+    if (step !== 'next' && this.#damage !== 'lost') this.#damage = step
   }
 
   /** Where a known source goes on; where to look again when more has come. */

@@ -19,8 +19,8 @@ export interface UdpMediaOptions {
   readonly cameraAddress: string
   /** A packet with the head that an interleaved one has. */
   readonly onPacket: (bytes: Buffer) => void
-  /** Packets of the first track are missing before the one that came just now. */
-  readonly onLoss: () => void
+  /** Packets of the first track are missing before the one that came just now, or may be. */
+  readonly onLoss: (isSure: boolean) => void
 }
 
 /**
@@ -76,7 +76,8 @@ export class UdpMedia {
   #pass(channel: number, bytes: Buffer): void {
     this.lastPacketAt = performance.now()
     const isVideo = channel === this.#tracks[0]?.channels[0] && bytes.length >= RTP_HEAD_BYTES
-    if (isVideo && this.#sequence.isAfterLoss(bytes.readUInt32BE(8), bytes.readUInt16BE(2))) this.#options.onLoss()
+    const step = isVideo ? this.#sequence.step(bytes.readUInt32BE(8), bytes.readUInt16BE(2)) : 'next'
+    if (step !== 'next') this.#options.onLoss(step === 'lost')
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)
     this.#options.onPacket(Buffer.concat([head, bytes]))
