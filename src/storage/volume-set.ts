@@ -56,10 +56,10 @@ const SYNC_MEMORY_MS = 60_000 // long enough to see a disk that stutters, short 
 const RECHECK_MS = 10_000
 const RELOOK_MS = 1_000
 /**
- * A call that takes longer is hung where another volume can be recorded to: the stream goes on there, and
- * its queue of 16 s has room left.
+ * A call that takes longer is hung where another volume can be recorded to: the stream goes on there within
+ * 10 s, and its queue of 16 s has room left.
  */
-const HUNG_MS = 5_000
+const HUNG_MS = 4_000
 /** Without another volume it is worth waiting for a disk that remaps a sector. */
 const HUNG_ALONE_MS = 15_000
 /** A recorder that was asked to stop leaves within 5 s. */
