@@ -31,6 +31,9 @@ const LONGEST_STEP_MS = 5000
 const FIRST_STAMPS = 5
 /** In a session's first second: what is further apart than so many usual distances is another count. */
 const MOST_LIKELY_STEPS = 3
+/** So many frames show whether a late one was held up: then they come sooner than usual. */
+const DOUBT_FRAMES = 8
+const HELD_UP_SHARE = 0.75
 /** Of a session whose first fragment has but one frame. */
 const UNKNOWN_USUAL_MS = 100
 
@@ -41,6 +44,16 @@ const UNKNOWN_USUAL_MS = 100
 export function longestStandMs(usualMs: number | null): number {
   if (usualMs === null) return HOLE_MOST_MS
   return Math.min(HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs))
+}
+
+type Hole = FrameTimes['holes'][number]
+/** A frame came late by its arrival alone: whether others are missing shows by those behind it. */
+interface Doubt {
+  readonly hole: Hole
+  /** Beyond the usual distance. */
+  readonly lateMs: number
+  readonly cameMs: number
+  frames: number
 }
 
 interface LastFrame {
@@ -61,6 +74,7 @@ export class SessionTimes {
   #usualMs: number | null = null
   /** Start and end of the last frame of the fragment before. */
   #before: LastFrame | null = null
+  #doubts: Doubt[] = []
 
   constructor(init: InitSegment, rate: number) {
     this.#timescale = init.video.timescale
@@ -103,9 +117,10 @@ export class SessionTimes {
     const endTicks = last + Math.max(1, Math.round(standsMs * this.#timescale / 1000))
     const before = this.#before
     this.#before = { startTicks: last, endTicks, told: timed.at(-1)! }
+    const holes = this.#holes(before, starts, timed, longestMs)
     const showScale = this.rate * this.#timescale / 1000 / STAMP_TICKS_A_MS
     return {
-      startTicks: starts[0]!, endTicks, holes: this.#holes(before, starts, timed, longestMs),
+      startTicks: starts[0]!, endTicks, holes,
       frames: starts.map((startTicks, i) => ({
         startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks,
         showAfterTicks: Math.round(ordered[i]!.showAfterTicks * showScale),
@@ -125,28 +140,48 @@ export class SessionTimes {
     })
   }
 
+  /** What was in doubt when the session ended. */
+  end(): Hole[] { return this.#doubts.splice(0).map(({ hole }) => hole) }
+
   /**
-   * A frame was decided to stand long, and came or was stamped as late as that: where only the decision went
-   * from stamps to arrivals, nothing is missing.
+   * A frame was decided to stand long, and was stamped as late as that, or came so late and those behind it do
+   * not make up for it: where only the decision went from stamps to arrivals, nothing is missing.
    */
   #holes(
     before: LastFrame | null, starts: readonly number[], told: readonly FrameToTime[], longestMs: number
-  ): FrameTimes['holes'] {
+  ): Hole[] {
     const all = [
       ...before === null ? [] : [before], ...starts.map((startTicks, i) => ({ startTicks, told: told[i]! })),
     ]
-    return all.slice(1).flatMap(({ startTicks: endTicks, told }, i) => {
-      const { startTicks, told: from } = all[i]!
-      const isLong = this.#ms(endTicks - startTicks) > longestMs && this.#toldMs(from, told) > longestMs
-      return isLong ? [{ startTicks, endTicks }] : []
+    const holes = all.slice(1).flatMap(({ startTicks: endTicks, told }, i) => {
+      const { startTicks, told: from } = all[i]!, settled = this.#settle(told.arrivedMs)
+      if (this.#ms(endTicks - startTicks) <= longestMs) return settled
+      const hole = { startTicks, endTicks }, elapsedMs = told.arrivedMs - from.arrivedMs
+      if (this.#stampedMs(from, told) > longestMs) return [...settled, hole]
+      if (elapsedMs > longestMs) {
+        this.#doubts.push({ hole, lateMs: elapsedMs - this.usualMs, cameMs: told.arrivedMs, frames: 0 })
+      }
+      return settled
     })
+    return holes.sort((a, b) => a.startTicks - b.startTicks)
   }
 
-  /** From a frame to the next by its arrival or by its stamp, whichever is more. */
-  #toldMs(from: FrameToTime, to: FrameToTime): number {
-    const isStamped = from.stampMs !== null && to.stampMs !== null
-    const stampedMs = isStamped ? (to.stampMs - from.stampMs) * this.rate : 0
-    return Math.max(to.arrivedMs - from.arrivedMs, stampedMs)
+  /** A frame more has come: what is no doubt any more. */
+  #settle(arrivedMs: number): Hole[] {
+    const settled: Hole[] = []
+    this.#doubts = this.#doubts.filter(doubt => {
+      const usuallyMs = ++doubt.frames * this.usualMs, tookMs = arrivedMs - doubt.cameMs
+      if (usuallyMs - tookMs >= doubt.lateMs / 2) return false // it was held up
+      if (doubt.frames < DOUBT_FRAMES) return true
+      if (tookMs > usuallyMs * HELD_UP_SHARE) settled.push(doubt.hole)
+      return false
+    })
+    return settled
+  }
+
+  /** From a frame to the next by their stamps; 0 where they say nothing. */
+  #stampedMs(from: FrameToTime, to: FrameToTime): number {
+    return from.stampMs === null || to.stampMs === null ? 0 : (to.stampMs - from.stampMs) * this.rate
   }
 }
 

@@ -11,7 +11,7 @@ const FRAMES_KEPT = 12
 /** Of the usual distance: between frames that are further apart one is missing. */
 const MISSING_SHARE = 1.5
 /** A line that loses for good is told in spans: the catalogue does not grow with each packet. */
-const TOLD_BEFORE_SPANS = 6
+const TOLD_BEFORE_SPANS = 20
 const WITHIN_MS = 60_000
 const SPAN_MS = 10_000
 

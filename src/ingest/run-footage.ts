@@ -131,7 +131,10 @@ export class RunFootage {
 
   end(reason: RunEndReason): void {
     this.#isOver = true
-    if (this.#runId !== null) this.#noteHoles(this.#lost!.end(), 'packets-lost')
+    if (this.#runId !== null) {
+      this.#noteHoles(this.#times!.end(), 'no-frames')
+      this.#noteHoles(this.#lost!.end(), 'packets-lost')
+    }
     if (this.#runId !== null) this.#options.lane.endRun(reason, this.#wallOf(this.#endTicks))
     else this.#options.lane.noteNoFootage(reason)
   }

@@ -52,7 +52,7 @@ export class PacketWalk {
         from = at = this.#nextPacket(bytes, at)
         if (this.#isLost) return this.#ended(bytes, { parts, answers, from, at })
       } else if (bytes[at] === DOLLAR && this.#isLikely(bytes, at)) {
-        if (bytes.length - at <= PACKET_HEAD_BYTES) return this.#ended(bytes, { parts, answers, from, at })
+        if (!isHeadWhole(bytes, at)) return this.#ended(bytes, { parts, answers, from, at })
         this.#learnSource(bytes, at)
         at += PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2)
       } else if (this.#mayBeAnswer(bytes, at)) {
@@ -136,6 +136,13 @@ export class PacketWalk {
     const seen = Math.min(ANSWER.length, bytes.length - at)
     return bytes.compare(ANSWER, 0, seen, at, at + seen) === 0
   }
+}
+
+/** Whether all is there that source and count of a packet are read from. */
+function isHeadWhole(bytes: Buffer, at: number): boolean {
+  const there = bytes.length - at
+  if (there <= PACKET_HEAD_BYTES) return false
+  return there >= Math.min(RTP_HEAD_BYTES, PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2))
 }
 
 /** Whether the head at hand is one of RTP; false also where it is not whole. */

@@ -3,6 +3,8 @@ const STEADY_PACKETS = 32
 /** More than this is another count, not a loss. */
 const MOST_LOST_PACKETS = 3000
 const MODULUS = 2 ** 16
+/** Packets that others overtook come so late at most. */
+const MOST_LATE_PACKETS = 64
 
 /** `lost`: packets before it are missing. `restarted`: it is of another source or count, and nobody can tell. */
 export type SequenceStep = 'next' | 'lost' | 'restarted'
@@ -16,7 +18,9 @@ export class SequenceWatch {
   /** Of a source that does not count its packets nothing but `next` is told. */
   step(source: number, sequence: number): SequenceStep {
     const step = (sequence - this.#last + MODULUS) % MODULUS
-    const isKnown = this.#source === source, wasSteady = this.#inARow >= STEADY_PACKETS
+    const isKnown = this.#source === source
+    if (isKnown && (step === 0 || step > MODULUS - MOST_LATE_PACKETS)) return 'next' // told as lost when it was overtaken
+    const wasSteady = this.#inARow >= STEADY_PACKETS
     const isSteady = isKnown && wasSteady, isLost = isSteady && step > 1 && step <= MOST_LOST_PACKETS
     this.#source = source
     this.#last = sequence

@@ -4,16 +4,17 @@ import { PacketWalk } from '../../../src/ingest/rtsp/packet-walk.ts'
 import { packet } from '../../support/cameras/scripted-camera.ts'
 
 /** As the pump does it: what is left comes again in front of the next. */
-function walked(pieces: readonly Buffer[]): { readonly passed: Buffer, readonly answers: string[] } {
-  const walk = new PacketWalk(), passed: Buffer[] = [], answers: string[] = []
+function walked(pieces: readonly Buffer[]): { readonly passed: Buffer, readonly answers: string[], readonly damages: string[] } {
+  const walk = new PacketWalk(), passed: Buffer[] = [], answers: string[] = [], damages: string[] = []
   let left: Buffer = Buffer.alloc(0)
   for (const piece of pieces) {
     const step = walk.walk(Buffer.concat([left, piece]))
     passed.push(...step.parts)
     answers.push(...step.answers.map(String))
+    if (step.damage !== 'next') damages.push(step.damage)
     left = Buffer.from(step.left)
   }
-  return { passed: Buffer.concat([...passed, left]), answers }
+  return { passed: Buffer.concat([...passed, left]), answers, damages }
 }
 
 function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
@@ -64,6 +65,38 @@ t.test('where bytes of RTP are missing, what is damaged may go, and each later p
     const later = Buffer.concat(packets.filter(each => (startsAt += each.length) - each.length >= unhurtFrom))
     return passed.subarray(passed.length - later.length).equals(later)
   }), { numRuns: 1000 })
+})
+
+/** Packets of two channels as a camera that plays sends them: 40 of pictures, a report, an answer, and so on. */
+function played(packets: number, from = 0): Buffer[] {
+  return Array.from({ length: packets }, (_, n) => rtp(from + n & 0xffff, 300)).flatMap((each, n) => {
+    const report = Buffer.alloc(24, '$')
+    report.set([0x80, 200])
+    return n % 20 === 19 ? [each, packet(1, report), Buffer.from(ANSWER)] : [each]
+  })
+}
+const isPacket = (each: Buffer): boolean => each[0] === 0x24
+
+t.test('a source that plays passes whole beside reports and answers, over the turn of its count, and nothing is told as lost', async () => {
+  fc.assert(fc.property(fc.nat(0xffff), sizes, (from, sizes) => {
+    const items = played(120, from)
+    const { passed, answers, damages } = walked(cut(Buffer.concat(items), sizes))
+    return passed.equals(Buffer.concat(items.filter(isPacket))) && answers.length === 6 && damages.length === 0
+  }), { numRuns: 100 })
+})
+
+t.test('bytes that are lost between packets go no further, and are told; so is a packet that is missing whole', async () => {
+  fc.assert(fc.property(fc.integer({ min: 45, max: 110 }), fc.integer({ min: 1, max: 200 }), sizes, (n, count, sizes) => {
+    const items = played(120), before = Buffer.concat(items.slice(0, n)), behind = Buffer.concat(items.slice(n + 1))
+    const damaged = walked(cut(Buffer.concat([before, items[n]!.subarray(count), behind]), sizes))
+    const missing = walked(cut(Buffer.concat([before, behind]), sizes))
+    const rest = Buffer.concat([...items.slice(0, n), ...items.slice(n + 1)].filter(isPacket))
+    const isPicture = (each: Buffer): boolean => isPacket(each) && each[1] === 0
+    if (!isPicture(items[n]!)) return missing.passed.equals(rest) && missing.damages.length === 0
+    // A report or an answer goes with what is lost before it.
+    const isTold = !isPicture(items[n + 1]!) || (damaged.passed.equals(rest) && damaged.damages.includes('lost'))
+    return isTold && missing.passed.equals(rest) && missing.damages.join() === 'lost'
+  }), { numRuns: 300 })
 })
 
 t.test('where another source goes on after bytes were lost it passes again before long', t => {

@@ -17,6 +17,13 @@ t.test('missing packets of a source that counts are noticed, over the turn of th
   t.same(told([...counted(65_490, 80)]), [])
 })
 
+t.test('a packet that others overtook is one loss, and what comes behind it is watched on', async t => {
+  const swapped = [...counted(100, 40), [7, 141] as const, [7, 140] as const, ...counted(142, 40)]
+  t.same(told(swapped), [[40, 'lost']])
+  t.same(told([...swapped, ...counted(185, 5)]), [[40, 'lost'], [82, 'lost']])
+  t.same(told([...counted(100, 40), ...counted(139, 40)]), [], 'one that came twice')
+})
+
 t.test('another source or count is told as a restart, and a source that does not count as nothing', async t => {
   t.same(told([...counted(100, 40), ...counted(900, 40, 8)]), [[40, 'restarted']])
   t.same(told([...counted(100, 40), ...counted(30_000, 40), ...counted(100, 40)]), [[40, 'restarted'], [80, 'restarted']])
