@@ -35,6 +35,9 @@ export class DecodingOrder {
     this.#depth = declared ?? 0
   }
 
+  /** 0: the stream does not reorder. */
+  get depth(): number { return this.#depth }
+
   /** Of the same depth, at its beginning. */
   anew(): DecodingOrder {
     const order = new DecodingOrder(this.#isDepthKnown ? this.#depth : null)

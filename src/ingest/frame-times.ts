@@ -1,6 +1,7 @@
 import type { InitSegment } from '../media/index.ts'
 import { declaredDepth, DecodingOrder, type StampedFrame } from './decoding-order.ts'
 import type { ArrivedFrame } from './frame-arrivals.ts'
+import { ShowingOrder } from './showing-order.ts'
 import { FrameClock, median, type FrameToTime } from './frame-clock.ts'
 
 /** A frame as it came, with what tells its type. */
@@ -71,6 +72,7 @@ export class SessionTimes {
   readonly #timescale: number
   readonly #order: DecodingOrder
   readonly #clock: FrameClock
+  readonly #showing = new ShowingOrder()
   #usualMs: number | null = null
   /** Start and end of the last frame of the fragment before. */
   #before: LastFrame | null = null
@@ -123,12 +125,18 @@ export class SessionTimes {
       startTicks: starts[0]!, endTicks, holes,
       frames: starts.map((startTicks, i) => ({
         startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks,
-        showAfterTicks: Math.round(ordered[i]!.showAfterTicks * showScale),
+        showAfterTicks: this.#showAfter(startTicks, Math.round(ordered[i]!.showAfterTicks * showScale), frames[i]!),
       })),
     }
   }
 
   #ms(ticks: number): number { return ticks * 1000 / this.#timescale }
+
+  /** No frame is shown before it is decoded: one that came too late for its place is shown out of it. */
+  #showAfter(startTicks: number, wantedTicks: number, { stampTicks }: FrameToPlace): number {
+    if (this.#order.depth === 0 || stampTicks === null) return wantedTicks
+    return this.#showing.place(stampTicks, startTicks + wantedTicks, startTicks) - startTicks
+  }
 
   /** Whole, each behind the one before, and none before the end of the fragment before. */
   #ticksOf(timesMs: readonly number[]): number[] {

@@ -20,25 +20,44 @@ const folder = await mkdtemp(path.join(os.tmpdir(), 'every-frame-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
 
 /** Decoding times of the pictures of an MP4, in ticks, and what the pictures say of themselves. */
-function pictures(mp4: Buffer): { readonly frames: number[], readonly ticks: number[] } {
-  const frames: number[] = [], ticks: number[] = []
+interface Pictures { readonly frames: number[], readonly ticks: number[], /** When each is shown. */ readonly shown: number[] }
+function pictures(mp4: Buffer): Pictures {
+  const frames: number[] = [], ticks: number[] = [], shown: number[] = []
   for (const box of boxesIn(mp4, 0, mp4.length)) {
     if (box.type !== 'moof') continue
     const media = mp4.subarray(box.at)
     const [track] = parseMovieFragment(media, media.length)
     let at = Number(track!.decodeTimeTicks)
-    for (const { dataAt, sizeBytes, durationTicks } of track!.samples) {
+    for (const { dataAt, sizeBytes, durationTicks, compositionOffsetTicks } of track!.samples) {
       frames.push(...framesIn(media.subarray(dataAt, dataAt + sizeBytes)))
       ticks.push(at)
+      shown.push(at + compositionOffsetTicks)
       at += durationTicks
     }
   }
-  return { frames, ticks }
+  return { frames, ticks, shown }
 }
+
+/**
+ * The numbers in the order in which the camera wants them shown; null where its stamps do not tell: they are
+ * not as even as a camera's that counts.
+ */
+function wantedOrder(session: readonly SentFrame[]): number[] | null {
+  const stamps = session.map(({ stampMs }, n) => ({ stampMs, n }))
+  const came = session.slice(1).map(({ arrivedMs }, i) => arrivedMs - session[i]!.arrivedMs)
+  if (came.some(ms => Math.abs(ms - came[0]!) > came[0]! / 3)) return null // what is held up may be shown out of its place
+  if (stamps.some(({ stampMs }) => stampMs === null)) return null
+  stamps.sort((a, b) => a.stampMs! - b.stampMs!)
+  const steps = stamps.slice(1).map(({ stampMs }, i) => stampMs! - stamps[i]!.stampMs!)
+  const isCounted = stamps[0]?.n === 0 && steps.every(ms => ms > 0 && Math.abs(ms - steps[0]!) <= 1)
+  return isCounted ? stamps.map(({ n }) => n) : null
+}
+const shownOrder = ({ frames, shown }: Pictures): number[] =>
+  frames.map((n, i) => ({ n, at: shown[i]! })).sort((a, b) => a.at - b.at).map(({ n }) => n)
 
 /** The first thing wrong with frames that came out of one file. */
 function wrongWith(
-  { frames, ticks }: ReturnType<typeof pictures>, expected: readonly number[]
+  { frames, ticks }: Pictures, expected: readonly number[]
 ): string | null {
   if (
     frames.length !== ticks.length || frames.join() !== expected.join()
@@ -60,7 +79,7 @@ async function record(session: readonly SentFrame[], recordsASlot: number): Prom
   return { lane, slots, stored: slots.flatMap(({ bytes }) => framesIn(bytes)) }
 }
 
-async function clipOf({ slots }: Recorded): Promise<ReturnType<typeof pictures>[]> {
+async function clipOf({ slots }: Recorded): Promise<Pictures[]> {
   return await Promise.all(planClip(slots, ALL).parts.map(async part => {
     const chunks: Buffer[] = []
     await writeClip(part, async bytes => { chunks.push(Buffer.from(bytes)) })
@@ -68,7 +87,7 @@ async function clipOf({ slots }: Recorded): Promise<ReturnType<typeof pictures>[
   }))
 }
 
-async function evidenceOf({ slots }: Recorded): Promise<ReturnType<typeof pictures>[]> {
+async function evidenceOf({ slots }: Recorded): Promise<Pictures[]> {
   const out = await mkdtemp(path.join(folder, 'evidence-'))
   try {
     const shelf = {
@@ -87,7 +106,7 @@ async function evidenceOf({ slots }: Recorded): Promise<ReturnType<typeof pictur
   } finally { await rm(out, { recursive: true }) }
 }
 
-async function viewed({ slots }: Recorded): Promise<ReturnType<typeof pictures>> {
+async function viewed({ slots }: Recorded): Promise<Pictures> {
   await using reader = new CameraReader({
     shelf: {
       segmentsOf: (_, __, range) => rowsIn(slots, range), openReader: row => openRow(slots, row),
@@ -101,7 +120,7 @@ async function viewed({ slots }: Recorded): Promise<ReturnType<typeof pictures>>
   return pictures(Buffer.concat(pieces))
 }
 
-const joined = (files: readonly ReturnType<typeof pictures>[]): number[] =>
+const joined = (files: readonly Pictures[]): number[] =>
   files.flatMap(({ frames }) => frames)
 
 t.test('each frame of a session is stored, and is in clip, evidence video and viewing once, in decoding order, at a time that never goes back', async () => {
@@ -115,6 +134,8 @@ t.test('each frame of a session is stored, and is in clip, evidence video and vi
       await clipOf(recorded), await evidenceOf(recorded), await viewed(recorded),
     ]
     if (clip.length !== 1 || evidence.length === 0) throw new Error(`${clip.length} clips of one session`)
+    const wanted = wantedOrder(session)
+    if (wanted !== null && shownOrder(clip[0]!).join() !== wanted.join()) throw new Error(`shown: ${shownOrder(clip[0]!).join()}`)
     for (const [name, files] of Object.entries({ clip, evidence, viewing: [seen] })) {
       if (joined(files).join() !== stored.join()) throw new Error(`${name}: ${joined(files).join()}`)
       for (const file of files) {

@@ -123,7 +123,7 @@ const STAMPS: readonly Stamps[] = [
   (n, { stepMs, bends }) => n * stepMs + bends[Math.floor(n / 15) % bends.length]!,
   (n, { bends }) => bends[n % bends.length]!,
   (n, { stepMs, bends }) => bends[n % bends.length]! > 0 ? null : n * stepMs,
-  (n, { stepMs }) => (n * stepMs + 5_900_000) % 5_965_232, // the count wraps
+  (n, { stepMs }) => (n * stepMs + 5_964_500) % (2 ** 29 / TICKS_A_MS), // the count wraps after less than a second
   (n, { stepMs, bends }) => (n + bends[n % bends.length]! % 2) * stepMs, // temporal layers with uneven stamps
 ]
 
