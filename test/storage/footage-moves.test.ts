@@ -4,15 +4,18 @@ import t, { type Test } from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
 import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { keepUntil } from '../../src/retention/index.ts'
+import { keepUntil, type FloorRule } from '../../src/retention/index.ts'
 import { FootageMoves } from '../../src/storage/footage-moves.ts'
 import { RowQueue } from '../../src/storage/row-queue.ts'
+import { FaultyCatalogue } from '../support/faulty-catalogue.ts'
 import { FLOOR_31_DAYS } from '../support/recorder-rig.ts'
 import { seeded } from '../support/recorder/seeded.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const START = Date.parse('2026-11-22T08:00:00.000Z'), MINUTE_MS = 60_000, DAY_MS = 86_400_000
-const RULE = '31d Asia/Taipei'
+/** Footage keeps the floor that it was recorded under. */
+const RULES = ['31d Asia/Taipei', '62d Asia/Taipei']
+const floorOf = (slot: number): FloorRule => ({ ...FLOOR_31_DAYS, floor: { kind: 'calendar-days', days: slot % 2 === 0 ? 31 : 62 } })
 const log = createLogger({ level: 'silent' })
 
 /** The recorder's part of a catalogue, which can be given up at any moment and begun anew. */
@@ -20,6 +23,8 @@ class Site {
   readonly #catalogue: Catalogue
   readonly #clock = new VirtualClock('2026-11-22T08:00:00.000Z')
   moves!: FootageMoves
+  /** Of the part's own connection; the test looks past it. */
+  faults!: FaultyCatalogue
   constructor(t: Test) {
     const folder = mkdtempSync('/dev/shm/custos-moves-')
     this.#catalogue = openCatalogue(folder, epochMs(START))
@@ -28,7 +33,8 @@ class Site {
     this.begin()
   }
   begin(): void {
-    const catalogue = this.#catalogue
+    this.faults = new FaultyCatalogue()
+    const catalogue: Catalogue = { ...this.#catalogue, db: this.faults.wrap(this.#catalogue.db) }
     const rows = new RowQueue({ catalogue, audit: { append: () => ({ seq: 0 }) }, clock: this.#clock, log })
     this.moves = new FootageMoves({ catalogue, rows, floor: FLOOR_31_DAYS, log, rowsAtOnce: 3 })
   }
@@ -36,12 +42,18 @@ class Site {
   insert(slot: number, newestAt: number | null): void {
     const at = newestAt ?? START
     this.#catalogue.db.prepare(`INSERT INTO segment (volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, end_at, keep_until, records, merkle_root, sealed_at, newest_at)
-      VALUES ('v', ?, 1, 'c', 'main', ?, '${RULE}', ?, ?, ?, ?, ?, ?)`).run(slot, at, ...newestAt === null ? [null, null, null, null, null, null] : [at, keepUntil(FLOOR_31_DAYS, epochMs(at)), 1, 'f'.repeat(64), at, at])
+      VALUES ('v', ?, 1, 'c', 'main', ?, ?, ?, ?, ?, ?, ?, ?)`).run(slot, at, RULES[slot % 2], ...newestAt === null ? [null, null, null, null, null, null] : [at, keepUntil(floorOf(slot), epochMs(at)), 1, 'f'.repeat(64), at, at])
   }
   seal(slot: number, newestAt: number): void {
-    this.#catalogue.db.prepare("UPDATE segment SET end_at = ?, newest_at = ?, keep_until = ?, records = 1, merkle_root = ?, sealed_at = ? WHERE slot = ?").run(newestAt, newestAt, keepUntil(FLOOR_31_DAYS, epochMs(newestAt)), 'f'.repeat(64), newestAt, slot)
+    this.#catalogue.db.prepare("UPDATE segment SET end_at = ?, newest_at = ?, keep_until = ?, records = 1, merkle_root = ?, sealed_at = ? WHERE slot = ?").run(newestAt, newestAt, keepUntil(floorOf(slot), epochMs(newestAt)), 'f'.repeat(64), newestAt, slot)
   }
-  act(since: number, byMs: number): void { this.#catalogue.db.transaction(() => { this.moves.add(epochMs(since), byMs) })() }
+  /** False: the catalogue did not take it, and nothing of it was done. */
+  act(since: number, byMs: number): boolean {
+    try {
+      this.#catalogue.db.transaction(() => { this.moves.add(epochMs(since), byMs) })()
+      return true
+    } catch { return false }
+  }
   undoneAct(since: number, byMs: number): void {
     this.#catalogue.db.transaction(() => {
       this.moves.add(epochMs(since), byMs)
@@ -55,10 +67,10 @@ class Site {
 }
 const turn = () => new Promise(resolve => { setImmediate(resolve) })
 
-type Deed = { readonly kind: 'advance', readonly sinceMin: number, readonly byMin: number } | { readonly kind: 'record' | 'open' | 'seal' | 'kill' | 'turn' }
+type Deed = { readonly kind: 'advance', readonly sinceMin: number, readonly byMin: number } | { readonly kind: 'record' | 'open' | 'seal' | 'kill' | 'turn' | 'sick' | 'well' }
 const deed = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), sinceMin: fc.nat(60), byMin: fc.integer({ min: 1, max: 90 }) }) },
-  { weight: 7, arbitrary: fc.constantFrom<Deed>({ kind: 'record' }, { kind: 'open' }, { kind: 'seal' }, { kind: 'kill' }, { kind: 'turn' }) },
+  { weight: 7, arbitrary: fc.constantFrom<Deed>({ kind: 'record' }, { kind: 'open' }, { kind: 'seal' }, { kind: 'kill' }, { kind: 'turn' }, { kind: 'sick' }, { kind: 'well' }) },
 )
 
 const runs = seeded(t, 300)
@@ -76,7 +88,7 @@ t.test('sealed footage moves with every advance, once, whatever is recorded, sea
     for (const each of deeds) {
       if (each.kind === 'advance') {
         const since = START + each.sinceMin * MINUTE_MS, byMs = each.byMin * MINUTE_MS
-        site.act(since, byMs)
+        if (!site.act(since, byMs)) continue
         for (const [slot, at] of wanted.entries()) if (at >= since) wanted[slot] = at + byMs
         now += byMs
       } else if (each.kind === 'record') record()
@@ -85,14 +97,18 @@ t.test('sealed footage moves with every advance, once, whatever is recorded, sea
         const [slot] = open
         if (slot !== undefined) { open.delete(slot); site.seal(slot, wanted[slot]!) }
       } else if (each.kind === 'kill') { await site.moves.stop(); site.begin() }
+      else if (each.kind === 'sick') site.faults.break({ kind: 'io-read', lasts: true })
+      else if (each.kind === 'well') site.faults.heal()
       else await turn()
       for (const row of site.stands()) {
         if (row.newest_at !== null && site.moves.latestOf(epochMs(row.newest_at)) < wanted[row.slot]!) return false // might be reused too early
       }
     }
+    site.faults.heal()
+    if (site.left > 0) { await site.moves.stop(); site.begin() }
     for (let i = 0; i < 100 && site.left > 0; i++) await turn()
     return site.left === 0 && site.stands().every(row => row.newest_at === null ? open.has(row.slot)
-      : row.newest_at === wanted[row.slot] && row.keep_until! >= keepUntil(FLOOR_31_DAYS, epochMs(row.newest_at)))
+      : row.newest_at === wanted[row.slot] && row.keep_until === keepUntil(floorOf(row.slot), epochMs(row.newest_at)))
   }), runs)
 })
 
