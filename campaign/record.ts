@@ -8,7 +8,7 @@ import { CameraServer } from '../test/support/cameras/camera-server.ts'
 import { FaultProxy, type Fault } from '../test/support/cameras/fault-proxy.ts'
 import { clip, CLIPS } from '../test/support/cameras/make-clips.ts'
 import { startCraftedCameras } from '../test/support/cameras/crafted-server.ts'
-import type { CraftedKind } from '../test/support/cameras/crafted-kinds.ts'
+import { LOSING_KINDS, type CraftedKind } from '../test/support/cameras/crafted-kinds.ts'
 import { CraftedLedger } from '../test/support/recorder/crafted-ledger.ts'
 import { seededRandom } from '../test/support/seeded-random.ts'
 import { FrameLedger } from './frame-ledger.ts'
@@ -29,6 +29,8 @@ const FLAPPING = 0 // the first camera's network is never well for long
 const SETTLED_MS = 8_000
 /** The catalogue's times are the recorder's, the counters' the camera's; on a machine that is short of time a run's first arrivals, which set its clock, come late. More than this ends the run. */
 const CLOCK_SLACK_MS = 1_000
+/** After health answers: two tries of a camera, and a group of pictures. */
+const MOST_RETURN_MS = 10_000
 /** A group of pictures of these clips. */
 const RESENT_MS = 2_000
 
@@ -93,6 +95,8 @@ export async function recordCampaign(options: RecordOptions): Promise<boolean> {
     }
     stop.abort()
     await flapping
+    const sent = await server.status()
+    for (const [i, { path: mount }] of mounts.entries()) ledgers[i]!.sentTo = { counter: sent[mount]!.frame, wallMs: Date.now() }
     await recorder.end('SIGTERM')
     await fetchFrames({ folder, volume, ledgers, odd, from: checkedTo, to: Date.now() })
     const good = report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes: options.minutes, seed: options.seed })
@@ -163,7 +167,7 @@ function report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes,
   const early = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM segment WHERE ended_at < keep_until').get()!.n
   const problems: string[] = orphans.map(pid => `ffmpeg ${pid} outlived its recorder`)
   if (early > 0) problems.push(`${early} segments were overwritten inside their floor`)
-  let worstKillLossMs = 0
+  let worstKillLossMs = 0, worstReturnMs = 0
   for (const [i, ledger] of ledgers.entries()) {
     const gaps = gapsOf.all(`c${i}`)
     // Between two cuts the flapping camera only sends again what it had sent before.
@@ -176,7 +180,14 @@ function report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes,
       if (gap === undefined) problems.push(`c${i}: ${hole.frames} frames from ${hole.fromCounter} on (${new Date(hole.lastBeforeMs).toISOString()}) are in no gap`)
       const kill = kills.find(each => each.at >= hole.lastBeforeMs && each.at <= hole.firstAfterMs)
       if (i !== FLAPPING && kill === undefined && !/storage-full/.test(gap?.cause ?? '')) problems.push(`c${i}: ${hole.frames} frames lost without a kill (${gap?.cause ?? 'no gap'}, ${new Date(hole.lastBeforeMs).toISOString()})`)
-      if (i !== FLAPPING && kill !== undefined) worstKillLossMs = Math.max(worstKillLossMs, kill.at - hole.lastBeforeMs)
+      if (i !== FLAPPING && kill !== undefined) {
+        worstKillLossMs = Math.max(worstKillLossMs, kill.at - hole.lastBeforeMs)
+        worstReturnMs = Math.max(worstReturnMs, hole.firstAfterMs - kill.backAt)
+      }
+    }
+    if (i !== FLAPPING) {
+      const spans = holes.map(({ lastBeforeMs, firstAfterMs }) => ({ fromMs: lastBeforeMs, toMs: firstAfterMs }))
+      problems.push(...falseGaps(gaps, spans).map(gap => `c${i}: ${gap}`))
     }
     problems.push(...ledger.faults)
     const torn = ledger.tornFrames()
@@ -187,7 +198,9 @@ function report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes,
     console.log(`c${i}${i === FLAPPING ? ' (flapping)' : ''}: ${ledger.frames} frames found, ${holes.length} holes of ${lost} frames, ${torn.atHoles + ledger.unnumbered} frames cut in the middle by the network, ${gaps.length} gaps told, worst time error ${ledger.worstTimeErrorMs.toFixed(3)} ms`)
   }
   for (const ledger of odd) {
-    const gaps = gapsOf.all(ledger.kind).map(({ start_at: startAt, end_at: endAt }) => ({ startAt, endAt }))
+    const told = gapsOf.all(ledger.kind), gaps = told.map(({ start_at: startAt, end_at: endAt }) => ({ startAt, endAt }))
+    const spans = ledger.holes().map(({ from, to }) => ({ fromMs: from.storedMs, toMs: to.storedMs }))
+    if (!LOSING_KINDS.has(ledger.kind)) problems.push(...falseGaps(told, spans).map(gap => `${ledger.kind}: ${gap}`))
     const startsMs = [startedAt, ...kills.map(({ at }) => at)]
     const isLossExpected = ({ fromMs, toMs }: { fromMs: number, toMs: number }) => kills.some(({ at }) => at >= fromMs && at <= toMs)
     problems.push(...ledger.problems({ gaps, startsMs, slowdown: 1, isLossExpected }))
@@ -195,13 +208,21 @@ function report({ ledgers, odd, startedAt, kills, rss, orphans, folder, minutes,
     console.log(`${ledger.kind}: ${ledger.frames} frames found, ${ledger.holes().length} holes, ${gaps.length} gaps told, ${steady.join(' to ')} ms off (${starting.join(' to ')} after a start)`)
   }
   if (worstKillLossMs > 2000) problems.push(`a kill cost ${worstKillLossMs} ms before it`)
+  if (worstReturnMs > MOST_RETURN_MS) problems.push(`a camera was recorded again only ${worstReturnMs} ms after a start`)
   const early30 = rss.slice(0, Math.ceil(rss.length / 4)), late30 = rss.slice(-Math.ceil(rss.length / 4))
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-  console.log(`seed ${seed}, ${minutes} min, ${kills.length} kills, worst loss before a kill ${worstKillLossMs} ms, ${reused} slots reused (${(reused / slots).toFixed(2)} turnovers of ${slots}), `
+  console.log(`seed ${seed}, ${minutes} min, ${kills.length} kills, worst loss before a kill ${worstKillLossMs} ms, recorded again ${worstReturnMs} ms after the start at the latest, ${reused} slots reused (${(reused / slots).toFixed(2)} turnovers of ${slots}), `
     + `memory ${mean(early30).toFixed(0)} MiB in the first quarter, ${mean(late30).toFixed(0)} MiB in the last, at most ${Math.max(...rss).toFixed(0)} MiB`)
   for (const problem of problems) console.log(`PROBLEM ${problem}`)
   console.log(problems.length === 0 ? 'every missing frame lies in a gap that was told; none doubled, none out of order, none at a wrong time' : `${problems.length} problems`)
   return problems.length === 0
+}
+
+/** Of gaps inside runs those in which no frame is missing. */
+function falseGaps(gaps: readonly { start_at: number, end_at: number | null, cause: string }[], holes: readonly { fromMs: number, toMs: number }[]): string[] {
+  return gaps.filter(({ start_at: from, end_at: to, cause }) => /^(?:no-frames|packets-lost)$/.test(cause)
+    && !holes.some(hole => hole.fromMs <= (to ?? Infinity) + CLOCK_SLACK_MS && hole.toMs >= from - CLOCK_SLACK_MS))
+    .map(({ start_at: from, end_at: to, cause }) => `nothing is missing in the gap ${new Date(from).toISOString()} to ${to === null ? 'now' : new Date(to).toISOString()} (${cause})`)
 }
 
 /** Gaps with at most `footageMs` of footage between them, as one. */

@@ -14,13 +14,14 @@ const FPS = 15
 /** A group of pictures, and what opening a session takes. */
 const MOST_LOST_AT_ONCE_MS = 4_000
 
-async function checkCamera(t: Test, recorder: RealRecorder, kind: CraftedKind, startedAt: number, slowdown: number): Promise<void> {
+async function checkCamera(t: Test, recorder: RealRecorder, kind: CraftedKind, { startedAt, recordedToMs, slowdown }: { startedAt: number, recordedToMs: number, slowdown: number }): Promise<void> {
   const files = await recorder.rescue(kind, `${kind}.mp4`), ledger = new CraftedLedger(kind)
   await ledger.add(files)
   const gaps = recorder.gaps(kind)
   const { starting, steady } = ledger.offsMs([startedAt])
   const problems = ledger.problems({ gaps, startsMs: [startedAt], slowdown, isLossExpected: () => false })
   t.same(problems, [], `${kind}: ${ledger.frames} frames, ${starting.join(' to ')} ms off at the start, then ${steady.join(' to ')}`)
+  t.ok(ledger.lastMs > recordedToMs - MOST_LOST_AT_ONCE_MS, `${kind}: recorded to the end`)
   t.ok(ledger.frames > FPS * RECORD_MS / 1000 * 0.6, `${kind}: ${ledger.frames} frames`)
   for (const { from, to } of ledger.holes()) {
     t.ok(to.wallMs - from.wallMs < MOST_LOST_AT_ONCE_MS * slowdown, `${kind}: ${to.wallMs - from.wallMs} ms lost at once`)
@@ -39,7 +40,7 @@ t.test('cameras as they are: every frame is in the clip, once, in order and at i
   await at.recorder.start()
   await at.recorder.untilRecording()
   await sleep(RECORD_MS)
-  const slowdown = await slowdownNow()
+  const recordedToMs = Date.now(), slowdown = await slowdownNow()
   await checkWitnesses(t, at)
-  for (const kind of CRAFTED_KINDS) await checkCamera(t, at.recorder, kind, startedAt, slowdown)
+  for (const kind of CRAFTED_KINDS) await checkCamera(t, at.recorder, kind, { startedAt, recordedToMs, slowdown })
 })

@@ -23,6 +23,15 @@ export interface Circumstances {
   readonly isLossExpected: (hole: { readonly fromMs: number, readonly toMs: number }) => boolean
 }
 
+/** Whether gaps reach from one end of a span to the other; of a span shorter than the slack, whether one touches it. */
+function isCovered({ fromMs, toMs }: { readonly fromMs: number, readonly toMs: number }, gaps: readonly ToldGap[]): boolean {
+  const ends = gaps.map(({ startAt, endAt }) => ({ startAt, endAt: endAt ?? Infinity })).sort((a, b) => a.startAt - b.startAt)
+  if (toMs <= fromMs) return ends.some(({ startAt, endAt }) => startAt <= fromMs && endAt >= toMs)
+  let reachedMs = fromMs
+  for (const { startAt, endAt } of ends) if (startAt <= reachedMs) reachedMs = Math.max(reachedMs, endAt)
+  return reachedMs >= toMs
+}
+
 /** What was found of one crafted camera, by check-frames.py, which shares no code with the recorder. */
 export class CraftedLedger {
   readonly kind: CraftedKind
@@ -32,6 +41,8 @@ export class CraftedLedger {
   constructor(kind: CraftedKind) { this.kind = kind }
 
   get frames(): number { return this.#found.size }
+  /** When the camera took the newest frame that was found. */
+  get lastMs(): number { return [...this.#found.values()].reduce((most, { wallMs }) => Math.max(most, wallMs), 0) }
 
   /** Clips of one cut, in order; the next cut may begin with frames that are known. */
   async add(files: readonly string[]): Promise<void> {
@@ -47,7 +58,7 @@ export class CraftedLedger {
 
   async #framesOf(file: string): Promise<Found[]> {
     const isTornOnTheWay = LOSING_KINDS.has(this.kind)
-    const verdict = await frameCheck([file], clipsOf(this.kind), '--any-gap', '--tolerance-ms', '1e9', '--list', `${file}.csv`)
+    const verdict = await frameCheck([file], clipsOf(this.kind), '--any-gap', '--tolerance-ms', '1e9', '--content', '--list', `${file}.csv`)
     const faults = verdict.faults.filter(fault => !isTornOnTheWay || (fault !== 'wrongSize' && fault !== 'withoutCounter'))
     if (faults.length > 0) this.#faults.push(`${faults.join(', ')} from frame ${verdict.first} to ${verdict.last}`)
     const { from } = JSON.parse(await readFile(`${file}.manifest.json`, 'utf8')) as { from: string }
@@ -83,7 +94,7 @@ export class CraftedLedger {
     if (starting.some(ms => Math.abs(ms) > MOST_OFF_AT_START_MS * slowdown)) problems.push(`times are ${starting.join(' to ')} ms off after a start`)
     for (const { from, to } of this.holes()) {
       const lost = `${to.counter - from.counter - 1} frames from ${from.counter + 1} on (${new Date(from.wallMs).toISOString()})`
-      const isTold = gaps.some(({ startAt, endAt }) => startAt <= to.storedMs + GAP_SLACK_MS && (endAt ?? Infinity) >= from.storedMs - GAP_SLACK_MS)
+      const isTold = isCovered({ fromMs: from.storedMs + GAP_SLACK_MS, toMs: to.storedMs - GAP_SLACK_MS }, gaps)
       if (!isTold) problems.push(`${lost} are in no gap`)
       if (!LOSING_KINDS.has(this.kind) && !isLossExpected({ fromMs: from.wallMs, toMs: to.wallMs })) problems.push(`${lost} were lost`)
     }
