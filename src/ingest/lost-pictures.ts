@@ -37,7 +37,11 @@ export class LostPictures {
     const knownMs = this.#frames.at(-1)!.arrivedMs - FRAMES_AFTER * usualMs
     const settled = this.#pending.filter(({ atMs }) => atMs <= knownMs)
     this.#pending = this.#pending.filter(({ atMs }) => atMs > knownMs)
-    const spans = new Map(settled.flatMap(loss => this.#spanOf(loss, usualMs) ?? []).map(span => [span.startTicks, span]))
+    const spans = new Map<number, LostSpan>()
+    for (const loss of settled) {
+      const span = this.#spanOf(loss, usualMs)
+      if (span !== null) spans.set(span.startTicks, span)
+    }
     return [...spans.values()].flatMap(span => this.#rationed(span))
   }
 
@@ -63,7 +67,10 @@ export class LostPictures {
     this.#told = this.#told.filter(ticks => ticks > since)
     const whole = this.#span === null ? span : { ...this.#span, endTicks: span.endTicks }
     const isFew = this.#told.length < TOLD_BEFORE_SPANS
-    if (!isFew && whole.endTicks - whole.startTicks < SPAN_MS * this.#ticksAMs) { this.#span = whole; return [] }
+    if (!isFew && whole.endTicks - whole.startTicks < SPAN_MS * this.#ticksAMs) {
+      this.#span = whole
+      return []
+    }
     this.#span = null
     this.#told.push(whole.endTicks)
     return [whole]

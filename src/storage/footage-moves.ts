@@ -43,7 +43,8 @@ export class FootageMoves {
   /** In the transaction of the act. */
   add(since: EpochMs, byMs: number): void {
     this.#table.add(since, byMs)
-    this.#pending = [...this.#pending, { moveId: 0, since, byMs }] // whatever comes of the transaction: it only keeps footage longer
+    // Whatever comes of the transaction: it only keeps footage longer.
+    this.#pending = [...this.#pending, { moveId: 0, since, byMs }]
     this.#table.step(this.#rowsAtOnce, this.#keepUntilOf)
     this.#work()
     this.#options.log.info({ since: isoOf(since), byMs }, 'footage of doubtful time moves with trusted time')
@@ -83,7 +84,8 @@ export class FootageMoves {
       await new Promise(resolve => { setImmediate(resolve) }) // behind the transaction of the act
       if (this.#isStopped) return
       const stepped = Promise.withResolvers<'stepped'>()
-      rows.write(() => { this.#table.step(this.#rowsAtOnce, this.#keepUntilOf) }, { done: () => { stepped.resolve('stepped') } })
+      const done = (): void => { stepped.resolve('stepped') }
+      rows.write(() => { this.#table.step(this.#rowsAtOnce, this.#keepUntilOf) }, { done })
       if (await Promise.race([stepped.promise, this.#stop.promise]) === 'stopped') return
       if (!this.#isLeft()) return
     }

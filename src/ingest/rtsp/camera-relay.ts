@@ -69,9 +69,12 @@ export class CameraRelay implements AsyncDisposable {
     const path = randomBytes(16).toString('hex')
     const open: Open = { address, auth: new RtspAuth(credential), fault: null, losses: [] }
     this.#open.set(path, open)
-    return { url: this.#urlOf(path), fault: () => open.fault, takeLosses: () => open.losses.splice(0).map(({ atMs, isSure }) =>
+    return {
+      url: this.#urlOf(path), fault: () => open.fault,
+      takeLosses: () => open.losses.splice(0).map(({ atMs, isSure }) =>
         ({ agoMs: performance.now() - atMs, isSure })),
-      [Symbol.dispose]: () => { this.#open.delete(path) } }
+      [Symbol.dispose]: () => { this.#open.delete(path) },
+    }
   }
 
   #urlOf(path: string): string { return `rtsp://127.0.0.1:${this.#port}/${path}` }

@@ -19,7 +19,8 @@ export class SequenceWatch {
   step(source: number, sequence: number): SequenceStep {
     const step = (sequence - this.#last + MODULUS) % MODULUS
     const isKnown = this.#source === source
-    if (isKnown && (step === 0 || step > MODULUS - MOST_LATE_PACKETS)) return 'next' // told as lost when it was overtaken
+    const isLate = isKnown && (step === 0 || step > MODULUS - MOST_LATE_PACKETS)
+    if (isLate) return 'next' // told as lost when it was overtaken
     const wasSteady = this.#inARow >= STEADY_PACKETS
     const isSteady = isKnown && wasSteady, isLost = isSteady && step > 1 && step <= MOST_LOST_PACKETS
     this.#source = source
