@@ -63,7 +63,7 @@ async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget,
   await using relay = await CameraRelay.open()
   let description: StreamDescription | null = null
   try {
-    description = await describeStream(url, credential, relay)
+    description = await describeStream(url, credential, relay, signal)
     const sample = description === null ? null
       : await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
     return { description, sample, streamFault: null }

@@ -28,9 +28,9 @@ export class CameraSurvey {
     this.#sampleMs = sampleMs
   }
 
-  /** Throws SurveyBusyError; a FatalError when no network can be asked. */
-  discover(): Promise<Discovery> {
-    return this.#alone(() => discoverDevices(
+  /** `onBegin`: called before anything is asked. Throws SurveyBusyError; a FatalError when no network can be asked. */
+  discover(onBegin = (): void => undefined): Promise<Discovery> {
+    return this.#alone(onBegin, () => discoverDevices(
       { clock: this.#clock, signal: new AbortController().signal, forMs: LISTEN_MS })
       .catch((error: unknown) => {
         throw new FatalError('CUSTOS_DISCOVERY_FAILED',
@@ -43,9 +43,9 @@ export class CameraSurvey {
   }
 
   /** Throws SurveyBusyError; a RetryableError when the device took too long. */
-  probe(at: ProbeTarget['at'], credential: Credential | null): Promise<CameraProbe> {
+  probe(at: ProbeTarget['at'], credential: Credential | null, onBegin = (): void => undefined): Promise<CameraProbe> {
     const signal = AbortSignal.timeout(PROBE_WITHIN_MS)
-    return this.#alone(() => probeCamera({ at, credential, clock: this.#clock, signal,
+    return this.#alone(onBegin, () => probeCamera({ at, credential, clock: this.#clock, signal,
       sampleMs: this.#sampleMs })
       .catch((error: unknown) => {
         if (!signal.aborted) throw error
@@ -55,8 +55,9 @@ export class CameraSurvey {
       }))
   }
 
-  async #alone<T>(act: () => Promise<T>): Promise<T> {
+  async #alone<T>(onBegin: () => void, act: () => Promise<T>): Promise<T> {
     if (this.#isBusy) throw new SurveyBusyError()
+    onBegin()
     this.#isBusy = true
     try { return await act() } finally { this.#isBusy = false }
   }

@@ -25,6 +25,9 @@ const CATCH_UP_MS = 500
 /** At a session's start a camera may send what it kept, or ffmpeg let go at once what it looked at first. */
 const MOST_LATE_AT_START_MS = 15_000
 const CATCH_UP_SHARE = 0.1
+/** Packets are passed on in a beat of up to so much: what comes sooner by less gains nothing behind a long silence. */
+const BEAT_MS = 115
+const LONG_SILENCE_MS = 350
 /** Of the time that passes: how fast frames without usable stamps go back to their arrivals. */
 const RETURN_SHARE = 0.1
 const AT_ONCE_MS = 10
@@ -32,6 +35,8 @@ const LONGEST_STEP_MS = 1500
 /** Between two frames: one tick of 90 kHz, rounded up. */
 export const LEAST_STEP_MS = 0.012
 const ARRIVALS_KEPT = 16
+/** Frames that are looked at behind one: no camera sends as many in a fragment. */
+const MOST_AHEAD = 64
 
 interface LastFrame {
   readonly atMs: number
@@ -107,7 +112,10 @@ export class FrameClock {
    * far as that is known.
    */
   place(frames: readonly FrameToTime[], nextArrivedMs = Infinity): number[] {
-    return frames.map((frame, i) => this.#next(frame, frames.slice(i + 1), nextArrivedMs))
+    return frames.map((frame, i) => {
+      const ahead = frames.slice(i + 1, i + 1 + MOST_AHEAD)
+      return this.#next(frame, ahead, frames[i + 1 + ahead.length]?.arrivedMs ?? nextArrivedMs)
+    })
   }
 
   #next(frame: FrameToTime, ahead: readonly FrameToTime[], nextArrivedMs: number): number {
@@ -228,8 +236,9 @@ export class FrameClock {
 
   /** Whether the frames that follow come less late, as far as they are known. */
   #fallsSoon(arrivedMs: number, lateMs: number, ahead: readonly FrameToTime[]): boolean {
-    return ahead.length === 0
-      || ahead.some(frame => this.#lateOf(frame) < lateMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+    const beatMs = arrivedMs - this.#last!.arrivedMs > LONG_SILENCE_MS ? BEAT_MS : 0
+    return ahead.length === 0 || ahead.some(frame =>
+      this.#lateOf(frame) < lateMs - beatMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
   }
 
   /** A little late, and on time again before the fragment ends: a moment of a busy line or machine. */

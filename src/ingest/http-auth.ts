@@ -22,14 +22,16 @@ export interface AuthOffer {
 }
 
 const ALGORITHMS = ['SHA-256', 'SHA-256-sess', 'MD5', 'MD5-sess'] as const // best first
-const PARAMETER = /([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi
+/** Of one header; the longest seen has 300. */
+const MAX_HEADER_CHARS = 4096
+const PARAMETER = /(?<![a-z])([a-z]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi
 /** Where a challenge begins: a header may hold several. */
 const SCHEME = /(?:^|,)\s*(digest|basic|bearer|ntlm|negotiate)(?=\s|,|$)/gi
 const MAX_CHALLENGES = 8
 
 /** Reads the `WWW-Authenticate` headers of a refusal; what cannot be read is left out. */
 export function readOffer(headers: readonly string[]): AuthOffer {
-  const challenges = headers.flatMap(splitChallenges).slice(0, MAX_CHALLENGES)
+  const challenges = headers.map(header => header.slice(0, MAX_HEADER_CHARS)).flatMap(splitChallenges).slice(0, MAX_CHALLENGES)
   const digests = challenges.filter(({ scheme }) => scheme === 'digest')
   const usable = digests.map(({ rest }) => digestOf(rest)).filter(digest => digest !== null)
   usable.sort((a, b) => ALGORITHMS.indexOf(a.algorithm) - ALGORITHMS.indexOf(b.algorithm))

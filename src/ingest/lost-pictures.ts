@@ -26,13 +26,16 @@ export class LostPictures {
   /** Ends of what was told lately. */
   #told: number[] = []
   #span: LostSpan | null = null
+  /** What was told as lost for another reason. */
+  #holes: readonly LostSpan[] = []
 
   constructor(timescale: number) { this.#ticksAMs = timescale / 1000 }
 
   note(losses: readonly Loss[]): void { this.#pending.push(...losses) }
 
-  /** What is to be told, once the frames behind a loss are placed. */
-  place(frames: readonly PlacedFrame[], usualMs: number): LostSpan[] {
+  /** What is to be told, once the frames behind a loss are placed; `holes` are told already. */
+  place(frames: readonly PlacedFrame[], usualMs: number, holes: readonly LostSpan[] = []): LostSpan[] {
+    this.#holes = [...this.#holes, ...holes].slice(-FRAMES_KEPT)
     this.#frames = [...this.#frames, ...frames].slice(-Math.max(FRAMES_KEPT, frames.length + FRAMES_BEFORE + 1))
     const knownMs = this.#frames.at(-1)!.arrivedMs - FRAMES_AFTER * usualMs
     const settled = this.#pending.filter(({ atMs }) => atMs <= knownMs)
@@ -40,9 +43,10 @@ export class LostPictures {
     const spans = new Map<number, LostSpan>()
     for (const loss of settled) {
       const span = this.#spanOf(loss, usualMs)
-      if (span !== null) spans.set(span.startTicks, span)
+      if (span !== null && !this.#isTold(span)) spans.set(span.startTicks, span)
     }
-    return [...spans.values()].flatMap(span => this.#rationed(span))
+    const told = [...spans.values()].flatMap(span => this.#rationed(span))
+    return [...told, ...this.#overdue(this.#frames.at(-1)!.startTicks)]
   }
 
   /** What was not told yet: the session is over. */
@@ -60,6 +64,19 @@ export class LostPictures {
     if (!isMissing && !isSure) return null
     const { from, to } = isMissing ? longest : around.findLast(step => step.from.arrivedMs <= lostMs) ?? longest
     return { startTicks: from.startTicks, endTicks: to.startTicks }
+  }
+
+  #isTold(span: LostSpan): boolean {
+    return this.#holes.some(hole => hole.startTicks < span.endTicks && hole.endTicks > span.startTicks)
+  }
+
+  /** What waits for a span of ten seconds does not wait longer. */
+  #overdue(nowTicks: number): LostSpan[] {
+    const span = this.#span
+    if (span === null || nowTicks - span.startTicks < SPAN_MS * this.#ticksAMs) return []
+    this.#span = null
+    this.#told.push(span.endTicks)
+    return [span]
   }
 
   #rationed(span: LostSpan): LostSpan[] {

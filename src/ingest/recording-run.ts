@@ -130,8 +130,8 @@ class RecordingRun {
     const reason = this.#reason ?? (signal.aborted ? 'recorder-stopped' : fault?.reason
       ?? classifyStderr(exit.stderrLines, { hadFrames: this.#fragments > 0, silentMs, exitCode: exit.code }))
     try { this.#footage.end(reason) } catch (error) { onBroken(error) }
-    const said = redact(withoutUrls(this.#refusal ?? fault?.message
-      ?? exit.stderrLines.slice(-3).join(' | ')), secrets).slice(0, 500)
+    const words = (this.#refusal ?? fault?.message ?? exit.stderrLines.slice(-3).join(' | ')).slice(0, 4000)
+    const said = redact(withoutUrls(words), secrets).slice(0, 500)
     return { reason, recordedMs: this.#footage.recordedMs, said, leftBehind: isStored ? null : storing }
   }
 

@@ -196,8 +196,7 @@ export class RunFootage {
     if (losses.length > 0) this.#lost!.note(losses.map(({ agoMs, isSure }) =>
       ({ atMs: clock.wallNow() - startedAt - agoMs, isSure })))
     const placed = times.frames.map(({ startTicks }, i) => ({ startTicks, arrivedMs: frames[i]!.arrivedMs ?? 0 }))
-    return this.#lost!.place(placed, this.#times!.usualMs).filter(span =>
-      !times.holes.some(hole => hole.startTicks < span.endTicks && hole.endTicks > span.startTicks))
+    return this.#lost!.place(placed, this.#times!.usualMs, times.holes)
   }
 
   /**

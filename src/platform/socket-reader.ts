@@ -36,23 +36,43 @@ export interface SocketReader {
 /** Starts reading; the socket stays the caller's to close. */
 export function readSocket({ socket, onBytes, onLook, onEnd }: SocketReading, first: Buffer): SocketReader {
   let left = Buffer.from(first)
+  /** More has come before than is read at once. */
+  const takeFirst = (): boolean => {
+    const before = left.length, taken = onBytes(left)
+    left = Buffer.from(taken.left)
+    polled.isHeld = !taken.hasRoom
+    if (left.length < before) return true
+    round.remove(polled) // nobody can make anything of it
+    onEnd()
+    return false
+  }
   const polled: Polled = {
     isFresh: true, isHeld: false,
     poll: () => {
-      left.copy(readBuffer)
-      const length = readNow(descriptorOf(socket), left.length)
-      if (length === 0) {
+      // One camera's bytes end its own session, whatever is wrong with them, and no other's.
+      try { return look() } catch (error) {
+        process.emitWarning(`a session ended by an error of its reader: ${String(error)}`)
         round.remove(polled)
         onEnd()
         return false
       }
-      onLook()
-      if (length === null) return false
-      const taken = onBytes(readBuffer.subarray(0, left.length + length))
-      left = Buffer.from(taken.left)
-      polled.isHeld = !taken.hasRoom
-      return length > readBuffer.length / 2
     },
+  }
+  const look = (): boolean => {
+    if (left.length > readBuffer.length / 2) return takeFirst()
+    left.copy(readBuffer)
+    const length = readNow(descriptorOf(socket), left.length)
+    if (length === 0) {
+      round.remove(polled)
+      onEnd()
+      return false
+    }
+    onLook()
+    if (length === null) return false
+    const taken = onBytes(readBuffer.subarray(0, left.length + length))
+    left = Buffer.from(taken.left)
+    polled.isHeld = !taken.hasRoom
+    return length > readBuffer.length / 2
   }
   round.add(polled)
   return {

@@ -49,8 +49,7 @@ export const cameraSurveyRoutes: readonly Route[] = [
     summary: { zh: '搜尋網路上的攝影機', en: 'who answers as a camera on the networks of the recorder; connects to none' },
     answer: closed({ devices: Type.Array(Device), ignored: Count }),
     async handler({ parts, acting }) {
-      note(parts.audit, acting(), 'camera.discovered', null)
-      return await parts.survey.discover()
+      return await parts.survey.discover(() => { note(parts.audit, acting(), 'camera.discovered', null) })
     },
   }),
   route({
@@ -59,8 +58,10 @@ export const cameraSurveyRoutes: readonly Route[] = [
     body: Target, answer: Probe,
     async handler({ parts, acting, body }) {
       const at = targetOf(body), { account } = body
-      note(parts.audit, acting(), 'camera.probed', at.kind === 'url' ? at.url : `${at.host}:${at.port}`)
-      const probe = await parts.survey.probe(at, account ?? null)
+      // Without the path: some cameras have a token in it.
+      const object = at.kind === 'url' ? new URL(at.url).host : `${at.host}:${at.port}`
+      const probe = await parts.survey.probe(at, account ?? null,
+        () => { note(parts.audit, acting(), 'camera.probed', object) })
       return answerOf(probe, body)
     },
   }),

@@ -47,7 +47,7 @@ export function readStreamUri(text: string, contactedHost: string, deviceText: D
 
   const host = contactedHost.includes(':') ? `[${contactedHost}]` : contactedHost
   const path = escapedRest.startsWith('/') ? escapedRest : `/${escapedRest}`
-  const uri = `${scheme.toLowerCase()}://${host}${port === undefined ? '' : `:${Number(port)}`}${path}`
+  const uri = `${scheme.toLowerCase()}://${host}${port === undefined ? '' : `:${Number(port)}`}${withoutPlaces(path)}`
   return {
     uri,
     shownUri: deviceText.forAddress(uri).replace(SECRET_IN_PATH, '$1[redacted]'),
@@ -66,3 +66,6 @@ function unescaped(text: string): string {
 /** Blanks and what is not ASCII; a lone half of a character becomes the sign for one that cannot be shown. */
 const escaped = (rest: string): string => rest.replace(/ |[^\0-\x7f]+/g,
   found => encodeURIComponent(found.toWellFormed()))
+
+/** Places for the account are the configuration's alone: a device that names some gets no password for it. */
+const withoutPlaces = (path: string): string => path.replaceAll('{', '%7B').replaceAll('}', '%7D')

@@ -13,6 +13,9 @@ const REST_MS = 1_500
 const ROUTE_CODES = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'ETIMEDOUT',
   'ENOTFOUND', 'EAI_AGAIN'])
 
+/** What a camera may send while nothing was asked: some of its pictures. */
+const MOST_UNASKED_BYTES = 4 << 20
+
 /** One for all: what comes is copied before the next is read. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
@@ -71,6 +74,7 @@ export class CameraLink {
   /** What the camera sent. */
   take(bytes: Buffer): void {
     this.#reader.push(bytes)
+    if (this.#waiting === null && this.#reader.keptBytes > MOST_UNASKED_BYTES) { this.close(); return }
     try {
       for (let item; this.#waiting !== null && (item = this.#reader.next()) !== null;) {
         if (item.kind === 'packet') this.onPacket(Buffer.from(item.bytes))

@@ -10,8 +10,8 @@ import { RtspAuth } from './rtsp-auth.ts'
 /** ffmpeg sends its first request at once. */
 const FIRST_REQUEST_MS = 5_000
 const MAX_FIRST_BYTES = 8 * 1024
-/** Far above one a stream; who has no path learns nothing, and holds at most these. */
-const MAX_CONNECTIONS = 1_024
+/** Of connections that have not named a path yet: whoever opens more of them loses the oldest. */
+const MOST_UNKNOWN = 256
 /** Between two fragments; the first ones tell enough. */
 const MOST_LOSSES = 64
 const PATH = /^[A-Z_]+ rtsp:\/\/127\.0\.0\.1:\d+\/([0-9a-f]{32})[/ ?]/
@@ -46,11 +46,12 @@ export class CameraRelay implements AsyncDisposable {
   readonly #port: number
   readonly #open = new Map<string, Open>()
   readonly #sockets = new Set<Socket>()
+  /** Of these nothing is known yet, oldest first. */
+  readonly #unknown = new Set<Socket>()
 
   private constructor(server: Server) {
     this.#server = server
     this.#port = (server.address() as AddressInfo).port
-    server.maxConnections = MAX_CONNECTIONS
     server.on('connection', socket => { void this.#accept(socket) })
   }
 
@@ -82,7 +83,14 @@ export class CameraRelay implements AsyncDisposable {
   async #accept(client: Socket): Promise<void> {
     this.#sockets.add(client)
     client.on('error', () => undefined).once('close', () => { this.#sockets.delete(client) })
+    this.#unknown.add(client)
+    if (this.#unknown.size > MOST_UNKNOWN) {
+      const [oldest] = this.#unknown
+      this.#unknown.delete(oldest!)
+      oldest!.destroy()
+    }
     const first = await firstRequest(client)
+    this.#unknown.delete(client)
     const path = PATH.exec(first?.toString('latin1') ?? '')?.[1] ?? ''
     const open = this.#open.get(path)
     if (first === null || open === undefined) { client.destroy(); return }

@@ -42,7 +42,7 @@ export class PacketPump {
   }
 
   /** Since the camera last sent anything. */
-  get silentMs(): number { return performance.now() - this.#lastBytesAt }
+  get silentMs(): number { return this.#pending.length > 0 ? 0 : performance.now() - this.#lastBytesAt }
 
   stop(): void { this.#reader.stop() }
 
@@ -68,6 +68,7 @@ export class PacketPump {
     const pending = this.#pending
     this.#pending = NOTHING
     this.#write(pending)
+    this.#lastBytesAt = performance.now() // until now we did not listen
     if (this.#pending.length === 0) this.#reader.resume()
     else setTimeout(() => { this.#retry() }, RETRY_MS)
   }

@@ -33,6 +33,8 @@ const MOST_LOST_BYTES = 256 << 10
 export class PacketWalk {
   /** Of the packet under way. */
   #missingBytes = 0
+  /** Of the body of an answer, which goes nowhere. */
+  #bodyBytes = 0
   /** The source (SSRC) of each channel that brings RTP. */
   readonly #sources = new Map<number, number>()
   /** Of the last packet of each channel: one that is damaged names another source. */
@@ -45,7 +47,9 @@ export class PacketWalk {
   /** `bytes` begins with what was `left` before. */
   walk(bytes: Buffer): Walked {
     const parts: Buffer[] = [], answers: Buffer[] = []
-    let from = 0, at = this.#missingBytes
+    const skipped = Math.min(this.#bodyBytes, bytes.length)
+    this.#bodyBytes -= skipped
+    let from = skipped, at = skipped + this.#missingBytes
     while (at < bytes.length) {
       if (this.#isLost) {
         if (at > from) parts.push(bytes.subarray(from, at))
@@ -62,7 +66,11 @@ export class PacketWalk {
         if (end < 0) { at += ANSWER.length; continue }
         if (at > from) parts.push(bytes.subarray(from, at))
         answers.push(bytes.subarray(at, at + end))
-        from = at += end
+        this.#bodyBytes = bodyBytesOf(bytes.subarray(at, at + end))
+        at += end
+        const there = Math.min(this.#bodyBytes, bytes.length - at)
+        this.#bodyBytes -= there
+        from = at += there
       } else if (this.#sources.size > 0) {
         this.#isLost = true
         this.#damage = 'lost'
@@ -136,6 +144,11 @@ export class PacketWalk {
     const seen = Math.min(ANSWER.length, bytes.length - at)
     return bytes.compare(ANSWER, 0, seen, at, at + seen) === 0
   }
+}
+
+/** Of an answer, by its head. */
+function bodyBytesOf(head: Buffer): number {
+  return Number(/^content-length:[ \t]*(\d{1,6})[ \t]*\r?$/im.exec(head.toString('latin1'))?.[1] ?? 0)
 }
 
 /** Whether all is there that source and count of a packet are read from. */

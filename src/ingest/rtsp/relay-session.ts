@@ -1,12 +1,12 @@
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { isHost } from '../../config/index.ts'
 import { cameraAddress, isSameHost, type CameraAddress } from './camera-address.ts'
 import { CameraLink, LinkClosed } from './camera-link.ts'
 import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
 import { RtspAuth } from './rtsp-auth.ts'
 import { readSdp } from './stream-description.ts'
-import { bytesOf, headerOf, readHead, requestLineOf, RtspReader, statusOf, withHeaders,
+import { bytesOf, headerOf, readHead, requestLineOf, RtspFormatError, RtspReader, statusOf, withHeaders,
   type RtspMessage } from './rtsp-message.ts'
 import { UdpMedia } from './udp-media.ts'
 
@@ -172,7 +172,7 @@ export class RelaySession {
   /** The password goes to the configured host alone: elsewhere is another camera, whatever this one says. */
   #redirect(answer: RtspMessage): void {
     const next = cameraAddress(headerOf(answer, 'location') ?? '')
-    if (next === null) throw new RelayFault('redirected',
+    if (next === null || !isHost(next.host)) throw new RelayFault('redirected',
       'the camera redirects without an address that can be used')
     if (!isSameHost(next, this.#options.address)) throw new RelayFault('redirected',
       `the camera redirects to another host (${next.host})`)
@@ -192,18 +192,24 @@ export class RelaySession {
   }
 
   async #play(): Promise<void> {
-    const { client, onFault, onLoss } = this.#options
-    if (client.writableLength > 0) await once(client, 'drain')
-    const link = this.#link!
+    const { client, onFault, onLoss } = this.#options, link = this.#link!
+    link.socket.pause()
+    await flushed(client)
+    if (client.destroyed) return
     const end = (): void => { client.destroy() }
     const first = link.handOver()
     if (link.isTls) this.#passTls(link, first)
     else this.#pump = new PacketPump({ client, camera: link.socket,
       onAnswer: bytes => { this.#takeControl(bytes) }, onLoss, onEnd: end }, first)
+    let lookedAt = performance.now(), ownDelayMs = 0
     this.#watch = setInterval(() => {
+      // A look that comes late was our own delay: what the camera sent meanwhile waits to be heard.
+      const now = performance.now(), lateMs = now - lookedAt - WATCH_MS
+      ownDelayMs = Math.max(0, ownDelayMs - WATCH_MS + (lateMs > WATCH_MS ? lateMs + WATCH_MS : 0))
+      lookedAt = now
       const silentMs = this.#udp === null ? this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
         : performance.now() - this.#udp.lastPacketAt
-      if (silentMs < SILENT_MS) return
+      if (silentMs - ownDelayMs < SILENT_MS) return
       onFault(new RelayFault('stalled', `nothing came for ${SILENT_MS / 1000} s`))
       end()
     }, WATCH_MS)
@@ -231,9 +237,20 @@ export class RelaySession {
     this.#link?.socket.write(bytesOf(this.#options.auth.authorized(this.#translated(request))))
   }
 
+  /** Null: it is beyond every bound, and so is the camera. */
+  #readAnswer(bytes: Buffer): RtspMessage | null {
+    try { return { ...readHead(bytes), body: Buffer.alloc(0) } } catch (error) {
+      if (!(error instanceof RtspFormatError)) throw error
+      this.#options.onFault(new RelayFault('bad-stream', error.message))
+      this.#options.client.destroy()
+      return null
+    }
+  }
+
   /** An answer to a keep-alive: a nonce that is too old is replaced, and the request sent once more. */
   #takeControl(bytes: Buffer): void {
-    const answer: RtspMessage = { ...readHead(bytes), body: Buffer.alloc(0) }
+    const answer = this.#readAnswer(bytes)
+    if (answer === null) return
     const request = this.#control
     this.#control = null
     if (request === null || !RtspAuth.isChallenge(answer)) { this.#options.auth.passed(); return }
@@ -244,4 +261,12 @@ export class RelaySession {
     this.#sendControl(request)
     this.#control = null
   }
+}
+
+/** Resolves when all that was written has left, or will not any more. */
+function flushed(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.once('close', resolve)
+  socket.write('', () => { resolve() })
+  return promise.finally(() => { socket.off('close', resolve) })
 }

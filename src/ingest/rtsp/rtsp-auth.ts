@@ -12,6 +12,8 @@ export class RtspAuth {
   #challenge: DigestChallenge | 'basic' | null = null
   #nonceCount = 0
   #wasRefused = false
+  /** A device that calls every nonce too old would count wrong passwords without end. */
+  #wasStale = false
 
   constructor(credential: Credential | null) { this.#credential = credential }
 
@@ -39,7 +41,9 @@ export class RtspAuth {
   take(answer: RtspMessage): void {
     const offer = readOffer(headersOf(answer, 'www-authenticate'))
     const before = this.#challenge
-    const isRepeated = before !== null && !(offer.digest?.isStale ?? false) && this.#wasRefused
+    const isStale = before !== null && (offer.digest?.isStale ?? false) && !this.#wasStale
+    const isRepeated = before !== null && !isStale && this.#wasRefused
+    this.#wasStale = isStale
     if (this.#credential === null) throw new RelayFault('auth-refused',
       'the camera asks for a password, and none is configured')
     if (isRepeated) throw new RelayFault('auth-refused', 'the camera refused the user name or password')
@@ -53,5 +57,5 @@ export class RtspAuth {
   }
 
   /** The camera let a request through: a later challenge may only mean that a nonce is too old. */
-  passed(): void { this.#wasRefused = false }
+  passed(): void { this.#wasRefused = this.#wasStale = false }
 }

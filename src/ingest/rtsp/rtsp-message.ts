@@ -96,10 +96,17 @@ export class RtspReader {
    * whole.
    */
   cutShort(): RtspMessage | null {
-    const end = headEnd(this.#kept)
-    return end < 0 ? null : { ...readHead(this.#kept.subarray(0, end)),
-      body: this.#take(this.#kept.length).subarray(end) }
+    const end = this.#kept[0] === DOLLAR ? -1 : headEnd(this.#kept)
+    if (end < 0) return null
+    const body = this.#kept.subarray(end)
+    try { return { ...readHead(this.#kept.subarray(0, end)), body } } catch (error) {
+      if (error instanceof RtspFormatError) return null
+      throw error
+    } finally { this.#kept = Buffer.alloc(0) }
   }
+
+  /** What came and was not taken. */
+  get keptBytes(): number { return this.#kept.length }
 
   /** What came after the last item. */
   rest(): Buffer { return this.#take(this.#kept.length) }

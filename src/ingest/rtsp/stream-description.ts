@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Credential } from '../../domain/index.ts'
 import type { CameraRelay } from './camera-relay.ts'
+import { RelayFault } from './relay-fault.ts'
 import { RtspReader, statusOf } from './rtsp-message.ts'
 
 /** What a camera says of a stream before it sends it. */
@@ -15,24 +16,36 @@ export interface StreamDescription {
 const STATIC_TYPES: Readonly<Record<string, string>> =
   { 0: 'PCMU', 3: 'GSM', 8: 'PCMA', 9: 'G722', 26: 'JPEG' }
 
-/** Asks for the description of a stream. Throws RelayFault; null where the camera gives none. */
+/** With challenges, redirects and the slowest cameras. */
+const DESCRIBED_WITHIN_MS = 20_000
+
+/**
+ * Asks for the description of a stream. Throws RelayFault, or the signal's reason; null where the camera gives
+ * none.
+ */
 export async function describeStream(url: string, credential: Credential | null,
-  relay: CameraRelay): Promise<StreamDescription | null> {
+  relay: CameraRelay, signal: AbortSignal): Promise<StreamDescription | null> {
   using ticket = relay.ticket(url, credential)
   const socket = connect(Number(new URL(ticket.url).port), '127.0.0.1')
-  const reader = new RtspReader()
+  const reader = new RtspReader(), timeout = AbortSignal.timeout(DESCRIBED_WITHIN_MS)
+  const giveUp = (): void => { socket.destroy(signal.aborted ? signal.reason as Error : new Error('late')) }
+  for (const each of [signal, timeout]) each.addEventListener('abort', giveUp, { once: true })
   try {
     await once(socket, 'connect')
     socket.write(`DESCRIBE ${ticket.url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n`)
     for await (const chunk of socket as AsyncIterable<Buffer>) {
       reader.push(chunk)
-      const item = reader.next()
-      if (item?.kind !== 'message') continue
-      const fault = ticket.fault()
-      if (fault !== null) throw fault
-      return statusOf(item.message) === 200 ? readSdp(item.message.body.toString('utf8')) : null
+      for (let item; (item = reader.next()) !== null;) {
+        if (item.kind !== 'message') continue
+        const fault = ticket.fault()
+        if (fault !== null) throw fault
+        return statusOf(item.message) === 200 ? readSdp(item.message.body.toString('utf8')) : null
+      }
     }
     return null
+  } catch (error) {
+    if (timeout.aborted) throw new RelayFault('stalled', `no description in ${DESCRIBED_WITHIN_MS / 1000} s`)
+    throw error
   } finally { socket.destroy() }
 }
 

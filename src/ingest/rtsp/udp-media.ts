@@ -1,5 +1,6 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import { createSocket, type Socket as UdpSocket, type SocketType } from 'node:dgram'
 import { once } from 'node:events'
+import { isIPv6 } from 'node:net'
 import { SequenceWatch } from './sequence-watch.ts'
 import { DOLLAR, headerOf, PACKET_HEAD_BYTES, withHeaders, type RtspMessage } from './rtsp-message.ts'
 
@@ -40,7 +41,8 @@ export class UdpMedia {
    */
   async setup(request: RtspMessage): Promise<RtspMessage | null> {
     const [, rtp, rtcp] = INTERLEAVED.exec(headerOf(request, 'transport') ?? '') ?? []
-    const sockets = rtp === undefined ? null : await openPair()
+    const type = isIPv6(this.#options.cameraAddress) ? 'udp6' : 'udp4'
+    const sockets = rtp === undefined ? null : await openPair(type)
     if (sockets === null) return null
     const channels = [Number(rtp), Number(rtcp)] as const
     this.#tracks.push({ sockets, channels })
@@ -58,8 +60,12 @@ export class UdpMedia {
     const { sockets, channels } = this.#tracks.at(-1)!
     const ports = SERVER_PORTS.exec(headerOf(answer, 'transport') ?? '')?.slice(1).map(Number)
     // A firewall lets in what answers something that went out.
-    sockets.forEach((socket, i) => { if (isPort(ports?.[i])) socket.connect(ports![i]!,
-      this.#options.cameraAddress, () => { socket.send(Buffer.alloc(4)) }) })
+    for (const [i, socket] of sockets.entries()) {
+      if (!isPort(ports?.[i])) continue
+      // The callback is called with an error too; then the camera stays unheard, and the silence tells.
+      const opened = (error?: Error): void => { if (error === undefined) socket.send(Buffer.alloc(4)) }
+      socket.connect(ports![i]!, this.#options.cameraAddress, opened)
+    }
     return withHeaders(answer, { Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}` })
   }
 
@@ -91,11 +97,11 @@ function isConnected(socket: UdpSocket): boolean {
 }
 
 /** Two ports in a row, the first even (RFC 3550); null when none can be had. */
-async function openPair(): Promise<readonly [UdpSocket, UdpSocket] | null> {
+async function openPair(type: SocketType): Promise<readonly [UdpSocket, UdpSocket] | null> {
   for (let i = 0; i < PORT_TRIES; i++) {
-    const first = await bound(0)
+    const first = await bound(type, 0)
     const { port } = first?.address() ?? { port: 1 }
-    const second = port % 2 === 0 ? await bound(port + 1) : null
+    const second = port % 2 === 0 ? await bound(type, port + 1) : null
     if (first !== null && second !== null) return [first, second]
     first?.close()
     second?.close()
@@ -103,8 +109,8 @@ async function openPair(): Promise<readonly [UdpSocket, UdpSocket] | null> {
   return null
 }
 
-async function bound(port: number): Promise<UdpSocket | null> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BYTES })
+async function bound(type: SocketType, port: number): Promise<UdpSocket | null> {
+  const socket = createSocket({ type, recvBufferSize: RECEIVE_BYTES })
   try {
     socket.bind(port)
     await once(socket, 'listening')
