@@ -128,10 +128,11 @@ export class FrameClock {
     }
     const { atMs: plainMs, isStamped } = this.#byStamp(frame)
     let atMs = plainMs
-    const lateMs = arrivedMs - atMs, aheadOfSilence = isSilent && isStamped ? ahead : null
+    const lateMs = arrivedMs - atMs
+    const aheadOfSilence = isSilent && isStamped ? [frame, ...ahead] : null
     if (lateMs < 0) atMs = this.#tie(frame, this.#slewed(atMs, frame))
     else if (lateMs <= MOST_LATE_MS) this.#behind = null
-    else if (!this.#isCatchingUp(arrivedMs, lateMs, aheadOfSilence) && !this.#isMomentary(lateMs, ahead)) {
+    else if (!this.#isCatchingUp(arrivedMs, lateMs, aheadOfSilence, nextArrivedMs) && !this.#isMomentary(lateMs, ahead)) {
       atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
     }
     if (last !== null) {
@@ -220,10 +221,11 @@ export class FrameClock {
    * A line that stopped brings what it held back faster than it was made: its frames keep the times of their
    * stamps. Stamps that lag without a silence, or go on lagging behind one, are wrong.
    */
-  #isCatchingUp(arrivedMs: number, lateMs: number, aheadOfSilence: readonly FrameToTime[] | null): boolean {
+  #isCatchingUp(arrivedMs: number, lateMs: number, aheadOfSilence: readonly FrameToTime[] | null,
+    nextArrivedMs: number): boolean {
     if (aheadOfSilence !== null) {
       const stepMs = median(this.#steps)!
-      this.#behind = this.#fallsSoon(arrivedMs, lateMs, aheadOfSilence)
+      this.#behind = this.#fallsSoon(lateMs, aheadOfSilence, nextArrivedMs)
         ? this.#behindFrom(arrivedMs, lateMs, stepMs) : null
     } else if (this.#behind !== null) {
       const { sinceMs, lateMs: mostMs } = this.#behind
@@ -234,11 +236,19 @@ export class FrameClock {
     return this.#behind !== null
   }
 
-  /** Whether the frames that follow come less late, as far as they are known. */
-  #fallsSoon(arrivedMs: number, lateMs: number, ahead: readonly FrameToTime[]): boolean {
+  /**
+   * Whether the frames behind the first of these come less late, as far as they are known. Of the one behind
+   * them all only its arrival is.
+   */
+  #fallsSoon(lateMs: number, frames: readonly FrameToTime[], nextArrivedMs: number): boolean {
+    const { arrivedMs } = frames[0]!, last = frames.at(-1)!
+    if (frames.length === 1) return true
     const beatMs = arrivedMs - this.#last!.arrivedMs > LONG_SILENCE_MS ? BEAT_MS : 0
-    return ahead.length === 0 || ahead.some(frame =>
-      this.#lateOf(frame) < lateMs - beatMs - CATCH_UP_SHARE * (frame.arrivedMs - arrivedMs))
+    const isGain = (late: number, cameMs: number): boolean =>
+      late < lateMs - beatMs - CATCH_UP_SHARE * (cameMs - arrivedMs)
+    const stepMs = this.rate.scaled((last.stampMs ?? 0) - (frames.at(-2)!.stampMs ?? 0))
+    return frames.slice(1).some(frame => isGain(this.#lateOf(frame), frame.arrivedMs))
+      || isGain(this.#lateOf(last) + nextArrivedMs - last.arrivedMs - stepMs, nextArrivedMs)
   }
 
   /** A little late, and on time again before the fragment ends: a moment of a busy line or machine. */

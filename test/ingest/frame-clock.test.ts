@@ -113,6 +113,31 @@ t.test('a line that stalls and catches up moves no frame, also when it stalls ag
   }
 })
 
+t.test('a stall moves no frame wherever fragments end in what it held back', async t => {
+  for (let from = 200; from < 216; from++) {
+    for (const stallMs of [300, 500, 900, 2_500]) {
+      const frames = play({
+        fps: 15, seconds: 30, stampOf: n => n * 1000 / 15,
+        delayOf: n => n < from ? 0 : Math.max(0, stallMs - (n - from) * 1000 / 15),
+      })
+      const worst = worstMs(frames, frame => frame.atMs - frame.takenMs)
+      t.ok(worst < 5, `${stallMs} ms from frame ${from}: ${worst} ms`)
+    }
+  }
+})
+
+t.test('a camera that took no frames for seconds, and whose stamps count frames, is dated by what comes then', async () => {
+  fc.assert(fc.property(fc.integer({ min: 150, max: 190 }), fc.constantFrom(500, 1000, 4000), fc.array(fc.integer({ min: 40, max: 100 }), { minLength: 7, maxLength: 7 }), (from, freezeMs, beats) => {
+    // What comes is passed on in a beat.
+    const marks = Array.from({ length: 900 }, () => 0)
+    for (let i = 1; i < marks.length; i++) marks[i] = marks[i - 1]! + beats[i % beats.length]!
+    const beaten = (atMs: number): number => marks.find(mark => mark >= atMs)! - atMs
+    const taken = (n: number): number => n * 1000 / 15 + (n < from ? 0 : freezeMs)
+    const frames = play({ fps: 15, seconds: 30, stampOf: n => n * 1000 / 15, delayOf: n => taken(n) - n * 1000 / 15 + beaten(taken(n)) })
+    return frames.slice(60).every(({ arrivedMs, atMs }) => arrivedMs - atMs < 350)
+  }), runs)
+})
+
 t.test('frames whose stamps say nothing are laid out over the time in which the line held them up', async t => {
   const stampings = [() => null, () => 0, (n: number) => Math.floor(n / 2) * 200, (n: number) => -n]
   for (const [i, stampOf] of stampings.entries()) {
