@@ -28,7 +28,11 @@ class Site {
   constructor(t: Test) {
     const folder = mkdtempSync('/dev/shm/custos-moves-')
     this.#catalogue = openCatalogue(folder, epochMs(START))
-    t.teardown(() => { this.#catalogue[Symbol.dispose](); rmSync(folder, { recursive: true }) })
+    t.teardown(async () => {
+      await this.moves.stop()
+      this.#catalogue[Symbol.dispose]()
+      rmSync(folder, { recursive: true })
+    })
     this.#catalogue.db.pragma('foreign_keys = OFF')
     this.begin()
   }
