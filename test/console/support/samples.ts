@@ -20,7 +20,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'POST /api/account-reviews': [{ body: { year: 2026 } }], 'GET /api/account-reviews/:review': [{ path: { review: 999 } }], 'POST /api/account-reviews/:review/sign': [{ path: { review: 999 }, body: { remark: '閱' } }],
   'GET /api/break-glass': [{}], 'POST /api/break-glass': [{ body: { reason: '' } }], 'POST /api/break-glass/:opening/close': [{ path: { opening: 999 } }], 'POST /api/break-glass/:opening/settle': [{ path: { opening: 999 }, body: { application: '115-調-0001' } }],
   'GET /api/rules': [{}], 'GET /api/rules/:name': [{ path: { name: 'current' } }], 'GET /api/cameras': [{}],
-  'POST /api/cameras/discover': [{}], 'POST /api/cameras/probe': [{ body: { url: 'not an address' } }],
+  'POST /api/cameras/discover': [{}], 'POST /api/cameras/probe': [{ body: { host: '127.0.0.1', port: 1 } }],
   'POST /api/applications': [{ body: staff({ asked: [hour(LOBBY)] }) }], 'GET /api/applications': [{}], 'GET /api/applications/:number': [{ path: number }], 'POST /api/applications/:number/id-number': [{ path: number, body: { place: 'fields.applicant-id' } }],
   'POST /api/applications/:number/commands': [
     command('decide', { step: 0, decision: 'agree', reason: null, ground: null, narrowTo: null, isNotTheApplicant: false, grant: null }), command('ask-to-complete', { items: '補' }), command('complete', { content: staff() }), command('lapse'), command('withdraw', reason),
