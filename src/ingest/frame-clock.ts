@@ -121,10 +121,13 @@ export class FrameClock {
   #next(frame: FrameToTime, ahead: readonly FrameToTime[], nextArrivedMs: number): number {
     const { arrivedMs, stampMs } = frame
     const last = this.#last
-    const isSilent = this.#isAfter(arrivedMs, MOST_LATE_MS)
+    const usualMs = median(this.#steps)
+    const beyondUsualMs = usualMs === null ? -Infinity : arrivedMs - last!.arrivedMs - usualMs
+    const isSilent = beyondUsualMs >= MOST_LATE_MS
     const isPlain = stampMs !== null && stampMs > (last?.stampMs ?? -Infinity) && !this.#sharedStamp
-    if (isPlain ? isSilent : this.#isAfter(arrivedMs, median(this.#steps) ?? 0)) {
-      this.#behind = this.#heldUpFrom(arrivedMs, [...ahead.map(each => each.arrivedMs), nextArrivedMs])
+    if (usualMs !== null && (isPlain ? isSilent : beyondUsualMs >= usualMs)) {
+      const next = [...ahead.map(each => each.arrivedMs), nextArrivedMs]
+      this.#behind = this.#heldUpFrom(arrivedMs, next, usualMs)
     }
     const { atMs: plainMs, isStamped } = this.#byStamp(frame)
     let atMs = plainMs
@@ -180,12 +183,6 @@ export class FrameClock {
     return Math.min(arrivedMs, Math.max(behind.notBeforeMs, last.atMs + stepMs))
   }
 
-  /** So long after the frame before it, beyond what is usual. */
-  #isAfter(arrivedMs: number, silentMs: number): boolean {
-    const usualMs = median(this.#steps)
-    return usualMs !== null && arrivedMs - this.#last!.arrivedMs - usualMs >= silentMs
-  }
-
   #behindFrom(sinceMs: number, lateMs: number, stepMs: number, notBeforeMs = -Infinity): Behind {
     return { sinceMs, lateMs, stepMs, notBeforeMs }
   }
@@ -194,8 +191,8 @@ export class FrameClock {
    * Behind a silence: what it held back, where the next frames come sooner than usual; `next`: when. The one
    * that came least late shows when the others were due.
    */
-  #heldUpFrom(arrivedMs: number, next: readonly number[]): Behind | null {
-    const usualMs = median(this.#steps)!, lateMs = arrivedMs - this.#last!.arrivedMs
+  #heldUpFrom(arrivedMs: number, next: readonly number[], usualMs: number): Behind | null {
+    const lateMs = arrivedMs - this.#last!.arrivedMs
     const isAllAtOnce = next.every((atMs, i) => atMs - (next[i - 1] ?? arrivedMs) < AT_ONCE_MS)
     const dueMs = Math.min(...next.map((atMs, i) => atMs - (i + 1) * usualMs))
     if (!isAllAtOnce && arrivedMs - dueMs < usualMs / 2) return null
