@@ -1,4 +1,4 @@
-import { formatProblems, isHost, namedCredential, streamUrlFault } from '../config/index.ts'
+import { DEFAULTS, formatProblems, isHost, namedCredential, streamUrlFault } from '../config/index.ts'
 import { FatalError, type Credential } from '../domain/index.ts'
 import { configurationLines, probeCamera, type CameraProbe, type LineWords,
   type ProbedProfile } from '../ingest/index.ts'
@@ -14,7 +14,6 @@ export interface CamerasProbeOptions {
   readonly json?: true
 }
 
-const DEFAULT_PORT = 80
 const DEFAULT_SECONDS = 12
 /** Two key frames of a smart codec. */
 const MOST_SECONDS = 120
@@ -55,7 +54,7 @@ function targetOf(at: string,
       remedy: '連接埠以 --port 指定。/ Give the port with --port.' })
   }
   return { kind: 'onvif', host: at, port: wholeNumber(port,
-    { least: 1, most: 65_535, fallback: DEFAULT_PORT, name: '--port' }), source: source ?? null }
+    { least: 1, most: 65_535, fallback: DEFAULTS.onvifPort, name: '--port' }), source: source ?? null }
 }
 
 function wholeNumber(text: string | undefined,
@@ -111,7 +110,7 @@ function linesOf(at: string, options: CamerasProbeOptions, probe: CameraProbe): 
 }
 
 const wordsOf = (at: string, { port, source, credential }: CamerasProbeOptions): LineWords => ({ at,
-  port: port === undefined ? DEFAULT_PORT : Number(port), source: source ?? null,
+  port: port === undefined ? DEFAULTS.onvifPort : Number(port), source: source ?? null,
   credential: credential ?? null })
 
 function profileLine({ token, sourceToken, codec, width, height, fps, bitrateKbps, govLength,

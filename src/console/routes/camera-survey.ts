@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { actorOf } from '../../access/index.ts'
-import { isHost, streamUrlFault } from '../../config/index.ts'
+import { DEFAULTS, isHost, streamUrlFault } from '../../config/index.ts'
 import type { CameraEndReason } from '../../domain/index.ts'
 import { REASON_CATALOGUE } from '../../health/index.ts'
 import { configurationLines, type CameraProbe } from '../../ingest/index.ts'
@@ -35,7 +35,7 @@ const Probe = closed({
 
 const Target = closed({
   host: Type.Optional(Type.String({ maxLength: 253, description: 'of a device that speaks ONVIF' })),
-  port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, default: 80 })),
+  port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, default: DEFAULTS.onvifPort })),
   source: Type.Optional(text(200)),
   url: Type.Optional(Type.String({ maxLength: 2_000, description: 'rtsp://, without account and password' })),
   account: Type.Optional(closed({ username: text(256), password: text(256) },
@@ -83,16 +83,15 @@ function targetOf({ host, port, source, url }: Target) {
     throw badRequest('網址不正確。', 'the address is not right', [{ where: 'url', ...fault }])
   }
   if (host !== undefined && url === undefined && isHost(host)) {
-    return { kind: 'onvif', host, port: port ?? ONVIF_PORT, source: source ?? null } as const
+    return { kind: 'onvif', host, port: port ?? DEFAULTS.onvifPort, source: source ?? null } as const
   }
   throw badRequest('請以 host 指定主機名稱或 IP 位址，或以 url 指定 rtsp:// 網址，二者擇一。',
     'give either a host name or IP address as host, or an rtsp:// address as url')
 }
-const ONVIF_PORT = 80
 
 function answerOf(probe: CameraProbe, { host, url, port, source, account }: Target): Type.Static<typeof Probe> {
   const { device, deviceFault, streamFault, shownUrl, description, sample } = probe
-  const words = { at: host ?? url ?? '', port: port ?? ONVIF_PORT, source: source ?? null,
+  const words = { at: host ?? url ?? '', port: port ?? DEFAULTS.onvifPort, source: source ?? null,
     credential: account === undefined ? null : 'camera-1' }
   return {
     device: device === null ? null : { ...device.information, clockOffsetMs: device.clockOffset?.offsetMs ?? null,
