@@ -1,12 +1,16 @@
 import { MalformedMediaError, sequenceParameters, type InitSegment } from '../media/index.ts'
+import { median } from './median.ts'
 
 /** A frame's stamp in decoding order, and how long after its decoding it is shown. */
 export interface OrderedStamp { readonly decodeTicks: number | null, readonly showAfterTicks: number }
 
 /** H.264 and H.265 keep at most this many decoded pictures: ITU-T H.264 §A.3.1, H.265 §A.4.2. */
 const MOST_HELD = 16
-/** Stamps further apart than this belong to no one group of reordered pictures. */
-const MOST_SHOWN_AFTER_TICKS = 2 * 90_000
+/** Stamps further apart than both belong to no one group of reordered pictures. */
+const ONE_GROUP_TICKS = 2 * 90_000
+const ONE_GROUP_STEPS = 8
+/** Fewer stamps tell no step. */
+const LEAST_STAMPS = 4
 
 /** A frame as its stamp and its head tell. */
 export interface StampedFrame {
@@ -57,7 +61,7 @@ export class DecodingOrder {
     if (stampTicks === null) return { decodeTicks: null, showAfterTicks: 0 }
     this.#look(frame)
     const before = this.#last.at(-2)
-    const goesOn = before !== undefined && Math.abs(stampTicks - before) <= MOST_SHOWN_AFTER_TICKS
+    const goesOn = before !== undefined && isOneGroup(stampTicks, before, this.#last)
     const missing = goesOn ? this.#depth - this.#waiting.length : this.#depth
     const waiting = [
       ...Array.from({ length: missing }, (_, i) => stampTicks - (missing - i) * usualTicks),
@@ -71,11 +75,21 @@ export class DecodingOrder {
   #look({ stampTicks, isBidirectional }: StampedFrame): void {
     if (stampTicks === null) return
     const later = this.#last.filter(
-      ticks => ticks > stampTicks && ticks - stampTicks <= MOST_SHOWN_AFTER_TICKS
+      ticks => ticks > stampTicks && isOneGroup(ticks, stampTicks, this.#last)
     ).length
     this.#last = [...this.#last.slice(1 - MOST_HELD), stampTicks]
     if (!this.#isDepthKnown && later > this.#depth && isBidirectional()) this.#depth = later
   }
+}
+
+/** Whether pictures of these stamps may be of one group of reordered ones. `last`: the stamps before, in any order. */
+export function isOneGroup(aTicks: number, bTicks: number, last: readonly number[]): boolean {
+  const apartTicks = Math.abs(aTicks - bTicks)
+  if (apartTicks <= ONE_GROUP_TICKS) return true
+  if (last.length < LEAST_STAMPS) return false
+  const ascending = [...last].sort((a, b) => a - b)
+  const steps = ascending.slice(1).map((ticks, i) => ticks - ascending[i]!)
+  return apartTicks <= ONE_GROUP_STEPS * (median(steps) ?? 0)
 }
 
 /** Of the pictures that the header describes. Null: not told, types of slices tell. */

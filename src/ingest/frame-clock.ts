@@ -1,3 +1,4 @@
+import { median } from './median.ts'
 import { MOST_SLEW, StampRate } from './stamp-rate.ts'
 
 /** A frame that is to get its time, in decoding order. Milliseconds. */
@@ -257,8 +258,4 @@ export class FrameClock {
   #lateOf({ arrivedMs, stampMs }: FrameToTime): number {
     return stampMs === null ? Infinity : arrivedMs - this.#offsetMs - this.rate.scaled(stampMs)
   }
-}
-
-export function median(values: readonly number[]): number | null {
-  return values.length === 0 ? null : [...values].sort((a, b) => a - b)[values.length >> 1]!
 }

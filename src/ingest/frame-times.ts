@@ -1,8 +1,9 @@
 import type { InitSegment } from '../media/index.ts'
 import { declaredDepth, DecodingOrder, type StampedFrame } from './decoding-order.ts'
 import type { ArrivedFrame } from './frame-arrivals.ts'
+import { FrameClock, type FrameToTime } from './frame-clock.ts'
+import { median } from './median.ts'
 import { ShowingOrder } from './showing-order.ts'
-import { FrameClock, median, type FrameToTime } from './frame-clock.ts'
 
 /** A frame as it came, with what tells its type. */
 export type FrameToPlace = ArrivedFrame & StampedFrame

@@ -1,7 +1,7 @@
+import { isOneGroup } from './decoding-order.ts'
+
 /** H.264 and H.265 keep at most this many decoded pictures. */
 const MOST_HELD = 16
-/** Stamps further apart than this belong to no one group of reordered pictures. */
-const ONE_GROUP_TICKS = 2 * 90_000
 
 interface Shown { readonly stampTicks: number, readonly atTicks: number }
 
@@ -17,7 +17,8 @@ export class ShowingOrder {
    * and before those that come behind it as far as that is not before `leastTicks`.
    */
   place(stampTicks: number, wantedTicks: number, leastTicks: number): number {
-    const near = this.#last.filter(each => Math.abs(each.stampTicks - stampTicks) <= ONE_GROUP_TICKS)
+    const stamps = this.#last.map(each => each.stampTicks)
+    const near = this.#last.filter(each => isOneGroup(each.stampTicks, stampTicks, stamps))
     const before = Math.max(...near.filter(each => each.stampTicks < stampTicks).map(({ atTicks }) => atTicks))
     const behind = Math.min(...near.filter(each => each.stampTicks > stampTicks).map(({ atTicks }) => atTicks))
     let atTicks = Math.max(wantedTicks, before + 1)

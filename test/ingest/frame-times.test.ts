@@ -127,3 +127,17 @@ t.test('pictures of B frames are shown evenly from the first on, though ffmpeg l
   t.ok(Math.max(...shownMs) - Math.min(...shownMs) <= 1, shownMs.map(Math.round).join(' '))
   t.end()
 })
+
+t.test('B frames of a camera that sends two a second and counts too fast are shown in the order of their stamps', t => {
+  const shown = (n: number): number => n === 0 ? n : n % 3 === 1 ? n + 2 : n - 1 // I P B B P B B
+  const times = new SessionTimes(oddInit(), 1)
+  const frame = (n: number) => (
+    { arrivedMs: 500 + n * 500, stampTicks: shown(n) * 600 * 90, isBidirectional: () => shown(n) < n })
+  const first = times.begin([0, 1, 2, 3].map(frame), 2500)
+  const places = [times.place(first, 2500),
+    ...Array.from({ length: 60 }, (_, i) => times.place([frame(i + 4)], 3000 + i * 500))]
+  const shownAt = places.flatMap(({ frames }) => frames.map(each => each.startTicks + each.showAfterTicks))
+  const order = shownAt.map((at, n) => ({ at, n })).sort((a, b) => a.at - b.at).map(({ n }) => n)
+  t.strictSame(order.slice(0, 60), [...shownAt.keys()].sort((a, b) => shown(a) - shown(b)).slice(0, 60))
+  t.end()
+})
