@@ -2,34 +2,14 @@ import type { EpochMs } from '../domain/index.ts'
 import { FragmentParser, MalformedMediaError, parseSoundSegment, type SoundSegment } from '../media/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { startFfmpeg } from '../platform/ffmpeg.ts'
+import type { CameraSound } from './camera-sound.ts'
 import { soundNeedsTranscode } from './classify-stderr.ts'
-import { concatScript, inputOptions, RELAYED_TIMEOUT_MS, soundOptions, type SoundTreatment } from './ffmpeg-arguments.ts'
+import { concatScript, inputOptions, RELAYED_TIMEOUT_MS, soundOptions } from './ffmpeg-arguments.ts'
 import { SoundLine } from './sound-line.ts'
 
 const MAX_FRAGMENT_BYTES = 1 << 20
 /** Between two tries of a camera whose sound does not come. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 15_000, 60_000]
-
-/**
- * What is known of a camera's sound. Outlives its sessions, so that the next one's first record has a place
- * for it.
- */
-export class CameraSound {
-  treatment: SoundTreatment = 'copy'
-  /** As it came last; null before. */
-  segment: SoundSegment | null = null
-  readonly onMissing: (said: string) => void
-  readonly onSound: () => void
-
-  /**
-   * `onMissing`: a session ended without sound, with ffmpeg's last words, which may hold secrets. `onSound`:
-   * one brought some.
-   */
-  constructor({ onMissing, onSound }: Pick<CameraSound, 'onMissing' | 'onSound'>) {
-    this.onMissing = onMissing
-    this.onSound = onSound
-  }
-}
 
 /** What one session connects to; worth nothing once it is disposed of. */
 export interface SessionWay extends Disposable {
@@ -60,15 +40,18 @@ export class SoundSession {
 
   /** Until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, sound } = this.#options
+    const { clock, sound } = this.#options, picturesSince = clock.monoNow()
+    await clock.wait(sound.restMs(picturesSince), signal)
     for (let tries = 0; !signal.aborted; tries++) {
+      sound.sessionBegins(clock.monoNow())
       const before = sound.treatment, { hadSound, said } = await this.#once(signal)
-      if (signal.aborted) return
+      if (signal.aborted) break
       if (sound.treatment !== before) continue
       if (hadSound) tries = 0
       else sound.onMissing(said)
       await clock.wait(RETRY_DELAYS_MS[Math.min(tries, RETRY_DELAYS_MS.length - 1)]!, signal)
     }
+    sound.picturesEnd(clock.monoNow() - picturesSince, clock.monoNow())
   }
 
   async #once(signal: AbortSignal): Promise<{ readonly hadSound: boolean, readonly said: string }> {
@@ -77,7 +60,7 @@ export class SoundSession {
       { headRoomBytes: 0, tailRoomBytes: 0, maxFragmentBytes: MAX_FRAGMENT_BYTES }, parseSoundSegment
     )
     const broken = new AbortController()
-    let hadSound = false
+    let hadSound = false, refusal: string | null = null
     try {
       using way = this.#options.way()
       const child = await startFfmpeg({
@@ -87,6 +70,7 @@ export class SoundSession {
         onBytes: bytes => {
           try { hadSound = this.#take(parser, bytes) || hadSound } catch (error) {
             if (!(error instanceof MalformedMediaError)) throw error
+            refusal = error.message
             broken.abort()
           }
           return parser.isMidway ? 'midway' : 'whole'
@@ -94,18 +78,20 @@ export class SoundSession {
       }, { stop: broken.signal, kill: AbortSignal.any([signal, broken.signal]) })
       const { stderrLines } = await child.exit
       if (soundNeedsTranscode(stderrLines)) sound.treatment = 'transcode'
-      return { hadSound, said: stderrLines.slice(-3).join(' | ') }
+      return { hadSound, said: refusal ?? stderrLines.slice(-3).join(' | ') }
     } catch (error) { return { hadSound, said: String(error) } }
   }
 
-  /** Whether there was sound in it. */
+  /** Whether there was sound in it. Throws MalformedMediaError where it cannot be recorded. */
   #take(parser: FragmentParser<SoundSegment>, bytes: Buffer): boolean {
     const { sound, clock, startedAt } = this.#options
     let hadSound = false
     for (const parsed of parser.push(bytes)) {
       if (parsed.kind === 'init') {
         const isSame = sound.segment?.moov.equals(parsed.init.moov) === true
-        sound.segment = parsed.init
+        if (!sound.takeSegment(parsed.init, clock.monoNow())) {
+          throw new MalformedMediaError('the sound is of another kind again')
+        }
         const [{ timescale }] = parsed.init.tracks
         if (this.#line === null || !isSame) this.#line = new SoundLine(timescale)
         continue

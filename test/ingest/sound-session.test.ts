@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { CameraSound, SoundSession } from '../../src/ingest/sound-session.ts'
+import { CameraSound } from '../../src/ingest/camera-sound.ts'
+import { SoundSession } from '../../src/ingest/sound-session.ts'
 import { epochMs } from '../../src/domain/index.ts'
 import { parseInitSegment, soundTrackOf, withSound } from '../../src/media/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'

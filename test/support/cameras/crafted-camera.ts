@@ -23,6 +23,8 @@ export interface Craft {
   /** Of this frame the second half of the bytes is lost on the way, in the middle of a packet. */
   readonly isTorn?: (n: number) => boolean
   readonly closesAfterMs?: number
+  /** A viewer that begins to play ends the one that did. */
+  readonly hasRoomForOne?: boolean
   /** A viewer first gets what was taken so long ago, as fast as the line allows. */
   readonly behindMs?: number
   /** First stamp of each session; random unless told. */
@@ -42,6 +44,7 @@ export class CraftedCamera implements AsyncDisposable {
   readonly #server: Server
   readonly #clips: readonly (readonly Picture[])[]
   readonly #sockets = new Set<Socket>()
+  #player: Socket | null = null
   readonly #startedAt = Date.now()
   readonly #fps: number
   #isClosed = false
@@ -109,7 +112,9 @@ export class CraftedCamera implements AsyncDisposable {
   }
 
   async #play(socket: Socket): Promise<void> {
-    const { behindMs = 0, closesAfterMs = Infinity, reportedMs, firstStamp } = this.#craft
+    const { behindMs = 0, closesAfterMs = Infinity, reportedMs, firstStamp, hasRoomForOne = false } = this.#craft
+    if (hasRoomForOne) this.#player?.destroy()
+    this.#player = socket
     const source: RtpSource = { ssrc: randomBytes(4).readUInt32BE(), sequence: randomBytes(2).readUInt16BE(),
       firstStamp: firstStamp ?? randomBytes(4).readUInt32BE() }
     const playedAt = Date.now()

@@ -5,6 +5,7 @@ const SMALL = CLIPS.h264Small
 /** Another picture parameter set: chroma is quantised otherwise. */
 const OTHER_SETS = { ...SMALL, encoder: 'chroma-qp-offset=3' } as const
 const nominal = (n: number): number => n * 90_000 / SMALL.fps
+const SOUND = ['m=audio 0 RTP/AVP 8', 'a=rtpmap:8 PCMA/8000', 'a=control:track2']
 const DAY_MS = 86_400_000
 
 /** Cameras as public bug reports tell of them, each by what is odd in it. */
@@ -21,7 +22,9 @@ export const CRAFTED = {
   'stamps-wrap': { clip: SMALL, firstStamp: 2 ** 32 - 8 * 90_000 },
   'sets-of-before': { clip: SMALL, hasSetsOfBefore: true },
   'sets-change': { clip: SMALL, otherClip: { clip: OTHER_SETS, everyFrames: SMALL.frames } },
-  'silent-sound': { clip: SMALL, silentSound: ['m=audio 0 RTP/AVP 8', 'a=rtpmap:8 PCMA/8000', 'a=control:track2'] },
+  'silent-sound': { clip: SMALL, silentSound: SOUND },
+  /** The session of the sound ends that of the pictures. */
+  'room-for-one': { clip: SMALL, silentSound: SOUND, hasRoomForOne: true },
   'behind': { clip: CLIPS.h265Small, behindMs: 2_500 },
   /** Its clock is set by 26 years while it sends. */
   'reports-step': { clip: SMALL, reportedMs: second => second * 1000 + (second < 10 ? 0 : 9_500 * DAY_MS) },
@@ -33,7 +36,9 @@ export const CRAFTED = {
 export type CraftedKind = keyof typeof CRAFTED
 export const CRAFTED_KINDS = Object.keys(CRAFTED) as CraftedKind[]
 /** Of the others nothing is lost on the way. */
-export const LOSING_KINDS: ReadonlySet<CraftedKind> = new Set(['torn', 'closes'])
+export const LOSING_KINDS: ReadonlySet<CraftedKind> = new Set(['torn', 'closes', 'room-for-one'])
+/** Sound is asked for. */
+export const hasSound = (kind: CraftedKind): boolean => (CRAFTED[kind] as Craft).silentSound !== undefined
 export const clipsOf = (kind: CraftedKind): ClipOptions[] => {
   const { clip, otherClip }: Craft = CRAFTED[kind]
   return otherClip === undefined ? [clip] : [clip, otherClip.clip]
