@@ -45,6 +45,10 @@ const STATUS_LINE = /^HTTP\/\d\.\d\s+(\d{3})\b/i
 const ENVELOPE_END = /<\/(?:[\w.-]+:)?Envelope\s*>/i
 const ENVELOPE = /<(?:[\w.-]+:)?Envelope[\s>]/i
 const TAIL_BYTES = 512
+/** An envelope begins within, behind declarations, comments and the head of a part. */
+const BEGIN_BYTES = 4096
+/** Between two looks at what came. */
+const LOOK_MS = 5
 
 /**
  * One POST on a connection of its own. Where a SOAP answer ends is told by its envelope, for lengths do not
@@ -93,37 +97,64 @@ function hostOf({ isTls, host, port }: HttpTarget): string {
   return port === (isTls ? 443 : 80) ? name : `${name}:${port}`
 }
 
-/** Gathers bytes until the answer is whole by any sign. */
+/** What came so far, in one piece that grows by doubling: a device may send it byte by byte. */
+class GrowingBytes {
+  #bytes = Buffer.allocUnsafe(4096)
+  #length = 0
+
+  push(chunk: Buffer): void {
+    const length = this.#length + chunk.length
+    if (length > this.#bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.#bytes.length))
+      this.#bytes.copy(grown, 0, 0, this.#length)
+      this.#bytes = grown
+    }
+    chunk.copy(this.#bytes, this.#length)
+    this.#length = length
+  }
+
+  /** Valid until more is pushed. */
+  get all(): Buffer { return this.#bytes.subarray(0, this.#length) }
+}
+
+/** Gathers bytes until the answer is whole by any sign. Looks at them at intervals, however they come. */
 function collect(socket: Socket, resolve: (bytes: Buffer) => void, reject: (error: Error) => void): void {
-  const chunks: Buffer[] = []
-  let sizeBytes = 0, head: Head | null = null
-  let rest: NodeJS.Timeout | undefined
-  const done = (): void => { clearTimeout(rest); resolve(Buffer.concat(chunks, sizeBytes)) }
-  socket.on('data', (chunk: Buffer) => {
-    chunks.push(chunk)
-    sizeBytes += chunk.length
-    if (sizeBytes > MAX_ANSWER_BYTES) { reject(
-      new HttpFormatError(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`)); socket.destroy(); return }
-    try { head ??= readHead(Buffer.concat(chunks, sizeBytes)) } catch (error) {
-      reject(error as Error); socket.destroy(); return }
-    if (head === null && sizeBytes > MAX_HEAD_BYTES) {
-      reject(new HttpFormatError('no end of the head')); socket.destroy(); return }
-    if (head === null) return
-    const tail = Buffer.concat(chunks.slice(-4)).subarray(-TAIL_BYTES).toString('latin1')
-    const isWhole = ENVELOPE_END.test(tail) || (head.isChunked && /\r?\n0\r?\n\r?\n$/.test(tail))
+  const got = new GrowingBytes()
+  let head: Head | null = null
+  let rest: NodeJS.Timeout | undefined, look: NodeJS.Timeout | undefined
+  const stop = (): void => { clearTimeout(rest); clearTimeout(look) }
+  const done = (): void => { stop(); resolve(Buffer.from(got.all)) }
+  const fail = (error: Error): void => { stop(); reject(error); socket.destroy() }
+  const lookAtAll = (): void => {
+    look = undefined
+    const { all } = got
+    try { head ??= readHead(all) } catch (error) { fail(error as Error); return }
+    if (head === null) { if (all.length > MAX_HEAD_BYTES) fail(new HttpFormatError('no end of the head')); return }
     clearTimeout(rest)
-    if (isWhole || head.bodyBytes === 0) done()
-    else if (sizeBytes >= head.endAt + head.bodyBytes) rest = setTimeout(done, mayGoOn(chunks, sizeBytes)
-      ? REST_MS : 0)
+    if (isWhole(all, head)) done()
+    else if (all.length >= head.endAt + head.bodyBytes) rest = setTimeout(done, mayGoOn(all, head) ? REST_MS : 0)
+  }
+  socket.on('data', (chunk: Buffer) => {
+    if (got.all.length + chunk.length > MAX_ANSWER_BYTES) {
+      fail(new HttpFormatError(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`))
+      return
+    }
+    got.push(chunk)
+    look ??= setTimeout(lookAtAll, LOOK_MS)
   })
   socket.once('end', done)
-  socket.once('error', reject)
-  socket.once('close', () => { clearTimeout(rest); reject(new Error('closed without an answer')) })
+  socket.once('error', error => { stop(); reject(error) })
+  socket.once('close', () => { stop(); reject(new Error('closed without an answer')) })
+}
+
+function isWhole(all: Buffer, { isChunked, bodyBytes }: Head): boolean {
+  const tail = all.subarray(-TAIL_BYTES).toString('latin1')
+  return bodyBytes === 0 || ENVELOPE_END.test(tail) || (isChunked && /\r?\n0\r?\n\r?\n$/.test(tail))
 }
 
 /** An envelope has begun and its length was too short. */
-const mayGoOn = (chunks: readonly Buffer[], sizeBytes: number): boolean =>
-  ENVELOPE.test(Buffer.concat(chunks, sizeBytes).toString('latin1'))
+const mayGoOn = (all: Buffer, { endAt }: Head): boolean =>
+  ENVELOPE.test(all.toString('latin1', endAt, endAt + BEGIN_BYTES))
 
 interface Head {
   readonly status: number

@@ -2,6 +2,8 @@ import { SequenceWatch, type SequenceStep } from './sequence-watch.ts'
 import { DOLLAR, headEnd, MAX_HEAD_BYTES, PACKET_HEAD_BYTES } from './rtsp-message.ts'
 
 const ANSWER = Buffer.from('RTSP/')
+/** Of what ends a head. */
+const HEAD_END_BYTES = 4
 
 /** What one look found: parts to pass on, in order, and answers of the camera that stood between packets. */
 export interface Walked {
@@ -42,11 +44,14 @@ export class PacketWalk {
   readonly #sequences = new Map<number, SequenceWatch>()
   #isLost = false
   #damage: SequenceStep = 'next'
+  /** In the bytes at hand: from the last place that was looked at up to there no head ends. */
+  #endlessTo = 0
   #lostBytes = 0
 
   /** `bytes` begins with what was `left` before. */
   walk(bytes: Buffer): Walked {
     const parts: Buffer[] = [], answers: Buffer[] = []
+    this.#endlessTo = 0
     const skipped = Math.min(this.#bodyBytes, bytes.length)
     this.#bodyBytes -= skipped
     let from = skipped, at = skipped + this.#missingBytes
@@ -59,24 +64,23 @@ export class PacketWalk {
         if (!isHeadWhole(bytes, at)) return this.#ended(bytes, { parts, answers, from, at })
         this.#learnSource(bytes, at)
         at += PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2)
-      } else if (this.#mayBeAnswer(bytes, at)) {
-        const end = headEnd(bytes.subarray(at, at + MAX_HEAD_BYTES))
-        if (end < 0 && bytes.length - at < MAX_HEAD_BYTES) return this.#ended(bytes,
-          { parts, answers, from, at })
-        if (end < 0) { at += ANSWER.length; continue }
-        if (at > from) parts.push(bytes.subarray(from, at))
-        answers.push(bytes.subarray(at, at + end))
-        this.#bodyBytes = bodyBytesOf(bytes.subarray(at, at + end))
-        at += end
-        const there = Math.min(this.#bodyBytes, bytes.length - at)
-        this.#bodyBytes -= there
-        from = at += there
-      } else if (this.#sources.size > 0) {
-        this.#isLost = true
-        this.#damage = 'lost'
       } else {
-        const next = bytes.indexOf(DOLLAR, at + 1)
-        at = next < 0 ? bytes.length : next
+        const end = this.#answerEnd(bytes, at)
+        if (end === 'later') return this.#ended(bytes, { parts, answers, from, at })
+        if (end !== null) {
+          if (at > from) parts.push(bytes.subarray(from, at))
+          answers.push(bytes.subarray(at, end))
+          this.#bodyBytes = bodyBytesOf(bytes.subarray(at, end))
+          const there = Math.min(this.#bodyBytes, bytes.length - end)
+          this.#bodyBytes -= there
+          from = at = end + there
+        } else if (this.#sources.size > 0) {
+          this.#isLost = true
+          this.#damage = 'lost'
+        } else {
+          const next = bytes.indexOf(DOLLAR, at + 1)
+          at = next < 0 ? bytes.length : next
+        }
       }
     }
     this.#missingBytes = at - bytes.length
@@ -140,9 +144,16 @@ export class PacketWalk {
     return seen
   }
 
-  #mayBeAnswer(bytes: Buffer, at: number): boolean {
+  /** Where the head of an answer ends; null: none begins here. A head without an end in its bound is none. */
+  #answerEnd(bytes: Buffer, at: number): number | 'later' | null {
     const seen = Math.min(ANSWER.length, bytes.length - at)
-    return bytes.compare(ANSWER, 0, seen, at, at + seen) === 0
+    if (bytes.compare(ANSWER, 0, seen, at, at + seen) !== 0) return null
+    const searchFrom = Math.max(at, this.#endlessTo - HEAD_END_BYTES)
+    const end = headEnd(bytes.subarray(searchFrom, at + MAX_HEAD_BYTES))
+    if (end >= 0) return searchFrom + end
+    if (bytes.length - at < MAX_HEAD_BYTES) return 'later'
+    this.#endlessTo = at + MAX_HEAD_BYTES
+    return null
   }
 }
 

@@ -43,6 +43,12 @@ for (const [what, bytes] of Object.entries(WAYS)) {
   })
 }
 
+t.test('an answer that comes byte by byte, with a length that is too short, is read to its end', async t => {
+  await using device = await RawDevice.start({ profiles: PROFILES }, (request, self) =>
+    [...http('200 OK', [XML, 'Content-Length: 200'], self.envelopeFor(request))].map(byte => Buffer.of(byte)))
+  t.match(await findStream(target(device), MAIN), FOUND)
+})
+
 t.test('what is no answer to the question stays none, however leniently it is read', async t => {
   for (const bytes of [
     'SSH-2.0-OpenSSH_9.2\r\n', 'HTTP/1.1 200 OK\r\n', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`,

@@ -123,3 +123,14 @@ t.test('an answer without an end is passed on as it is', async t => {
   const endless = Buffer.from(`RTSP/1.0 200 OK\r\n${'x'.repeat(40_000)}`)
   t.ok(walked([endless]).passed.equals(endless))
 })
+
+t.test('beginnings of answers without an end pass as they are, and an answer among packets behind them is taken out', t => {
+  const flood = Buffer.concat(Array.from({ length: 20_000 }, () =>
+    Buffer.concat([packet(0, Buffer.from('a')), Buffer.from('RTSP/')])))
+  const { passed, answers } = walked(cut(Buffer.concat([flood, Buffer.alloc(40_000), packet(0, Buffer.from('b')),
+    Buffer.from(ANSWER), packet(0, Buffer.from('c'))]), [65_536]))
+  t.strictSame(answers, [ANSWER])
+  t.ok(passed.equals(Buffer.concat([flood, Buffer.alloc(40_000), packet(0, Buffer.from('b')),
+    packet(0, Buffer.from('c'))])))
+  t.end()
+})

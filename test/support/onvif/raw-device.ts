@@ -1,14 +1,17 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { answerBody, envelope, questionOf } from './soap-answers.ts'
 import type { SimulatedDevice } from './simulated-device.ts'
 
 /** One request as it came. */
 export interface RawRequest { readonly operation: string, readonly path: string, readonly head: string, readonly body: string }
 
+/** Bytes of an answer; a list is sent piece by piece; null closes. */
+type RawBytes = string | Buffer | readonly Buffer[] | null
+
 /**
- * An ONVIF device whose bytes a test writes: `answer` turns a request into them; null closes. Every request
- * is noted.
+ * An ONVIF device whose bytes a test writes: `answer` turns a request into them. Every request is noted.
  */
 export class RawDevice implements AsyncDisposable {
   readonly requests: RawRequest[] = []
@@ -16,7 +19,7 @@ export class RawDevice implements AsyncDisposable {
   readonly #device: SimulatedDevice
 
   private constructor(server: Server, device: SimulatedDevice,
-    answer: (request: RawRequest, device: RawDevice) => string | Buffer | null) {
+    answer: (request: RawRequest, device: RawDevice) => RawBytes) {
     this.#server = server
     this.#device = device
     server.on('connection', socket => {
@@ -29,13 +32,14 @@ export class RawDevice implements AsyncDisposable {
         this.requests.push(request)
         const bytes = answer(request, this)
         if (bytes === null) socket.destroy()
-        else socket.end(bytes)
+        else if (typeof bytes === 'string' || Buffer.isBuffer(bytes)) socket.end(bytes)
+        else void sendPieces(socket, bytes)
       })
     })
   }
 
   static async start(device: SimulatedDevice,
-    answer: (request: RawRequest, device: RawDevice) => string | Buffer | null): Promise<RawDevice> {
+    answer: (request: RawRequest, device: RawDevice) => RawBytes): Promise<RawDevice> {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -55,6 +59,16 @@ export class RawDevice implements AsyncDisposable {
     this.#server.close()
     await closed
   }
+}
+
+async function sendPieces(socket: Socket, pieces: readonly Buffer[]): Promise<void> {
+  socket.setNoDelay(true)
+  for (const piece of pieces) {
+    if (socket.destroyed) return
+    socket.write(piece)
+    await turn()
+  }
+  socket.end()
 }
 
 export const http = (status: string, headers: readonly string[], body: string | Buffer): Buffer =>
