@@ -64,8 +64,7 @@ async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget,
   let description: StreamDescription | null = null
   try {
     description = await describeStream(url, credential, relay, signal)
-    const sample = description === null ? null
-      : await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
+    const sample = await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
     return { description, sample, streamFault: null }
   } catch (error) {
     if (!(error instanceof RelayFault)) throw error

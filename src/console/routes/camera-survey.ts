@@ -47,7 +47,8 @@ export const cameraSurveyRoutes: readonly Route[] = [
   route({
     method: 'POST', url: '/api/cameras/discover', who: ['config'], guard: true,
     summary: { zh: '搜尋網路上的攝影機', en: 'who answers as a camera on the networks of the recorder; connects to none' },
-    answer: closed({ devices: Type.Array(Device), ignored: Count }),
+    answer: closed({ devices: Type.Array(Device), ignored: Count,
+      unasked: Type.Array(Type.String(), { description: 'own addresses on networks that could not be asked' }) }),
     async handler({ parts, acting }) {
       return await parts.survey.discover(() => { note(parts.audit, acting(), 'camera.discovered', null) })
     },

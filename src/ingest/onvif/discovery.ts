@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { networkInterfaces } from 'node:os'
 import type { Clock } from '../../platform/clock.ts'
@@ -36,6 +36,8 @@ export interface Discovery {
   readonly devices: readonly DiscoveredDevice[]
   /** Datagrams that were no answer to our question, or beyond a bound. */
   readonly ignored: number
+  /** Our own addresses on networks that could not be asked. */
+  readonly unasked: readonly string[]
 }
 
 /** WS-Discovery's group and port. */
@@ -64,27 +66,32 @@ const probeOf = (messageId: string): string => '<?xml version="1.0" encoding="UT
 /**
  * Asks each network once who is there. Only answers that carry the number of our question are read, and
  * nothing is
- * connected to. Throws the system's error when no network can be asked.
+ * connected to. Throws the system's error when none of the networks can be asked.
  */
 export async function discoverDevices({ clock, signal, forMs, ways = networksOfHere(),
   onAsked }: DiscoveryOptions): Promise<Discovery> {
   const messageId = randomUUID(), probe = Buffer.from(probeOf(messageId))
   const found = new FoundDevices(messageId)
-  const sockets = ways.map(() => createSocket('udp4'))
+  const sockets = ways.map(() => createSocket('udp4').on('error', () => undefined)
+    .on('message', (bytes, { address }) => { found.take(bytes, address) }))
   try {
-    await Promise.all(ways.map(async ({ bindAddress, to }, i) => {
-      const socket = sockets[i]!
-      socket.on('message', (bytes, { address }) => { found.take(bytes, address) }).on('error',
-        () => undefined)
-      socket.bind(0, bindAddress)
-      await once(socket, 'listening')
-      if (to.address === GROUP.address) socket.setMulticastInterface(bindAddress)
-      socket.send(probe, to.port, to.address)
-    }))
-    onAsked?.(sockets.map(socket => socket.address().port))
+    const asked = await Promise.allSettled(ways.map((way, i) => ask(sockets[i]!, way, probe)))
+    const failures = asked.filter(end => end.status === 'rejected')
+    if (ways.length > 0 && failures.length === ways.length) throw failures[0]!.reason
+    onAsked?.(sockets.flatMap((socket, i) => asked[i]!.status === 'fulfilled' ? socket.address().port : []))
     await clock.wait(forMs, signal)
+    const unasked = ways.flatMap(({ bindAddress }, i) => asked[i]!.status === 'rejected' ? bindAddress : [])
+    return { devices: found.devices, ignored: found.ignored, unasked }
   } finally { for (const socket of sockets) socket.close() }
-  return { devices: found.devices, ignored: found.ignored }
+}
+
+async function ask(socket: Socket, { bindAddress, to }: DiscoveryWay, probe: Buffer): Promise<void> {
+  socket.bind(0, bindAddress)
+  await once(socket, 'listening')
+  if (to.address === GROUP.address) socket.setMulticastInterface(bindAddress)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  socket.send(probe, to.port, to.address, error => { if (error === null) resolve(); else reject(error) })
+  await promise
 }
 
 class FoundDevices {

@@ -12,6 +12,8 @@ import { UdpMedia } from './udp-media.ts'
 
 /** Of one request, with challenges, redirects and connections that the camera closed. */
 const MOST_EXCHANGES = 8
+/** Of one session. */
+const MOST_REDIRECTS = 3
 /** Below the recorder's own bound, so that its word on the cause comes first. */
 const SILENT_MS = 5_000
 const WATCH_MS = 1_000
@@ -43,6 +45,7 @@ export class RelaySession {
   #link: CameraLink | null = null
   #cseq = 0
   #hasSession = false
+  #redirects = 0
   /** As the description names it. */
   #video: string | null = null
   /** A request sent while packets flow: its answer stands between them. */
@@ -171,6 +174,8 @@ export class RelaySession {
 
   /** The password goes to the configured host alone: elsewhere is another camera, whatever this one says. */
   #redirect(answer: RtspMessage): void {
+    if (++this.#redirects > MOST_REDIRECTS) throw new RelayFault('redirected',
+      `the camera redirects more than ${MOST_REDIRECTS} times`)
     const next = cameraAddress(headerOf(answer, 'location') ?? '')
     if (next === null || !isHost(next.host)) throw new RelayFault('redirected',
       'the camera redirects without an address that can be used')

@@ -19,12 +19,9 @@ const STATIC_TYPES: Readonly<Record<string, string>> =
 /** With challenges, redirects and the slowest cameras. */
 const DESCRIBED_WITHIN_MS = 20_000
 
-/**
- * Asks for the description of a stream. Throws RelayFault, or the signal's reason; null where the camera gives
- * none.
- */
+/** Asks for the description of a stream. Throws RelayFault, also where the camera gives none, or the signal's reason. */
 export async function describeStream(url: string, credential: Credential | null,
-  relay: CameraRelay, signal: AbortSignal): Promise<StreamDescription | null> {
+  relay: CameraRelay, signal: AbortSignal): Promise<StreamDescription> {
   using ticket = relay.ticket(url, credential)
   const socket = connect(Number(new URL(ticket.url).port), '127.0.0.1')
   const reader = new RtspReader(), timeout = AbortSignal.timeout(DESCRIBED_WITHIN_MS)
@@ -39,15 +36,21 @@ export async function describeStream(url: string, credential: Credential | null,
         if (item.kind !== 'message') continue
         const fault = ticket.fault()
         if (fault !== null) throw fault
-        return statusOf(item.message) === 200 ? readSdp(item.message.body.toString('utf8')) : null
+        const status = statusOf(item.message)
+        if (status === 200) return readSdp(item.message.body.toString('utf8'))
+        throw new RelayFault(isForNow(status) ? 'closed-by-camera' : 'no-such-stream',
+          `the camera answers DESCRIBE with ${status}`)
       }
     }
-    return null
+    throw ticket.fault() ?? new RelayFault('closed-by-camera', 'the camera gave no answer to DESCRIBE')
   } catch (error) {
     if (timeout.aborted) throw new RelayFault('stalled', `no description in ${DESCRIBED_WITHIN_MS / 1000} s`)
     throw error
   } finally { socket.destroy() }
 }
+
+/** Busy, or starting up. */
+const isForNow = (status: number): boolean => status === 453 || status >= 500
 
 /** The first video and the first audio of a description (RFC 8866). */
 export function readSdp(text: string): StreamDescription {

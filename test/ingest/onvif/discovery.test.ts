@@ -47,6 +47,22 @@ t.test('a device that answers is found, with what it says of itself', async t =>
   t.equal(ignored, 0)
 })
 
+t.test('a network that cannot be asked leaves the others; where none can it is told', async t => {
+  const device = createSocket('udp4').bind(0, HERE)
+  await once(device, 'listening')
+  t.teardown(() => { device.close() })
+  const nowhere = { bindAddress: '192.0.2.1', to: { address: HERE, port: 3702 } }
+  const here = { bindAddress: HERE, to: { address: HERE, port: device.address().port } }
+  const asked = once(device, 'message'), stop = new AbortController()
+  const options = { clock: new VirtualClock('2026-11-22T08:00:00.000Z'), signal: stop.signal, forMs: 4_000 }
+  const searching = discoverDevices({ ...options, ways: [nowhere, here] })
+  await asked
+  for (let i = 0; i < 50; i++) await turn()
+  stop.abort()
+  t.match(await searching, { devices: [], unasked: ['192.0.2.1'] })
+  await t.rejects(discoverDevices({ ...options, ways: [nowhere] }), { code: 'EADDRNOTAVAIL' })
+})
+
 t.test('an address that somebody else has is nobody\'s port, and a wrong answer is none', async t => {
   const { devices, ignored } = await searched(t, async (question, send) => {
     await send('no XML at all')

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { CameraRelay } from '../../../src/ingest/index.ts'
+import { describeStream } from '../../../src/ingest/rtsp/index.ts'
 import { headerOf, requestLineOf, RtspReader, statusOf, type RtspItem,
   type RtspMessage } from '../../../src/ingest/rtsp/rtsp-message.ts'
 import { packet, rtspAnswer, ScriptedCamera } from '../../support/cameras/scripted-camera.ts'
@@ -141,6 +142,27 @@ t.test('a redirect is followed on the same host, with the password asked for ane
   using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
   t.match(await (await Viewer.open(t, ticket.url)).ask('DESCRIBE'), { start: 'RTSP/1.0 200 OK' })
   t.equal(requestLineOf(moved.requests.at(-1)!).uri, moved.url('/moved'))
+})
+
+t.test('a camera that redirects in a circle is left after three times', async t => {
+  await using camera = await ScriptedCamera.start(request =>
+    rtspAnswer(request, '302 Moved', { headers: [`Location: ${requestLineOf(request).uri}/more`] }))
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  await (await Viewer.open(t, ticket.url)).ask('DESCRIBE')
+  t.match(ticket.fault(), { reason: 'redirected', message: 'the camera redirects more than 3 times' })
+  t.equal(camera.requests.length, 4)
+})
+
+t.test('what a camera answers instead of a description is told', async t => {
+  for (const [status, reason] of [['404 Not Found', 'no-such-stream'], ['453 Not Enough Bandwidth',
+    'closed-by-camera'], ['503 Service Unavailable', 'closed-by-camera']] as const) {
+    await using camera = await ScriptedCamera.start(request => rtspAnswer(request, status))
+    await t.rejects(describeStream(camera.url(), null, await relayed(t), new AbortController().signal),
+      { reason, message: `the camera answers DESCRIBE with ${status.slice(0, 3)}` })
+  }
+  await using closing = await ScriptedCamera.start(() => null)
+  await t.rejects(describeStream(closing.url(), null, await relayed(t), new AbortController().signal),
+    { reason: 'closed-by-camera', message: /closed the connection/ })
 })
 
 t.test('nothing goes to another host, whenever the camera sends there', async t => {
