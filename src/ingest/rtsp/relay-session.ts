@@ -8,6 +8,7 @@ import { RtspAuth } from './rtsp-auth.ts'
 import { readSdp } from './stream-description.ts'
 import { bytesOf, headerOf, readHead, requestLineOf, RtspFormatError, RtspReader, statusOf, withHeaders,
   type RtspMessage } from './rtsp-message.ts'
+import { TlsPump } from './tls-pump.ts'
 import { UdpMedia } from './udp-media.ts'
 
 /** Of one request, with challenges, redirects and connections that the camera closed. */
@@ -50,11 +51,10 @@ export class RelaySession {
   #video: string | null = null
   /** A request sent while packets flow: its answer stands between them. */
   #control: RtspMessage | null = null
-  #pump: PacketPump | null = null
+  #pump: PacketPump | TlsPump | null = null
   /** Of a camera that does not send over TCP. */
   #udp: UdpMedia | null = null
   #watch: NodeJS.Timeout | undefined
-  #lastTlsBytesAt = 0
 
   constructor(options: RelaySessionOptions) {
     this.#options = options
@@ -83,7 +83,7 @@ export class RelaySession {
     this.#reader.push(chunk)
     for (let item; (item = this.#reader.next()) !== null;) {
       if (item.kind === 'packet') this.#report(Buffer.from(item.bytes))
-      else if (this.#pump !== null || this.#lastTlsBytesAt > 0) this.#sendControl(item.message)
+      else if (this.#pump !== null) this.#sendControl(item.message)
       else await this.#answer(item.message)
     }
   }
@@ -203,38 +203,20 @@ export class RelaySession {
     if (client.destroyed) return
     const end = (): void => { client.destroy() }
     const first = link.handOver()
-    if (link.isTls) this.#passTls(link, first)
-    else this.#pump = new PacketPump({ client, camera: link.socket,
-      onAnswer: bytes => { this.#takeControl(bytes) }, onLoss, onEnd: end }, first)
+    const pumped = { client, camera: link.socket, onLoss, onEnd: end,
+      onAnswer: (bytes: Buffer) => { this.#takeControl(bytes) } }
+    const pump = this.#pump = link.isTls ? new TlsPump(pumped, first) : new PacketPump(pumped, first)
     let lookedAt = performance.now(), ownDelayMs = 0
     this.#watch = setInterval(() => {
       // A look that comes late was our own delay: what the camera sent meanwhile waits to be heard.
       const now = performance.now(), lateMs = now - lookedAt - WATCH_MS
       ownDelayMs = Math.max(0, ownDelayMs - WATCH_MS + (lateMs > WATCH_MS ? lateMs + WATCH_MS : 0))
       lookedAt = now
-      const silentMs = this.#udp === null ? this.#pump?.silentMs ?? performance.now() - this.#lastTlsBytesAt
-        : performance.now() - this.#udp.lastPacketAt
+      const silentMs = this.#udp === null ? pump.silentMs : performance.now() - this.#udp.lastPacketAt
       if (silentMs - ownDelayMs < SILENT_MS) return
       onFault(new RelayFault('stalled', `nothing came for ${SILENT_MS / 1000} s`))
       end()
     }, WATCH_MS)
-  }
-
-  /**
-   * Decrypting is Node's, and so are the bytes; answers to control requests go through to ffmpeg, which
-   * ignores them.
-   */
-  #passTls(link: CameraLink, first: Buffer): void {
-    const { client } = this.#options
-    const pass = (bytes: Buffer): void => {
-      this.#lastTlsBytesAt = performance.now()
-      client.write(bytes)
-      if (client.writableLength < HELD_BYTES) return
-      link.socket.pause()
-      client.once('drain', () => { link.socket.resume() })
-    }
-    link.socket.removeAllListeners('data').on('data', pass).once('close', () => { client.destroy() }).resume()
-    pass(first)
   }
 
   #sendControl(request: RtspMessage): void {

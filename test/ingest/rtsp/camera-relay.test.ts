@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { CameraRelay } from '../../../src/ingest/index.ts'
 import { describeStream } from '../../../src/ingest/rtsp/index.ts'
@@ -179,6 +180,54 @@ t.test('nothing goes to another host, whenever the camera sends there', async t 
       message: 'the camera redirects to another host (127.0.0.2)' })
     t.same(thief.requests, [])
   }
+})
+
+/** A packet of RTP on the first channel. */
+function numbered(sequence: number, size = 4): Buffer {
+  const bytes = Buffer.alloc(12 + size, sequence)
+  bytes.set([0x80, 96])
+  bytes.writeUInt16BE(sequence, 2)
+  bytes.writeUInt32BE(7, 8)
+  return packet(0, bytes)
+}
+const sequenceOf = (item: RtspItem | 'closed'): number =>
+  item !== 'closed' && item.kind === 'packet' ? item.bytes.readUInt16BE(6) : -1
+
+t.test('over TLS packets pass, keep-alives are proved, and missing packets are noticed', async t => {
+  await using camera = await ScriptedCamera.start((request, socket) => {
+    const { method } = requestLineOf(request), nonce = method === 'GET_PARAMETER' ? 'n2' : 'n1'
+    if (!isProved(request, 'md5', nonce)) return rtspAnswer(request, '401 Unauthorized',
+      { headers: [`WWW-Authenticate: Digest realm="r", nonce="${nonce}"`] })
+    if (method === 'GET_PARAMETER') socket.write(numbered(43))
+    const first = method === 'PLAY' ? Array.from({ length: 40 }, (_, n) => numbered(n)) : []
+    return Buffer.concat([Buffer.from(rtspAnswer(request, '200 OK')), ...first])
+  }, '127.0.0.1', true)
+  using ticket = (await relayed(t)).ticket(camera.url(), CREDENTIAL)
+  const viewer = await Viewer.open(t, ticket.url)
+  t.match(await viewer.ask('PLAY'), { start: 'RTSP/1.0 200 OK' })
+  for (let n = 0; n < 40; n++) t.equal(sequenceOf(await viewer.next()), n)
+  t.same(ticket.takeLosses(), [])
+  viewer.socket.write(`GET_PARAMETER ${ticket.url} RTSP/1.0\r\nCSeq: 9\r\n\r\n`)
+  t.equal(sequenceOf(await viewer.next()), 43, 'and the answer is kept from the viewer')
+  t.match(ticket.takeLosses(), [{ isSure: true }])
+})
+
+t.test('a camera over TLS that is held back for longer than it may be silent is not given up', { timeout: 60_000 }, async t => {
+  const packets = Array.from({ length: 400 }, (_, n) => numbered(n, 40_000))
+  await using camera = await ScriptedCamera.start(request => Buffer.concat([Buffer.from(rtspAnswer(request, '200 OK')),
+    ...requestLineOf(request).method === 'PLAY' ? packets : []]), '127.0.0.1', true)
+  using ticket = (await relayed(t)).ticket(camera.url(), null)
+  const socket = connect(Number(new URL(ticket.url).port), '127.0.0.1'), reader = new RtspReader()
+  socket.write(`PLAY ${ticket.url} RTSP/1.0\r\nCSeq: 1\r\n\r\n`)
+  await sleep(7_500)
+  const got: number[] = []
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    reader.push(chunk)
+    for (let item; (item = reader.next()) !== null;) if (item.kind === 'packet') got.push(sequenceOf(item))
+    if (got.length === packets.length) break
+  }
+  t.strictSame(got, [...packets.keys()])
+  t.equal(ticket.fault(), null)
 })
 
 t.test('packets pass before and after the answer to PLAY, keep-alives are proved and their answers kept from the viewer', async t => {

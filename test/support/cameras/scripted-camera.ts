@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
 import { RtspReader, requestLineOf, type RtspMessage } from '../../../src/ingest/rtsp/rtsp-message.ts'
 
 /** What a scripted camera answers: bytes as they stand, or null to close. */
@@ -15,18 +20,19 @@ export class ScriptedCamera implements AsyncDisposable {
   private constructor(server: Server, script: CameraScript, host: string) {
     this.#server = server
     this.#host = host
-    server.on('connection', socket => { this.#serve(socket, script) })
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => { this.#serve(socket, script) })
   }
 
-  static async start(script: CameraScript, host = '127.0.0.1'): Promise<ScriptedCamera> {
-    const server = createServer()
+  /** `isTls`: with a certificate that nobody vouches for, as cameras have. */
+  static async start(script: CameraScript, host = '127.0.0.1', isTls = false): Promise<ScriptedCamera> {
+    const server = isTls ? createTlsServer(ownCertificate()) : createServer()
     server.listen(0, host)
     await once(server, 'listening')
     return new ScriptedCamera(server, script, host)
   }
 
   get port(): number { return (this.#server.address() as AddressInfo).port }
-  url(path = '/live'): string { return `rtsp://${this.#host}:${this.port}${path}` }
+  url(path = '/live'): string { return `${this.#server instanceof TlsServer ? 'rtsps' : 'rtsp'}://${this.#host}:${this.port}${path}` }
   methods(): string[] { return this.requests.map(request => requestLineOf(request).method) }
 
   #serve(socket: Socket, script: CameraScript): void {
@@ -51,6 +57,16 @@ export class ScriptedCamera implements AsyncDisposable {
     for (const socket of this.sockets) socket.destroy()
     await closed
   }
+}
+
+function ownCertificate(): { readonly key: Buffer, readonly cert: Buffer } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'custos-camera-'))
+  const key = path.join(folder, 'key.pem'), cert = path.join(folder, 'cert.pem')
+  try {
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+      '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=camera'], { stdio: 'ignore' })
+    return { key: readFileSync(key), cert: readFileSync(cert) }
+  } finally { rmSync(folder, { recursive: true }) }
 }
 
 /** `RTSP/1.0 STATUS` with the request's number and more lines. */

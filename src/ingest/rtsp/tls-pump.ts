@@ -1,0 +1,46 @@
+import type { PacketPumpOptions } from './packet-pump.ts'
+import { PacketWalk } from './packet-walk.ts'
+
+/** What the client may have waiting before the camera is held back. */
+const HELD_BYTES = 1 << 20
+
+/** As PacketPump, of a session over TLS: decrypting is Node's, and so are the bytes. */
+export class TlsPump {
+  readonly #options: PacketPumpOptions
+  readonly #walk = new PacketWalk()
+  #left: Buffer = Buffer.alloc(0)
+  #lastBytesAt = performance.now()
+  #isHeld = false
+
+  /** `first`: what came of the camera already. */
+  constructor(options: PacketPumpOptions, first: Buffer) {
+    this.#options = options
+    const { camera, onEnd } = options
+    camera.removeAllListeners('data').on('data', (bytes: Buffer) => { this.#pass(bytes) }).once('close', onEnd).resume()
+    this.#pass(first)
+  }
+
+  /** Since the camera last sent anything. */
+  get silentMs(): number { return this.#isHeld ? 0 : performance.now() - this.#lastBytesAt }
+
+  stop(): void { this.#options.camera.removeAllListeners('data') }
+
+  #pass(bytes: Buffer): void {
+    const { client, camera, onAnswer, onLoss } = this.#options
+    this.#lastBytesAt = performance.now()
+    const whole = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes])
+    const { parts, answers, left, damage } = this.#walk.walk(whole)
+    this.#left = left
+    if (damage !== 'next') onLoss(damage === 'lost')
+    for (const part of parts) client.write(part)
+    for (const answer of answers) onAnswer(answer)
+    if (client.writableLength < HELD_BYTES || this.#isHeld) return
+    this.#isHeld = true
+    camera.pause()
+    client.once('drain', () => {
+      this.#isHeld = false
+      this.#lastBytesAt = performance.now() // until now we did not listen
+      camera.resume()
+    })
+  }
+}
