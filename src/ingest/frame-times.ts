@@ -33,6 +33,8 @@ const LONGEST_STEP_MS = 5000
 const FIRST_STAMPS = 5
 /** In a session's first second: what is further apart than so many usual distances is another count. */
 const MOST_LIKELY_STEPS = 3
+/** A frame stamped so much later than it was placed is of another count, which tells nothing. */
+const ANOTHER_COUNT = 2
 /** So many frames show whether a late one was held up: then they come sooner than usual. */
 const DOUBT_FRAMES = 8
 const HELD_UP_SHARE = 0.75
@@ -164,9 +166,10 @@ export class SessionTimes {
     ]
     const holes = all.slice(1).flatMap(({ startTicks: endTicks, told }, i) => {
       const { startTicks, told: from } = all[i]!, settled = this.#settle(told.arrivedMs)
-      if (this.#ms(endTicks - startTicks) <= longestMs) return settled
+      const standsMs = this.#ms(endTicks - startTicks), stampedMs = this.#stampedMs(from, told)
+      if (standsMs <= longestMs) return settled
       const hole = { startTicks, endTicks }, elapsedMs = told.arrivedMs - from.arrivedMs
-      if (this.#stampedMs(from, told) > longestMs) return [...settled, hole]
+      if (stampedMs > longestMs && stampedMs <= ANOTHER_COUNT * standsMs) return [...settled, hole]
       if (elapsedMs > longestMs) {
         this.#doubts.push({ hole, lateMs: elapsedMs - this.usualMs, cameMs: told.arrivedMs, frames: 0 })
       }

@@ -1,7 +1,5 @@
 /** A frame as it was placed. */
 export interface PlacedFrame { readonly arrivedMs: number, readonly startTicks: number }
-/** Since the session began. Not sure: only where a picture is missing around it. */
-export interface Loss { readonly atMs: number, readonly isSure: boolean }
 export interface LostSpan { readonly startTicks: number, readonly endTicks: number }
 
 /** Frames around a loss: it is noticed when what follows it comes, and arrivals are told to a frame or two. */
@@ -21,7 +19,7 @@ const SPAN_MS = 10_000
  */
 export class LostPictures {
   readonly #ticksAMs: number
-  #pending: Loss[] = []
+  #pendingMs: number[] = []
   #frames: PlacedFrame[] = []
   /** Ends of what was told lately. */
   #told: number[] = []
@@ -31,18 +29,18 @@ export class LostPictures {
 
   constructor(timescale: number) { this.#ticksAMs = timescale / 1000 }
 
-  note(losses: readonly Loss[]): void { this.#pending.push(...losses) }
+  note(lossesMs: readonly number[]): void { this.#pendingMs.push(...lossesMs) }
 
   /** What is to be told, once the frames behind a loss are placed; `holes` are told already. */
   place(frames: readonly PlacedFrame[], usualMs: number, holes: readonly LostSpan[] = []): LostSpan[] {
     this.#holes = [...this.#holes, ...holes].slice(-FRAMES_KEPT)
     this.#frames = [...this.#frames, ...frames].slice(-Math.max(FRAMES_KEPT, frames.length + FRAMES_BEFORE + 1))
     const knownMs = this.#frames.at(-1)!.arrivedMs - FRAMES_AFTER * usualMs
-    const settled = this.#pending.filter(({ atMs }) => atMs <= knownMs)
-    this.#pending = this.#pending.filter(({ atMs }) => atMs > knownMs)
+    const settled = this.#pendingMs.filter(atMs => atMs <= knownMs)
+    this.#pendingMs = this.#pendingMs.filter(atMs => atMs > knownMs)
     const spans = new Map<number, LostSpan>()
-    for (const loss of settled) {
-      const span = this.#spanOf(loss, usualMs)
+    for (const lostMs of settled) {
+      const span = this.#spanOf(lostMs, usualMs)
       if (span !== null && !this.#isTold(span)) spans.set(span.startTicks, span)
     }
     const told = [...spans.values()].flatMap(span => this.#rationed(span))
@@ -52,7 +50,7 @@ export class LostPictures {
   /** What was not told yet: the session is over. */
   end(): LostSpan[] { return this.#span === null ? [] : [this.#span] }
 
-  #spanOf({ atMs: lostMs, isSure }: Loss, usualMs: number): LostSpan | null {
+  #spanOf(lostMs: number, usualMs: number): LostSpan | null {
     const steps = this.#frames.slice(1).map((to, i) => ({ from: this.#frames[i]!, to }))
     const around = steps.filter(({ from, to }) =>
       to.arrivedMs >= lostMs - FRAMES_BEFORE * usualMs && from.arrivedMs <= lostMs + usualMs)
@@ -61,7 +59,6 @@ export class LostPictures {
       (most, step) => most === null || lengthOf(step) > lengthOf(most) ? step : most, null)
     if (longest === null) return null
     const isMissing = lengthOf(longest) > MISSING_SHARE * usualMs * this.#ticksAMs
-    if (!isMissing && !isSure) return null
     const { from, to } = isMissing ? longest : around.findLast(step => step.from.arrivedMs <= lostMs) ?? longest
     return { startTicks: from.startTicks, endTicks: to.startTicks }
   }

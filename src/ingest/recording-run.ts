@@ -10,7 +10,6 @@ import { classifyStderr, silenceAtEnd } from './classify-stderr.ts'
 import { concatScript, inputOptions, pictureOptions, type PictureTreatment } from './ffmpeg-arguments.ts'
 import { fragmentBuffers } from './buffer-pool.ts'
 import { FragmentQueue } from './fragment-queue.ts'
-import type { PacketLoss } from './rtsp/index.ts'
 import { SoundSession, type SessionWay } from './sound-session.ts'
 import { RunFootage, type StoredFragment } from './run-footage.ts'
 
@@ -42,7 +41,7 @@ export interface RunOptions {
   /** What failed on the way to the camera, where whoever built the way knows better than ffmpeg's words. */
   readonly wayFault?: () => { readonly reason: RunEndReason, readonly message: string } | null
   /** When data of pictures was lost on the way since the last call. */
-  readonly takeLosses?: () => readonly PacketLoss[]
+  readonly takeLossesAgoMs?: () => readonly number[]
   readonly secrets: readonly string[]
   readonly pictures: PictureTreatment
   /** What is known of the camera's sound, and a way to the camera for each session of it. Null: none is wanted. */

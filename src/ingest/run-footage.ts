@@ -11,7 +11,6 @@ import { fragmentBuffers } from './buffer-pool.ts'
 import { LostPictures, type LostSpan } from './lost-pictures.ts'
 import { FrameArrivals } from './frame-arrivals.ts'
 import { SessionTimes, type FrameTimes, type FrameToPlace } from './frame-times.ts'
-import type { PacketLoss } from './rtsp/index.ts'
 import type { SoundPart } from './sound-line.ts'
 import type { SoundSession } from './sound-session.ts'
 import { WallStep } from './wall-step.ts'
@@ -39,7 +38,7 @@ export interface RunFootageOptions {
   readonly cameraClockOffsetMs: () => number | null
   readonly onFragment: (facts: StoredFragment) => void
   /** When data of pictures was lost on the way since the last call. */
-  readonly takeLosses?: () => readonly PacketLoss[]
+  readonly takeLossesAgoMs?: () => readonly number[]
 }
 
 interface Arrival { readonly fragment: Fragment, readonly wall: EpochMs, readonly mono: MonoMs }
@@ -191,10 +190,9 @@ export class RunFootage {
 
   /** Pictures that lost data on the way; what is a hole already is told. */
   #lostIn(frames: readonly FrameToPlace[], times: FrameTimes): LostSpan[] {
-    const { takeLosses, startedAt, clock } = this.#options
-    const losses = takeLosses?.() ?? []
-    if (losses.length > 0) this.#lost!.note(losses.map(({ agoMs, isSure }) =>
-      ({ atMs: clock.wallNow() - startedAt - agoMs, isSure })))
+    const { takeLossesAgoMs, startedAt, clock } = this.#options
+    const lossesAgoMs = takeLossesAgoMs?.() ?? []
+    if (lossesAgoMs.length > 0) this.#lost!.note(lossesAgoMs.map(agoMs => clock.wallNow() - startedAt - agoMs))
     const placed = times.frames.map(({ startTicks }, i) => ({ startTicks, arrivedMs: frames[i]!.arrivedMs ?? 0 }))
     return this.#lost!.place(placed, this.#times!.usualMs, times.holes)
   }

@@ -200,7 +200,7 @@ export class StreamSupervisor {
     using ticket = relay.ticket(url, camera.credential)
     const end = await recordOnce({
       secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket, url),
-      takeLosses: () => ticket.takeLosses(),
+      takeLossesAgoMs: () => ticket.takeLossesAgoMs(),
       secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
       sound: mode === 'key-frames' || this.#sound === null ? null // over missing pictures it would tell nothing
         : { known: this.#sound, way: () => relay.ticket(url, camera.credential) },

@@ -15,6 +15,15 @@ function session(count: number, change: (n: number, frame: Sent) => Sent | null 
   })).flatMap((frame, n) => change(n, frame) ?? [])
 }
 
+/** How long a line held a frame up, and how much less each behind it. */
+const HELD_MS = 270, STEADILY_MS = 60
+
+async function holes(frames: readonly Sent[]): Promise<MemoryLane['holes']> {
+  const lane = new MemoryLane(100)
+  await recordSession(lane.lane, frames)
+  return lane.holes
+}
+
 t.test('frames that are missing are a gap from the picture before to the next, inside a fragment and between two [G7]', async t => {
   for (const [from, to] of [[23, 30], [24, 31], [25, 40]] as const) {
     const lane = new MemoryLane(100)
@@ -60,6 +69,18 @@ t.test('frames that a line held up are no gap where the camera\'s stamps say not
     const atTheEnd = new MemoryLane(100)
     await recordSession(atTheEnd.lane, session(40, (n, frame) => n > 30 && n < 36 ? null : { ...frame, stampMs }))
     t.equal(atTheEnd.holes.length, 1, 'told at the end of the session where no more came')
+  }
+})
+
+t.test('a frame that came late as the count of stamps went on elsewhere is no gap where those behind it make up for it', async t => {
+  for (let at = 40; at < 50; at++) {
+    const moved = (n: number, frame: Sent): Sent => n < at ? frame : {
+      ...frame, stampMs: frame.stampMs! + 1_000_000,
+      arrivedMs: frame.arrivedMs + Math.max(0, HELD_MS - STEADILY_MS * (n - at)),
+    }
+    t.same(await holes(session(90, moved)), [], `from frame ${at} on`)
+    const missing = await holes(session(90, (n, frame) => n > at && n < at + 6 ? null : moved(n, frame)))
+    t.equal(missing.length, 1, `behind frame ${at}`)
   }
 })
 

@@ -4,13 +4,13 @@ import { LostPictures, type LostSpan, type PlacedFrame } from '../../src/ingest/
 const TIMESCALE = 90_000, STEP_MS = 100
 
 /** Frames each 100 ms but those missing; a fragment each half second. */
-function told(lossesMs: readonly number[], missing: readonly number[], { seconds = 10, isSure = true } = {}): LostSpan[] {
+function told(lossesMs: readonly number[], missing: readonly number[], { seconds = 10 } = {}): LostSpan[] {
   const lost = new LostPictures(TIMESCALE), spans: LostSpan[] = []
   const frames = Array.from({ length: seconds * 10 }, (_, n) => n).filter(n => !missing.includes(n)).map((n): PlacedFrame =>
     ({ arrivedMs: n * STEP_MS + 5, startTicks: n * STEP_MS * 90 }))
   for (let at = 0; at < frames.length; at += 5) {
     const fragment = frames.slice(at, at + 5), endMs = fragment.at(-1)!.arrivedMs
-    lost.note(lossesMs.filter(ms => ms <= endMs && ms > endMs - 5 * STEP_MS).map(atMs => ({ atMs, isSure })))
+    lost.note(lossesMs.filter(ms => ms <= endMs && ms > endMs - 5 * STEP_MS))
     spans.push(...lost.place(fragment, STEP_MS))
   }
   return [...spans, ...lost.end()]
@@ -25,8 +25,6 @@ t.test('where none is missing the picture that stood then is told, and a loss no
   t.same(told([1250], []), [span(12, 13)])
   t.same(told([1240, 1250], []), [span(12, 13)])
   t.same(told([], [12]), [], 'without a loss nothing is told')
-  t.same(told([1250], [], { isSure: false }), [])
-  t.same(told([1290], [12], { isSure: false }), [span(11, 13)])
 })
 
 t.test('a line that loses for good is told in spans of ten seconds, and all of it', async t => {

@@ -134,7 +134,7 @@ t.test('a password that the camera took before is told as lapsed', async t => {
   const program = process.env['CUSTOS_FFMPEG']!
   process.env['CUSTOS_FFMPEG'] = '/bin/false' // no picture comes
   const fault = () => new RelayFault('auth-refused', 'the camera refused the user name or password')
-  const relay: typeof straightWay = { ticket: url => ({ url, fault, takeLosses: () => [], [Symbol.dispose]: () => undefined }) }
+  const relay: typeof straightWay = { ticket: url => ({ url, fault, takeLossesAgoMs: () => [], [Symbol.dispose]: () => undefined }) }
   const lane = new NotedLane(), { supervisor, passing, end } = supervised(t, lane, { relay })
   await passing('the first refusal', () => supervisor.facts().lastEndReason !== null)
   t.equal(supervisor.facts().lastEndReason, 'auth-refused')

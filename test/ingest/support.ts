@@ -99,7 +99,7 @@ export class NotedLane {
 
 /** No relay: whoever plays ffmpeg opens nothing. */
 export const straightWay: Pick<CameraRelay, 'ticket'> = {
-  ticket: url => ({ url, fault: () => null, takeLosses: () => [], [Symbol.dispose]: () => undefined }),
+  ticket: url => ({ url, fault: () => null, takeLossesAgoMs: () => [], [Symbol.dispose]: () => undefined }),
 }
 
 export const noTraits: Pick<CameraTraits, 'of' | 'shown'> = { of: () => null, shown: () => undefined }

@@ -16,24 +16,21 @@ const MOST_UNKNOWN = 256
 const MOST_LOSSES = 64
 const PATH = /^[A-Z_]+ rtsp:\/\/127\.0\.0\.1:\d+\/([0-9a-f]{32})[/ ?]/
 
-/** Data was lost on the way from a camera, or its count of packets began anew and nobody can tell. */
-export interface PacketLoss { readonly agoMs: number, readonly isSure: boolean }
-
 /** A way to a camera for one run of ffmpeg. Once disposed of, its path is worth nothing. */
 export interface RelayTicket extends Disposable {
   /** For ffmpeg: on the loopback, good for one connection, without credential. */
   readonly url: string
   /** What went wrong on the way, where the relay knows; null before and otherwise. */
   fault(): RelayFault | null
-  /** When data of pictures was lost on the way since the last call. */
-  takeLosses(): PacketLoss[]
+  /** How many milliseconds ago data of pictures was lost on the way, of each time since the last call. */
+  takeLossesAgoMs(): number[]
 }
 
 interface Open {
   readonly address: CameraAddress
   readonly auth: RtspAuth
   fault: RelayFault | null
-  losses: { readonly atMs: number, readonly isSure: boolean }[]
+  readonly lossesAtMs: number[]
 }
 
 /**
@@ -68,12 +65,11 @@ export class CameraRelay implements AsyncDisposable {
     const address = cameraAddress(withAccount(url, credential))
     if (address === null) throw new RangeError('no RTSP address')
     const path = randomBytes(16).toString('hex')
-    const open: Open = { address, auth: new RtspAuth(credential), fault: null, losses: [] }
+    const open: Open = { address, auth: new RtspAuth(credential), fault: null, lossesAtMs: [] }
     this.#open.set(path, open)
     return {
       url: this.#urlOf(path), fault: () => open.fault,
-      takeLosses: () => open.losses.splice(0).map(({ atMs, isSure }) =>
-        ({ agoMs: performance.now() - atMs, isSure })),
+      takeLossesAgoMs: () => open.lossesAtMs.splice(0).map(atMs => performance.now() - atMs),
       [Symbol.dispose]: () => { this.#open.delete(path) },
     }
   }
@@ -98,9 +94,7 @@ export class CameraRelay implements AsyncDisposable {
     const { address, auth } = open
     const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth,
       onFault: fault => { open.fault ??= fault },
-      onLoss: isSure => {
-        if (open.losses.length < MOST_LOSSES) open.losses.push({ atMs: performance.now(), isSure })
-      } })
+      onLoss: () => { if (open.lossesAtMs.length < MOST_LOSSES) open.lossesAtMs.push(performance.now()) } })
     await session.run(first)
   }
 

@@ -13,8 +13,8 @@ export interface PacketPumpOptions {
   readonly camera: Socket
   /** An answer that stood between packets, head only. */
   readonly onAnswer: (bytes: Buffer) => void
-  /** Data of pictures is missing in what came just now, or may be. */
-  readonly onLoss: (isSure: boolean) => void
+  /** Data of pictures is missing in what came just now. */
+  readonly onLoss: () => void
   /** The camera closed, or the client is gone. */
   readonly onEnd: () => void
 }
@@ -48,8 +48,8 @@ export class PacketPump {
 
   #pass(bytes: Buffer): { readonly left: Buffer, readonly hasRoom: boolean } {
     this.#lastBytesAt = performance.now()
-    const { parts, answers, left, damage } = this.#walk.walk(bytes)
-    if (damage !== 'next') this.#options.onLoss(damage === 'lost')
+    const { parts, answers, left, isDamaged } = this.#walk.walk(bytes)
+    if (isDamaged) this.#options.onLoss()
     for (const part of parts) this.#write(part)
     for (const answer of answers) this.#options.onAnswer(Buffer.from(answer))
     if (this.#pending.length > 0) setTimeout(() => { this.#retry() }, RETRY_MS)

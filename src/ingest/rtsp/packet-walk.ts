@@ -1,5 +1,6 @@
-import { SequenceWatch, type SequenceStep } from './sequence-watch.ts'
+import { leadOf } from './rtp-lead.ts'
 import { DOLLAR, headEnd, MAX_HEAD_BYTES, PACKET_HEAD_BYTES } from './rtsp-message.ts'
+import { SequenceWatch, type SequenceStep } from './sequence-watch.ts'
 
 const ANSWER = Buffer.from('RTSP/')
 /** Of what ends a head. */
@@ -11,8 +12,8 @@ export interface Walked {
   readonly answers: readonly Buffer[]
   /** The last bytes, which begin something that is not whole; they come again in front of the next. */
   readonly left: Buffer
-  /** Whether bytes or whole packets of pictures are missing in what was found; `restarted`: nobody can tell. */
-  readonly damage: SequenceStep
+  /** Whether bytes or whole packets are missing in what was found. */
+  readonly isDamaged: boolean
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -42,8 +43,10 @@ export class PacketWalk {
   /** Of the last packet of each channel: one that is damaged names another source. */
   readonly #seenOnce = new Map<number, number>()
   readonly #sequences = new Map<number, SequenceWatch>()
+  /** Of the last packet of each channel. */
+  readonly #payloadTypes = new Map<number, number>()
   #isLost = false
-  #damage: SequenceStep = 'next'
+  #isDamaged = false
   /** In the bytes at hand: from the last place that was looked at up to there no head ends. */
   #endlessTo = 0
   #lostBytes = 0
@@ -62,7 +65,11 @@ export class PacketWalk {
         if (this.#isLost) return this.#ended(bytes, { parts, answers, from, at })
       } else if (bytes[at] === DOLLAR && this.#isLikely(bytes, at)) {
         if (!isHeadWhole(bytes, at)) return this.#ended(bytes, { parts, answers, from, at })
-        this.#learnSource(bytes, at)
+        if (this.#learnSource(bytes, at) === 'elsewhere') {
+          if (at > from) parts.push(bytes.subarray(from, at))
+          parts.push(leadOf(bytes.subarray(at, at + RTP_HEAD_BYTES)))
+          from = at
+        }
         at += PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2)
       } else {
         const end = this.#answerEnd(bytes, at)
@@ -76,7 +83,7 @@ export class PacketWalk {
           from = at = end + there
         } else if (this.#sources.size > 0) {
           this.#isLost = true
-          this.#damage = 'lost'
+          this.#isDamaged = true
         } else {
           const next = bytes.indexOf(DOLLAR, at + 1)
           at = next < 0 ? bytes.length : next
@@ -85,20 +92,20 @@ export class PacketWalk {
     }
     this.#missingBytes = at - bytes.length
     if (from < bytes.length) parts.push(bytes.subarray(from))
-    return { parts, answers, left: NOTHING, damage: this.#takeDamage() }
+    return { parts, answers, left: NOTHING, isDamaged: this.#takeDamage() }
   }
 
   #ended(bytes: Buffer, { parts, answers, from, at }: {
     parts: Buffer[], answers: Buffer[], from: number, at: number }): Walked {
     this.#missingBytes = 0
     if (at > from) parts.push(bytes.subarray(from, at))
-    return { parts, answers, left: bytes.subarray(at), damage: this.#takeDamage() }
+    return { parts, answers, left: bytes.subarray(at), isDamaged: this.#takeDamage() }
   }
 
-  #takeDamage(): SequenceStep {
-    const damage = this.#damage
-    this.#damage = 'next'
-    return damage
+  #takeDamage(): boolean {
+    const isDamaged = this.#isDamaged
+    this.#isDamaged = false
+    return isDamaged
   }
 
   /**
@@ -112,15 +119,18 @@ export class PacketWalk {
     return channel < USUAL_CHANNELS || this.#sources.has(channel) || this.#sources.has(channel - 1)
   }
 
-  #learnSource(bytes: Buffer, at: number): void {
-    if (!isRtp(bytes, at)) return
+  #learnSource(bytes: Buffer, at: number): SequenceStep {
+    if (!isRtp(bytes, at)) return 'next'
     const channel = bytes[at + 1]!, source = sourceOf(bytes, at)
     if (this.#seenOnce.get(channel) === source) this.#sources.set(channel, source)
     this.#seenOnce.set(channel, source)
     let sequence = this.#sequences.get(channel)
     if (sequence === undefined) this.#sequences.set(channel, sequence = new SequenceWatch())
     const step = sequence.step(source, bytes.readUInt16BE(at + PACKET_HEAD_BYTES + 2))
-    if (step !== 'next' && this.#damage !== 'lost') this.#damage = step
+    if (step === 'lost') this.#isDamaged = true
+    const payloadType = payloadTypeOf(bytes, at), isUsual = this.#payloadTypes.get(channel) === payloadType
+    this.#payloadTypes.set(channel, payloadType)
+    return isUsual ? step : 'next' // of a medium that was not described, or damaged
   }
 
   /** Where a known source goes on; where to look again when more has come. */
@@ -173,9 +183,10 @@ function isHeadWhole(bytes: Buffer, at: number): boolean {
 function isRtp(bytes: Buffer, at: number): boolean {
   if (bytes.length - at < RTP_HEAD_BYTES) return false
   if (bytes[at + PACKET_HEAD_BYTES]! >> 6 !== RTP_VERSION) return false
-  const payloadType = bytes[at + 5]! & 0x7f
+  const payloadType = payloadTypeOf(bytes, at)
   const isRtcp = payloadType >= RTCP_TYPES.first && payloadType <= RTCP_TYPES.last
   return !isRtcp && bytes.readUInt16BE(at + 2) >= RTP_HEAD_BYTES - PACKET_HEAD_BYTES
 }
 
+const payloadTypeOf = (bytes: Buffer, at: number): number => bytes[at + 5]! & 0x7f
 const sourceOf = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + PACKET_HEAD_BYTES + 8)

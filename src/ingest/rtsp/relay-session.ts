@@ -31,8 +31,8 @@ export interface RelaySessionOptions {
   readonly address: CameraAddress
   readonly auth: RtspAuth
   readonly onFault: (fault: RelayFault) => void
-  /** Data of pictures was lost just now, or may have been. */
-  readonly onLoss: (isSure: boolean) => void
+  /** Data of pictures was lost just now. */
+  readonly onLoss: () => void
 }
 
 /**
@@ -137,7 +137,7 @@ export class RelaySession {
   #passUdp(bytes: Buffer): void {
     const { client } = this.#options
     if (client.writableLength < HELD_BYTES) client.write(bytes)
-    else this.#options.onLoss(true)
+    else this.#options.onLoss()
   }
 
   /** Throws RelayFault for what ffmpeg should not see as the camera's own answer. */

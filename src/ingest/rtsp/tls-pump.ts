@@ -29,9 +29,9 @@ export class TlsPump {
     const { client, camera, onAnswer, onLoss } = this.#options
     this.#lastBytesAt = performance.now()
     const whole = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes])
-    const { parts, answers, left, damage } = this.#walk.walk(whole)
+    const { parts, answers, left, isDamaged } = this.#walk.walk(whole)
     this.#left = left
-    if (damage !== 'next') onLoss(damage === 'lost')
+    if (isDamaged) onLoss()
     for (const part of parts) client.write(part)
     for (const answer of answers) onAnswer(answer)
     if (client.writableLength < HELD_BYTES || this.#isHeld) return

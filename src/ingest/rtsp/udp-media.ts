@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket, type SocketType } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
+import { leadOf } from './rtp-lead.ts'
 import { SequenceWatch } from './sequence-watch.ts'
 import { DOLLAR, headerOf, PACKET_HEAD_BYTES, withHeaders, type RtspMessage } from './rtsp-message.ts'
 
@@ -21,7 +22,7 @@ export interface UdpMediaOptions {
   /** A packet with the head that an interleaved one has. */
   readonly onPacket: (bytes: Buffer) => void
   /** Packets of the first track are missing before the one that came just now, or may be. */
-  readonly onLoss: (isSure: boolean) => void
+  readonly onLoss: () => void
 }
 
 /**
@@ -83,9 +84,10 @@ export class UdpMedia {
     this.lastPacketAt = performance.now()
     const isVideo = channel === this.#tracks[0]?.channels[0] && bytes.length >= RTP_HEAD_BYTES
     const step = isVideo ? this.#sequence.step(bytes.readUInt32BE(8), bytes.readUInt16BE(2)) : 'next'
-    if (step !== 'next') this.#options.onLoss(step === 'lost')
+    if (step === 'lost') this.#options.onLoss()
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)
+    if (step === 'elsewhere') this.#options.onPacket(leadOf(Buffer.concat([head, bytes.subarray(0, RTP_HEAD_BYTES)])))
     this.#options.onPacket(Buffer.concat([head, bytes]))
   }
 }

@@ -206,10 +206,10 @@ t.test('over TLS packets pass, keep-alives are proved, and missing packets are n
   const viewer = await Viewer.open(t, ticket.url)
   t.match(await viewer.ask('PLAY'), { start: 'RTSP/1.0 200 OK' })
   for (let n = 0; n < 40; n++) t.equal(sequenceOf(await viewer.next()), n)
-  t.same(ticket.takeLosses(), [])
+  t.same(ticket.takeLossesAgoMs(), [])
   viewer.socket.write(`GET_PARAMETER ${ticket.url} RTSP/1.0\r\nCSeq: 9\r\n\r\n`)
   t.equal(sequenceOf(await viewer.next()), 43, 'and the answer is kept from the viewer')
-  t.match(ticket.takeLosses(), [{ isSure: true }])
+  t.equal(ticket.takeLossesAgoMs().length, 1)
 })
 
 t.test('a camera over TLS that is held back for longer than it may be silent is not given up', { timeout: 60_000 }, async t => {

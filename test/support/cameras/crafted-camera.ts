@@ -23,6 +23,8 @@ export interface Craft {
   /** Of this frame the second half of the bytes is lost on the way, in the middle of a packet. */
   readonly isTorn?: (n: number) => boolean
   readonly closesAfterMs?: number
+  /** So often the encoder begins anew: another source, count and first stamp within the session. */
+  readonly restartsEveryFrames?: number
   /** A viewer that begins to play ends the one that did. */
   readonly hasRoomForOne?: boolean
   /** A viewer first gets what was taken so long ago, as fast as the line allows. */
@@ -115,13 +117,13 @@ export class CraftedCamera implements AsyncDisposable {
     const { behindMs = 0, closesAfterMs = Infinity, reportedMs, firstStamp, hasRoomForOne = false } = this.#craft
     if (hasRoomForOne) this.#player?.destroy()
     this.#player = socket
-    const source: RtpSource = { ssrc: randomBytes(4).readUInt32BE(), sequence: randomBytes(2).readUInt16BE(),
-      firstStamp: firstStamp ?? randomBytes(4).readUInt32BE() }
+    let source = newSource(firstStamp)
     const playedAt = Date.now()
     let n = Math.max(0, Math.ceil((playedAt - behindMs - this.#startedAt) / 1000 * this.#fps))
     while (!this.#pictureOf(n).isKey) n++
     for (let reported = -1; !socket.destroyed && !this.#isClosed; n++) {
       await sleep(Math.max(0, this.#takenAt(n) - Date.now()))
+      if (n % (this.#craft.restartsEveryFrames ?? Infinity) === 0) source = newSource(firstStamp)
       if (Date.now() - playedAt > closesAfterMs) { socket.destroy(); return }
       const second = Math.floor((Date.now() - playedAt) / 1000)
       if (reportedMs !== undefined && second > reported) {
@@ -156,6 +158,9 @@ export class CraftedCamera implements AsyncDisposable {
     await closed
   }
 }
+
+const newSource = (firstStamp?: number): RtpSource => ({ ssrc: randomBytes(4).readUInt32BE(),
+  sequence: randomBytes(2).readUInt16BE(), firstStamp: firstStamp ?? randomBytes(4).readUInt32BE() })
 
 interface RtspRequest { readonly method: string, readonly uri: string, readonly headers: ReadonlyMap<string, string>, readonly rest: string }
 

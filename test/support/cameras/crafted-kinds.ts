@@ -28,6 +28,8 @@ export const CRAFTED = {
   'behind': { clip: CLIPS.h265Small, behindMs: 2_500 },
   /** Its clock is set by 26 years while it sends. */
   'reports-step': { clip: SMALL, reportedMs: second => second * 1000 + (second < 10 ? 0 : 9_500 * DAY_MS) },
+  /** In the middle of a group, too. */
+  'encoder-restarts': { clip: SMALL, restartsEveryFrames: 4 * SMALL.fps + 7 },
   /** Half of a frame is lost each five seconds. */
   'torn': { clip: SMALL, isTorn: n => n % (5 * SMALL.fps) === 3 * SMALL.fps + 7 },
   'closes': { clip: CLIPS.h265Small, closesAfterMs: 12_000 },
