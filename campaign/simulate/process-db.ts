@@ -25,6 +25,11 @@ export interface ProcessDbOptions {
 type Kind = 'read' | 'write' | 'begin' | 'commit'
 type Method = (...args: unknown[]) => unknown
 
+/** What each text of a statement is, on whatever connection. */
+const kinds = new Map<string, Kind>()
+const kindOf = (sql: string, { readonly }: Database.Statement): Kind =>
+  /^\s*(BEGIN|SAVEPOINT)/i.test(sql) ? 'begin' : /^\s*COMMIT/i.test(sql) ? 'commit' : readonly ? 'read' : 'write'
+
 /**
  * Puts a process's connection under the simulation: each statement counts as a call, at which the process
  * may die, and meets what ails the catalogue as SQLite would tell it.
@@ -61,20 +66,13 @@ export function watchConnection(db: Db, options: ProcessDbOptions): void {
 
   const prepare = db.prepare.bind(db)
   const begin = prepare('BEGIN IMMEDIATE'), commit = prepare('COMMIT'), rollback = prepare('ROLLBACK')
-  const wrap = (statement: Database.Statement, name: 'run' | 'get' | 'all' | 'iterate', kind: Kind): void => {
-    const plain = statement[name].bind(statement) as Method
-    Object.defineProperty(statement, name, { value: (...args: unknown[]) => {
-      meet(kind)
-      const result = plain(...args)
-      done(kind)
-      return result
-    } })
-  }
   const watched = (sql: string): Database.Statement => {
-    const statement = prepare(sql)
-    const kind: Kind = /^\s*(BEGIN|SAVEPOINT)/i.test(sql) ? 'begin' : /^\s*COMMIT/i.test(sql) ? 'commit' : statement.readonly ? 'read' : 'write'
-    for (const name of ['run', 'get', 'all', 'iterate'] as const) if (name === 'run' || statement.reader) wrap(statement, name, kind)
-    return statement
+    let kind = kinds.get(sql), first: Database.Statement | null = null
+    if (kind === undefined) {
+      first = prepare(sql)
+      kinds.set(sql, kind = kindOf(sql, first))
+    }
+    return lateStatement(kind, () => first ?? prepare(sql), { meet, done })
   }
   /** As better-sqlite3 does it, its statements watched. */
   const transaction = (act: Method): Method => {
@@ -107,4 +105,28 @@ export function watchConnection(db: Db, options: ProcessDbOptions): void {
     transaction: { value: transaction },
     exec: { value: (sql: string) => { meet('write'); exec(sql); done('write'); return db } },
   })
+}
+
+/**
+ * A statement that is prepared when it is first used: a process prepares some hundred and fifty at its start,
+ * and dies before it has used most of them.
+ */
+function lateStatement(
+  kind: Kind, prepare: () => Database.Statement,
+  { meet, done }: { readonly meet: (kind: Kind) => void, readonly done: (kind: Kind) => void },
+): Database.Statement {
+  let isPlucked = false
+  let made: Database.Statement | null = null
+  const access = (name: 'run' | 'get' | 'all' | 'iterate'): Method => (...args) => {
+    meet(kind)
+    made ??= isPlucked ? prepare().pluck() : prepare()
+    const result = (made[name] as Method)(...args)
+    done(kind)
+    return result
+  }
+  const late = {
+    run: access('run'), get: access('get'), all: access('all'), iterate: access('iterate'),
+    pluck() { isPlucked = true; return late },
+  }
+  return late as unknown as Database.Statement
 }

@@ -1,6 +1,6 @@
-import { epochMs, type VolumeId, type VolumeUuid } from '../domain/index.ts'
+import { epochMs, type EpochMs, type VolumeId, type VolumeUuid } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
-import { keepUntil, parseFloorRule, type SealedGroup, type VolumeLoad } from '../retention/index.ts'
+import { keepUntilByQuarter, parseFloorRule, type SealedGroup, type VolumeLoad } from '../retention/index.ts'
 import type { VolumeStatus } from '../storage/index.ts'
 
 /** Footage of one volume and one rule is told in so many groups; the forecast is off by at most one of them. */
@@ -30,6 +30,8 @@ export class RingLoad {
   /** Of the volumes in use; others are no capacity. `status` holds the live counts of slots. */
   async read(status: readonly Pick<VolumeStatus, 'id' | 'state' | 'slots'>[]): Promise<VolumeLoad[]> {
     const loads: VolumeLoad[] = []
+    // A rule that cannot be read promises nothing beyond the floor now, which the forecast adds by itself.
+    const promised = keepUntilByQuarter(parseFloorRule)
     for (const { id, state, slots } of status) {
       const known = this.#volume.get(id)
       if (state !== 'ok' || known === undefined) continue
@@ -38,23 +40,23 @@ export class RingLoad {
       loads.push({
         id: id satisfies VolumeId, slotSizeBytes: known.slot_size_bytes,
         slots: { total, free: slots.free, open: slots.open + slots.preparing, quarantined: slots.quarantined },
-        sealed: await this.#groups(uuid, Math.max(1, Math.ceil(slots.sealed / GROUPS))),
+        sealed: await this.#groups(uuid, Math.max(1, Math.ceil(slots.sealed / GROUPS)), promised),
         holds: [{ slots: this.#held.get(uuid)?.n ?? 0, until: null }],
       })
     }
     return loads
   }
 
-  async #groups(volume: VolumeUuid, size: number): Promise<SealedGroup[]> {
+  async #groups(
+    volume: VolumeUuid, size: number, promised: (rule: string, newestAt: EpochMs) => EpochMs,
+  ): Promise<SealedGroup[]> {
     const groups: SealedGroup[] = []
     for (let rule = this.#nextRule.get(volume, '')?.rule ?? null; rule !== null; rule = this.#nextRule.get(volume, rule)?.rule ?? null) {
-      const floor = parseFloorRule(rule)
       for (let after = -1; ;) {
         const newest = this.#nth.get(volume, rule, after, size - 1)?.newest_at ?? this.#rest.get(volume, rule, after)?.newest_at ?? null
         if (newest === null) break
         const newestFrameAt = epochMs(newest)
-        // A rule that cannot be read promises nothing beyond the floor now, which the forecast adds by itself.
-        groups.push({ newestFrameAt, keepUntil: floor === null ? newestFrameAt : keepUntil(floor, newestFrameAt), slots: this.#count.get(volume, rule, after, newest)!.n })
+        groups.push({ newestFrameAt, keepUntil: promised(rule, newestFrameAt), slots: this.#count.get(volume, rule, after, newest)!.n })
         after = newest
         if (groups.length % QUESTIONS_AT_ONCE === 0) await new Promise(resolve => { setImmediate(resolve) })
       }

@@ -63,10 +63,9 @@ export class FootageMoves {
   }
 
   #work(): void {
-    this.#working ??= this.#run().finally(() => {
-      this.#working = null
-      if (this.#pending.length > 0 && !this.#isStopped) this.#work()
-    })
+    this.#working ??= this.#run()
+      .finally(() => { this.#working = null })
+      .then(() => { if (this.#pending.length > 0 && !this.#isStopped) this.#work() })
   }
 
   /** Whether the catalogue says that more is to be moved, or cannot say. */
@@ -77,7 +76,7 @@ export class FootageMoves {
     return this.#pending.length > 0
   }
 
-  /** Between the steps others have their turn. Never rejects. */
+  /** Between the steps others have their turn. Rejects with what is no fault of the catalogue alone. */
   async #run(): Promise<void> {
     const { rows } = this.#options
     for (;;) {

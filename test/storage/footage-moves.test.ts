@@ -67,6 +67,10 @@ class Site {
   stands(): { slot: number, newest_at: number | null, keep_until: number | null }[] {
     return this.#catalogue.db.prepare<[], { slot: number, newest_at: number | null, keep_until: number | null }>('SELECT slot, newest_at, keep_until FROM segment ORDER BY slot').all()
   }
+  /** From now on the catalogue contradicts every row that moves. */
+  contradict(): void {
+    this.#catalogue.db.exec("CREATE TRIGGER planted BEFORE UPDATE ON segment BEGIN SELECT RAISE(ABORT, 'planted'); END")
+  }
   get left(): number { return this.#catalogue.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM footage_move').get()!.n }
 }
 /** It cannot be read whether more is to be moved. */
@@ -126,4 +130,21 @@ t.test('an act that is undone moves nothing, and nothing is kept longer for it',
   for (let i = 0; i < 10; i++) await turn()
   t.same(site.stands(), before)
   t.equal(site.moves.latestOf(epochMs(START)), START)
+})
+
+t.test('what is no fault of the catalogue ends the steps once, and they are not begun again by themselves', async t => {
+  const site = new Site(t)
+  for (let slot = 0; slot < 9; slot++) site.insert(slot, START + slot * MINUTE_MS)
+  const told: string[] = [], others = process.listeners('unhandledRejection')
+  process.removeAllListeners('unhandledRejection')
+  process.on('unhandledRejection', error => { told.push((error as Error).message) })
+  t.teardown(() => {
+    process.removeAllListeners('unhandledRejection')
+    for (const listener of others) process.on('unhandledRejection', listener)
+  })
+  t.ok(site.act(START, DAY_MS))
+  site.contradict()
+  for (let i = 0; i < 10; i++) await turn()
+  t.same(told, ['planted'])
+  t.ok(site.left > 0, 'the next start goes on with them')
 })

@@ -25,20 +25,30 @@ export interface HoldFact { readonly hold_id: string, readonly camera_uuid: stri
 export class CatalogueReader {
   readonly #file: string
   #db: Database.Database | null = null
+  /** Prepared once for each connection. */
+  readonly #statements = new Map<string, Database.Statement<(string | number)[]>>()
   constructor(stateDir: string) { this.#file = path.join(stateDir, 'catalogue.db') }
 
   #open(): Database.Database | null {
     if (this.#db === null && existsSync(this.#file)) this.#db = new Database(this.#file, { readonly: true })
     return this.#db
   }
+  #prepared(sql: string): Database.Statement<(string | number)[]> | undefined {
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const made = this.#open()?.prepare<(string | number)[]>(sql)
+    if (made !== undefined) this.#statements.set(sql, made)
+    return made
+  }
   /** Before its file is moved, deleted or replaced. */
   close(): void {
     this.#db?.close()
     this.#db = null
+    this.#statements.clear()
   }
 
   ask<Row>(sql: string, ...values: (string | number)[]): Row[] {
-    try { return this.#open()?.prepare<(string | number)[], Row>(sql).all(...values) ?? [] } catch (error) {
+    try { return this.#prepared(sql)?.all(...values) as Row[] | undefined ?? [] } catch (error) {
       if (/no such table/.test(String(error))) return [] // a catalogue that is just being made
       throw error
     }

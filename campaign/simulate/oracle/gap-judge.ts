@@ -34,7 +34,8 @@ export class GapJudge {
     for (const [key, fragments] of this.#footage.byKey) {
       const from = this.#judgedTo.get(key) ?? 0
       const fresh = [...this.#footage.after(key, from)].reverse().filter(each => each.sentAt > from && each.sentAt < now - ON_ITS_WAY_MS)
-      const all = [...fragments.filter(each => this.#again.has(each) && each.sentAt <= from), ...fresh]
+      const again = this.#again.size === 0 ? [] : fragments.filter(each => this.#again.has(each) && each.sentAt <= from)
+      const all = [...again, ...fresh]
       const last = fresh.at(-1)
       if (last !== undefined) this.#judgedTo.set(key, last.sentAt)
       for (const group of missingIn(all)) {
