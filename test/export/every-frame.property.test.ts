@@ -47,6 +47,10 @@ function wantedOrder(session: readonly SentFrame[]): number[] | null {
   const came = session.slice(1).map(({ arrivedMs }, i) => arrivedMs - session[i]!.arrivedMs)
   if (came.some(ms => Math.abs(ms - came[0]!) > came[0]! / 3)) return null // what is held up may be shown out of its place
   if (stamps.some(({ stampMs }) => stampMs === null)) return null
+  // Only B frames are shown before one that was decoded before them.
+  const isBack = ({ stampMs, isBidirectional }: SentFrame, n: number): boolean => !isBidirectional
+    && session.slice(0, n).some(before => before.stampMs! > stampMs!)
+  if (session.some(isBack)) return null
   stamps.sort((a, b) => a.stampMs! - b.stampMs!)
   const steps = stamps.slice(1).map(({ stampMs }, i) => stampMs! - stamps[i]!.stampMs!)
   const isCounted = stamps[0]?.n === 0 && steps.every(ms => ms > 0 && Math.abs(ms - steps[0]!) <= 1)
