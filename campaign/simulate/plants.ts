@@ -54,7 +54,7 @@ const FOUND = [
 const GAPS = [
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
-  one('gap of a kill not told', /^G7: /, 'storage/unfinished-footage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
+  one('gap of a kill not told', /^G7: /, 'storage/unfinished-footage.ts', "        runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)\n", ''),
   one('gap of a failed slot not told', /^G7: /, 'storage/ring.ts', "        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())\n", ''),
 ]
 

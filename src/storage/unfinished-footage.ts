@@ -220,7 +220,7 @@ export class UnfinishedFootage {
     for (const { endAt, ...run } of ended) {
       this.#options.rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)
+        runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)
       })
     }
     this.#noteUntoldGaps(of, slots.flatMap(spansOf), now)
@@ -323,5 +323,11 @@ export class UnfinishedFootage {
 }
 
 export const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `${cameraUuid}/${stream}`
+/**
+ * Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut back to
+ * behind it once it can. A start that is still to come was of a clock that ran ahead.
+ */
+const startOfGap = (runStartAt: EpochMs, lastFrameEnd: EpochMs, now: EpochMs): EpochMs =>
+  runStartAt > now ? lastFrameEnd : epochMs(Math.max(runStartAt, lastFrameEnd))
 const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null =>
   [...spans].reduce<EpochMs | null>((latest, { endAt }) => latest === null || endAt > latest ? endAt : latest, null)

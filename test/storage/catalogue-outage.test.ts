@@ -176,6 +176,29 @@ t.test('a slot that cannot be read at the start is tried again: its footage stay
   t.same(await checkInvariants(rig), [])
 })
 
+t.test('so it is where two recorders had recorded to that slot, one after the other', async t => {
+  const rig = await RecorderRig.open(t, { slots: 12 })
+  await rig.append(3)
+  await rig.sync()
+  const firstEnd = rig.nextAt
+  await rig.killAndReopen()
+  await rig.append(3)
+  await rig.sync()
+  const again = rig.appended[3]!.startAt, secondEnd = rig.nextAt
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen({ arm: fs => { fs.break({ step: 'recover open', mode: 'not-applied' }) } })
+  await rig.lane.recover()
+  t.ok(rig.fs.hasBroken)
+  await rig.append(2)
+  await rig.recheck()
+  t.same(await names(rig), wanted(rig))
+  t.same(rig.rows('SELECT start_at, end_at, cause FROM gap ORDER BY start_at'), [
+    { start_at: firstEnd, end_at: again, cause: 'recorder-killed' },
+    { start_at: secondEnd, end_at: rig.appended[6]!.startAt, cause: 'recorder-killed' },
+  ])
+  t.same(await checkInvariants(rig), [])
+})
+
 t.test('what a slot that failed lost in an outage is told by the next start, though its run went on elsewhere', async t => {
   const rig = await RecorderRig.open(t, { slots: 12 })
   await rig.append(2)
