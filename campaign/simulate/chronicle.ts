@@ -147,6 +147,11 @@ export class Chronicle {
       key: stream.key, since: windowAt, isRefused: stream.isRefused,
     }))
     if (recorder.upSince < world.now - DAY_MS && hasAgreed) oracle.archive.judge()
-    oracle.judgeCalm({ volumes: told, streams, hadFault: uuid => (faults.get(uuid) ?? 0) > 0 }, volumes)
+    oracle.judgeCalm({
+      volumes: told, streams, hadFault: uuid => (faults.get(uuid) ?? 0) > 0, hasAgreed: hasAgreed && recorder.upSince < world.now - DAY_MS,
+      configured: world.streams.filter(stream => stream.configuredAt < windowAt - WARM_UP_MS).map(({ key, facts: { device }, configuredAt: since }) => ({ key, device, since })),
+      recording: world.streams.flatMap(({ facts: { camera, stream, device }, connectedAt }) => connectedAt === null ? [] : [{ camera, stream, device, connectedAt }]),
+      refusedByRing: world.streams.filter(({ isRingFull }) => isRingFull).map(({ key }) => key),
+    }, volumes)
   }
 }

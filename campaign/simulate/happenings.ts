@@ -10,6 +10,7 @@ export const YEARLY = {
   'disk swapped': 1.5, 'foreign disk': 1.5, 'disk image': 2,
   'catalogue locked': 16, 'catalogue full': 6, 'catalogue errors': 8, 'catalogue lost': 1, 'catalogue backup': 1.5,
   'clock stepped': 10, 'clock unsynchronised': 4, 'clock battery dead': 2, 'clock years off': 1, 'off for days': 4,
+  'time server lies': 1,
   'floor changed': 7, 'camera added': 4, 'camera removed': 4, 'camera exchanged': 4,
   'camera unreachable': 60, 'camera flaps': 25, 'camera rate': 10, 'camera picture': 15,
   'hold placed': 45, 'hold ended': 40, 'reader': 80, 'copy archived': 20,

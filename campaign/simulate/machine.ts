@@ -4,23 +4,38 @@ import type { EventQueue } from './event-queue.ts'
 import type { MachineClocks } from './process-clock.ts'
 import { CatalogueTrouble } from './process-db.ts'
 import type { Mounts } from './process-fs.ts'
+import { WallClockHistory } from './wall-clock.ts'
 
 /** The computer: its clocks, what is mounted where, its system disk. */
 export class Machine implements Mounts, MachineClocks {
   readonly #queue: EventQueue
-  wallOffsetMs = 0
+  #wallOffsetMs = 0
   bootedAt: number
   #boots = 0
   isOn = true
-  /** What a time service says of the wall clock. */
-  isSynchronised: boolean | null = true
+  #isSynchronised: boolean | null = true
+  readonly wallClock = new WallClockHistory()
   readonly catalogue = new CatalogueTrouble()
   readonly mounts = new Map<string, SimDisk | null>()
 
   constructor(queue: EventQueue) {
     this.#queue = queue
     this.bootedAt = queue.now - 5_000
+    this.#noteClock()
   }
+
+  get wallOffsetMs(): number { return this.#wallOffsetMs }
+  set wallOffsetMs(offsetMs: number) {
+    this.#wallOffsetMs = offsetMs
+    this.#noteClock()
+  }
+  /** What a time service says of the wall clock. */
+  get isSynchronised(): boolean | null { return this.#isSynchronised }
+  set isSynchronised(isSynchronised: boolean | null) {
+    this.#isSynchronised = isSynchronised
+    this.#noteClock()
+  }
+  #noteClock(): void { this.wallClock.set(this.#queue.now, this.#wallOffsetMs, this.#isSynchronised === true) }
 
   get wallNow(): number { return this.#queue.now + this.wallOffsetMs }
 

@@ -106,6 +106,7 @@ export function readOldest(world: World, dice: Dice): void {
   void (async () => {
     const segment = recorder.storage.segmentsIn(cameraId(key.camera), streamName(key.stream), { startAt: epochMs(0), endAt: epochMs(world.machine.wallNow) })[0]
     if (segment === undefined) return
+    oracle.leases.asked(segment.volumeUuid, segment.slot, segment.generation, world.now)
     await using reader = await recorder.storage.openReader(segment)
     const disk = world.volumes.map(({ path: folder }) => world.machine.mounts.get(folder)).find(each => each?.texts.get('custos-volume.json')?.includes(segment.volumeUuid))
     for (let i = 0; i < reads; i++) {
@@ -206,6 +207,7 @@ function rebuildNow(world: World): void {
       catalogue, audit, volumes: configuredVolumes(world), cameras, fs, clock, bootId, by: CLERK,
     })
   }, report => {
+    world.oracle.rebuilt()
     world.note(`rebuilt: ${JSON.stringify(report.counts)}, ${report.contradictions.map(each => `${each.kind} ${each.count}`).join(', ')}`)
     for (const site of world.volumes) {
       const volume = report.volumes.find(each => each.id === site.id)

@@ -24,12 +24,23 @@ const GUARD = [
     'Math.max(open.newestAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs)))', 'timed.startAt + timed.durationMs'),
   one('trusted time believes a forward jump', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
     'const shownMs = claimMs === null ? -1 :', 'claimMs ??= reading.wallMs - trustedMs > STEPPED_MS ? reading.wallMs - trustedMs : null\n  const shownMs = claimMs === null ? -1 :'),
+  one('the allowance of trusted time stands anew at each boot', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
+    '...saved, monoMs: reading.monoMs, bootId: reading.bootId,', '...saved, allowanceMs: ALLOWANCE_MS, monoMs: reading.monoMs, bootId: reading.bootId,'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'moves.add(since, byMs)', 'if (since < 0) moves.add(since, byMs)'),
   one('footage is reused while it moves with trusted time', /^G1: .*before its floor ends/, 'storage/footage-moves.ts',
     'return this.#pending.reduce(', 'return newestAt > 0 ? newestAt : this.#pending.reduce('),
   one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
+]
+
+/** Footage that stays too long. */
+const REUSE = [
+  one('the ring never reuses', /^reuse: the ring is full/, 'retention/choose-slot.ts', "if (verdict.allowed) return { kind: 'reuse'", "if (verdict.allowed && trustedNow === null) return { kind: 'reuse'"),
+  one('reuse asks one floor rule only', /^reuse: .*was overwritten before/, 'storage/tables/segments.ts', 'rule !== null; rule = nextRule.get(volume, rule)?.rule ?? null)', 'rule !== null; rule = null)'),
+  one('reuse does not compare volumes', /^reuse: .*was overwritten before/, 'retention/choose-slot.ts', '\n    .sort((a, b) => newestOf(a.candidate) - newestOf(b.candidate))', '\n  void newestOf'),
+  one('reuse goes by the number of the slot', /^reuse: /, 'storage/tables/segments.ts', 'ORDER BY newest_at LIMIT ? OFFSET ?`)', 'ORDER BY slot LIMIT ? OFFSET ?`)'),
+  one('a slot made ready ahead of need is not zeroed', /^reuse: .*still stands in its slot/, 'storage/ring.ts', "await zeroSlot(volumes.io, volume, row, 'reclaim')", 'void zeroSlot'),
 ]
 
 const HOLDS = [
@@ -52,9 +63,17 @@ const FOUND = [
 ]
 
 const GAPS = [
+  one('a camera that is added is never recorded', /^G7: .*is configured since/, 'daemon/apply-cameras.ts', 'for (const camera of cameras) {', "for (const camera of cameras.filter(({ id }) => !id.startsWith('x'))) {"),
+  one('a gap is never over', /^G7: .*is not over/, 'storage/stream-lane.ts', 'this.#options.rows.write(() => { this.#options.runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS) })', 'void [endsAt, TRIVIAL_GAP_MS]'),
+  one('a gap begins a minute early', /^G7: .*is there, and a gap tells/, 'storage/stream-lane.ts',
+    'runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', 'runs.openGap({ cameraUuid, stream }, epochMs(endAt - 60_000), reason, now) // of a run'),
+  one('gap of a step of the clock not told', /^G7: /, 'storage/stream-lane.ts',
+    'runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', "if (reason !== 'clock-stepped') runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run"),
+  one('gap of a kill not told while the clock is behind', /^G7: /, 'storage/unfinished-footage.ts',
+    'runs.openGapBefore(run, startOfGap(', 'if (newestFrameAt === null || newestFrameAt <= now) runs.openGapBefore(run, startOfGap('),
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
-  one('gap of a kill not told', /^G7: /, 'storage/unfinished-footage.ts', "        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)\n", ''),
+  one('gap of a kill not told', /^G7: /, 'storage/unfinished-footage.ts', "        runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)\n", ''),
   one('gap of a failed slot not told', /^G7: /, 'storage/ring.ts', "        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())\n", ''),
 ]
 
@@ -99,7 +118,7 @@ const VOLUMES = [
   ]),
 ]
 
-export const PLANTS: readonly Plant[] = [...GUARD, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
 
 export function plantOf(name: string): Plant {
   const plant = PLANTS.find(each => each.name === name)

@@ -51,6 +51,7 @@ const TOO_SLOW_MS = 15_000
 export class SimStream {
   readonly facts: CameraFacts
   readonly key: string
+  readonly configuredAt: number
   #lastEndAt: number
   #serial = 0
   #session: Session | null = null
@@ -58,6 +59,8 @@ export class SimStream {
   reachableSince = 0
   /** The ring, or the budget of slots, refused its last run. */
   isRefused = false
+  /** Its last run ended because no slot was free. */
+  isRingFull = false
   /** How many times its usual rate it takes now. */
   rate = 1
   /** How much of it the recorder asks for. */
@@ -69,11 +72,14 @@ export class SimStream {
   constructor(facts: CameraFacts, now: number, send: (fragment: SentFragment) => void) {
     this.facts = facts
     this.key = `${facts.camera}/${facts.stream}`
+    this.configuredAt = now
     this.#lastEndAt = now
     this.#send = send
   }
 
   get isConnected(): boolean { return this.#session !== null && this.#session.endReason === null }
+  /** Since when it is connected to what it is connected to now; null when to nothing. */
+  get connectedAt(): number | null { return this.isConnected ? this.#session!.connectedAt : null }
 
   /** What it takes on disk, in bits a second. */
   get bps(): number { return this.facts.bytesPerHour * this.rate * this.modeRate * 8 / 3600 }

@@ -124,6 +124,7 @@ export class StreamDriver {
     reason ??= session.endReason ?? 'closed-by-camera'
     this.#recordingSince = null
     stream.isRefused = reason === 'storage-full' || reason === 'slot-budget'
+    stream.isRingFull = reason === 'storage-full'
     if (run === null) lane.noteNoFootage(reason)
     else lane.endRun(reason, run.endAt)
     note(`${stream.key} run ended: ${reason}`)
@@ -148,7 +149,7 @@ export class StreamDriver {
     await lane.append(madeFragment({ init, name: sent.name, dataBytes, durationMs, mediaMs: sent.startAt - run.mediaFrom, runId: run.id, startAt }))
     run.endAt = epochMs(startAt + durationMs)
     run.stored++
-    stream.isRefused = false
+    stream.isRefused = stream.isRingFull = false
     this.#recordingSince ??= clock.wallNow()
     onStored(sent)
     return null

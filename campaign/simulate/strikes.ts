@@ -37,6 +37,26 @@ const CLOCK = {
       putClockRight(world, dice.between(0.01, 40) * HOUR_MS)
     })
   },
+  /**
+   * A time server is ahead by days and says that it is right: to a machine that runs, or to one that is
+   * started again and again and is told more each time.
+   */
+  liedTo(world: World, dice: Dice): void {
+    putClockRight(world, dice.between(0.5, 2) * DAY_MS)
+    if (dice.chance(0.4)) {
+      world.setClock(world.machine.wallOffsetMs + dice.between(1, 6.9) * DAY_MS, true)
+      return
+    }
+    for (let boot = 0, atMs = 0; boot < 6; boot++, atMs += dice.between(15, 60) * MINUTE_MS) {
+      const byMs = dice.between(4, 6.9) * DAY_MS
+      world.queue.after(atMs, () => {
+        world.cutPower(dice.between(1, 5) * MINUTE_MS, () => {
+          world.machine.wallOffsetMs += byMs
+          world.machine.isSynchronised = true
+        })
+      })
+    }
+  },
   /** The time service is heard only a day after the boot: what was recorded meanwhile is of doubtful time. */
   offForDays(world: World, dice: Dice): void {
     world.cutPower(dice.chance(0.8) ? dice.between(1, 6.5) * DAY_MS : dice.between(8, 30) * DAY_MS, () => {
@@ -99,6 +119,7 @@ export const STRIKES: Readonly<Record<HappeningKind, (world: World, dice: Dice) 
   'catalogue locked': CATALOGUE.locked, 'catalogue full': CATALOGUE.full, 'catalogue errors': CATALOGUE.errors,
   'catalogue lost': people.loseCatalogue, 'catalogue backup': people.restoreBackup,
   'clock stepped': CLOCK.stepped, 'clock unsynchronised': CLOCK.unsynchronised, 'off for days': CLOCK.offForDays,
+  'time server lies': CLOCK.liedTo,
   'clock battery dead': (world, dice) => { CLOCK.wrongAtBoot(world, dice, now => -now + dice.between(0, 1) * DAY_MS) },
   'clock years off': (world, dice) => { const offsetMs = dice.pick([-2, -1, 1, 10]) * YEAR_MS; CLOCK.wrongAtBoot(world, dice, () => offsetMs) },
   'floor changed': (world, dice) => { world.floorDays = dice.pick([31, 31, 31, 33, 36, 45]); world.note(`floor ${world.floorDays} d`); world.stop(() => { world.start() }) },

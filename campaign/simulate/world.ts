@@ -45,7 +45,8 @@ export class World implements Site {
   readonly stateDir: string
   readonly queue = new EventQueue(START)
   readonly machine = new Machine(this.queue)
-  readonly gains = new TimeLedger(this.machine)
+  readonly gains = new TimeLedger(this.machine, () => this.queue.now)
+  readonly clock = this.machine.wallClock
   readonly oracle: Oracle
   readonly streams: SimStream[] = []
   readonly volumes: VolumeSite[] = []

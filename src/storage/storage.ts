@@ -75,6 +75,8 @@ export class Storage implements AsyncDisposable {
   readonly #unfinished: UnfinishedFootage
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
+  /** All volumes were looked at, or did not answer in time. */
+  #isOpen = false
 
   private constructor(options: StorageOptions) {
     this.#options = options
@@ -126,6 +128,8 @@ export class Storage implements AsyncDisposable {
     }))
     await Promise.race([looked, clock.wait(OPEN_WAIT_MS, AbortSignal.any([signal, waited.signal]))])
     waited.abort()
+    storage.#isOpen = true
+    storage.#ring.keepReserve()
     for (const id of storage.#volumes.ids) {
       storage.#loops.push(
         runSyncLoop({ clock, volumes: storage.#volumes, openSlots: () => storage.#openSlots(id) }, signal),
@@ -165,7 +169,8 @@ export class Storage implements AsyncDisposable {
     await attempt('slots that were being prepared could not be read', () => this.#unfinished.recoverUnread(volume))
     await attempt('slots that were open could not be sealed', () => this.#unfinished.settle())
     await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
-    this.#ring.keepReserve()
+    // Among some of the volumes at a start, the oldest is not the oldest of all.
+    if (this.#isOpen) this.#ring.keepReserve()
   }
 
   async #publishHolds(): Promise<void> {

@@ -215,12 +215,12 @@ export class UnfinishedFootage {
     const isLater = newestFrameAt !== null
       && (recoveredTo === null || (newestFrameAt > recoveredTo && newestFrameAt <= now))
     const lastFrameEnd = isLater ? newestFrameAt : recoveredTo
-    for (const run of unended) {
-      const endAt = spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt
+    const ended = unended.map(run => ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
+    if (gap !== null && lastFrameEnd !== null) this.#endGap(of, gap.startAt, [...spans.values(), ...ended], lastFrameEnd)
+    for (const { endAt, ...run } of ended) {
       this.#options.rows.write(() => {
-        if (gap !== null && gap.startAt < run.startAt && run.startAt < endAt) runs.closeGap(run, run.startAt, 0) // killed between its first fragment and the row that ends the gap before
         runs.end(run.id, endAt, 'recorder-killed')
-        runs.openGapBefore(run, lastFrameEnd ?? endAt, 'recorder-killed', now)
+        runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)
       })
     }
     this.#noteUntoldGaps(of, slots.flatMap(spansOf), now)
@@ -232,6 +232,21 @@ export class UnfinishedFootage {
       return null
     }
     return newest
+  }
+
+  /**
+   * Killed between the first fragment after a gap and the row that ends the gap, which the catalogue may have
+   * taken late: the gap ended where its stream was recorded again, and another begins behind that.
+   */
+  #endGap(of: LaneStream, gapStartAt: EpochMs, found: readonly TimeRange[], lastFrameEnd: EpochMs): void {
+    const { runs, rows, clock } = this.#options
+    const again = found.filter(({ startAt, endAt }) => gapStartAt < startAt && startAt < endAt).map(({ startAt }) => startAt)
+    if (again.length === 0) return
+    const now = clock.wallNow()
+    rows.write(() => {
+      runs.closeGap(of, epochMs(Math.min(...again)), 0)
+      runs.openGapBefore(of, lastFrameEnd, 'recorder-killed', now)
+    })
   }
 
   /**
@@ -308,5 +323,11 @@ export class UnfinishedFootage {
 }
 
 export const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `${cameraUuid}/${stream}`
+/**
+ * Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut back to
+ * behind it once it can. A start that is still to come was of a clock that ran ahead.
+ */
+const startOfGap = (runStartAt: EpochMs, lastFrameEnd: EpochMs, now: EpochMs): EpochMs =>
+  runStartAt > now ? lastFrameEnd : epochMs(Math.max(runStartAt, lastFrameEnd))
 const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null =>
   [...spans].reduce<EpochMs | null>((latest, { endAt }) => latest === null || endAt > latest ? endAt : latest, null)

@@ -135,6 +135,30 @@ for (const isHealed of [true, false]) {
   })
 }
 
+t.test('the gap of a kill ends where its camera was recorded again, also where the row of that died with the recorder', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8 })
+  const endNow = (): number => rig.appended.at(-1)!.startAt + 500
+  await rig.append(3)
+  await rig.sync()
+  const firstEnd = endNow()
+  await rig.killAndReopen()
+  await rig.lane.recover()
+  await settle(rig)
+  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
+  await rig.append(3)
+  await rig.sync()
+  const again = rig.appended[3]!.startAt, secondEnd = endNow()
+  rig.freeze(rig.memory.afterKill())
+  rig.catalogueFaults.heal()
+  await rig.reopen()
+  await rig.lane.recover()
+  await settle(rig)
+  t.same(await names(rig), wanted(rig))
+  t.same(rig.rows('SELECT start_at, end_at, cause FROM gap ORDER BY start_at'), [
+    { start_at: firstEnd, end_at: again, cause: 'recorder-killed' }, { start_at: secondEnd, end_at: null, cause: 'recorder-killed' },
+  ])
+})
+
 t.test('a slot that cannot be read at the start is tried again: its footage stays, and the gap since the kill begins behind it', async t => {
   const rig = await RecorderRig.open(t, { slots: 12 })
   await rig.append(3)
@@ -149,6 +173,29 @@ t.test('a slot that cannot be read at the start is tried again: its footage stay
   t.same(await names(rig), wanted(rig))
   t.equal(rig.rows<{ n: number }>("SELECT count(*) AS n FROM slot WHERE state = 'quarantined'")[0]!.n, 0)
   t.match(rig.rows<{ start_at: number }>("SELECT start_at FROM gap WHERE cause = 'recorder-killed'"), [{ start_at: end }])
+  t.same(await checkInvariants(rig), [])
+})
+
+t.test('so it is where two recorders had recorded to that slot, one after the other', async t => {
+  const rig = await RecorderRig.open(t, { slots: 12 })
+  await rig.append(3)
+  await rig.sync()
+  const firstEnd = rig.nextAt
+  await rig.killAndReopen()
+  await rig.append(3)
+  await rig.sync()
+  const again = rig.appended[3]!.startAt, secondEnd = rig.nextAt
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen({ arm: fs => { fs.break({ step: 'recover open', mode: 'not-applied' }) } })
+  await rig.lane.recover()
+  t.ok(rig.fs.hasBroken)
+  await rig.append(2)
+  await rig.recheck()
+  t.same(await names(rig), wanted(rig))
+  t.same(rig.rows('SELECT start_at, end_at, cause FROM gap ORDER BY start_at'), [
+    { start_at: firstEnd, end_at: again, cause: 'recorder-killed' },
+    { start_at: secondEnd, end_at: rig.appended[6]!.startAt, cause: 'recorder-killed' },
+  ])
   t.same(await checkInvariants(rig), [])
 })
 

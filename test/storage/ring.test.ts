@@ -3,7 +3,9 @@ import { builtInit } from '../support/fragments.ts'
 import { epochMs, isoOf } from '../../src/domain/index.ts'
 import { keepUntil, type FloorRule } from '../../src/retention/index.ts'
 import { RingFullError } from '../../src/storage/index.ts'
+import type { FaultyFileSystem } from '../support/faulty-file-system.ts'
 import { checkInvariants, FLOOR_31_DAYS, RecorderRig } from '../support/recorder-rig.ts'
+import { ended, pass } from '../support/rig-time.ts'
 
 const DAY_MS = 86_400_000
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 1000 }, timezone: 'Asia/Taipei' }
@@ -35,6 +37,21 @@ t.test('then the slot whose newest frame is oldest, whichever volume it is on', 
     t.same(reused, { volume_uuid: oldest?.volumeUuid, slot: oldest?.slot, generation: oldest?.generation }, `turn ${i}`)
   }
   t.same(await checkInvariants(rig), [])
+})
+
+t.test('a start makes slots ready only once it has seen all volumes', async t => {
+  const rig = await RecorderRig.open(t, { slots: 12, volumes: ['disk1', 'disk2'], floor: SHORT })
+  rig.isAuditBroken = true // nothing is overwritten, and no slot is made ready
+  await rig.fillSlots(24)
+  const oldestFirst = rig.segments().map(({ volumeUuid, slot }) => `${volumeUuid}/${slot}`)
+  const late = rig.volumes.find(({ identity }) => identity.uuid === rig.segments()[0]!.volumeUuid)!
+  rig.isAuditBroken = false
+  const arm = (fs: FaultyFileSystem) => { fs.break({ mode: 'hang', step: 'holds', under: late.path, until: rig.clock.alarm(1_000) }) }
+  await ended(rig, 'the start', rig.restart({ arm, mayHang: true }))
+  await pass(rig, 1_000)
+  const gone = rig.rows<{ at: string }>("SELECT volume_uuid || '/' || slot AS at FROM segment WHERE ended_at IS NOT NULL ORDER BY freed_audit_seq")
+  t.ok(gone.length > 1, `${gone.length} slots were made ready`)
+  t.same(gone.map(({ at }) => at), oldestFirst.slice(0, gone.length))
 })
 
 t.test('inside the floor nothing is overwritten: the ring is full until exactly the oldest footage may go', async t => {

@@ -6,6 +6,16 @@ interface Entry {
   actor_source: string | null, action: string, object: string | null, application: string | null, result: string, detail: string
   prev_hash: Buffer, hash: Buffer
 }
+/** What the log says of a use of a slot that went. Instants are of trusted time. */
+export interface Overwriting {
+  /** Volume, slot and generation. */
+  readonly object: string
+  readonly newestAt: number
+  readonly trustedAt: number
+  readonly floorNow: string
+  readonly cameraUuid: string
+  readonly from: string
+}
 const iso = (at: number | null): string | null => at === null ? null : new Date(at).toISOString()
 
 /**
@@ -17,6 +27,7 @@ export class AuditJudge {
   #seq = 0
   #hash: Buffer = Buffer.alloc(32)
   readonly #overwritten = new Set<string>()
+  #fresh: Overwriting[] = []
   constructor(catalogue: CatalogueReader) { this.#catalogue = catalogue }
 
   /** Another log is there, or the same one as it was some time ago. */
@@ -24,6 +35,14 @@ export class AuditJudge {
     this.#seq = 0
     this.#hash = Buffer.alloc(32)
     this.#overwritten.clear()
+    this.#fresh = []
+  }
+
+  /** What was told of since it was asked last. */
+  takeOverwritings(): Overwriting[] {
+    const fresh = this.#fresh
+    this.#fresh = []
+    return fresh
   }
 
   /** Whether the log tells, by now, that this use of a slot was overwritten. */
@@ -44,9 +63,17 @@ export class AuditJudge {
       if (entry.seq !== this.#seq + 1 || !entry.prev_hash.equals(this.#hash) || !entry.hash.equals(hash)) return `the audit chain breaks at entry ${entry.seq}`
       this.#seq = entry.seq
       this.#hash = hash
-      if (entry.action === 'slot.overwritten' && entry.object !== null) this.#overwritten.add(entry.object)
+      if (entry.action === 'slot.overwritten' && entry.object !== null) this.#noteOverwritten(entry.object, entry.detail)
     }
     return null
+  }
+
+  #noteOverwritten(object: string, detail: string): void {
+    this.#overwritten.add(object)
+    const { newest, trusted, floorNow, cameraUuid, from } = JSON.parse(detail) as Record<string, string>
+    this.#fresh.push({
+      object, newestAt: Date.parse(newest!), trustedAt: Date.parse(trusted!), floorNow: floorNow!, cameraUuid: cameraUuid!, from: from!,
+    })
   }
 }
 

@@ -15,6 +15,19 @@ export interface SegmentFact {
   readonly is_quarantined: number
 }
 export interface SlotFact { readonly volume_uuid: string, readonly slot: number, readonly generation: number, readonly state: string, readonly reason: string | null }
+/** A sealed segment of which nothing but floor, holds and readers keep the slot. */
+export interface SealedFact {
+  readonly volume_uuid: string
+  readonly slot: number
+  readonly generation: number
+  readonly camera_uuid: string
+  readonly start_at: number
+  readonly end_at: number
+  readonly newest_at: number
+  readonly keep_until: number
+  readonly floor_rule: string
+}
+export interface GapRow { readonly gap_id: number, readonly camera_uuid: string, readonly stream: string, readonly start_at: number, readonly end_at: number | null, readonly cause: string }
 export interface GapFact { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
 export interface HoldFact { readonly hold_id: string, readonly camera_uuid: string, readonly from_at: number, readonly to_at: number, readonly ended_at: number | null }
 
@@ -57,6 +70,20 @@ export class CatalogueReader {
   segments(): SegmentFact[] {
     return this.ask(`SELECT volume_uuid, slot, generation, camera_uuid, start_at, end_at, records, merkle_root, sealed_at, is_quarantined
       FROM segment WHERE ended_at IS NULL`)
+  }
+  sealed(): SealedFact[] {
+    return this.ask(`SELECT volume_uuid, slot, generation, camera_uuid, start_at, end_at, newest_at, keep_until, floor_rule
+      FROM segment WHERE ended_at IS NULL AND sealed_at IS NOT NULL AND is_quarantined = 0`)
+  }
+  /** Those behind `gapId`, those that are not over, and the ones named. */
+  gapsToJudge(gapId: number, named: ReadonlySet<number>): GapRow[] {
+    return this.ask(`SELECT gap_id, camera_uuid, stream, start_at, end_at, cause FROM gap
+      WHERE gap_id > ? OR end_at IS NULL OR gap_id IN (SELECT value FROM json_each(?)) ORDER BY gap_id`, gapId, JSON.stringify([...named]))
+  }
+  /** The gap of the camera in use that is not over. */
+  openGap(camera: string, stream: string): GapFact | null {
+    return this.ask<GapFact>(`SELECT start_at, end_at, cause FROM gap JOIN camera ON camera.uuid = camera_uuid
+      WHERE camera.id = ? AND retired_at IS NULL AND stream = ? AND end_at IS NULL`, camera, stream)[0] ?? null
   }
   slots(): SlotFact[] { return this.ask('SELECT volume_uuid, slot, generation, state, reason FROM slot') }
   holds(): HoldFact[] { return this.ask('SELECT hold_id, camera_uuid, from_at, to_at, ended_at FROM hold') }

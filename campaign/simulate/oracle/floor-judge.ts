@@ -9,7 +9,11 @@ export const ROUNDING_MS = 2_000
  * What trusted time may have gained over true time since an instant, by the rules of docs/design/0003
  * alone.
  */
-export interface TimeGains { since(atMs: number): number }
+export interface TimeGains {
+  since(atMs: number): number
+  /** For how long the machine was on. */
+  ranBetween(from: number, to: number): number
+}
 
 /**
  * The first true instant at which a fragment may be gone [G1]: whole local days after the day it was filmed

@@ -1,4 +1,5 @@
-import type { CatalogueReader } from './catalogue-reader.ts'
+import type { WallClockFacts } from '../wall-clock.ts'
+import type { CatalogueReader, GapFact } from './catalogue-reader.ts'
 import type { SentFootage, SentFragment } from './sent-footage.ts'
 
 const ROUNDING_MS = 30
@@ -16,13 +17,15 @@ const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost', '
 export class GapJudge {
   readonly #catalogue: CatalogueReader
   readonly #footage: SentFootage
+  readonly #clock: WallClockFacts
   /** By stream: all before was judged. */
   readonly #judgedTo = new Map<string, number>()
   readonly #again = new Set<SentFragment>()
   /** Fragments that were missing and told, for the figures. */
   told = 0
-  constructor(catalogue: CatalogueReader, footage: SentFootage) {
+  constructor(catalogue: CatalogueReader, footage: SentFootage, clock: WallClockFacts) {
     this.#catalogue = catalogue
+    this.#clock = clock
     this.#footage = footage
   }
 
@@ -39,7 +42,7 @@ export class GapJudge {
       const last = fresh.at(-1)
       if (last !== undefined) this.#judgedTo.set(key, last.sentAt)
       for (const group of missingIn(all)) {
-        const fault = this.#faultOf(group, fragments)
+        const fault = this.#faultOf(wholeOutage(group, fragments))
         if (fault !== null) wrong.push(fault)
         else this.told += group.length
       }
@@ -48,37 +51,55 @@ export class GapJudge {
     return wrong
   }
 
-  #faultOf(group: readonly SentFragment[], all: readonly SentFragment[]): string | null {
-    const first = group[0]!, last = group.at(-1)!
-    const at = all.indexOf(first)
-    const neighbours = [all[at - 1], ...group, all[at + group.length]].filter(each => each !== undefined)
-    if (neighbours.some(each => each.wallOffsetMs !== first.wallOffsetMs)) return null // the clock was set meanwhile: the times of the two sides do not compare
-    // Where the clock was set back, these times were filmed before, and only what comes after them can be
-    // told.
-    const startAt = Math.max(latestStamp(all, at), first.startAt + first.wallOffsetMs) + ROUNDING_MS
-    const endAt = last.endAt + last.wallOffsetMs - ROUNDING_MS
-    if (endAt <= startAt) return null
-    const gaps = this.#catalogue.gaps(first.key, startAt, endAt)
+  /**
+   * All of an outage must be told, by the wall clock as it stood. A step of the clock within it leaves one
+   * row, from the last frame before it to the first frame after it: wall times before that beginning were
+   * there already, and wall times behind that end, where the clock was set back, cannot be told by a row that
+   * does not end before it begins.
+   */
+  #faultOf(group: readonly SentFragment[]): string | null {
+    const first = group[0]!, last = group.at(-1)!, { key } = first
+    const spans = this.#clock.spansIn(first.startAt, last.endAt)
+    const beginsAt = first.startAt + spans[0]!.offsetMs
+    const lastEndAt = last.endAt + spans.at(-1)!.offsetMs, endsAt = Math.max(beginsAt, lastEndAt)
+    const isStepped = spans.some(({ offsetMs }) => offsetMs !== spans[0]!.offsetMs)
+    // What the clock was set back by may be what was lost: nothing is missing by it then.
+    const isLong = Math.abs(lastEndAt - beginsAt) > 2 * ROUNDING_MS
+    const isTold = this.#catalogue.gaps(key, beginsAt - ROUNDING_MS, beginsAt + ROUNDING_MS).length > 0
+    if (isStepped && isLong && !isTold) {
+      return `${namesOf(group)} cannot be found, and no gap begins at ${iso(beginsAt)}, `
+        + `where the clock was set ${this.#near(key, beginsAt, endsAt)}`
+    }
+    for (const { from, to, offsetMs } of spans) {
+      const startAt = Math.max(beginsAt, from + offsetMs) + ROUNDING_MS
+      const endAt = Math.min(endsAt, to + offsetMs) - ROUNDING_MS
+      const untoldMs = this.#untoldMs(key, startAt, endAt)
+      if (untoldMs === 0) continue
+      return `${namesOf(group)} from ${iso(startAt)} to ${iso(endAt)} cannot be found, `
+        + `and no gap tells of ${Math.round(untoldMs)} ms of it ${this.#near(key, startAt, endAt)}`
+    }
+    return null
+  }
+
+  /** From where nothing tells on. */
+  #untoldMs(key: string, startAt: number, endAt: number): number {
+    if (endAt <= startAt) return 0
     let told = startAt
-    for (const { start_at: from, end_at: to } of gaps) if (from <= told + ROUNDING_MS) told = Math.max(told, to ?? Infinity)
-    if (told >= endAt) return null
-    const span = `${iso(startAt)} to ${iso(endAt)}`
-    const near = this.#catalogue.gaps(first.key, startAt - NEAR_MS, endAt + NEAR_MS).slice(-5).map(gap => `${iso(gap.start_at)} to ${gap.end_at === null ? 'now' : iso(gap.end_at)} ${gap.cause}`).join(', ')
-    return `${first.key}: ${group.length} fragments (${first.name}..) from ${span} cannot be found, and no gap tells of ${Math.round(endAt - told)} ms of it (${near || 'no gap is near'})`
+    for (const { start_at: from, end_at: to } of this.#catalogue.gaps(key, startAt, endAt)) {
+      if (from <= told + ROUNDING_MS) told = Math.max(told, to ?? Infinity)
+    }
+    return Math.max(0, endAt - told)
+  }
+
+  #near(key: string, startAt: number, endAt: number): string {
+    const near = this.#catalogue.gaps(key, startAt - NEAR_MS, endAt + NEAR_MS).slice(-5)
+    const endOf = ({ end_at: endAt }: GapFact): string => endAt === null ? 'now' : iso(endAt)
+    return `(${near.map(gap => `${iso(gap.start_at)} to ${endOf(gap)} ${gap.cause}`).join(', ') || 'no gap is near'})`
   }
 }
 
-/**
- * By the wall clock, the latest end of what was filmed before the fragment at `at` while the clock was
- * further ahead.
- */
-function latestStamp(all: readonly SentFragment[], at: number): number {
-  const offset = all[at]!.wallOffsetMs
-  let latest = -Infinity
-  for (let i = at - 1; i >= 0; i--) if (all[i]!.wallOffsetMs > offset) latest = Math.max(latest, all[i]!.endAt + all[i]!.wallOffsetMs)
-  return latest
-}
-
+const namesOf = (group: readonly SentFragment[]): string =>
+  `${group[0]!.key}: ${group.length} fragments (${group[0]!.name}..)`
 const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 23)
 
 /** Neighbours that are missing, together. */
@@ -86,11 +107,23 @@ function missingIn(fragments: readonly SentFragment[]): SentFragment[][] {
   const groups: SentFragment[][] = []
   let before: SentFragment | null = null
   for (const fragment of fragments) {
-    const isMissing = fragment.found <= 0 && fragment.away === 0 && fragment.isWanted && fragment.isKnownCamera && (fragment.excuse === null || !EXCUSES.has(fragment.excuse))
-    if (!isMissing) continue
-    if (before !== null && before.endAt === fragment.startAt && before.device === fragment.device) groups.at(-1)!.push(fragment)
+    if (!isMissing(fragment)) continue
+    if (before !== null && isNext(before, fragment)) groups.at(-1)!.push(fragment)
     else groups.push([fragment])
     before = fragment
   }
   return groups
+}
+
+const isMissing = ({ found, away, isWanted, isKnownCamera, excuse }: SentFragment): boolean =>
+  found <= 0 && away === 0 && isWanted && isKnownCamera && (excuse === null || !EXCUSES.has(excuse))
+const isNext = (before: SentFragment, { startAt, device }: SentFragment): boolean =>
+  before.endAt === startAt && before.device === device
+
+/** With what was missing before it already, and was judged. */
+function wholeOutage(group: readonly SentFragment[], all: readonly SentFragment[]): readonly SentFragment[] {
+  const at = all.indexOf(group[0]!)
+  let from = at
+  while (from > 0 && isMissing(all[from - 1]!) && isNext(all[from - 1]!, all[from]!)) from--
+  return [...all.slice(from, at), ...group]
 }

@@ -7,7 +7,13 @@ const MARGIN_MS = 5_000
 
 /** Who reads which use of which slot, by the readers' own account. */
 export class Leases {
+  readonly #lastAsked = new Map<string, number>()
   readonly #reads = new Map<object, { readonly disk: object, readonly slot: number, readonly generation: number, at: number }>()
+
+  /** Somebody is about to read it: it may be leased from now on. */
+  asked(volumeUuid: string, slot: number, generation: number, now: number): void { this.#lastAsked.set(`${volumeUuid}/${slot}/${generation}`, now) }
+  /** When somebody asked for it last. */
+  lastAsked(key: string): number { return this.#lastAsked.get(key) ?? -Infinity }
 
   /** `reader` has just opened it, or read from it. */
   read(reader: object, disk: object, slot: number, generation: number, now: number): void { this.#reads.set(reader, { disk, slot, generation, at: now }) }

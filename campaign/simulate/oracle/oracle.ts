@@ -1,4 +1,5 @@
 import type { SimDisk } from '../disk.ts'
+import type { WallClockFacts } from '../wall-clock.ts'
 import { ArchiveJudge } from './archive-judge.ts'
 import { AuditJudge } from './audit-judge.ts'
 import { CatalogueJudge, type VolumeInPlace } from './catalogue-judge.ts'
@@ -8,8 +9,10 @@ import { mayGoAt, type TimeGains } from './floor-judge.ts'
 import { GapJudge } from './gap-judge.ts'
 import { HeldFootage } from './held-footage.ts'
 import { Leases } from './leases.ts'
+import { ReuseJudge } from './reuse-judge.ts'
 import { SentFootage, type SentFragment } from './sent-footage.ts'
 import { faultsOfState, type CalmState } from './state-judge.ts'
+import { ToldGapJudge } from './told-gap-judge.ts'
 import { Violation } from './violation.ts'
 import { identityOf } from './volume-files.ts'
 
@@ -21,6 +24,7 @@ export interface WorldFacts {
   readonly floorDays: number
   readonly stateDir: string
   readonly gains: TimeGains
+  readonly clock: WallClockFacts
 }
 /** What a power cut did to a disk. `troubledAt`: when something last ailed it. */
 export interface DiskAfterCut { readonly disk: SimDisk, readonly files: readonly string[], readonly liedAbout: ReadonlySet<string>, readonly troubledAt: number }
@@ -28,6 +32,8 @@ export interface DiskAfterCut { readonly disk: SimDisk, readonly files: readonly
 /** G4: what a kill or a power cut may cost a stream. */
 const MAY_LOSE_MS = 2_000
 const DAY_MS = 86_400_000
+/** The first piece of a session may begin so long before it. */
+const CONNECTING_MS = 20
 
 /**
  * Judges what becomes of each piece of footage, by G1, G2, G4, G7 and G10. Shares no code with the program.
@@ -42,6 +48,8 @@ export class Oracle implements DiskJudge {
   readonly #audit: AuditJudge
   readonly #rows: CatalogueJudge
   readonly #gaps: GapJudge
+  readonly #toldGaps: ToldGapJudge
+  readonly #reuse: ReuseJudge
   readonly #world: WorldFacts
   readonly #report: (violation: Violation) => void
   readonly #knownDevices = new Map<number, number>()
@@ -55,7 +63,9 @@ export class Oracle implements DiskJudge {
     this.catalogue = new CatalogueReader(world.stateDir)
     this.#audit = new AuditJudge(this.catalogue)
     this.#rows = new CatalogueJudge(this.catalogue, this.disks, view => this.#isLetGo(view))
-    this.#gaps = new GapJudge(this.catalogue, this.footage)
+    this.#gaps = new GapJudge(this.catalogue, this.footage, world.clock)
+    this.#toldGaps = new ToldGapJudge(this.catalogue, this.disks, world.clock)
+    this.#reuse = new ReuseJudge(this.catalogue, this.disks, this.#audit, this.leases)
   }
 
   violate(guarantee: string, what: string): void { this.#report(new Violation(guarantee, what)) }
@@ -112,6 +122,8 @@ export class Oracle implements DiskJudge {
 
   /** Its content is that of another day. */
   imageRestored(disk: SimDisk): void {
+    this.#audit.read()
+    this.#reuse.imageRestored(identityOf(disk)!.id, this.#world.now)
     for (const { record: { fragment } } of this.disks.lookAgain(disk, disk.files.keys())) if (fragment?.copies === 0) fragment.excuse ??= 'its disk is gone'
   }
   diskLost(disk: SimDisk): void {
@@ -124,9 +136,14 @@ export class Oracle implements DiskJudge {
     this.#audit.startOver()
     if (isLost) this.#knownDevices.clear()
     this.disks.catalogueReplaced()
+    this.#toldGaps.startOver()
+    this.#reuse.startOver(this.#world.now)
     for (const fragment of this.footage.all()) if (fragment.found <= 0 && fragment.copies === 0) fragment.excuse ??= 'its catalogue was lost'
     this.#rows.startOver()
   }
+
+  /** By a person: what it found may be dated later than it was recorded. */
+  rebuilt(): void { this.#reuse.datedAnew(this.#world.now) }
 
   // ---- at every step
 
@@ -146,6 +163,7 @@ export class Oracle implements DiskJudge {
       if (now < mayGo) this.violate('G1', `${view.name} is overwritten: ${fragment.name} of ${iso(fragment.endAt)} is gone at ${iso(now)}, ${hours(mayGo - now)} before its floor ends`)
     }
     const object = objectOf(view)
+    this.#reuse.gone(object, header.floorRule, records)
     if (records.some(({ fragment }) => fragment !== null && fragment.copies === 0) && !this.#audit.tellsOverwritten(object)) {
       this.violate('G10', `${object} is overwritten, and no audit entry tells it`)
     }
@@ -176,13 +194,34 @@ export class Oracle implements DiskJudge {
    * agree.
    */
   judgeCalm(state: CalmState, volumes: readonly VolumeInPlace[]): void {
-    const { now } = this.#world
+    const { now, floorDays, gains } = this.#world
     const broken = this.#audit.read()
     if (broken !== null) this.violate('G10', broken)
     for (const fault of this.#rows.judge(volumes)) this.violate('rescue', fault)
     for (const fault of this.#gaps.judge(now)) this.violate('G7', fault)
+    for (const fault of this.#toldGaps.judge(volumes, now)) this.violate('G7', fault)
+    for (const fault of this.#streamsUntold(state)) this.violate('G7', fault)
+    const { refusedByRing: refused, hasAgreed } = state
+    for (const fault of this.#reuse.judge(volumes, { now, floorDays, gains, refused, hasAgreed })) this.violate('reuse', fault)
     this.figures.missingAndTold = this.#gaps.told
     for (const { guarantee, what } of faultsOfState(state, { now, holds: this.holds, catalogue: this.catalogue, footage: this.footage, volumes })) this.violate(guarantee, what)
+  }
+
+  /** Cameras of the configuration of which nothing is told, and those that record while a gap is not over. */
+  #streamsUntold({ configured, recording }: CalmState): string[] {
+    const wrong: string[] = []
+    for (const { key, device, since } of configured) {
+      if (this.knownSince(device) !== null) continue
+      wrong.push(`${key} is configured since ${iso(since)}, and neither footage nor a gap tells of it`)
+    }
+    for (const { camera, stream, device, connectedAt } of recording) {
+      const stored = [...this.footage.after(`${camera}/${stream}`, connectedAt)].find(each =>
+        each.device === device && each.ackedAt !== null && each.found > 0 && each.startAt >= connectedAt - CONNECTING_MS)
+      const gap = stored === undefined ? null : this.catalogue.openGap(camera, stream)
+      if (gap === null) continue
+      wrong.push(`${camera}/${stream}: ${stored!.name} was stored, and the gap of ${iso(gap.start_at)} (${gap.cause}) is not over`)
+    }
+    return wrong
   }
 }
 

@@ -13,6 +13,14 @@ export interface CalmState {
    * been stored.
    */
   readonly streams: readonly { readonly key: string, readonly since: number, readonly isRefused: boolean }[]
+  /** Streams of the configuration that the recorder has had time to begin with. */
+  readonly configured: readonly { readonly key: string, readonly device: number, readonly since: number }[]
+  /** Streams that are connected, and since when. */
+  readonly recording: readonly { readonly camera: string, readonly stream: string, readonly device: number, readonly connectedAt: number }[]
+  /** Streams for which the ring had no slot. */
+  readonly refusedByRing: readonly string[]
+  /** Wall clock and trusted time have agreed, and the wall clock has been right, for a day. */
+  readonly hasAgreed: boolean
   /** By volume and slot, whether its disk had any fault since the slot was taken into use. */
   readonly hadFault: (volumeUuid: string) => boolean
 }
