@@ -15,7 +15,7 @@ import { FrameLedger } from './frame-ledger.ts'
 import { CUSTOS, RecorderProcess } from './recorder-process.ts'
 
 export interface RecordOptions { readonly minutes: number, readonly killEveryMinutes: number, readonly checkEveryMinutes: number, readonly floorMinutes: number, readonly seed: number, readonly ringMiB: number, readonly flap: boolean,
-  /** Eight cameras more, odd as public bug reports tell of them, recorded beside. */
+  /** Nine cameras more, odd as public bug reports tell of them, recorded beside. */
   readonly odd: boolean }
 
 const PORT = 20_000 + process.pid % 10_000 // two campaigns may run beside each other
@@ -23,7 +23,7 @@ const ROOT = path.join(import.meta.dirname, '..')
 const KINDS = [CLIPS.h264Small, CLIPS.h264Hd, CLIPS.h265Small, CLIPS.h265Hd]
 const CAMERAS = 8
 const ODD: readonly CraftedKind[] = ['same-stamps', 'constant-stamp', 'slow', 'backwards', 'sets-of-before', 'sets-change',
-  'silent-sound', 'torn']
+  'silent-sound', 'encoder-restarts', 'torn']
 const FLAPPING = 0 // the first camera's network is never well for long
 /** A fragment is complete in a slot at the latest this long after its last frame was sent. */
 const SETTLED_MS = 8_000
