@@ -63,6 +63,10 @@ export class GapJudge {
     const beginsAt = first.startAt + spans[0]!.offsetMs
     const lastEndAt = last.endAt + spans.at(-1)!.offsetMs, endsAt = Math.max(beginsAt, lastEndAt)
     const isStepped = spans.some(({ offsetMs }) => offsetMs !== spans[0]!.offsetMs)
+    const offsetNow = spans.at(-1)!.offsetMs
+    // A start may count from a frame that the clock dated later: all of it is told by the clock as it stands.
+    const untoldNowMs = this.#untoldMs(key, first.startAt + offsetNow + ROUNDING_MS, lastEndAt - ROUNDING_MS)
+    if (isStepped && untoldNowMs === 0) return null
     // What the clock was set back by may be what was lost: nothing is missing by it then.
     const isLong = Math.abs(lastEndAt - beginsAt) > 2 * ROUNDING_MS
     const isTold = this.#catalogue.gaps(key, beginsAt - ROUNDING_MS, beginsAt + ROUNDING_MS).length > 0
