@@ -52,7 +52,7 @@ export class StreamDriver {
   /** Never ends before `stop`. Rejects with what no supervisor would survive. */
   async run(): Promise<void> {
     const { lane, clock, dice, note, stream } = this.#options
-    if (lane.gapNow() === null) lane.noteNoFootage('starting')
+    lane.noteStarting()
     void lane.recover().catch((error: unknown) => { note(`${stream.key} recovery failed: ${textOf(error)}`) })
     await clock.wait(dice.between(0, 300))
     for (let failures = 0; this.#stopReason === null;) {

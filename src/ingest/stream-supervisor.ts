@@ -130,7 +130,7 @@ export class StreamSupervisor {
   async run(signal: AbortSignal, startDelayMs: number): Promise<void> {
     signal.addEventListener('abort', () => { this.#stopping = true }, { once: true })
     const { clock, random, lane, turn } = this.#options
-    this.#note(() => { if (lane.gapNow() === null) lane.noteNoFootage('starting') })
+    this.#note(() => { lane.noteStarting() })
     void lane.recover().catch((error: unknown) => { this.#log.error({ err: error }, 'recovery of the last open slot failed') })
     await clock.wait(startDelayMs, signal)
     while (!signal.aborted) {

@@ -10,7 +10,7 @@ import type { OpenSlot, Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { RunIds } from './run-ids.ts'
 import type { TimedFragment } from './slot-writer.ts'
-import { TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
+import { CLOCK_BACK_MS, TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 
 export interface StreamLaneOptions {
   readonly cameraId: CameraId
@@ -48,6 +48,8 @@ export class StreamLane {
   readonly #tap = new LiveTap()
   #appending: Promise<void> = Promise.resolve()
   #firstKnownAt: EpochMs | null = null
+  /** When the gap that lasts was last heard of. */
+  #lostUntil: EpochMs | null = null
   #lastGap: { startAt: EpochMs, cause: GapCause } | null = null
 
   constructor(options: StreamLaneOptions) { this.#options = options }
@@ -114,9 +116,12 @@ export class StreamLane {
       await this.#appendOnce(error.fault === 'hung' ? withOwnBuffer(timed) : timed)
     }
     if (this.#gapEndsAt === null) return
-    const endsAt = this.#gapEndsAt
-    this.#gapEndsAt = null
-    this.#options.rows.write(() => { this.#options.runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS) })
+    const { runs, rows } = this.#options, endsAt = this.#gapEndsAt, lostUntil = this.#lostUntil
+    this.#gapEndsAt = this.#lostUntil = null
+    rows.write(() => {
+      runs.endGapAhead(this.#options, endsAt, lostUntil)
+      runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)
+    })
   }
 
   async #appendOnce(timed: TimedFragment): Promise<void> {
@@ -140,6 +145,7 @@ export class StreamLane {
     const runId = this.#runId, now = clock.wallNow()
     this.#lastReason = reason
     if (runId === null) return
+    this.#lostUntil = now
     rows.write(() => {
       runs.end(runId, endAt, reason)
       runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run without a stored frame: the gap before it goes on
@@ -148,12 +154,25 @@ export class StreamLane {
     this.#gapEndsAt = null
   }
 
-  /** A try that brought no frame: begins a gap now unless one lasts already, and notes the cause. */
+  /** A stream is about to be recorded: begins a gap unless one lasts already. */
+  noteStarting(): void {
+    const gap = this.gapNow()
+    if (gap === null || gap.startAt > this.#options.clock.wallNow() + CLOCK_BACK_MS) this.noteNoFootage('starting')
+  }
+
+  /**
+   * A try that brought no frame: begins a gap now unless one lasts already, and notes the cause. One that lasts
+   * since before the clock was set back is two: each is told by the clock of its time.
+   */
   noteNoFootage(cause: GapCause): void {
     const { runs, rows, cameraUuid, stream, clock } = this.#options
-    const now = clock.wallNow()
+    const now = clock.wallNow(), lostUntil = this.#lostUntil
     this.#firstKnownAt ??= now
-    rows.write(() => { runs.openGap({ cameraUuid, stream }, now, cause, now) }, { isRepeated: true })
+    this.#lostUntil = now
+    rows.write(() => {
+      runs.endGapAhead({ cameraUuid, stream }, now, lostUntil)
+      runs.openGap({ cameraUuid, stream }, now, cause, now)
+    }, { isRepeated: true })
   }
   /** Lost time inside a run that goes on. */
   noteHole(startAt: EpochMs, endAt: EpochMs, cause: InRunReason): void {

@@ -74,7 +74,7 @@ t.test('a catalogue that cannot be read at the start keeps no stream from being 
   const camera = await cannedCamera(t)
   const lane = new NotedLane()
   const broken = lane.lane
-  broken.gapNow = () => { throw new Error('disk I/O error') }
+  broken.noteStarting = () => { throw new Error('disk I/O error') }
   Object.defineProperty(lane, 'lane', { value: broken })
   const { passing, end } = supervised(t, lane)
   await passing('the camera', () => camera.starts() >= 1 && lane.appended > 0)

@@ -84,12 +84,13 @@ export class NotedLane {
   }
 
   get lane(): StreamLane {
-    const own: Pick<StreamLane, 'recover' | 'gapNow' | 'beginRun' | 'append' | 'showLive' | 'endRun' | 'noteNoFootage' | 'noteHole'> = {
-      recover: async () => undefined, gapNow: () => null,
+    const own: Pick<StreamLane, 'recover' | 'beginRun' | 'append' | 'showLive' | 'endRun' | 'noteStarting' | 'noteNoFootage' | 'noteHole'> = {
+      recover: async () => undefined,
       beginRun: () => this.#alone(async () => { this.told.push('begin'); await this.onBegin(); return runId(1) }),
       append: () => this.#alone(async () => { await this.onAppend(); this.appended++ }),
       showLive: () => true,
       endRun: (reason: RunEndReason, _endAt: EpochMs) => { this.told.push(`end ${reason}`); this.onEnd() },
+      noteStarting: () => { this.told.push('none starting') },
       noteNoFootage: (cause: GapCause) => { this.told.push(`none ${cause}`) },
       noteHole: () => undefined,
     }

@@ -16,7 +16,7 @@ t.test('after a kill the run has ended at its last frame and the gap begins ther
   await rig.append(6)
   const lastEnd = rig.nextAt
   await rig.killAndReopen()
-  if (rig.lane.gapNow() === null) rig.lane.noteNoFootage('starting') // what the stream's supervisor does before it waits for recovery
+  rig.lane.noteStarting() // what the stream's supervisor does before it waits for recovery
   await rig.lane.recover()
   t.match(runsOf(rig), [{ end_at: lastEnd, end_reason: 'recorder-killed' }])
   t.match(rig.lane.gapNow(), { startAt: lastEnd })

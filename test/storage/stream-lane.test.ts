@@ -148,6 +148,43 @@ t.test('an outage during which the clock was set back is not forgotten', async t
   t.equal(rig.lane.gapNow(), null)
 })
 
+t.test('an outage during which the clock was set back is told by both clocks', async t => {
+  const rig = await RecorderRig.open(t), DAY_MS = 86_400_000
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.endRun('unreachable')
+  rig.clock.drift(600_000, 0)
+  rig.lane.noteNoFootage('unreachable')
+  const lastAt = rig.clock.wallNow()
+  rig.clock.stepWall(-DAY_MS)
+  rig.clock.drift(10_000, 0)
+  rig.lane.noteNoFootage('unreachable')
+  const since = rig.clock.wallNow()
+  t.same(rig.lane.gapNow(), { startAt: since, cause: 'unreachable' })
+  rig.clock.drift(300_000, 0)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  const told = gapsOf(rig).map(({ start_at, end_at }) => ({ start_at, end_at }))
+  t.same(told, [{ start_at: endAt, end_at: lastAt }, { start_at: since, end_at: since + 300_000 }])
+})
+
+t.test('a recorder that starts behind the gap it left has a gap from its start on', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.endRun('unreachable')
+  rig.clock.stepWall(-86_400_000)
+  await rig.restart()
+  rig.lane.noteStarting()
+  const since = rig.clock.wallNow()
+  rig.clock.drift(60_000, 0)
+  rig.lane.noteStarting()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  const told = gapsOf(rig).map(({ start_at, end_at }) => ({ start_at, end_at }))
+  t.same(told, [{ start_at: endAt, end_at: endAt }, { start_at: since, end_at: since + 60_000 }])
+})
+
 t.test('lost time inside a run is a gap of its own', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(2)

@@ -6,6 +6,9 @@ import { without } from '../gap-finder.ts'
 /** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
 export const TRIVIAL_GAP_MS = 10
 
+/** Frames are dated by their arrival to well below this. */
+export const CLOCK_BACK_MS = 5_000
+
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
 /**
@@ -35,6 +38,9 @@ export function runTable(db: Db) {
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
   const closeGap = db.prepare<[number, string, string]>('UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
+  const endAhead = db.prepare<[number, string, string, number]>(
+    `UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL
+     AND start_at > ?`)
   const openGapBefore = db.prepare<[string, string, number, string, string, number]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE
@@ -60,6 +66,13 @@ export function runTable(db: Db) {
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
     /** Begins a gap, or notes why the one that lasts goes on. */
     openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
+    /**
+     * Ends the gap that lasts at `lastAt`, if it began at a time that the clock has not reached any more: what is
+     * lost from now on stands at other times. `lastAt`: as the clock showed before it was set back; null: not known.
+     */
+    endGapAhead(of: StreamRef, now: EpochMs, lastAt: EpochMs | null): void {
+      endAhead.run(lastAt ?? 0, of.cameraUuid, of.stream, now + CLOCK_BACK_MS)
+    },
     /**
      * Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one
      * does.
