@@ -64,6 +64,8 @@ const FOUND = [
 
 const GAPS = [
   one('a camera that is added is never recorded', /^G7: .*is configured since/, 'daemon/apply-cameras.ts', 'for (const camera of cameras) {', "for (const camera of cameras.filter(({ id }) => !id.startsWith('x'))) {"),
+  one('footage between two slots that were open is told as lost', /^G7: .*is there, and a gap tells/, 'storage/unfinished-footage.ts',
+    'filter(segment => !recovered.has(keyOf(segment)))', 'filter(() => false)'),
   one('a gap is never over', /^G7: .*is not over/, 'storage/stream-lane.ts', '      runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', '      void [endsAt, TRIVIAL_GAP_MS]'),
   one('a gap begins a minute early', /^G7: .*is there, and a gap tells/, 'storage/stream-lane.ts',
     'runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', 'runs.openGap({ cameraUuid, stream }, epochMs(endAt - 60_000), reason, now) // of a run'),

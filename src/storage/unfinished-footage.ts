@@ -4,6 +4,7 @@ import {
 import type { StorageError } from '../platform/file-system.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { FreeSlots } from './free-slots.ts'
+import { without } from './gap-finder.ts'
 import {
   adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveredPreparing,
   type RecoveryOptions,
@@ -206,7 +207,7 @@ export class UnfinishedFootage {
     // Asked first: what fails here leaves the slots for the next round.
     const unended = this.#unendedOf(of)
     const gap = runs.gapNow(of), newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
-    const { open: newest, slots } = await this.#recoverSlots(laneKey(cameraUuid, stream))
+    const { open: newest, slots, recovered } = await this.#recoverSlots(laneKey(cameraUuid, stream))
     const spans = runsIn(slots.flat())
     this.#cutGaps(of, spans.values())
     const recoveredTo = newest?.writer.endAt ?? lastEnd(spans.values())
@@ -223,7 +224,7 @@ export class UnfinishedFootage {
         runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)
       })
     }
-    this.#noteUntoldGaps(of, slots.flatMap(spansOf), now)
+    this.#noteUntoldGaps(of, slots.flatMap(spansOf), recovered, now)
     // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
     // Nor does one go on under another floor than that in its header [G1].
     const isPassed = newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt
@@ -251,16 +252,27 @@ export class UnfinishedFootage {
 
   /**
    * Of what was recorded while the catalogue took no rows, nothing may be known of the time that was lost:
-   * between runs, inside one, or with a slot that failed and whose run went on in another [G7].
+   * between runs, inside one, or with a slot that failed and whose run went on in another [G7]. `spans`: what was
+   * found in the slots `recovered`; what others hold between two of them is told by their rows.
    */
-  #noteUntoldGaps(of: LaneStream, spans: readonly Span[], now: EpochMs): void {
-    const { runs } = this.#options
+  #noteUntoldGaps(
+    of: LaneStream, spans: readonly Span[], recovered: ReadonlySet<string>, now: EpochMs,
+  ): void {
+    const { runs, segments } = this.#options
     const ordered = spans.toSorted((a, b) => a.startAt - b.startAt)
     for (const [position, { runId, startAt }] of ordered.entries()) {
       const before = ordered.slice(0, position), endAt = lastEnd(before)
       if (endAt === null || startAt - endAt <= TRIVIAL_GAP_MS) continue
       const cause = before.some(span => span.runId === runId) ? 'unknown' : 'recorder-killed'
-      this.#options.rows.write(() => { runs.addUntoldGap(of, endAt, startAt, cause, now) })
+      this.#options.rows.write(() => {
+        const range = { startAt: endAt, endAt: startAt }
+        const others = segments.inRange(of.cameraUuid, of.stream, range)
+          .filter(segment => !recovered.has(keyOf(segment)))
+          .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
+        for (const untold of without(range, others, TRIVIAL_GAP_MS)) {
+          runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now)
+        }
+      })
     }
   }
 
@@ -268,7 +280,8 @@ export class UnfinishedFootage {
    * Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that
    * cannot be read is left for the next round.
    */
-  async #recoverSlots(key: string): Promise<{ open: OpenSlot | null, slots: (readonly IndexEntry[])[] }> {
+  async #recoverSlots(key: string): Promise<{
+    open: OpenSlot | null, slots: (readonly IndexEntry[])[], recovered: ReadonlySet<string> }> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
     let newest: OpenSlot | null = null
@@ -284,7 +297,7 @@ export class UnfinishedFootage {
       if (newest !== null) await this.#options.ring.seal(newest)
       newest = recovered.open
     }
-    return { open: newest, slots }
+    return { open: newest, slots, recovered: new Set(waiting.map(({ segment }) => keyOf(segment))) }
   }
 
   /** Null: it is tried again. */
@@ -329,5 +342,7 @@ export const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `
  */
 const startOfGap = (runStartAt: EpochMs, lastFrameEnd: EpochMs, now: EpochMs): EpochMs =>
   runStartAt > now ? lastFrameEnd : epochMs(Math.max(runStartAt, lastFrameEnd))
+const keyOf = ({ volumeUuid, slot, generation }: SegmentRow): string =>
+  `${volumeUuid} ${slot} ${generation}`
 const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null =>
   [...spans].reduce<EpochMs | null>((latest, { endAt }) => latest === null || endAt > latest ? endAt : latest, null)

@@ -231,6 +231,25 @@ t.test('a disk that is pulled while it is in use loses no slot to quarantine; th
   t.same(await checkInvariants(rig), [], 'what was being prepared is zeroed and free')
 })
 
+t.test('footage that was sealed between two slots that were not is no gap at the next start', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6, volumes: ['disk1', 'disk2'] })
+  await rig.append(4)
+  await rig.sync()
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = frozenMemory(rig).takeAway(rig.lane.openSlot!.volume.path), firstEnd = rig.nextAt
+  await rig.reopen()
+  await rig.append(10, { dataBytes: 220_000 })
+  const again = rig.appended[4]!.startAt
+  await rig.sync()
+  giveBack()
+  const lastEnd = rig.nextAt
+  await rig.killAndReopen()
+  await rig.lane.recover()
+  t.ok(rig.segments().length > 2, 'one was sealed between the two')
+  t.match(gapsOf(rig), [{ start_at: firstEnd, end_at: again }, { start_at: lastEnd, end_at: null }])
+  t.equal(gapsOf(rig).length, 2)
+})
+
 t.test('a camera that leaves the configuration has its slot sealed, and its id comes back as another camera', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(3)
