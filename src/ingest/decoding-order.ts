@@ -2,7 +2,12 @@ import { MalformedMediaError, sequenceParameters, type InitSegment } from '../me
 import { median } from './median.ts'
 
 /** A frame's stamp in decoding order, and how long after its decoding it is shown. */
-export interface OrderedStamp { readonly decodeTicks: number | null, readonly showAfterTicks: number }
+export interface OrderedStamp {
+  readonly decodeTicks: number | null
+  readonly showAfterTicks: number
+  /** Before one that was decoded before it. */
+  readonly isShownBefore: boolean
+}
 
 /** H.264 and H.265 keep at most this many decoded pictures: ITU-T H.264 §A.3.1, H.265 §A.4.2. */
 const MOST_HELD = 16
@@ -58,7 +63,7 @@ export class DecodingOrder {
   /** `usualTicks`: from one frame to the next. */
   next(frame: StampedFrame, usualTicks: number): OrderedStamp {
     const { stampTicks } = frame
-    if (stampTicks === null) return { decodeTicks: null, showAfterTicks: 0 }
+    if (stampTicks === null) return { decodeTicks: null, showAfterTicks: 0, isShownBefore: false }
     this.#look(frame)
     const before = this.#last.at(-2)
     const goesOn = before !== undefined && isOneGroup(stampTicks, before, this.#last)
@@ -69,7 +74,9 @@ export class DecodingOrder {
     ]
     const [decodeTicks = stampTicks, ...rest] = [...waiting, stampTicks].sort((a, b) => a - b)
     this.#waiting = rest
-    return { decodeTicks, showAfterTicks: stampTicks - decodeTicks }
+    const isShownBefore = this.#depth > 0
+      && this.#last.some(ticks => ticks > stampTicks && isOneGroup(ticks, stampTicks, this.#last))
+    return { decodeTicks, showAfterTicks: stampTicks - decodeTicks, isShownBefore }
   }
 
   #look({ stampTicks, isBidirectional }: StampedFrame): void {

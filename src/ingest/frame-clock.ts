@@ -7,6 +7,8 @@ export interface FrameToTime {
   readonly arrivedMs: number
   /** Its decoding time by the camera's clock; null where that is not known. */
   readonly stampMs: number | null
+  /** It is shown before one that was decoded before it: where time moves ahead, it does so at the next frame. */
+  readonly isShownBefore?: boolean
 }
 
 /**
@@ -136,7 +138,8 @@ export class FrameClock {
     const aheadOfSilence = isSilent && isStamped ? [frame, ...ahead] : null
     if (lateMs < 0) atMs = this.#tie(frame, this.#slewed(atMs, frame))
     else if (lateMs <= MOST_LATE_MS) this.#behind = null
-    else if (!this.#isCatchingUp(arrivedMs, lateMs, aheadOfSilence, nextArrivedMs) && !this.#isMomentary(lateMs, ahead)) {
+    else if (!this.#isCatchingUp(arrivedMs, lateMs, aheadOfSilence, nextArrivedMs)
+      && !this.#isMomentary(lateMs, ahead) && frame.isShownBefore !== true) {
       atMs = this.#tie(frame, arrivedMs - MOST_LATE_MS)
     }
     if (last !== null) {

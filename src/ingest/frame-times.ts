@@ -112,6 +112,7 @@ export class SessionTimes {
     const usualTicks = (this.#usualMs ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
     const ordered = frames.map(frame => this.#order.next(frame, usualTicks))
     const timed = toTime(frames, ordered.map(({ decodeTicks }) => decodeTicks))
+      .map((frame, i) => ({ ...frame, isShownBefore: ordered[i]!.isShownBefore }))
     const starts = this.#ticksOf(this.#clock.place(timed, nextArrivedMs))
     const longestMs = longestStandMs(this.#usualMs) // by what was usual before
     this.#usualMs = usualOf(starts.map(ticks => ({ arrivedMs: this.#ms(ticks) }))) ?? this.#usualMs
