@@ -5,6 +5,8 @@ import type { SentFootage, SentFragment } from './sent-footage.ts'
 const ROUNDING_MS = 30
 /** What has just been sent may still be on its way. */
 const ON_ITS_WAY_MS = 20_000
+/** What was not synced at a kill may be found all the same [G4], when the gap has begun before it. */
+const LATE_FOUND_MS = 2_000
 /** What is shown beside a fault. */
 const NEAR_MS = 3_600_000
 /** Of these nobody can be told anything by a gap. */
@@ -42,7 +44,9 @@ export class GapJudge {
       const last = fresh.at(-1)
       if (last !== undefined) this.#judgedTo.set(key, last.sentAt)
       for (const group of missingIn(all)) {
-        const fault = this.#faultOf(wholeOutage(group, fragments))
+        const outage = wholeOutage(group, fragments)
+        const next = fragments[fragments.indexOf(outage.at(-1)!) + 1]
+        const fault = this.#faultOf(outage, next)
         if (fault !== null) wrong.push(fault)
         else this.told += group.length
       }
@@ -55,11 +59,12 @@ export class GapJudge {
    * All of an outage must be told, by the wall clock as it stood. A step of the clock within it leaves one
    * row, from the last frame before it to the first frame after it: wall times before that beginning were
    * there already, and wall times behind that end, where the clock was set back, cannot be told by a row that
-   * does not end before it begins.
+   * does not end before it begins. `next`: the fragment behind it, which the recorder dates when it has it.
    */
-  #faultOf(group: readonly SentFragment[]): string | null {
+  #faultOf(group: readonly SentFragment[], next?: SentFragment): string | null {
     const first = group[0]!, last = group.at(-1)!, { key } = first
-    const spans = this.#clock.spansIn(first.startAt, last.endAt)
+    const isAgain = next !== undefined && isNext(last, next)
+    const spans = this.#clock.spansIn(first.startAt, isAgain ? next.sentAt : last.endAt)
     const beginsAt = first.startAt + spans[0]!.offsetMs
     const lastEndAt = last.endAt + spans.at(-1)!.offsetMs, endsAt = Math.max(beginsAt, lastEndAt)
     const isStepped = spans.some(({ offsetMs }) => offsetMs !== spans[0]!.offsetMs)
@@ -69,7 +74,7 @@ export class GapJudge {
     if (isStepped && untoldNowMs === 0) return null
     // What the clock was set back by may be what was lost: nothing is missing by it then.
     const isLong = Math.abs(lastEndAt - beginsAt) > 2 * ROUNDING_MS
-    const isTold = this.#catalogue.gaps(key, beginsAt - ROUNDING_MS, beginsAt + ROUNDING_MS).length > 0
+    const isTold = this.#catalogue.gaps(key, beginsAt - LATE_FOUND_MS, beginsAt + ROUNDING_MS).length > 0
     if (isStepped && isLong && !isTold) {
       return `${namesOf(group)} cannot be found, and no gap begins at ${iso(beginsAt)}, `
         + `where the clock was set ${this.#near(key, beginsAt, endsAt)}`

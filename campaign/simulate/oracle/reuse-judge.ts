@@ -174,6 +174,8 @@ export class ReuseJudge {
         const endAt = filmedAt.get(each)
         if (gone === undefined || endAt === undefined || endAt < this.#datedAnewAt) continue
         if (daysOf(each.floor_rule) > gone.days || endAt > gone.endAt) continue
+        // Trusted time was set right meanwhile: what was recorded before counts as younger [0003].
+        if (each.newest_at > endAt + OUT_OF_ORDER_MS) continue
         const olderMs = gains.ranBetween(endAt, gone.endAt)
         if (olderMs <= OUT_OF_ORDER_MS) continue
         wrong.push(`${object}, filmed until ${iso(gone.endAt)}, was overwritten before ${nameOf(each)}, `
@@ -188,7 +190,8 @@ export class ReuseJudge {
     if (key === undefined || !hasAgreed) return []
     for (const [{ floor_rule: floorRule, ...each }, endAt] of this.#newestOf(stayed)) {
       if (endAt < this.#datedAnewAt) continue
-      const mayGoAt = floorEnd(endAt + OUT_OF_ORDER_MS, Math.max(floorDays, daysOf(floorRule)))
+      const countsFrom = Math.max(endAt + OUT_OF_ORDER_MS, each.newest_at)
+      const mayGoAt = floorEnd(countsFrom, Math.max(floorDays, daysOf(floorRule)))
       if (now <= mayGoAt + HOUR_MS) continue
       return [`the ring is full for ${key}, though slot ${each.slot} of ${each.volumeId}, `
         + `filmed until ${iso(endAt)}, might go since ${iso(mayGoAt)}`]
