@@ -309,6 +309,12 @@ t.test('a camera that sends over UDP alone is heard, and nobody else is', async 
   const reported = once(media, 'message')
   viewer.socket.write(packet(4, 'report'))
   t.equal(String((await reported)[0]), 'report')
+  const [before, behind] = [numbered(100), numbered(30_000)]
+  for (const each of [before, behind]) {
+    media.send(each.subarray(4), clientPort, '127.0.0.1')
+    t.equal(sequenceOf(await viewer.next()), each === before ? 100 : 29_999, 'a packet to be dropped comes first')
+  }
+  t.equal(sequenceOf(await viewer.next()), 30_000)
 })
 
 t.test('pictures that nobody records are told by the description, before the camera sends any', async t => {
