@@ -12,6 +12,8 @@ export interface WallClockFacts {
   spansIn(from: number, to: number): ClockSpan[]
   /** How many spans showed something of these wall times: more than one where the clock was set back. */
   passesOf(wallFrom: number, wallTo: number): number
+  /** Whether it was set between showing the one and the other, however often it showed them. */
+  isStepBetween(wallFrom: number, wallTo: number): boolean
 }
 
 export class WallClockHistory implements WallClockFacts {
@@ -42,6 +44,14 @@ export class WallClockHistory implements WallClockFacts {
       before = offsetMs
     }
     return passes
+  }
+
+  isStepBetween(wallFrom: number, wallTo: number): boolean {
+    const offsetsAt = (wallMs: number): number[] => [...this.#spans()]
+      .filter(({ from, to, offsetMs }) => wallMs >= from + offsetMs && wallMs <= to + offsetMs)
+      .map(({ offsetMs }) => offsetMs)
+    const atEnd = offsetsAt(wallTo)
+    return !offsetsAt(wallFrom).some(offsetMs => atEnd.includes(offsetMs))
   }
 
   *#spans(): Generator<ClockSpan> {

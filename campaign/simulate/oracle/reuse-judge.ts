@@ -21,6 +21,8 @@ interface Snapshot {
   readonly at: number
   /** In use, and how often each had failed, by volume. */
   readonly faults: ReadonlyMap<string, number>
+  /** Slots out of use, by volume. */
+  readonly quarantined: ReadonlyMap<string, number>
   readonly candidates: ReadonlyMap<string, Candidate>
   readonly endedHolds: ReadonlySet<string>
 }
@@ -106,7 +108,7 @@ export class ReuseJudge {
     const wrong = this.#stillThere(inUse)
     if (before !== null && isSameSet(before.faults, snapshot.faults)) {
       const all = [...snapshot.candidates]
-      const stayed = all.filter(([key, each]) => this.#hasStayed(key, each, before)).map(([, each]) => each)
+      const stayed = all.filter(([key, each]) => this.#hasStayed(key, each, before, snapshot)).map(([, each]) => each)
       wrong.push(...this.#outOfOrder(fresh, stayed, facts), ...this.#overdue(stayed, facts))
     }
     this.#gone.clear()
@@ -125,12 +127,21 @@ export class ReuseJudge {
       candidates.set(keyOf(row), { ...row, volumeId: volume.id, disk: volume.disk })
     }
     const endedHolds = new Set(holds.filter(hold => hold.ended_at !== null).map(hold => hold.hold_id))
-    return { at, faults: new Map(inUse.map(({ uuid, disk }) => [uuid, disk.faults])), candidates, endedHolds }
+    const quarantined = new Map<string, number>()
+    for (const { volume_uuid: volume, state } of this.#catalogue.slots()) {
+      if (state === 'quarantined') quarantined.set(volume, (quarantined.get(volume) ?? 0) + 1)
+    }
+    const faults = new Map(inUse.map(({ uuid, disk }) => [uuid, disk.faults]))
+    return { at, faults, quarantined, candidates, endedHolds }
   }
 
-  #hasStayed(key: string, { newest_at: newestAt, volume_uuid: volume, disk }: Candidate, before: Snapshot): boolean {
+  #hasStayed(
+    key: string, { newest_at: newestAt, volume_uuid: volume, disk }: Candidate, before: Snapshot, now: Snapshot,
+  ): boolean {
     const { at, candidates, faults } = before
-    const isSound = faults.get(volume) === disk.faults && disk.trouble.lastAt(at) < at - DAY_MS
+    // A volume with a fault is left alone until its next good write: also where a slot held something else.
+    const isQuiet = before.quarantined.get(volume) === now.quarantined.get(volume)
+    const isSound = isQuiet && faults.get(volume) === disk.faults && disk.trouble.lastAt(at) < at - DAY_MS
     return isSound && candidates.get(key)?.newest_at === newestAt && this.#leases.lastAsked(key) < at - LEASE_OVER_MS
   }
 

@@ -77,6 +77,8 @@ export class ToldGapJudge {
     // what the clock showed twice may be footage of one time and a gap of the other.
     if (this.#isTwice(from - LONGEST_PIECE_MS, from)) return []
     if (this.#isTwice(to - LONGEST_PIECE_MS, to + LONGEST_PIECE_MS)) return []
+    // What it passed over it may have shown before, when it was ahead.
+    if (this.#clock.isStepBetween(from, to)) return []
     const claimed = row.sealed_at === null ? view.records.length : row.records ?? 0
     for (const { startAt, durationMs, name } of view.records.slice(0, claimed)) {
       const overlapFrom = Math.max(from, startAt), overlapTo = Math.min(to, startAt + durationMs)
