@@ -24,7 +24,7 @@ const GUARD = [
     'Math.max(open.newestAt, this.#options.trustedTime.trustedOf(epochMs(timed.startAt + timed.durationMs)))', 'timed.startAt + timed.durationMs'),
   one('trusted time believes a forward jump', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
     'const shownMs = claimMs === null ? -1 :', 'claimMs ??= reading.wallMs - trustedMs > STEPPED_MS ? reading.wallMs - trustedMs : null\n  const shownMs = claimMs === null ? -1 :'),
-  one('the allowance of trusted time stands anew at each boot', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
+  one('the allowance of trusted time is reset at each boot', /^G1: .*before its floor ends/, 'trusted-time/time-machine.ts',
     '...saved, monoMs: reading.monoMs, bootId: reading.bootId,', '...saved, allowanceMs: ALLOWANCE_MS, monoMs: reading.monoMs, bootId: reading.bootId,'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'moves.add(since, byMs)', 'if (since < 0) moves.add(since, byMs)'),
