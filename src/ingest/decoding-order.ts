@@ -10,7 +10,7 @@ export interface OrderedStamp {
 }
 
 /** H.264 and H.265 keep at most this many decoded pictures: ITU-T H.264 §A.3.1, H.265 §A.4.2. */
-const MOST_HELD = 16
+export const MOST_HELD = 16
 /** Stamps further apart than both belong to no one group of reordered pictures. */
 const ONE_GROUP_TICKS = 2 * 90_000
 const ONE_GROUP_STEPS = 8
@@ -56,7 +56,7 @@ export class DecodingOrder {
 
   /** Looks at the first frames of a session before their times are decided. */
   learn(frames: readonly StampedFrame[]): void {
-    for (const frame of frames) this.#look(frame)
+    for (const frame of frames) if (frame.stampTicks !== null) this.#look(frame.stampTicks, frame)
     this.#last = []
   }
 
@@ -64,7 +64,7 @@ export class DecodingOrder {
   next(frame: StampedFrame, usualTicks: number): OrderedStamp {
     const { stampTicks } = frame
     if (stampTicks === null) return { decodeTicks: null, showAfterTicks: 0, isShownBefore: false }
-    this.#look(frame)
+    const later = this.#look(stampTicks, frame)
     const before = this.#last.at(-2)
     const goesOn = before !== undefined && isOneGroup(stampTicks, before, this.#last)
     const missing = goesOn ? this.#depth - this.#waiting.length : this.#depth
@@ -74,18 +74,18 @@ export class DecodingOrder {
     ]
     const [decodeTicks = stampTicks, ...rest] = [...waiting, stampTicks].sort((a, b) => a - b)
     this.#waiting = rest
-    const isShownBefore = this.#depth > 0
-      && this.#last.some(ticks => ticks > stampTicks && isOneGroup(ticks, stampTicks, this.#last))
+    const isShownBefore = this.#depth > 0 && later > 0
     return { decodeTicks, showAfterTicks: stampTicks - decodeTicks, isShownBefore }
   }
 
-  #look({ stampTicks, isBidirectional }: StampedFrame): void {
-    if (stampTicks === null) return
+  /** Returns how many of the last frames are shown after it. */
+  #look(stampTicks: number, { isBidirectional }: StampedFrame): number {
     const later = this.#last.filter(
       ticks => ticks > stampTicks && isOneGroup(ticks, stampTicks, this.#last)
     ).length
     this.#last = [...this.#last.slice(1 - MOST_HELD), stampTicks]
     if (!this.#isDepthKnown && later > this.#depth && isBidirectional()) this.#depth = later
+    return later
   }
 }
 

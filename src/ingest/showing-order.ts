@@ -1,7 +1,4 @@
-import { isOneGroup } from './decoding-order.ts'
-
-/** H.264 and H.265 keep at most this many decoded pictures. */
-const MOST_HELD = 16
+import { isOneGroup, MOST_HELD } from './decoding-order.ts'
 
 interface Shown { readonly stampTicks: number, readonly atTicks: number }
 

@@ -216,8 +216,11 @@ export class UnfinishedFootage {
     const isLater = newestFrameAt !== null
       && (recoveredTo === null || (newestFrameAt > recoveredTo && newestFrameAt <= now))
     const lastFrameEnd = isLater ? newestFrameAt : recoveredTo
-    const ended = unended.map(run => ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
-    if (gap !== null && lastFrameEnd !== null) this.#endGap(of, gap.startAt, [...spans.values(), ...ended], lastFrameEnd)
+    const ended = unended.map(run =>
+      ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
+    if (gap !== null && lastFrameEnd !== null) {
+      this.#endGap(of, gap.startAt, [...spans.values(), ...ended], lastFrameEnd)
+    }
     for (const { endAt, ...run } of ended) {
       this.#options.rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
@@ -241,7 +244,8 @@ export class UnfinishedFootage {
    */
   #endGap(of: LaneStream, gapStartAt: EpochMs, found: readonly TimeRange[], lastFrameEnd: EpochMs): void {
     const { runs, rows, clock } = this.#options
-    const again = found.filter(({ startAt, endAt }) => gapStartAt < startAt && startAt < endAt).map(({ startAt }) => startAt)
+    const again = found.filter(({ startAt, endAt }) => gapStartAt < startAt && startAt < endAt)
+      .map(({ startAt }) => startAt)
     if (again.length === 0) return
     const now = clock.wallNow()
     rows.write(() => {

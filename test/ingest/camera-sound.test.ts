@@ -26,7 +26,7 @@ t.test('sound whose session ends that of the pictures is tried again less and le
   sound.sessionBegins(nowMs)
   sound.sessionBegins(nowMs += MINUTE)
   sound.picturesEnd(HOUR, nowMs += SECOND)
-  t.equal(sound.restMs(nowMs), MINUTE, 'pictures stood the session before: this end begins to count anew')
+  t.equal(sound.restMs(nowMs), MINUTE, 'pictures stood the session before: this end is the first')
   t.end()
 })
 

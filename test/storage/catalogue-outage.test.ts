@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { StorageError } from '../../src/platform/file-system.ts'
 import { UNENTERED_FILE } from '../../src/storage/unentered-mark.ts'
@@ -159,11 +159,8 @@ t.test('the gap of a kill ends where its camera was recorded again, also where t
   ])
 })
 
-t.test('a slot that cannot be read at the start is tried again: its footage stays, and the gap since the kill begins behind it', async t => {
-  const rig = await RecorderRig.open(t, { slots: 12 })
-  await rig.append(3)
-  await rig.sync()
-  const end = rig.nextAt
+/** Kills the recorder; the next one cannot read the open slot at its start, records elsewhere, and reads it later. */
+async function startUnread(t: Test, rig: RecorderRig): Promise<void> {
   rig.freeze(rig.memory.afterKill())
   await rig.reopen({ arm: fs => { fs.break({ step: 'recover open', mode: 'not-applied' }) } })
   await rig.lane.recover()
@@ -171,6 +168,14 @@ t.test('a slot that cannot be read at the start is tried again: its footage stay
   await rig.append(2)
   await rig.recheck()
   t.same(await names(rig), wanted(rig))
+}
+
+t.test('a slot that cannot be read at the start is tried again: its footage stays, and the gap since the kill begins behind it', async t => {
+  const rig = await RecorderRig.open(t, { slots: 12 })
+  await rig.append(3)
+  await rig.sync()
+  const end = rig.nextAt
+  await startUnread(t, rig)
   t.equal(rig.rows<{ n: number }>("SELECT count(*) AS n FROM slot WHERE state = 'quarantined'")[0]!.n, 0)
   t.match(rig.rows<{ start_at: number }>("SELECT start_at FROM gap WHERE cause = 'recorder-killed'"), [{ start_at: end }])
   t.same(await checkInvariants(rig), [])
@@ -185,13 +190,7 @@ t.test('so it is where two recorders had recorded to that slot, one after the ot
   await rig.append(3)
   await rig.sync()
   const again = rig.appended[3]!.startAt, secondEnd = rig.nextAt
-  rig.freeze(rig.memory.afterKill())
-  await rig.reopen({ arm: fs => { fs.break({ step: 'recover open', mode: 'not-applied' }) } })
-  await rig.lane.recover()
-  t.ok(rig.fs.hasBroken)
-  await rig.append(2)
-  await rig.recheck()
-  t.same(await names(rig), wanted(rig))
+  await startUnread(t, rig)
   t.same(rig.rows('SELECT start_at, end_at, cause FROM gap ORDER BY start_at'), [
     { start_at: firstEnd, end_at: again, cause: 'recorder-killed' },
     { start_at: secondEnd, end_at: rig.appended[6]!.startAt, cause: 'recorder-killed' },

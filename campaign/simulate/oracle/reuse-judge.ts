@@ -108,7 +108,8 @@ export class ReuseJudge {
     const wrong = this.#stillThere(inUse)
     if (before !== null && isSameSet(before.faults, snapshot.faults)) {
       const all = [...snapshot.candidates]
-      const stayed = all.filter(([key, each]) => this.#hasStayed(key, each, before, snapshot)).map(([, each]) => each)
+      const stayed = all.filter(([key, each]) => this.#hasStayed(key, each, before, snapshot))
+        .map(([, each]) => each)
       wrong.push(...this.#outOfOrder(fresh, stayed, facts), ...this.#overdue(stayed, facts))
     }
     this.#gone.clear()
@@ -136,13 +137,15 @@ export class ReuseJudge {
   }
 
   #hasStayed(
-    key: string, { newest_at: newestAt, volume_uuid: volume, disk }: Candidate, before: Snapshot, now: Snapshot,
+    key: string, { newest_at: newestAt, volume_uuid: volume, disk }: Candidate,
+    before: Snapshot, now: Snapshot,
   ): boolean {
     const { at, candidates, faults } = before
     // A volume with a fault is left alone until its next good write: also where a slot held something else.
     const isQuiet = before.quarantined.get(volume) === now.quarantined.get(volume)
     const isSound = isQuiet && faults.get(volume) === disk.faults && disk.trouble.lastAt(at) < at - DAY_MS
-    return isSound && candidates.get(key)?.newest_at === newestAt && this.#leases.lastAsked(key) < at - LEASE_OVER_MS
+    return isSound && candidates.get(key)?.newest_at === newestAt
+      && this.#leases.lastAsked(key) < at - LEASE_OVER_MS
   }
 
   // ---- what was told as overwritten
@@ -215,7 +218,9 @@ export class ReuseJudge {
     const views = new Map<string, SlotView>()
     const disks = new Map(candidates.map(each => [each.disk, each.volume_uuid]))
     for (const [disk, uuid] of disks) {
-      for (const view of this.#views.viewsOf(disk)) views.set(`${uuid}/${view.slot}/${view.header?.generation ?? 0}`, view)
+      for (const view of this.#views.viewsOf(disk)) {
+        views.set(`${uuid}/${view.slot}/${view.header?.generation ?? 0}`, view)
+      }
     }
     const found = new Map<Candidate, number>()
     for (const each of candidates) {

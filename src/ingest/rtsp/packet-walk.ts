@@ -1,5 +1,5 @@
 import { leadOf } from './rtp-lead.ts'
-import { DOLLAR, headEnd, MAX_HEAD_BYTES, PACKET_HEAD_BYTES } from './rtsp-message.ts'
+import { DOLLAR, headEnd, MAX_HEAD_BYTES, PACKET_HEAD_BYTES, RTP_HEAD_BYTES } from './rtsp-message.ts'
 import { SequenceWatch, type SequenceStep } from './sequence-watch.ts'
 
 const ANSWER = Buffer.from('RTSP/')
@@ -18,7 +18,7 @@ export interface Walked {
 
 const NOTHING = Buffer.alloc(0)
 /** Interleaved head and fixed head of RTP (RFC 3550, 5.1). */
-const RTP_HEAD_BYTES = PACKET_HEAD_BYTES + 12
+const HEADS_BYTES = PACKET_HEAD_BYTES + RTP_HEAD_BYTES
 const RTP_VERSION = 2
 /** Payload types of RTCP packets, as they stand in the place of RTP's. */
 const RTCP_TYPES = { first: 72, last: 79 }
@@ -67,7 +67,7 @@ export class PacketWalk {
         if (!isHeadWhole(bytes, at)) return this.#ended(bytes, { parts, answers, from, at })
         if (this.#learnSource(bytes, at) === 'elsewhere') {
           if (at > from) parts.push(bytes.subarray(from, at))
-          parts.push(leadOf(bytes.subarray(at, at + RTP_HEAD_BYTES)))
+          parts.push(leadOf(bytes.subarray(at, at + HEADS_BYTES)))
           from = at
         }
         at += PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2)
@@ -136,7 +136,7 @@ export class PacketWalk {
   /** Where a known source goes on; where to look again when more has come. */
   #nextPacket(bytes: Buffer, from: number): number {
     let at = bytes.indexOf(DOLLAR, from)
-    while (at >= 0 && bytes.length - at >= RTP_HEAD_BYTES) {
+    while (at >= 0 && bytes.length - at >= HEADS_BYTES) {
       if (isRtp(bytes, at) && this.#sources.get(bytes[at + 1]!) === sourceOf(bytes, at)) {
         this.#isLost = false
         this.#lostBytes = 0
@@ -176,16 +176,16 @@ function bodyBytesOf(head: Buffer): number {
 function isHeadWhole(bytes: Buffer, at: number): boolean {
   const there = bytes.length - at
   if (there <= PACKET_HEAD_BYTES) return false
-  return there >= Math.min(RTP_HEAD_BYTES, PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2))
+  return there >= Math.min(HEADS_BYTES, PACKET_HEAD_BYTES + bytes.readUInt16BE(at + 2))
 }
 
 /** Whether the head at hand is one of RTP; false also where it is not whole. */
 function isRtp(bytes: Buffer, at: number): boolean {
-  if (bytes.length - at < RTP_HEAD_BYTES) return false
+  if (bytes.length - at < HEADS_BYTES) return false
   if (bytes[at + PACKET_HEAD_BYTES]! >> 6 !== RTP_VERSION) return false
   const payloadType = payloadTypeOf(bytes, at)
   const isRtcp = payloadType >= RTCP_TYPES.first && payloadType <= RTCP_TYPES.last
-  return !isRtcp && bytes.readUInt16BE(at + 2) >= RTP_HEAD_BYTES - PACKET_HEAD_BYTES
+  return !isRtcp && bytes.readUInt16BE(at + 2) >= RTP_HEAD_BYTES
 }
 
 const payloadTypeOf = (bytes: Buffer, at: number): number => bytes[at + 5]! & 0x7f

@@ -8,7 +8,7 @@ import { RtspAuth } from './rtsp-auth.ts'
 import { readSdp } from './stream-description.ts'
 import { bytesOf, headerOf, readHead, requestLineOf, RtspFormatError, RtspReader, statusOf, withHeaders,
   type RtspMessage } from './rtsp-message.ts'
-import { TlsPump } from './tls-pump.ts'
+import { HELD_BYTES, TlsPump } from './tls-pump.ts'
 import { UdpMedia } from './udp-media.ts'
 
 /** Of one request, with challenges, redirects and connections that the camera closed. */
@@ -18,7 +18,6 @@ const MOST_REDIRECTS = 3
 /** Below the recorder's own bound, so that its word on the cause comes first. */
 const SILENT_MS = 5_000
 const WATCH_MS = 1_000
-const HELD_BYTES = 1 << 20
 const UNSUPPORTED_TRANSPORT = 461
 /** What is recorded, as RFC 6184 and RFC 7798 name it. */
 const RECORDED = new Set(['H264', 'H265'])

@@ -1,6 +1,5 @@
-import { PACKET_HEAD_BYTES } from './rtsp-message.ts'
+import { PACKET_HEAD_BYTES, RTP_HEAD_BYTES } from './rtsp-message.ts'
 
-const RTP_HEAD_BYTES = 12
 /** Version 2 without padding, extension or sources that contributed. */
 const PLAIN_HEAD = 0x80
 

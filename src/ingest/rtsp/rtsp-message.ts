@@ -19,6 +19,8 @@ export class RtspFormatError extends Error {
 export const DOLLAR = 0x24
 /** Head of an interleaved packet: dollar, channel, length. */
 export const PACKET_HEAD_BYTES = 4
+/** Fixed head of an RTP packet (RFC 3550, 5.1). */
+export const RTP_HEAD_BYTES = 12
 /** Real ones stay under 2 KiB. */
 export const MAX_HEAD_BYTES = 32 * 1024
 /** The largest SDP seen is 8 KiB. */

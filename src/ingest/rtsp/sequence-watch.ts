@@ -6,8 +6,8 @@ const MODULUS = 2 ** 16
 const MOST_BACK_PACKETS = 100
 
 /**
- * `lost`: packets before it are missing. `elsewhere`: its count begins anew, and ffmpeg drops the first packet of
- * one.
+ * `lost`: packets before it are missing. `elsewhere`: its count goes on elsewhere, and ffmpeg
+ * drops the first packet of such a one.
  */
 export type SequenceStep = 'next' | 'lost' | 'elsewhere'
 

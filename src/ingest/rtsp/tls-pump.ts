@@ -1,8 +1,8 @@
 import type { PacketPumpOptions } from './packet-pump.ts'
 import { PacketWalk } from './packet-walk.ts'
 
-/** What the client may have waiting before the camera is held back. */
-const HELD_BYTES = 1 << 20
+/** What a client may have waiting in Node's queue before the camera is held back. */
+export const HELD_BYTES = 1 << 20
 
 /** As PacketPump, of a session over TLS: decrypting is Node's, and so are the bytes. */
 export class TlsPump {
@@ -16,7 +16,8 @@ export class TlsPump {
   constructor(options: PacketPumpOptions, first: Buffer) {
     this.#options = options
     const { camera, onEnd } = options
-    camera.removeAllListeners('data').on('data', (bytes: Buffer) => { this.#pass(bytes) }).once('close', onEnd).resume()
+    camera.removeAllListeners('data').on('data', (bytes: Buffer) => { this.#pass(bytes) })
+    camera.once('close', onEnd).resume()
     this.#pass(first)
   }
 

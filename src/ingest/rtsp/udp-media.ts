@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import { leadOf } from './rtp-lead.ts'
 import { SequenceWatch } from './sequence-watch.ts'
-import { DOLLAR, headerOf, PACKET_HEAD_BYTES, withHeaders, type RtspMessage } from './rtsp-message.ts'
+import {
+  DOLLAR, headerOf, PACKET_HEAD_BYTES, RTP_HEAD_BYTES, withHeaders, type RtspMessage,
+} from './rtsp-message.ts'
 
 const PORT_TRIES = 16
-/** The fixed part (RFC 3550, 5.1). */
-const RTP_HEAD_BYTES = 12
 /** A key frame of a large picture arrives at once. */
 const RECEIVE_BYTES = 1 << 20
 const INTERLEAVED = /interleaved=(\d{1,3})-(\d{1,3})/i
@@ -21,7 +21,7 @@ export interface UdpMediaOptions {
   readonly cameraAddress: string
   /** A packet with the head that an interleaved one has. */
   readonly onPacket: (bytes: Buffer) => void
-  /** Packets of the first track are missing before the one that came just now, or may be. */
+  /** Packets of the first track are missing before the one that came just now. */
   readonly onLoss: () => void
 }
 
@@ -87,7 +87,9 @@ export class UdpMedia {
     if (step === 'lost') this.#options.onLoss()
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)
-    if (step === 'elsewhere') this.#options.onPacket(leadOf(Buffer.concat([head, bytes.subarray(0, RTP_HEAD_BYTES)])))
+    if (step === 'elsewhere') {
+      this.#options.onPacket(leadOf(Buffer.concat([head, bytes.subarray(0, RTP_HEAD_BYTES)])))
+    }
     this.#options.onPacket(Buffer.concat([head, bytes]))
   }
 }

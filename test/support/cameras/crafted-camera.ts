@@ -23,7 +23,7 @@ export interface Craft {
   /** Of this frame the second half of the bytes is lost on the way, in the middle of a packet. */
   readonly isTorn?: (n: number) => boolean
   readonly closesAfterMs?: number
-  /** So often the encoder begins anew: another source, count and first stamp within the session. */
+  /** So often the encoder restarts: another source, count and first stamp within the session. */
   readonly restartsEveryFrames?: number
   /** A viewer that begins to play ends the one that did. */
   readonly hasRoomForOne?: boolean
