@@ -66,4 +66,7 @@ export async function allRecording(machine: Machine, after: Date): Promise<void>
   })
 }
 
-export const journal = async (machine: Machine): Promise<string> => (await machine.run('journalctl', '--unit', 'custos', '--output', 'cat', '--no-pager', '--lines', '60')).out
+/** The unit's last lines; systemd alone writes over a hundred when it kills the threads of a hung recorder. */
+export const journal = async (machine: Machine): Promise<string> => (await machine.run(
+  'journalctl', '--unit', 'custos', '--output', 'cat', '--no-pager', '--lines', '400',
+)).out
