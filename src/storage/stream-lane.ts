@@ -48,11 +48,14 @@ export class StreamLane {
   readonly #tap = new LiveTap()
   #appending: Promise<void> = Promise.resolve()
   #firstKnownAt: EpochMs | null = null
-  /** When the gap that lasts was last heard of. */
-  #lostUntil: EpochMs | null = null
+  /** When the gap that lasts was last heard of, by the wall clock of then. */
+  #lostUntil: EpochMs | null
   #lastGap: { startAt: EpochMs, cause: GapCause } | null = null
 
-  constructor(options: StreamLaneOptions) { this.#options = options }
+  constructor(options: StreamLaneOptions) {
+    this.#options = options
+    this.#lostUntil = options.trustedTime.wallBefore
+  }
 
   get cameraId(): CameraId { return this.#options.cameraId }
   /** The slot that is being written, for the sync loop. */

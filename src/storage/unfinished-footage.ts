@@ -12,7 +12,7 @@ import {
 import type { OpenSlot } from './ring.ts'
 import type { IndexEntry } from './slot-format.ts'
 import { spansOf, type Span } from './slot-survey.ts'
-import { TRIVIAL_GAP_MS } from './tables/runs.ts'
+import { CLOCK_BACK_MS, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import type { SegmentRow } from './tables/segments.ts'
 import type { SlotRow } from './tables/slots.ts'
 import type { Volume } from './volume.ts'
@@ -177,7 +177,8 @@ export class UnfinishedFootage {
       const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
       this.#options.rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        if (knownAt === null) runs.openGapBefore(of, endAt, 'recorder-killed', now)
+        if (isAhead(endAt, knownAt ?? now)) this.#tellAhead(of, endAt, now)
+        else if (knownAt === null) runs.openGapBefore(of, endAt, 'recorder-killed', now)
         else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)
       })
     }
@@ -191,7 +192,7 @@ export class UnfinishedFootage {
 
   /** Throws what `lane` has to try again: its stream goes on meanwhile, and is settled later. */
   async recoverLane(of: LaneStream, lane: () => KnownLane): Promise<OpenSlot | null> {
-    try { return await this.#recoverStream(of) } catch (error) {
+    try { return await this.#recoverStream(of, () => lane().firstKnownAt) } catch (error) {
       this.#unrecovered.set(laneKey(of.cameraUuid, of.stream), { ...of, lane: lane() })
       throw error
     }
@@ -199,9 +200,11 @@ export class UnfinishedFootage {
 
   /**
    * Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest
-   * slot are sealed.
+   * slot are sealed. `firstKnownAt`: since when this recorder knows something of the stream; null: nothing yet.
    */
-  async #recoverStream(of: LaneStream): Promise<OpenSlot | null> {
+  async #recoverStream(
+    of: LaneStream, firstKnownAt: () => EpochMs | null,
+  ): Promise<OpenSlot | null> {
     const { runs, segments } = this.#options
     const now = this.#options.clock.wallNow(), { cameraUuid, stream } = of
     // Asked first: what fails here leaves the slots for the next round.
@@ -218,13 +221,18 @@ export class UnfinishedFootage {
     const lastFrameEnd = isLater ? newestFrameAt : recoveredTo
     const ended = unended.map(run =>
       ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
-    if (gap !== null && lastFrameEnd !== null) {
+    const isOwnGap = gap !== null && gap.startAt === firstKnownAt()
+    if (gap !== null && !isOwnGap && lastFrameEnd !== null) {
       this.#endGap(of, gap.startAt, [...spans.values(), ...ended], lastFrameEnd)
     }
     for (const { endAt, ...run } of ended) {
       this.#options.rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)
+        // Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut
+        // back to behind it once it can.
+        const lostFrom = epochMs(Math.max(run.startAt, lastFrameEnd ?? endAt))
+        if (isAhead(lostFrom, now)) this.#tellAhead(of, lostFrom, now)
+        else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)
       })
     }
     this.#noteUntoldGaps(of, slots.flatMap(spansOf), recovered, now)
@@ -252,6 +260,15 @@ export class UnfinishedFootage {
       runs.closeGap(of, epochMs(Math.min(...again)), 0)
       runs.openGapBefore(of, lastFrameEnd, 'recorder-killed', now)
     })
+  }
+
+  /**
+   * Tells what a recorder lost while its clock was ahead, as far as it is known to have run. What was lost since,
+   * this recorder tells by the clock of now.
+   */
+  #tellAhead(of: LaneStream, lostFrom: EpochMs, now: EpochMs): void {
+    const ranTo = this.#options.trustedTime.wallBefore ?? lostFrom
+    this.#options.runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)
   }
 
   /**
@@ -332,7 +349,7 @@ export class UnfinishedFootage {
       [laneKey(cameraUuid, stream), { cameraUuid, stream }] as const))
     for (const [key, { cameraUuid, stream }] of left) {
       if (this.#options.lanes.has(key) || this.#unrecovered.has(key)) continue
-      const open = await this.#recoverStream({ cameraUuid, stream })
+      const open = await this.#recoverStream({ cameraUuid, stream }, () => null)
       if (open !== null) await this.#options.ring.seal(open)
     }
     this.#areLanesKnown = true
@@ -340,12 +357,8 @@ export class UnfinishedFootage {
 }
 
 export const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `${cameraUuid}/${stream}`
-/**
- * Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut back to
- * behind it once it can. A start that is still to come was of a clock that ran ahead.
- */
-const startOfGap = (runStartAt: EpochMs, lastFrameEnd: EpochMs, now: EpochMs): EpochMs =>
-  runStartAt > now ? lastFrameEnd : epochMs(Math.max(runStartAt, lastFrameEnd))
+/** A time that is still to come was of a clock that ran ahead and was set back since. */
+const isAhead = (at: EpochMs, now: EpochMs): boolean => at > now + CLOCK_BACK_MS
 const keyOf = ({ volumeUuid, slot, generation }: SegmentRow): string =>
   `${volumeUuid} ${slot} ${generation}`
 const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null =>

@@ -58,6 +58,7 @@ export class TrustedTime implements AsyncDisposable {
   readonly #tables: ReturnType<typeof timeTables>
   readonly #listeners: AdvanceListener[] = []
   #state!: TimeState
+  #wallBefore: EpochMs | null = null
   #timeline = randomBytes(16).toString('hex')
   #advances: PastAdvance[] = []
   #sync: SyncAnswer
@@ -97,6 +98,7 @@ export class TrustedTime implements AsyncDisposable {
   #resume(reading: Reading): void {
     const { newestFootageAt, log } = this.#options
     const saved = this.#tables.load()
+    this.#wallBefore = saved === null ? null : instantOf(saved.wallMs)
     this.#timeline = this.#tables.timeline() ?? this.#timeline
     this.#advances = this.#tables.advances()
     const { state, events } = begin(saved, { ...reading, isSynchronised: false }, newestFootageAt)
@@ -124,6 +126,12 @@ export class TrustedTime implements AsyncDisposable {
 
   /** By this time footage ages; null while unknown. It counts running time and what was believed, so it is never ahead of the true age of anything. */
   now(): EpochMs | null { return this.#state.isKnown ? instantOf(this.#trustedMs) : null }
+
+  /**
+   * What the wall clock showed when the recorder before last wrote it down, up to a minute before its end; null
+   * while not known.
+   */
+  get wallBefore(): EpochMs | null { return this.#wallBefore }
 
   /** For what cannot be undone and can wait: null unless wall clock and trusted time agree. */
   nowForArchive(): EpochMs | null {

@@ -184,6 +184,47 @@ t.test('a recorder that starts behind the gap it left has a gap from its start o
   t.same(timesOfGaps(rig), [{ start_at: endAt, end_at: endAt }, { start_at: since, end_at: since + 60_000 }])
 })
 
+t.test('a gap left by a recorder is told as far as that one ran, when the clock is set back before the next starts', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.endRun('unreachable')
+  rig.clock.drift(600_000, 0)
+  rig.time.tick()
+  const ranTo = rig.clock.wallNow()
+  rig.clock.stepWall(-86_400_000)
+  await rig.restart()
+  rig.lane.noteStarting()
+  const since = rig.clock.wallNow()
+  rig.clock.drift(60_000, 0)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  t.same(timesOfGaps(rig), [{ start_at: endAt, end_at: ranTo }, { start_at: since, end_at: since + 60_000 }])
+})
+
+for (const isVolumeAway of [false, true]) {
+  t.test(`a kill while the clock was ahead is told by both clocks${isVolumeAway ? ', and its volume is away' : ''}`, async t => {
+    const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
+    const beganAt = rig.nextAt
+    await rig.append(2)
+    const endAt = rig.nextAt, { id } = rig.lane.openSlot!.volume.identity
+    rig.clock.drift(600_000, 0)
+    rig.time.tick()
+    const ranTo = rig.clock.wallNow()
+    rig.clock.stepWall(-86_400_000)
+    rig.freeze(rig.memory.afterKill())
+    if (isVolumeAway) rig.frozenMemory!.takeAway(`/volumes/${id}`)
+    await rig.reopen()
+    rig.lane.noteStarting()
+    const since = rig.clock.wallNow()
+    rig.clock.drift(60_000, 0)
+    rig.nextAt = rig.clock.wallNow()
+    await rig.append(1)
+    const told = timesOfGaps(rig).sort((a, b) => b.start_at - a.start_at)
+    t.same(told, [{ start_at: isVolumeAway ? beganAt : endAt, end_at: ranTo }, { start_at: since, end_at: since + 60_000 }])
+  })
+}
+
 t.test('lost time inside a run is a gap of its own', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(2)
