@@ -23,6 +23,10 @@ import type { Volume } from './volume.ts'
  */
 const UNREADABLE_MS = 3_600_000
 
+/** The wall clock is written down once a minute; a busy machine may be late. */
+const NOTED_EVERY_MS = 120_000
+const NO_LIMIT = epochMs(253402300799999)
+
 export interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** What this recorder has of a stream. */
 export interface KnownLane {
@@ -171,7 +175,7 @@ export class UnfinishedFootage {
     const now = this.#options.clock.wallNow()
     const unended = this.#unendedOf(of)
     const knownAt = of.lane.firstKnownAt
-    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now)
+    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now, this.#ranUpTo)
     const found = await this.#sealLate(key)
     for (const run of unended) {
       const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
@@ -209,21 +213,23 @@ export class UnfinishedFootage {
     const now = this.#options.clock.wallNow(), { cameraUuid, stream } = of
     // Asked first: what fails here leaves the slots for the next round.
     const unended = this.#unendedOf(of)
-    const gap = runs.gapNow(of), newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
+    const gap = runs.gapNow(of), newestEnded = runs.newestEnded(of)
+    const newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
+    const sealedTo = segments.newestFrameBefore(cameraUuid, stream, NO_LIMIT, this.#ranUpTo)
     const { open: newest, slots, recovered } = await this.#recoverSlots(laneKey(cameraUuid, stream))
     const spans = runsIn(slots.flat())
     this.#cutGaps(of, spans.values())
     const recoveredTo = newest?.writer.endAt ?? lastEnd(spans.values())
-    // Its stream may have gone on elsewhere since; a time that is still to come was of a clock that ran
-    // ahead.
-    const isLater = newestFrameAt !== null
-      && (recoveredTo === null || (newestFrameAt > recoveredTo && newestFrameAt <= now))
-    const lastFrameEnd = isLater ? newestFrameAt : recoveredTo
+    // Its stream may have gone on elsewhere since.
+    const lastFrameEnd = recoveredTo === null || (sealedTo !== null && sealedTo > recoveredTo)
+      ? sealedTo : recoveredTo
     const ended = unended.map(run =>
       ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
     const isOwnGap = gap !== null && gap.startAt === firstKnownAt()
     if (gap !== null && !isOwnGap && lastFrameEnd !== null) {
-      this.#endGap(of, gap.startAt, [...spans.values(), ...ended], lastFrameEnd)
+      // What had ended before the gap was noted lies before it, whatever the clock showed then.
+      const since = [...spans].filter(([id]) => id > newestEnded).map(([, span]) => span)
+      this.#endGap(of, gap.startAt, [...since, ...ended], lastFrameEnd)
     }
     for (const { endAt, ...run } of ended) {
       this.#options.rows.write(() => {
@@ -260,6 +266,15 @@ export class UnfinishedFootage {
       runs.closeGap(of, epochMs(Math.min(...again)), 0)
       runs.openGapBefore(of, lastFrameEnd, 'recorder-killed', now)
     })
+  }
+
+  /**
+   * Of what stands in the catalogue only this can be of the recorder before's last run: a later time was shown by
+   * a clock that ran ahead, before it was set back.
+   */
+  get #ranUpTo(): EpochMs {
+    const { wallBefore } = this.#options.trustedTime
+    return wallBefore === null ? NO_LIMIT : epochMs(wallBefore + NOTED_EVERY_MS)
   }
 
   /**

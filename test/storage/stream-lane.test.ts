@@ -225,6 +225,47 @@ for (const isVolumeAway of [false, true]) {
   })
 }
 
+t.test('footage of a clock that ran ahead does not hide what is lost when the clock gets there', async t => {
+  const rig = await RecorderRig.open(t)
+  await rig.append(2)
+  rig.endRun('recorder-stopped')
+  await rig.lane.close()
+  rig.clock.stepWall(-7_200_000)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.time.tick()
+  rig.freeze(rig.memory.afterKill())
+  rig.clock.drift(10_800_000, 0)
+  await rig.reopen()
+  rig.lane.noteStarting()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  t.match(gapsOf(rig).at(-1), { start_at: endAt, end_at: rig.appended.at(-1)!.startAt, cause: 'recorder-killed' })
+})
+
+t.test('footage of a clock that ran ahead, and that is found late, does not end a gap that began since', async t => {
+  const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
+  await rig.append(2)
+  const { id } = rig.lane.openSlot!.volume.identity
+  rig.clock.stepWall(-7_200_000)
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = rig.frozenMemory!.takeAway(`/volumes/${id}`)
+  await rig.reopen()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.endRun('recorder-stopped')
+  giveBack()
+  await rig.restart()
+  rig.clock.drift(10_800_000, 0)
+  rig.lane.noteStarting()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  const told = timesOfGaps(rig).filter(gap => gap.start_at === endAt)
+  t.same(told, [{ start_at: endAt, end_at: rig.appended.at(-1)!.startAt }])
+})
+
 t.test('lost time inside a run is a gap of its own', async t => {
   const rig = await RecorderRig.open(t)
   await rig.append(2)

@@ -28,6 +28,8 @@ export function runTable(db: Db) {
   const runAt = db.prepare<[string, string, number], { id: number, end_at: number | null }>(
     `SELECT run_id AS id, end_at FROM run WHERE camera_uuid = ? AND stream = ? AND start_at <= ?
      ORDER BY start_at DESC, run_id DESC LIMIT 1`)
+  const newestEnded = db.prepare<[string, string], { id: number | null }>(
+    'SELECT max(run_id) AS id FROM run WHERE camera_uuid = ? AND stream = ? AND end_at IS NOT NULL')
   const endedSince = db.prepare<[number, string, string, number], { start_at: number, end_at: number }>(
     `SELECT start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
      ORDER BY run_id`)
@@ -94,6 +96,8 @@ export function runTable(db: Db) {
         this.addGap(of, untold.startAt, untold.endAt, cause, noticedAt)
       }
     },
+    /** Of the runs of a stream that have ended the newest; 0 for none. */
+    newestEnded: (of: StreamRef): number => newestEnded.get(of.cameraUuid, of.stream)?.id ?? 0,
     /** The run that was under way at an instant, as far as its end is known; null when none was. */
     runAt(of: StreamRef, at: EpochMs): RunId | null {
       const run = runAt.get(of.cameraUuid, of.stream, at)
