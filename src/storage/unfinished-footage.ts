@@ -25,7 +25,6 @@ const UNREADABLE_MS = 3_600_000
 
 /** The wall clock is written down once a minute; a busy machine may be late. */
 const NOTED_EVERY_MS = 120_000
-const NO_LIMIT = epochMs(253402300799999)
 
 export interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** What this recorder has of a stream. */
@@ -150,13 +149,21 @@ export class UnfinishedFootage {
       const isHistory = this.#options.lanes.get(key)?.isRecovered ?? this.#areLanesKnown
       if (first === undefined || !isHistory) continue
       const { cameraUuid, stream } = first.segment
-      this.#cutGaps({ cameraUuid, stream }, (await this.#sealLate(key)).values())
+      const found = await this.#sealLate(key)
+      this.#cutGaps({ cameraUuid, stream }, found.values())
+      this.#splitGaps({ cameraUuid, stream }, found)
     }
   }
 
   /** Footage that is found late: a gap that was noted meanwhile begins behind it. */
   #cutGaps(of: LaneStream, ranges: Iterable<TimeRange>): void {
     for (const range of ranges) this.#options.rows.write(() => { this.#options.runs.cutGap(of, range) })
+  }
+
+  /** The recorder of then was killed before the catalogue knew of the run that ended a gap. */
+  #splitGaps(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
+    const { runs, rows, clock } = this.#options, now = clock.wallNow()
+    for (const [id, range] of found) rows.write(() => { runs.splitGap(of, id, range, now) })
   }
 
   /** Returns the runs that were found. */
@@ -175,7 +182,7 @@ export class UnfinishedFootage {
     const now = this.#options.clock.wallNow()
     const unended = this.#unendedOf(of)
     const knownAt = of.lane.firstKnownAt
-    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now, this.#ranUpTo)
+    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now)
     const found = await this.#sealLate(key)
     for (const run of unended) {
       const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
@@ -215,14 +222,13 @@ export class UnfinishedFootage {
     const unended = this.#unendedOf(of)
     const gap = runs.gapNow(of), newestEnded = runs.newestEnded(of)
     const newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
-    const sealedTo = segments.newestFrameBefore(cameraUuid, stream, NO_LIMIT, this.#ranUpTo)
-    const { open: newest, slots, recovered } = await this.#recoverSlots(laneKey(cameraUuid, stream))
-    const spans = runsIn(slots.flat())
+    const last = segments.lastOfStream(cameraUuid, stream)
+    const found = await this.#recoverSlots(laneKey(cameraUuid, stream))
+    const { open: newest, slots } = found, spans = runsIn(slots.flat())
     this.#cutGaps(of, spans.values())
-    const recoveredTo = newest?.writer.endAt ?? lastEnd(spans.values())
-    // Its stream may have gone on elsewhere since.
-    const lastFrameEnd = recoveredTo === null || (sealedTo !== null && sealedTo > recoveredTo)
-      ? sealedTo : recoveredTo
+    const recoveredTo = endOfLastRun(spans) ?? newest?.writer.endAt ?? null
+    const isLastRead = last === null || found.read.has(keyOf(last))
+    const lastFrameEnd = isLastRead && recoveredTo !== null ? recoveredTo : this.#lastEndOf(last, recoveredTo)
     const ended = unended.map(run =>
       ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
     const isOwnGap = gap !== null && gap.startAt === firstKnownAt()
@@ -241,7 +247,7 @@ export class UnfinishedFootage {
         else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)
       })
     }
-    this.#noteUntoldGaps(of, slots.flatMap(spansOf), recovered, now)
+    this.#noteUntoldGaps(of, slots.flatMap(spansOf), found.waiting, now)
     // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
     // Nor does one go on under another floor than that in its header [G1].
     const isPassed = newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt
@@ -269,12 +275,15 @@ export class UnfinishedFootage {
   }
 
   /**
-   * Of what stands in the catalogue only this can be of the recorder before's last run: a later time was shown by
-   * a clock that ran ahead, before it was set back.
+   * Where the footage of a stream ends whose last segment is elsewhere: sealed, away, or not to be read now. A
+   * time that the recorder before had not reached was shown by a clock that ran ahead, and was set back since.
    */
-  get #ranUpTo(): EpochMs {
-    const { wallBefore } = this.#options.trustedTime
-    return wallBefore === null ? NO_LIMIT : epochMs(wallBefore + NOTED_EVERY_MS)
+  #lastEndOf(last: SegmentRow | null, recoveredTo: EpochMs | null): EpochMs | null {
+    if (last === null) return recoveredTo
+    const lastEndAt = last.endAt ?? last.startAt, { wallBefore } = this.#options.trustedTime
+    const isOfClockAhead = recoveredTo !== null && wallBefore !== null
+      && recoveredTo > wallBefore + NOTED_EVERY_MS
+    return recoveredTo === null || isOfClockAhead ? lastEndAt : epochMs(Math.max(lastEndAt, recoveredTo))
   }
 
   /**
@@ -314,14 +323,16 @@ export class UnfinishedFootage {
 
   /**
    * Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that
-   * cannot be read is left for the next round.
+   * cannot be read is left for the next round. `waiting`: the segments that were looked at; `read`: those of
+   * which `slots` are.
    */
   async #recoverSlots(key: string): Promise<{
-    open: OpenSlot | null, slots: (readonly IndexEntry[])[], recovered: ReadonlySet<string> }> {
+    open: OpenSlot | null, slots: (readonly IndexEntry[])[]
+    waiting: ReadonlySet<string>, read: ReadonlySet<string> }> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
     let newest: OpenSlot | null = null
-    const slots: (readonly IndexEntry[])[] = []
+    const slots: (readonly IndexEntry[])[] = [], read = new Set<string>()
     for (const each of waiting) {
       const recovered = await recoverOpen(this.#options, each.volume, each.segment)
       const entries = recovered.kind === 'unreadable'
@@ -329,11 +340,12 @@ export class UnfinishedFootage {
       if (entries === null) continue
       tellLostTail(this.#options, each.segment, entries)
       slots.push(entries)
+      read.add(keyOf(each.segment))
       if (recovered.kind !== 'open') continue
       if (newest !== null) await this.#options.ring.seal(newest)
       newest = recovered.open
     }
-    return { open: newest, slots, recovered: new Set(waiting.map(({ segment }) => keyOf(segment))) }
+    return { open: newest, slots, waiting: new Set(waiting.map(({ segment }) => keyOf(segment))), read }
   }
 
   /** Null: it is tried again. */
@@ -376,5 +388,9 @@ export const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `
 const isAhead = (at: EpochMs, now: EpochMs): boolean => at > now + CLOCK_BACK_MS
 const keyOf = ({ volumeUuid, slot, generation }: SegmentRow): string =>
   `${volumeUuid} ${slot} ${generation}`
+/** Runs are numbered in their order. */
+const endOfLastRun = (runs: ReadonlyMap<RunId, TimeRange>): EpochMs | null =>
+  [...runs].reduce<readonly [RunId, TimeRange] | null>((last, run) => last === null || run[0] > last[0] ? run : last, null)
+    ?.[1].endAt ?? null
 const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null =>
   [...spans].reduce<EpochMs | null>((latest, { endAt }) => latest === null || endAt > latest ? endAt : latest, null)

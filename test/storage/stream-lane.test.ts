@@ -1,3 +1,4 @@
+import { cpSync } from 'node:fs'
 import t from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
 import { builtInit } from '../support/fragments.ts'
@@ -264,6 +265,29 @@ t.test('footage of a clock that ran ahead, and that is found late, does not end 
   await rig.append(1)
   const told = timesOfGaps(rig).filter(gap => gap.start_at === endAt)
   t.same(told, [{ start_at: endAt, end_at: rig.appended.at(-1)!.startAt }])
+})
+
+t.test('a gap that was over when the recorder was killed is told so when the footage behind it is found late', async t => {
+  const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
+  await rig.append(2)
+  const lostFrom = rig.nextAt
+  rig.endRun('closed-by-camera')
+  rig.clock.drift(60_000, 0)
+  await rig.beginRun()
+  const again = rig.nextAt, { id } = rig.lane.openSlot!.volume.identity, before = t.testdir()
+  rig.copyCatalogue(before)
+  await rig.append(2)
+  const endAt = rig.nextAt
+  rig.freeze(rig.memory.afterKill())
+  const giveBack = rig.frozenMemory!.takeAway(`/volumes/${id}`)
+  await rig.reopen({ before: () => { cpSync(before, rig.stateDir, { recursive: true }) } })
+  rig.lane.noteStarting()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  const since = rig.appended.at(-1)!.startAt
+  giveBack()
+  await rig.recheck()
+  t.same(timesOfGaps(rig), [{ start_at: lostFrom, end_at: again }, { start_at: endAt, end_at: since }])
 })
 
 t.test('lost time inside a run is a gap of its own', async t => {

@@ -34,6 +34,13 @@ export function runTable(db: Db) {
     `SELECT start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
      ORDER BY run_id`)
   const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
+  // One that an earlier recording ended at the same times of the clock is of another outage.
+  const gapAround = db.prepare<[string, string, number, number, number, number, number], { gap_id: number, end_at: number | null }>(
+    `SELECT gap_id, end_at FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
+     AND ((end_at IS NULL AND ? < ?) OR (end_at > ? AND (SELECT max(run_id) FROM run
+       WHERE run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.start_at = gap.end_at) >= ?))
+     ORDER BY gap_id DESC LIMIT 1`)
+  const endGap = db.prepare<[number, number]>('UPDATE gap SET end_at = ? WHERE gap_id = ?')
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
   const openGap = db.prepare<[string, string, number, string, string, number]>(
@@ -109,6 +116,17 @@ export function runTable(db: Db) {
         .map(row => ({ startAt: row.start_at as EpochMs, endAt: row.end_at as EpochMs })),
     /** Footage of before a kill was read late: the gap that was noted since then begins behind it. */
     cutGap(of: StreamRef, { startAt, endAt }: TimeRange): void { cutGap.run(endAt, endAt, of.cameraUuid, of.stream, startAt, endAt) },
+    /**
+     * A run was found late, which began while a gap lasted and which the catalogue did not know when it ended
+     * that gap: it ended where the run began, and another began behind it.
+     */
+    splitGap(of: StreamRef, id: RunId, { startAt, endAt }: TimeRange, now: EpochMs): void {
+      const around = gapAround.get(of.cameraUuid, of.stream, startAt, endAt, now, endAt, id)
+      if (around === undefined) return
+      endGap.run(startAt, around.gap_id)
+      if (around.end_at === null) this.openGap(of, endAt, 'recorder-killed', now)
+      else this.addGap(of, endAt, around.end_at as EpochMs, 'recorder-killed', now)
+    },
     gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {
       const row = gapNow.get(of.cameraUuid, of.stream)
       return row === undefined ? null : { startAt: row.start_at as EpochMs, cause: row.last_cause as GapCause }

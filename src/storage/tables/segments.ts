@@ -66,9 +66,10 @@ export function segmentTable(db: Db) {
   const held = db.prepare<[string], { n: number }>('SELECT count(*) AS n FROM segment WHERE volume_uuid = ? AND hold_count > 0 AND ended_at IS NULL')
   const end = db.prepare<[number, string, number, number]>('UPDATE segment SET ended_at = ? WHERE volume_uuid = ? AND slot = ? AND generation = ? AND ended_at IS NULL')
   const oldestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
-  const newestBefore = db.prepare<[string, string, number, number], { at: number | null }>(
-    `SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ?
-     AND coalesce(end_at, start_at) <= ? AND ended_at IS NULL`)
+  const newestBefore = db.prepare<[string, string, number], { at: number | null }>(`SELECT max(coalesce(end_at, start_at)) AS at
+    FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL`)
+  const lastOfStream = db.prepare<[string, string], Raw>(
+    `${from} WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL ORDER BY segment_id DESC LIMIT 1`)
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
   const nextStart = db.prepare<[string, string, number, number], { at: number | null }>(
     `SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at > ?
@@ -138,9 +139,14 @@ export function segmentTable(db: Db) {
     endIfAny(key: SegmentKey, now: EpochMs): void { end.run(now, key.volumeUuid, key.slot, key.generation) },
     oldestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(oldestOfStream.get(camera, stream)),
     newestFrameOfStream: (camera: CameraUuid, stream: StreamName): EpochMs | null => instant(newestOfStream.get(camera, stream)),
-    /** Of the segments that began before `at` and end at `upTo` at the latest. */
-    newestFrameBefore: (camera: CameraUuid, stream: StreamName, at: EpochMs, upTo: EpochMs): EpochMs | null =>
-      instant(newestBefore.get(camera, stream, at, upTo)),
+    /** Of the segments that began before `at`. */
+    newestFrameBefore: (camera: CameraUuid, stream: StreamName, at: EpochMs): EpochMs | null =>
+      instant(newestBefore.get(camera, stream, at)),
+    /** The one that was entered last, whatever the clock showed then. */
+    lastOfStream(camera: CameraUuid, stream: StreamName): SegmentRow | null {
+      const raw = lastOfStream.get(camera, stream)
+      return raw === undefined ? null : toRow(raw)
+    },
     /** Where the next segment of its stream began that reaches past `at`. */
     nextStart: ({ cameraUuid: camera, stream, startAt }: SegmentRow, at: EpochMs): EpochMs | null =>
       instant(nextStart.get(camera, stream, startAt, at)),
