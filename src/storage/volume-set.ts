@@ -138,8 +138,10 @@ export class VolumeSet {
     entry.isUnseen = false
     try {
       if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)
-      else if (entry.volume !== null) await this.#check(entry, entry.volume)
-      else await this.#takeIn(entry)
+      else if (entry.volume !== null) {
+        await this.#check(entry, entry.volume)
+        await this.#calm(entry, entry.volume)
+      } else await this.#takeIn(entry)
     } catch (error) { // mostly a catalogue that cannot be read just now
       if (entry.volume === null) entry.detail = `it could not be looked at: ${(error as Error).message}`
       entry.isUnseen = true
@@ -304,17 +306,38 @@ export class VolumeSet {
     if (this.io.isHung(entry.id)) { entry.health.noteFailedProbe(clock.monoNow()); return }
     const check = await checkVolume(this.io, entry.path, entry.id)
     if (check.kind === 'refused' && !this.io.isHung(entry.id)) { this.#refuse(entry, check); return } // gone altogether: taken back like any that comes
-    const slot = entry.free?.take() ?? null
     try {
       if (check.kind === 'refused' || check.volume.identity.uuid !== volume.identity.uuid) throw new StorageError('other', 'probe', entry.path, new Error(check.kind === 'refused' ? check.detail : 'another disk'))
-      await probeVolume(this.io, volume, slot)
+      await this.#tryWriting(entry, volume)
       this.#back(entry, volume, 'volume works again')
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       entry.detail = error.message
       entry.health.noteFailedProbe(clock.monoNow())
       log.debug({ err: error, volume: entry.id }, 'volume probed in vain')
-    } finally { if (slot !== null) entry.free?.add(slot) }
+    }
+  }
+
+  /**
+   * After a fault slots are taken elsewhere until a write is a good one. Where nothing is open any more none would
+   * be tried while another volume has room: the volume would stand idle, and what it holds would outlive younger
+   * footage.
+   */
+  async #calm(entry: Entry, volume: Volume): Promise<void> {
+    const { state, health, slots } = entry
+    if (state !== 'ok' || health.isCalm || slots.open + slots.preparing > 0 || this.io.isHung(entry.id)) return
+    try {
+      await this.#tryWriting(entry, volume)
+      this.noteGood(volume)
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      this.noteFault(volume, error)
+    }
+  }
+
+  async #tryWriting(entry: Entry, volume: Volume): Promise<void> {
+    const slot = entry.free?.take() ?? null
+    try { await probeVolume(this.io, volume, slot) } finally { if (slot !== null) entry.free?.add(slot) }
   }
 
   /**

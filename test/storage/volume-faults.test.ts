@@ -42,6 +42,22 @@ t.test('a burst of faults in all streams at once counts as one: the volume stays
   t.same(await checkInvariants(rig), [])
 })
 
+t.test('a volume that failed once, and on which nothing is open since, is written to again and takes its share', async t => {
+  const rig = await RecorderRig.open(t, { slots: 24, volumes: ['disk1', 'disk2'] })
+  await rig.append(1)
+  const { id } = rig.lane.openSlot!.volume.identity
+  const mend = breakSyncs(rig)
+  await rig.sync()
+  mend()
+  await rig.append(1)
+  t.not(rig.lane.openSlot!.volume.identity.id, id, 'its stream went on elsewhere')
+  await rig.recheck()
+  await rig.fillSlots(6)
+  const used = rig.segments().slice(-4).map(({ volumeUuid }) => rig.volumes.find(volume => volume.identity.uuid === volumeUuid)!.identity.id)
+  t.same(new Set(used), new Set(['disk1', 'disk2']))
+  t.same(await checkInvariants(rig), [])
+})
+
 t.test('a volume whose syncs fail is taken out, probed, and taken back by itself; it costs few slots however long it lasts', async t => {
   const rig = await RecorderRig.open(t, { slots: 24 })
   await rig.append(2)
