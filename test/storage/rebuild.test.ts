@@ -242,6 +242,34 @@ t.test('a slot that was being made ready for its next use is left to recovery', 
   }
 })
 
+t.test('a gap that was told while a volume was away is cut by what that volume holds', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  const beganAt = rig.nextAt
+  await rig.append(2)
+  await rig.sync()
+  const backup = t.testdir()
+  rig.copyCatalogue(backup)
+  const { id } = rig.lane.openSlot!.volume.identity
+  await rig.append(4)
+  const endAt = rig.nextAt
+  await rig.close()
+  rig.stateDir = backup
+  rig.run = null
+  const giveBack = rig.memory.takeAway(`/volumes/${id}`)
+  rig.clock.drift(60_000, 0)
+  await rig.restart()
+  rig.lane.noteStarting()
+  rig.nextAt = rig.clock.wallNow()
+  const since = rig.nextAt
+  await rig.append(1)
+  rig.endRun()
+  await rig.close()
+  t.match(rig.rows('SELECT start_at, end_at FROM gap WHERE end_at > start_at'), [{ start_at: beganAt, end_at: since }])
+  giveBack()
+  await rebuild(rig)
+  t.same(rig.rows(`SELECT start_at, end_at FROM gap WHERE start_at >= ${beganAt} AND end_at > start_at ORDER BY start_at LIMIT 1`), [{ start_at: endAt, end_at: since }])
+})
+
 t.test('a camera that was retired before the rebuild is missed until then', async t => {
   const rig = await RecorderRig.open(t, { slots: 6 })
   await rig.append(2)

@@ -1,8 +1,9 @@
-import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
+import { epochMs, type CameraId, type CameraUuid, type EpochMs, type TimeRange } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
+import { without } from '../gap-finder.ts'
 import { HOLE_IN_RUN_MS, UNREAD } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
-import { TRIVIAL_GAP_MS } from './runs.ts'
+import { isOfOneTime, TRIVIAL_GAP_MS } from './runs.ts'
 import { slotTable } from './slots.ts'
 import { INDEX_LOST, UNSEALED, type CameraTrace } from './survey.ts'
 
@@ -34,6 +35,9 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   }
   const change = (sql: string, ...values: (string | number)[]): number => db.prepare<(string | number)[]>(sql).run(...values).changes
 
+  change(`INSERT INTO survey_new SELECT volume_uuid, slot FROM survey_slot AS s WHERE kind IN ('footage', 'failed')
+    AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot
+      AND segment.generation = s.generation AND sealed_at IS NOT NULL AND ended_at IS NULL)`)
   volumes(db, options.volumes, now)
   cameras(db, options, now)
 
@@ -182,6 +186,37 @@ function runsOf(db: Db, tell: (kind: string, sql: string) => void): number {
 }
 
 /**
+ * What a gap tells as lost, because its volume was away or its catalogue did not know it, and is found now. Footage
+ * of before the gap was noticed, or as the runs' numbers tell: not footage of another time that the clock showed as
+ * the same.
+ */
+function cutOut(db: Db, now: EpochMs): void {
+  const found = db.prepare<[], {
+    gap_id: number, gap_from: number, gap_to: number, start_at: number, end_at: number }>(
+    `SELECT gap_id, gap.start_at AS gap_from, gap.end_at AS gap_to, s.start_at, s.end_at FROM gap
+     JOIN survey_span AS s ON s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream
+       AND s.start_at < gap.end_at AND s.end_at > gap.start_at
+       AND s.start_at >= coalesce((SELECT max(b.start_at) FROM survey_span AS b WHERE b.camera_uuid = gap.camera_uuid
+         AND b.stream = gap.stream AND b.start_at <= gap.start_at), gap.start_at)
+     JOIN survey_new USING (volume_uuid, slot)
+     WHERE s.end_at <= gap.noticed_at OR (${isOfOneTime('s.run_id')}) ORDER BY gap_id`)
+  const cut = db.prepare<[number, number, number]>('UPDATE gap SET start_at = ?, end_at = ? WHERE gap_id = ?')
+  const drop = db.prepare<[number]>('DELETE FROM gap WHERE gap_id = ?')
+  const copy = db.prepare<[number, number, number, number]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
+     SELECT camera_uuid, stream, ?, ?, cause, last_cause, ? FROM gap WHERE gap_id = ?`)
+  for (const [gapId, spans] of Map.groupBy(found.all(), row => row.gap_id)) {
+    const { gap_from: from, gap_to: to } = spans[0]!
+    const left = without(range(from, to), spans.map(span => range(span.start_at, span.end_at)), TRIVIAL_GAP_MS)
+    for (const { startAt, endAt } of left.slice(1)) copy.run(startAt, endAt, now, gapId)
+    if (left[0] === undefined) drop.run(gapId)
+    else cut.run(left[0].startAt, left[0].endAt, gapId)
+  }
+}
+
+const range = (from: number, to: number): TimeRange => ({ startAt: epochMs(from), endAt: epochMs(to) })
+
+/**
  * Spans without footage, cause unknown, as far as neither the catalogue's own gaps nor its segments say
  * more. What an earlier rebuild said is said anew.
  */
@@ -190,6 +225,7 @@ function gaps(db: Db, now: EpochMs): number {
     AND (end_at IS NULL OR EXISTS (SELECT 1 FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at >= gap.end_at))`)
   const next = '(SELECT min(start_at) FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at >= gap.start_at)'
   db.exec(`UPDATE gap SET end_at = ${next} WHERE end_at IS NULL AND ${next} IS NOT NULL`)
+  cutOut(db, now)
   const between = db.prepare<[number, number, number]>(`
     INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
     SELECT camera_uuid, stream, covered_to, start_at, 'unknown', 'unknown', ? FROM (

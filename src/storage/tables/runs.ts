@@ -12,6 +12,17 @@ export const CLOCK_BACK_MS = 5_000
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
 /**
+ * SQL: whether a run, by its number, lies in a gap by the order of recording too, and not only by a clock that
+ * showed the same times twice.
+ */
+export const isOfOneTime = (runId: string): string => `coalesce((SELECT run_id FROM run
+    WHERE run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.start_at < gap.start_at
+    ORDER BY run.start_at DESC LIMIT 1), 0) <= ${runId}
+  AND coalesce((SELECT run_id FROM run
+    WHERE run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.start_at >= gap.end_at
+    ORDER BY run.start_at LIMIT 1), ${runId}) >= ${runId}`
+
+/**
  * Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause
  * [G7].
  */
@@ -34,12 +45,9 @@ export function runTable(db: Db) {
     `SELECT start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
      ORDER BY run_id`)
   const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
-  // One that an earlier recording ended at the same times of the clock is of another outage.
-  const gapAround = db.prepare<[string, string, number, number, number, number, number], { gap_id: number, end_at: number | null }>(
+  const gapAround = db.prepare<[string, string, number, number, number, number, number, number, number], { gap_id: number, end_at: number | null }>(
     `SELECT gap_id, end_at FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
-     AND ((end_at IS NULL AND ? < ?) OR (end_at > ? AND (SELECT max(run_id) FROM run
-       WHERE run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.start_at = gap.end_at) >= ?))
-     ORDER BY gap_id DESC LIMIT 1`)
+     AND (end_at > ? OR (end_at IS NULL AND ? < ?)) AND ${isOfOneTime('?')} ORDER BY gap_id DESC LIMIT 1`)
   const endGap = db.prepare<[number, number]>('UPDATE gap SET end_at = ? WHERE gap_id = ?')
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
@@ -121,7 +129,7 @@ export function runTable(db: Db) {
      * that gap: it ended where the run began, and another began behind it.
      */
     splitGap(of: StreamRef, id: RunId, { startAt, endAt }: TimeRange, now: EpochMs): void {
-      const around = gapAround.get(of.cameraUuid, of.stream, startAt, endAt, now, endAt, id)
+      const around = gapAround.get(of.cameraUuid, of.stream, startAt, endAt, endAt, now, id, id, id)
       if (around === undefined) return
       endGap.run(startAt, around.gap_id)
       if (around.end_at === null) this.openGap(of, endAt, 'recorder-killed', now)

@@ -71,9 +71,9 @@ export function segmentTable(db: Db) {
   const lastOfStream = db.prepare<[string, string], Raw>(
     `${from} WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL ORDER BY segment_id DESC LIMIT 1`)
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
-  const nextStart = db.prepare<[string, string, number, number], { at: number | null }>(
-    `SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at > ?
-     AND (end_at IS NULL OR end_at > ?) AND ended_at IS NULL`)
+  const nextStart = db.prepare<[string, string, number, number, string, number], { at: number | null }>(
+    `SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL
+     AND CASE WHEN end_at IS NULL THEN start_at > ? ELSE end_at > ? END AND NOT (volume_uuid = ? AND slot = ?)`)
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
   const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
     AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY slot LIMIT 1`)
@@ -147,9 +147,12 @@ export function segmentTable(db: Db) {
       const raw = lastOfStream.get(camera, stream)
       return raw === undefined ? null : toRow(raw)
     },
-    /** Where the next segment of its stream began that reaches past `at`. */
-    nextStart: ({ cameraUuid: camera, stream, startAt }: SegmentRow, at: EpochMs): EpochMs | null =>
-      instant(nextStart.get(camera, stream, startAt, at)),
+    /**
+     * Where the next segment of its stream began that reaches past `at`: before `at` where that one went on over
+     * a step of the clock.
+     */
+    nextStart: ({ cameraUuid: camera, stream, startAt, volumeUuid, slot }: SegmentRow, at: EpochMs): EpochMs | null =>
+      instant(nextStart.get(camera, stream, startAt, at, volumeUuid, slot)),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }

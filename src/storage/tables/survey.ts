@@ -40,6 +40,8 @@ export function surveyTables(db: Db) {
   drop(db)
   db.exec(`
     CREATE TEMP TABLE survey_volume (uuid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    -- footage that the catalogue did not know, or not all of it
+    CREATE TEMP TABLE survey_new (volume_uuid TEXT, slot INTEGER, PRIMARY KEY (volume_uuid, slot)) STRICT, WITHOUT ROWID;
     CREATE TEMP TABLE survey_slot (
       volume_uuid TEXT NOT NULL, slot INTEGER NOT NULL, kind TEXT NOT NULL, why TEXT, generation INTEGER, camera_uuid TEXT, camera_id TEXT, stream TEXT, start_at INTEGER, floor_rule TEXT,
       is_sealed INTEGER, end_at INTEGER, newest_at INTEGER, keep_until INTEGER, records INTEGER, used_bytes INTEGER, merkle_root TEXT,
@@ -126,5 +128,5 @@ export function surveyTables(db: Db) {
 }
 
 function drop(db: Db): void {
-  for (const name of ['survey_volume', 'survey_slot', 'survey_span']) db.exec(`DROP TABLE IF EXISTS temp.${name}`)
+  for (const name of ['survey_volume', 'survey_slot', 'survey_span', 'survey_new']) db.exec(`DROP TABLE IF EXISTS temp.${name}`)
 }
