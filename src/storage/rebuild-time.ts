@@ -15,6 +15,9 @@ export interface KnownTime {
   readonly hasFootage: boolean
 }
 
+/** Clocks are set by less every day. */
+const LEAST_LAG_MS = 1_000
+
 /** How the stamps in a volume's slots are brought into the catalogue's trusted time. */
 export interface StampMove {
   readonly advances: readonly PastAdvance[]
@@ -57,6 +60,8 @@ export function planTime(
     const isOther = timeline !== base.timeline
       || (newest !== undefined && hasParted(newest, ownAdvances, own))
     const shiftMs = isOther && newest !== undefined ? Math.max(0, standingOf(base) - standingOf(newest)) : 0
+    const lag = copy === null || timeline !== base.timeline ? null : lagOf(copy, base, take?.advances ?? ownAdvances, standingOf(base))
+    if (lag !== null) advances.push(lag)
     const isRight = isAgreed && advances.length === 0 && shiftMs === 0
     moves.set(uuid, { advances, shiftMs, latestMs: isRight ? null : standingOf(base) })
   }
@@ -87,6 +92,23 @@ function hasParted(copy: TimeCopy, ownAdvances: readonly PastAdvance[], own: Own
   if (copy.timeline !== own?.timeline) return false
   const known = new Set(copy.advances.map(nameOf))
   return ownAdvances.some(advance => advance.atMs <= copy.time.trustedMs && !known.has(nameOf(advance)))
+}
+
+/**
+ * A volume that a catalogue from a backup recorded to, without what its timeline had counted since: its stamps are
+ * behind by what the wall clock is further ahead of them than of the time gone on from. A volume that was only
+ * away is not, for trusted time falls behind the clock, and what it gained at once stands in `advances`. They move
+ * from where both timelines are known to be one: rather too many than one too few [G1].
+ */
+function lagOf(copy: TimeCopy, base: OwnTime, advances: readonly PastAdvance[], nowMs: number): PastAdvance | null {
+  const inBoth = new Set(advances.map(nameOf)), known = new Set(copy.advances.map(nameOf))
+  const sinceMs = copy.advances.findLast(advance => inBoth.has(nameOf(advance)))?.atMs ?? 0
+  const gainedMs = advances.filter(advance => advance.atMs > sinceMs && !known.has(nameOf(advance)))
+    .reduce((sum, { byMs }) => sum + byMs, 0)
+  const aheadMs = ({ wallMs, trustedMs }: OwnTime['time']): number => wallMs - trustedMs
+  const atMs = copy.time.trustedMs + gainedMs
+  const byMs = Math.min(aheadMs(copy.time) - aheadMs(base.time) - gainedMs, nowMs - atMs)
+  return byMs > LEAST_LAG_MS ? { sinceMs, atMs, byMs } : null
 }
 
 const nameOf = ({ atMs, sinceMs }: PastAdvance): string => `${atMs} ${sinceMs}`

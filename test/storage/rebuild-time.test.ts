@@ -57,6 +57,37 @@ t.test('footage whose clock and trusted time were both behind is kept as much lo
     t.ok(left() > before - 60_000 && left() < before + 2 * DAY_MS, `${left()} of ${before} ms are left`)
   })
 
+t.test('footage that a catalogue from a backup recorded to another volume ages no earlier than by the time of before [G1]',
+  async t => {
+    const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
+    await rig.append(2)
+    rig.endRun()
+    await rig.sync()
+    const backup = t.testdir()
+    rig.copyCatalogue(backup)
+    rig.clock.drift(20 * DAY_MS, 0)
+    rig.time.tick()
+    await rig.append(2)
+    const { id } = rig.lane.openSlot!.volume.identity
+    rig.endRun()
+    await rig.recheck()
+    await rig.close()
+    const giveBack = rig.memory.takeAway(`/volumes/${id}`)
+    rig.stateDir = backup
+    rig.bootId = 'another boot'
+    await rig.restart()
+    rig.time.tick()
+    const recordedAt = rig.nextAt = rig.clock.wallNow()
+    await rig.append(2)
+    rig.endRun()
+    await rig.recheck()
+    await rig.close()
+    giveBack()
+    await rebuild(rig)
+    const [last] = rig.rows<Row>('SELECT newest_at, keep_until FROM segment WHERE ended_at IS NULL AND start_at >= ' + String(recordedAt))
+    t.ok(last!.newest_at >= rig.clock.wallNow() - DAY_MS, `stamped ${(rig.clock.wallNow() - last!.newest_at) / DAY_MS} days ago`)
+  })
+
 t.test('a rebuild goes on from the trusted time that the volumes kept, whatever the clock shows', async t => {
   const rig = await behind(t)
   await rig.recheck()

@@ -188,7 +188,7 @@ function runsOf(db: Db, tell: (kind: string, sql: string) => void): number {
 /**
  * What a gap tells as lost, because its volume was away or its catalogue did not know it, and is found now. Footage
  * of before the gap was noticed, or as the runs' numbers tell: not footage of another time that the clock showed as
- * the same.
+ * the same. A gap over footage that was known is one over a step of the clock.
  */
 function cutOut(db: Db, now: EpochMs): void {
   const found = db.prepare<[], {
@@ -199,7 +199,11 @@ function cutOut(db: Db, now: EpochMs): void {
        AND s.start_at >= coalesce((SELECT max(b.start_at) FROM survey_span AS b WHERE b.camera_uuid = gap.camera_uuid
          AND b.stream = gap.stream AND b.start_at <= gap.start_at), gap.start_at)
      JOIN survey_new USING (volume_uuid, slot)
-     WHERE s.end_at <= gap.noticed_at OR (${isOfOneTime('s.run_id')}) ORDER BY gap_id`)
+     WHERE (s.end_at <= gap.noticed_at OR (${isOfOneTime('s.run_id')})) AND NOT EXISTS (SELECT 1 FROM survey_span AS k
+       WHERE k.camera_uuid = gap.camera_uuid AND k.stream = gap.stream AND k.start_at >= gap.start_at
+         AND k.start_at < gap.end_at AND k.end_at <= gap.end_at
+         AND NOT EXISTS (SELECT 1 FROM survey_new AS n WHERE n.volume_uuid = k.volume_uuid AND n.slot = k.slot))
+     ORDER BY gap_id`)
   const cut = db.prepare<[number, number, number]>('UPDATE gap SET start_at = ?, end_at = ? WHERE gap_id = ?')
   const drop = db.prepare<[number]>('DELETE FROM gap WHERE gap_id = ?')
   const copy = db.prepare<[number, number, number, number]>(
