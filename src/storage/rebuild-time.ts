@@ -34,6 +34,8 @@ export interface TimePlan {
   /** The catalogue goes on from this copy; null: from what it has. */
   readonly take: TimeCopy | null
   readonly moves: ReadonlyMap<VolumeUuid, StampMove>
+  /** For what the catalogue knows of volumes that were not read: in its own time, where it goes on from another. */
+  readonly rest: readonly PastAdvance[]
 }
 
 /**
@@ -49,7 +51,7 @@ export function planTime(
   const take = copyToTake(own, hasFootage, copies, standingOf)
   const base = take ?? own
   const moves = new Map<VolumeUuid, StampMove>()
-  if (base === null) return { take, moves }
+  if (base === null) return { take, moves, rest: [] }
   const isAgreed = base.time.told === 'agreed' && base.time.doubtSinceMs === null
   const only = new Set([...copies, base].map(({ timeline }) => timeline)).size === 1 ? base.timeline : null
   for (const { uuid, copy } of volumes) {
@@ -60,12 +62,15 @@ export function planTime(
     const isOther = timeline !== base.timeline
       || (newest !== undefined && hasParted(newest, ownAdvances, own))
     const shiftMs = isOther && newest !== undefined ? Math.max(0, standingOf(base) - standingOf(newest)) : 0
-    const lag = copy === null || timeline !== base.timeline ? null : lagOf(copy, base, take?.advances ?? ownAdvances, standingOf(base))
-    if (lag !== null) advances.push(lag)
+    if (copy !== null && timeline === base.timeline) {
+      advances.push(...partedSince(copy, base, take?.advances ?? ownAdvances, standingOf(base)).lag)
+    }
     const isRight = isAgreed && advances.length === 0 && shiftMs === 0
     moves.set(uuid, { advances, shiftMs, latestMs: isRight ? null : standingOf(base) })
   }
-  return { take, moves }
+  const parted = take === null || own === null || own.timeline !== take.timeline ? null
+    : partedSince({ time: own.time, timeline: take.timeline, advances: ownAdvances }, take, take.advances, standingOf(take))
+  return { take, moves, rest: parted === null ? [] : [...parted.gained, ...parted.lag] }
 }
 
 /**
@@ -95,20 +100,23 @@ function hasParted(copy: TimeCopy, ownAdvances: readonly PastAdvance[], own: Own
 }
 
 /**
- * A volume that a catalogue from a backup recorded to, without what its timeline had counted since: its stamps are
- * behind by what the wall clock is further ahead of them than of the time gone on from. A volume that was only
- * away is not, for trusted time falls behind the clock, and what it gained at once stands in `advances`. They move
- * from where both timelines are known to be one: rather too many than one too few [G1].
+ * What a catalogue from a backup, and the volumes it recorded to, lack of what their timeline had counted since:
+ * `gained` at once, and by how much their stamps are behind besides (`lag`, one or none): by what the wall clock is
+ * further ahead of them than of the time gone on from. A volume that was only away does not lag, for trusted time
+ * falls behind the clock, and what it gained at once is told. All move from where both are known to have been one:
+ * rather too many than one too few [G1].
  */
-function lagOf(copy: TimeCopy, base: OwnTime, advances: readonly PastAdvance[], nowMs: number): PastAdvance | null {
+function partedSince(
+  copy: TimeCopy, base: OwnTime, advances: readonly PastAdvance[], nowMs: number,
+): { readonly gained: readonly PastAdvance[], readonly lag: readonly PastAdvance[] } {
   const inBoth = new Set(advances.map(nameOf)), known = new Set(copy.advances.map(nameOf))
   const sinceMs = copy.advances.findLast(advance => inBoth.has(nameOf(advance)))?.atMs ?? 0
-  const gainedMs = advances.filter(advance => advance.atMs > sinceMs && !known.has(nameOf(advance)))
-    .reduce((sum, { byMs }) => sum + byMs, 0)
+  const gained = advances.filter(advance => advance.atMs > sinceMs && !known.has(nameOf(advance)))
+  const gainedMs = gained.reduce((sum, { byMs }) => sum + byMs, 0)
   const aheadMs = ({ wallMs, trustedMs }: OwnTime['time']): number => wallMs - trustedMs
   const atMs = copy.time.trustedMs + gainedMs
   const byMs = Math.min(aheadMs(copy.time) - aheadMs(base.time) - gainedMs, nowMs - atMs)
-  return byMs > LEAST_LAG_MS ? { sinceMs, atMs, byMs } : null
+  return { gained, lag: byMs > LEAST_LAG_MS ? [{ sinceMs, atMs, byMs }] : [] }
 }
 
 const nameOf = ({ atMs, sinceMs }: PastAdvance): string => `${atMs} ${sinceMs}`

@@ -133,9 +133,10 @@ function takeTime(
   const own = saved === null ? null : { timeline: tables.timeline(), time: saved }
   const hasFootage = db.prepare('SELECT 1 FROM segment WHERE ended_at IS NULL LIMIT 1').get() !== undefined
   const reading = { wallMs: clock.wallNow(), monoMs: clock.monoNow(), bootId, isSynchronised: false }
-  const { take, moves } = planTime({ own, advances: tables.advances(), hasFootage }, volumes, reading)
+  const { take, moves, rest } = planTime({ own, advances: tables.advances(), hasFootage }, volumes, reading)
   if (take !== null) tables.take(take)
   for (const [volume, move] of moves) survey.move(volume, move)
+  survey.moveUnread(rest)
   return {
     takenFromVolume: take !== null,
     withoutCopy: volumes.filter(({ copy }) => copy === null).map(({ uuid }) => uuid),

@@ -209,7 +209,7 @@ export class StreamLane {
 }
 
 /** A camera may send again what it sent at the end of the session before: its last group of pictures. */
-const MOST_OVERLAP_MS = 15_000
+export const MOST_OVERLAP_MS = 15_000
 
 /**
  * True when the new run can go on in the open slot: same parameter sets to the byte, and time moves

@@ -1,5 +1,5 @@
 import {
-  epochMs, type CameraUuid, type EpochMs, type MonoMs, type RunId, type StreamName, type TimeRange,
+  epochMs, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId, type StreamName, type TimeRange,
 } from '../domain/index.ts'
 import type { StorageError } from '../platform/file-system.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
@@ -12,6 +12,7 @@ import {
 import type { OpenSlot } from './ring.ts'
 import type { IndexEntry } from './slot-format.ts'
 import { spansOf, type Span } from './slot-survey.ts'
+import { MOST_OVERLAP_MS } from './stream-lane.ts'
 import { CLOCK_BACK_MS, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import type { SegmentRow } from './tables/segments.ts'
 import type { SlotRow } from './tables/slots.ts'
@@ -303,22 +304,33 @@ export class UnfinishedFootage {
   #noteUntoldGaps(
     of: LaneStream, spans: readonly Span[], recovered: ReadonlySet<string>, now: EpochMs,
   ): void {
-    const { runs, segments } = this.#options
-    const ordered = spans.toSorted((a, b) => a.startAt - b.startAt)
-    for (const [position, { runId, startAt }] of ordered.entries()) {
-      const before = ordered.slice(0, position), endAt = lastEnd(before)
-      if (endAt === null || startAt - endAt <= TRIVIAL_GAP_MS) continue
-      const cause = before.some(span => span.runId === runId) ? 'unknown' : 'recorder-killed'
-      this.#options.rows.write(() => {
-        const range = { startAt: endAt, endAt: startAt }
-        const others = segments.inRange(of.cameraUuid, of.stream, range)
-          .filter(segment => !recovered.has(keyOf(segment)))
-          .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
-        for (const untold of without(range, others, TRIVIAL_GAP_MS)) {
-          runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now)
-        }
-      })
+    const ordered = spans.toSorted((a, b) => a.runId - b.runId || a.startAt - b.startAt)
+    let last: Span | null = null
+    for (const span of ordered) {
+      if (last !== null && last.endAt - span.startAt > MOST_OVERLAP_MS) {
+        const { endAt } = last
+        this.#options.rows.write(() => { this.#options.runs.addStepBack(of, endAt, now) })
+      } else if (last !== null && span.startAt - last.endAt > TRIVIAL_GAP_MS) {
+        this.#addUntoldGap(of, { startAt: last.endAt, endAt: span.startAt },
+          last.runId === span.runId ? 'unknown' : 'recorder-killed', recovered, now)
+      }
+      const goesOn: boolean = last !== null && Math.abs(last.endAt - span.startAt) <= MOST_OVERLAP_MS
+      last = goesOn && last!.endAt > span.endAt ? { ...span, endAt: last!.endAt } : span
     }
+  }
+
+  #addUntoldGap(
+    of: LaneStream, range: TimeRange, cause: GapCause, recovered: ReadonlySet<string>, now: EpochMs,
+  ): void {
+    const { runs, segments, rows } = this.#options
+    rows.write(() => {
+      const others = segments.inRange(of.cameraUuid, of.stream, range)
+        .filter(segment => !recovered.has(keyOf(segment)))
+        .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
+      for (const untold of without(range, others, TRIVIAL_GAP_MS)) {
+        runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now)
+      }
+    })
   }
 
   /**
@@ -392,5 +404,3 @@ const keyOf = ({ volumeUuid, slot, generation }: SegmentRow): string =>
 const endOfLastRun = (runs: ReadonlyMap<RunId, TimeRange>): EpochMs | null =>
   [...runs].reduce<readonly [RunId, TimeRange] | null>((last, run) => last === null || run[0] > last[0] ? run : last, null)
     ?.[1].endAt ?? null
-const lastEnd = (spans: Iterable<TimeRange>): EpochMs | null =>
-  [...spans].reduce<EpochMs | null>((latest, { endAt }) => latest === null || endAt > latest ? endAt : latest, null)

@@ -57,8 +57,8 @@ t.test('footage whose clock and trusted time were both behind is kept as much lo
     t.ok(left() > before - 60_000 && left() < before + 2 * DAY_MS, `${left()} of ${before} ms are left`)
   })
 
-t.test('footage that a catalogue from a backup recorded to another volume ages no earlier than by the time of before [G1]',
-  async t => {
+for (const isRead of [true, false]) {
+  t.test(`footage that a catalogue from a backup recorded to another volume ages no earlier than by the time of before, ${isRead ? 'read' : 'away'} at the rebuild [G1]`, async t => {
     const rig = await RecorderRig.open(t, { volumes: ['disk1', 'disk2'] })
     await rig.append(2)
     rig.endRun()
@@ -83,10 +83,12 @@ t.test('footage that a catalogue from a backup recorded to another volume ages n
     await rig.recheck()
     await rig.close()
     giveBack()
+    if (!isRead) rig.memory.takeAway(`/volumes/${id === 'disk1' ? 'disk2' : 'disk1'}`)
     await rebuild(rig)
     const [last] = rig.rows<Row>('SELECT newest_at, keep_until FROM segment WHERE ended_at IS NULL AND start_at >= ' + String(recordedAt))
     t.ok(last!.newest_at >= rig.clock.wallNow() - DAY_MS, `stamped ${(rig.clock.wallNow() - last!.newest_at) / DAY_MS} days ago`)
   })
+}
 
 t.test('a rebuild goes on from the trusted time that the volumes kept, whatever the clock shows', async t => {
   const rig = await behind(t)

@@ -48,6 +48,8 @@ export function runTable(db: Db) {
   const gapAround = db.prepare<[string, string, number, number, number, number, number, number, number], { gap_id: number, end_at: number | null }>(
     `SELECT gap_id, end_at FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
      AND (end_at > ? OR (end_at IS NULL AND ? < ?)) AND ${isOfOneTime('?')} ORDER BY gap_id DESC LIMIT 1`)
+  const beginsNear = db.prepare<[string, string, number, number], object>(
+    'SELECT 1 FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at BETWEEN ? AND ?')
   const endGap = db.prepare<[number, number]>('UPDATE gap SET end_at = ? WHERE gap_id = ?')
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
@@ -102,6 +104,15 @@ export function runTable(db: Db) {
     },
     addGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
       closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
+    },
+    /**
+     * The clock was set back behind `at`, which nothing tells yet: what was lost beside the step has no length by
+     * the clock.
+     */
+    addStepBack(of: StreamRef, at: EpochMs, noticedAt: EpochMs): void {
+      if (beginsNear.get(of.cameraUuid, of.stream, at - CLOCK_BACK_MS, at + CLOCK_BACK_MS) === undefined) {
+        this.addGap(of, at, at, 'clock-stepped', noticedAt)
+      }
     },
     /** Lost time of which the catalogue may know nothing yet, or only of parts. */
     addUntoldGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {

@@ -1,6 +1,7 @@
 import { cameraId, cameraUuid, epochMs, slotNumber, volumeUuid, type CameraId, type CameraUuid, type EpochMs, type SlotNumber, type VolumeUuid } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { keepUntilByQuarter, parseFloorRule } from '../../retention/index.ts'
+import type { PastAdvance } from '../../trusted-time/index.ts'
 import type { StampMove } from '../rebuild-time.ts'
 import type { SlotSurvey, SurveyedFootage } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
@@ -59,6 +60,8 @@ export function surveyTables(db: Db) {
   const insertSlot = db.prepare<(string | number | null)[]>('INSERT OR REPLACE INTO survey_slot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const dropSpans = db.prepare<[string, number]>('DELETE FROM survey_span WHERE volume_uuid = ? AND slot = ?')
   const insertSpan = db.prepare<(string | number)[]>('INSERT INTO survey_span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  const ofUnread = `sealed_at IS NOT NULL AND ended_at IS NULL
+    AND volume_uuid NOT IN (SELECT uuid FROM survey_volume)`
   const advance = db.prepare<[number, string, number, number]>(`UPDATE survey_slot SET stamp_at = stamp_at + ?
     WHERE volume_uuid = ? AND stamp_at >= ? AND stamp_at <= ?`)
   const shift = db.prepare<[number, number | null, string]>(`UPDATE survey_slot
@@ -112,6 +115,18 @@ export function surveyTables(db: Db) {
       shift.run(Math.ceil(shiftMs), latestMs === null ? null : Math.ceil(latestMs), volume)
       db.prepare<[string]>(`UPDATE survey_slot SET keep_until = custos_keep_until(floor_rule, newest_at)
         WHERE volume_uuid = ? AND newest_at IS NOT NULL`).run(volume)
+    },
+    /** What the catalogue knows of volumes that were not read. */
+    moveUnread(advances: readonly PastAdvance[]): void {
+      defineKeepUntil(db, keepUntilByQuarter(parseFloorRule))
+      for (const { sinceMs, atMs, byMs } of advances) {
+        db.prepare<[number, number, number]>(`UPDATE segment SET newest_at = newest_at + ?
+          WHERE ${ofUnread} AND newest_at >= ? AND newest_at <= ?`)
+          .run(Math.ceil(byMs), Math.floor(sinceMs), Math.ceil(atMs) + STAMP_AHEAD_MS)
+      }
+      if (advances.length === 0) return
+      db.prepare(`UPDATE segment SET keep_until = max(keep_until, custos_keep_until(floor_rule, newest_at))
+        WHERE ${ofUnread}`).run()
     },
     cameras: (): CameraTrace[] => cameras.all().map(row => ({
       uuid: cameraUuid(row.uuid), id: cameraId(row.id), firstAt: instant(row.first_at), newestAt: instant(row.newest_at),
