@@ -24,8 +24,8 @@ import type { Volume } from './volume.ts'
  */
 const UNREADABLE_MS = 3_600_000
 
-/** The wall clock is written down once a minute; a busy machine may be late. */
-const NOTED_EVERY_MS = 120_000
+/** The wall clock is written down once a minute: a recorder may have run so much longer. */
+const NOTED_EVERY_MS = 60_000
 
 export interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** What this recorder has of a stream. */
@@ -189,8 +189,7 @@ export class UnfinishedFootage {
       const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
       this.#options.rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        if (isAhead(endAt, knownAt ?? now)) this.#tellAhead(of, endAt, now)
-        else if (knownAt === null) runs.openGapBefore(of, endAt, 'recorder-killed', now)
+        if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, endAt, knownAt ?? now)
         else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)
       })
     }
@@ -238,15 +237,20 @@ export class UnfinishedFootage {
       const since = [...spans].filter(([id]) => id > newestEnded).map(([, span]) => span)
       this.#endGap(of, gap.startAt, [...since, ...ended], lastFrameEnd)
     }
+    const lastRunId = Math.max(0, ...spans.keys())
     for (const { endAt, ...run } of ended) {
+      // Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut back
+      // to behind it once it can.
+      const isPast = lastRunId >= run.id && lastFrameEnd !== null
+      const lostFrom = isPast ? lastFrameEnd : epochMs(Math.max(run.startAt, lastFrameEnd ?? endAt))
       this.#options.rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        // Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut
-        // back to behind it once it can.
-        const lostFrom = epochMs(Math.max(run.startAt, lastFrameEnd ?? endAt))
-        if (isAhead(lostFrom, now)) this.#tellAhead(of, lostFrom, now)
-        else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)
+        this.#tellKill(of, lostFrom, now)
       })
+    }
+    // A run that began while the catalogue took no rows has none that is to be ended.
+    if (lastRunId > newestEnded && lastFrameEnd !== null && !ended.some(run => run.id === lastRunId)) {
+      this.#options.rows.write(() => { this.#tellKill(of, lastFrameEnd, now) })
     }
     this.#noteUntoldGaps(of, slots.flatMap(spansOf), found.waiting, now)
     // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
@@ -288,12 +292,15 @@ export class UnfinishedFootage {
   }
 
   /**
-   * Tells what a recorder lost while its clock was ahead, as far as it is known to have run. What was lost since,
-   * this recorder tells by the clock of now.
+   * Begins the gap of a kill. What was lost while the clock was ahead is told as far as the recorder of then may
+   * have run: what was lost since, this one tells by the clock of now.
    */
-  #tellAhead(of: LaneStream, lostFrom: EpochMs, now: EpochMs): void {
-    const ranTo = this.#options.trustedTime.wallBefore ?? lostFrom
-    this.#options.runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)
+  #tellKill(of: LaneStream, lostFrom: EpochMs, now: EpochMs): void {
+    const { runs, trustedTime } = this.#options
+    if (isAhead(lostFrom, now)) {
+      const ranTo = (trustedTime.wallBefore ?? lostFrom) + NOTED_EVERY_MS
+      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)
+    } else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)
   }
 
   /**
