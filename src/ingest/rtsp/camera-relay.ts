@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { Credential } from '../../domain/index.ts'
 import { cameraAddress, withAccount, type CameraAddress } from './camera-address.ts'
+import { HiddenPassword } from './hidden-password.ts'
 import type { RelayFault } from './relay-fault.ts'
 import { RelaySession } from './relay-session.ts'
 import { RtspAuth } from './rtsp-auth.ts'
@@ -29,6 +30,7 @@ export interface RelayTicket extends Disposable {
 interface Open {
   readonly address: CameraAddress
   readonly auth: RtspAuth
+  readonly hidden: HiddenPassword
   fault: RelayFault | null
   readonly lossesAtMs: number[]
 }
@@ -65,7 +67,10 @@ export class CameraRelay implements AsyncDisposable {
     const address = cameraAddress(withAccount(url, credential))
     if (address === null) throw new RangeError('no RTSP address')
     const path = randomBytes(16).toString('hex')
-    const open: Open = { address, auth: new RtspAuth(credential), fault: null, lossesAtMs: [] }
+    const open: Open = {
+      address, auth: new RtspAuth(credential), hidden: new HiddenPassword(url, credential),
+      fault: null, lossesAtMs: [],
+    }
     this.#open.set(path, open)
     return {
       url: this.#urlOf(path), fault: () => open.fault,
@@ -91,8 +96,8 @@ export class CameraRelay implements AsyncDisposable {
     const open = this.#open.get(path)
     if (first === null || open === undefined) { client.destroy(); return }
     this.#open.delete(path)
-    const { address, auth } = open
-    const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth,
+    const { address, auth, hidden } = open
+    const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth, hidden,
       onFault: fault => { open.fault ??= fault },
       onLoss: () => { if (open.lossesAtMs.length < MOST_LOSSES) open.lossesAtMs.push(performance.now()) } })
     await session.run(first)

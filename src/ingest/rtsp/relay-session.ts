@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { isHost } from '../../config/index.ts'
 import { cameraAddress, isSameHost, type CameraAddress } from './camera-address.ts'
 import { CameraLink, LinkClosed } from './camera-link.ts'
+import type { HiddenPassword } from './hidden-password.ts'
 import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
 import { RtspAuth } from './rtsp-auth.ts'
@@ -29,6 +30,7 @@ export interface RelaySessionOptions {
   readonly localUrl: string
   readonly address: CameraAddress
   readonly auth: RtspAuth
+  readonly hidden: HiddenPassword
   readonly onFault: (fault: RelayFault) => void
   /** Data of pictures was lost just now. */
   readonly onLoss: () => void
@@ -95,14 +97,14 @@ export class RelaySession {
 
   /** Passes a request on and the answer back. */
   async #answer(request: RtspMessage): Promise<void> {
-    const { client, onFault } = this.#options
+    const { client, onFault, hidden } = this.#options
     let answer: RtspMessage
     try { answer = await this.#setup(request) } catch (error) {
       if (!(error instanceof RelayFault)) throw error
       onFault(error)
       answer = { start: 'RTSP/1.0 403 Forbidden', headers: [], body: Buffer.alloc(0) } // ffmpeg ends
     }
-    client.write(bytesOf(withHeaders(answer,
+    client.write(bytesOf(withHeaders(hidden.hide(answer),
       { 'CSeq': headerOf(request, 'cseq'), 'WWW-Authenticate': undefined, 'Location': undefined })))
     const { method } = requestLineOf(request)
     const isGood = statusOf(answer) === 200
@@ -188,9 +190,10 @@ export class RelaySession {
   }
 
   #translated(request: RtspMessage): RtspMessage {
-    const { localUrl } = this.#options
+    const { localUrl, hidden } = this.#options
     const [method = '', uri = '', ...version] = request.start.split(' ')
-    const translated = uri.startsWith(localUrl) ? this.#address.url + uri.slice(localUrl.length) : uri
+    const translated = uri.startsWith(localUrl)
+      ? this.#address.url + uri.slice(localUrl.length) : hidden.reveal(uri)
     return withHeaders({ ...request, start: [method, translated, ...version].join(' ') },
       { CSeq: String(++this.#cseq) })
   }

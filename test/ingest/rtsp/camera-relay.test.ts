@@ -133,6 +133,27 @@ t.test('places for the account in an address are filled for the camera alone', a
     camera.url('/user=admin_password=a%2Fb%20%26%7Busername%7D%24%26_channel=1.sdp?real_stream'))
 })
 
+t.test('a password that a camera repeats from its address never reaches ffmpeg, and its requests still name it', async t => {
+  const account = { username: 'admin', password: 'a/b c' }, filled = '/user=admin_password=a%2Fb%20c_channel=1.sdp'
+  await using camera = await ScriptedCamera.start(request => {
+    const { method } = requestLineOf(request)
+    return rtspAnswer(request, '200 OK', method !== 'DESCRIBE' ? {} : {
+      headers: [`Content-Base: ${camera.url(filled)}/`],
+      body: `v=0\r\na=control:${camera.url('/user=admin_password=a/b')}\r\nm=video 0 RTP/AVP 96\r\na=control:${camera.url(filled)}/track1\r\n`,
+    })
+  })
+  using ticket = (await relayed(t)).ticket(camera.url('/user={username}_password={password}_channel=1.sdp'), account)
+  const viewer = await Viewer.open(t, ticket.url)
+  const answer = await viewer.ask('DESCRIBE')
+  if (answer === 'closed') throw new Error('closed')
+  const base = headerOf(answer, 'content-base')!
+  const control = /m=video[^]*a=control:(\S+)/.exec(answer.body.toString('utf8'))![1]!
+  t.notMatch(`${base} ${control}`, /a%2Fb|a\/b c/)
+  t.match(control, /^rtsp:.*track1$/)
+  await viewer.ask('SETUP', control)
+  t.equal(requestLineOf(camera.requests.at(-1)!).uri, `${camera.url(filled)}/track1`)
+})
+
 t.test('a redirect is followed on the same host, with the password asked for anew', async t => {
   await using moved = await ScriptedCamera.start(request =>
     isProved(request, 'md5', 'n2') ? rtspAnswer(request, '200 OK')
