@@ -58,24 +58,36 @@ const FOUND = [
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    try {',
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    this.#unsealed.delete(open)\n    try {'),
   one('holds do not reach a volume that was away', /^G2: hold/, 'storage/storage.ts', '      this.holds.forget(volume)\n', ''),
-  one('a predecessor that is read late is not told', /^G7: /, 'storage/unfinished-footage.ts',
+  one('a predecessor that is read late is not told', /^G7: /, 'storage/past-gaps.ts',
     "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)", 'void knownAt'),
+]
+
+const REBUILD_TIME = [
+  one('what a backup recorded keeps its stamps at a rebuild', /^G1: .*before its floor/, 'storage/rebuild-time.ts',
+    'lag: byMs > LEAST_LAG_MS ?', 'lag: byMs < -Infinity + LEAST_LAG_MS ?'),
 ]
 
 const GAPS = [
   one('a camera that is added is never recorded', /^G7: .*is configured since/, 'daemon/apply-cameras.ts', 'for (const camera of cameras) {', "for (const camera of cameras.filter(({ id }) => !id.startsWith('x'))) {"),
-  one('footage between two slots that were open is told as lost', /^G7: .*is there, and a gap tells/, 'storage/unfinished-footage.ts',
-    'filter(segment => !recovered.has(keyOf(segment)))', 'filter(() => false)'),
+  one('footage between two slots that were open is told as lost', /^G7: .*is there, and a gap tells/, 'storage/past-gaps.ts',
+    'filter(segment => !waiting.has(segmentKey(segment)))', 'filter(() => false)'),
   one('a gap is never over', /^G7: .*is not over/, 'storage/stream-lane.ts', '      runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', '      void [endsAt, TRIVIAL_GAP_MS]'),
   one('a gap begins a minute early', /^G7: .*is there, and a gap tells/, 'storage/stream-lane.ts',
     'runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', 'runs.openGap({ cameraUuid, stream }, epochMs(endAt - 60_000), reason, now) // of a run'),
   one('gap of a step of the clock not told', /^G7: /, 'storage/stream-lane.ts',
     'runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', "if (reason !== 'clock-stepped') runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run"),
-  one('gap of a kill not told while the clock is behind', /^G7: /, 'storage/unfinished-footage.ts',
-    'runs.openGapBefore(run, startOfGap(', 'if (newestFrameAt === null || newestFrameAt <= now) runs.openGapBefore(run, startOfGap('),
+  one('gap of a kill not told while the clock is behind', /^G7: /, 'storage/past-gaps.ts',
+    "      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)", '      void ranTo'),
+  one('a start ends its own gap by footage of a clock ahead', /^G7: .*is there, and a gap tells/, 'storage/past-gaps.ts',
+    'gap !== null && gap.startAt !== firstKnownAt && lastFrameEnd', 'gap !== null && firstKnownAt !== 0 && lastFrameEnd'),
+  one('a gap that was over at a kill is told on when its footage is found late', /^G7: .*is there, and a gap tells/,
+    'storage/unfinished-footage.ts', '      this.#gaps.split({ cameraUuid, stream }, found)\n', ''),
+  one('a rebuild leaves gaps over what it found', /^G7: .*is there, and a gap tells/, 'storage/tables/reconciliation.ts',
+    '  cutOut(db, now)\n', '  void cutOut\n'),
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
-  one('gap of a kill not told', /^G7: /, 'storage/unfinished-footage.ts', "        runs.openGapBefore(run, startOfGap(run.startAt, lastFrameEnd ?? endAt, now), 'recorder-killed', now)\n", ''),
+  one('gap of a kill not told', /^G7: /, 'storage/past-gaps.ts',
+    "else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)", 'else void runs'),
   one('gap of a failed slot not told', /^G7: /, 'storage/ring.ts', "        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())\n", ''),
 ]
 
@@ -111,6 +123,8 @@ const CATALOGUE = [
 ]
 
 const VOLUMES = [
+  one('a volume that failed once stands idle', /^reuse: |^V1: /, 'storage/volume-set.ts',
+    '        await this.#calm(entry, entry.volume)\n', ''),
   one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) return"),
   one('one hung disk holds up the syncs of all', /^G4: a power cut/, 'storage/storage.ts', 'if (openSlot?.volume.identity.id === id) yield openSlot', 'if (openSlot !== null && id !== ("" as never)) yield openSlot'),
   one('foreign volume accepted', /belongs to another recorder|^rescue: /, 'storage/volume-set.ts', "if (decodeSlotStart(start).kind !== 'blank') {", "if (decodeSlotStart(start).kind === 'damaged') {"),
@@ -120,7 +134,7 @@ const VOLUMES = [
   ]),
 ]
 
-export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...REBUILD_TIME, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
 
 export function plantOf(name: string): Plant {
   const plant = PLANTS.find(each => each.name === name)

@@ -34,7 +34,7 @@ export interface TimePlan {
   /** The catalogue goes on from this copy; null: from what it has. */
   readonly take: TimeCopy | null
   readonly moves: ReadonlyMap<VolumeUuid, StampMove>
-  /** For what the catalogue knows of volumes that were not read: in its own time, where it goes on from another. */
+  /** For what the catalogue knows of volumes that were not read, where it goes on from a copy. */
   readonly rest: readonly PastAdvance[]
 }
 
@@ -69,7 +69,7 @@ export function planTime(
     moves.set(uuid, { advances, shiftMs, latestMs: isRight ? null : standingOf(base) })
   }
   const parted = take === null || own === null || own.timeline !== take.timeline ? null
-    : partedSince({ time: own.time, timeline: take.timeline, advances: ownAdvances }, take, take.advances, standingOf(take))
+    : partedSince({ ...own, timeline: take.timeline, advances: ownAdvances }, take, take.advances, standingOf(take))
   return { take, moves, rest: parted === null ? [] : [...parted.gained, ...parted.lag] }
 }
 
@@ -100,11 +100,11 @@ function hasParted(copy: TimeCopy, ownAdvances: readonly PastAdvance[], own: Own
 }
 
 /**
- * What a catalogue from a backup, and the volumes it recorded to, lack of what their timeline had counted since:
- * `gained` at once, and by how much their stamps are behind besides (`lag`, one or none): by what the wall clock is
- * further ahead of them than of the time gone on from. A volume that was only away does not lag, for trusted time
- * falls behind the clock, and what it gained at once is told. All move from where both are known to have been one:
- * rather too many than one too few [G1].
+ * What a catalogue from a backup, and the volumes it recorded to, lack of what their timeline had counted
+ * since: `gained` at once, and by how much their stamps are behind besides (`lag`, one or none): by what the
+ * wall clock is further ahead of them than of the time gone on from. A volume that was only away does not lag,
+ * for trusted time falls behind the clock, and what it gained at once is told. All move from where both are
+ * known to have been one: rather too many than one too few [G1].
  */
 function partedSince(
   copy: TimeCopy, base: OwnTime, advances: readonly PastAdvance[], nowMs: number,

@@ -1,19 +1,14 @@
-import {
-  epochMs, type CameraUuid, type EpochMs, type GapCause, type MonoMs, type RunId, type StreamName, type TimeRange,
-} from '../domain/index.ts'
+import type { CameraUuid, EpochMs, MonoMs, RunId, StreamName, TimeRange } from '../domain/index.ts'
 import type { StorageError } from '../platform/file-system.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { FreeSlots } from './free-slots.ts'
-import { without } from './gap-finder.ts'
+import { PastGaps, segmentKey, type FoundInSlots, type LaneStream } from './past-gaps.ts'
 import {
   adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveredPreparing,
   type RecoveryOptions,
 } from './recovery.ts'
 import type { OpenSlot } from './ring.ts'
 import type { IndexEntry } from './slot-format.ts'
-import { spansOf, type Span } from './slot-survey.ts'
-import { MOST_OVERLAP_MS } from './stream-lane.ts'
-import { CLOCK_BACK_MS, TRIVIAL_GAP_MS } from './tables/runs.ts'
 import type { SegmentRow } from './tables/segments.ts'
 import type { SlotRow } from './tables/slots.ts'
 import type { Volume } from './volume.ts'
@@ -24,10 +19,6 @@ import type { Volume } from './volume.ts'
  */
 const UNREADABLE_MS = 3_600_000
 
-/** The wall clock is written down once a minute: a recorder may have run so much longer. */
-const NOTED_EVERY_MS = 60_000
-
-export interface LaneStream { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 /** What this recorder has of a stream. */
 export interface KnownLane {
   /** Its last end was looked up. */
@@ -76,8 +67,12 @@ export class UnfinishedFootage {
   readonly #unrecovered = new Map<string, Unrecovered>()
   /** The configuration was applied: a stream that has no lane is recorded no more. */
   #areLanesKnown = false
+  readonly #gaps: PastGaps
 
-  constructor(options: UnfinishedOptions) { this.#options = options }
+  constructor(options: UnfinishedOptions) {
+    this.#options = options
+    this.#gaps = new PastGaps(options)
+  }
 
   /**
    * Before the first slot of a volume is given away: what stands open there. `unenteredAmong`: of these slots
@@ -151,20 +146,9 @@ export class UnfinishedFootage {
       if (first === undefined || !isHistory) continue
       const { cameraUuid, stream } = first.segment
       const found = await this.#sealLate(key)
-      this.#cutGaps({ cameraUuid, stream }, found.values())
-      this.#splitGaps({ cameraUuid, stream }, found)
+      this.#gaps.cut({ cameraUuid, stream }, found.values())
+      this.#gaps.split({ cameraUuid, stream }, found)
     }
-  }
-
-  /** Footage that is found late: a gap that was noted meanwhile begins behind it. */
-  #cutGaps(of: LaneStream, ranges: Iterable<TimeRange>): void {
-    for (const range of ranges) this.#options.rows.write(() => { this.#options.runs.cutGap(of, range) })
-  }
-
-  /** The recorder of then was killed before the catalogue knew of the run that ended a gap. */
-  #splitGaps(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
-    const { runs, rows, clock } = this.#options, now = clock.wallNow()
-    for (const [id, range] of found) rows.write(() => { runs.splitGap(of, id, range, now) })
   }
 
   /** Returns the runs that were found. */
@@ -179,26 +163,10 @@ export class UnfinishedFootage {
    * What is found of them later still moves the gap's beginning.
    */
   async #settleStream(key: string, of: Unrecovered): Promise<void> {
-    const { runs, segments } = this.#options
-    const now = this.#options.clock.wallNow()
-    const unended = this.#unendedOf(of)
-    const knownAt = of.lane.firstKnownAt
-    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? now)
-    const found = await this.#sealLate(key)
-    for (const run of unended) {
-      const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
-      this.#options.rows.write(() => {
-        runs.end(run.id, endAt, 'recorder-killed')
-        if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, endAt, knownAt ?? now)
-        else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)
-      })
-    }
-  }
-
-  /** Runs of recorders before this one. */
-  #unendedOf({ cameraUuid, stream }: LaneStream) {
-    return this.#options.runs.unended().filter(run =>
-      run.cameraUuid === cameraUuid && run.stream === stream && run.id < this.#options.firstRunId)
+    const { segments, clock, firstRunId } = this.#options
+    const unended = this.#gaps.unended(of, firstRunId), knownAt = of.lane.firstKnownAt
+    const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? clock.wallNow())
+    this.#gaps.endLate(of, unended, await this.#sealLate(key), { knownAt, newestAt })
   }
 
   /** Throws what `lane` has to try again: its stream goes on meanwhile, and is settled later. */
@@ -211,48 +179,19 @@ export class UnfinishedFootage {
 
   /**
    * Ends what the last recorder left unended: its slots, its runs, and the gap since. All but the newest
-   * slot are sealed. `firstKnownAt`: since when this recorder knows something of the stream; null: nothing yet.
+   * slot are sealed. `firstKnownAt`: since when this recorder knows something of the stream; null: nothing
+   * yet.
    */
   async #recoverStream(
     of: LaneStream, firstKnownAt: () => EpochMs | null,
   ): Promise<OpenSlot | null> {
-    const { runs, segments } = this.#options
-    const now = this.#options.clock.wallNow(), { cameraUuid, stream } = of
+    const { segments, firstRunId } = this.#options, { cameraUuid, stream } = of
     // Asked first: what fails here leaves the slots for the next round.
-    const unended = this.#unendedOf(of)
-    const gap = runs.gapNow(of), newestEnded = runs.newestEnded(of)
+    const before = this.#gaps.known(of, firstRunId)
     const newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
-    const last = segments.lastOfStream(cameraUuid, stream)
-    const found = await this.#recoverSlots(laneKey(cameraUuid, stream))
-    const { open: newest, slots } = found, spans = runsIn(slots.flat())
-    this.#cutGaps(of, spans.values())
-    const recoveredTo = endOfLastRun(spans) ?? newest?.writer.endAt ?? null
-    const isLastRead = last === null || found.read.has(keyOf(last))
-    const lastFrameEnd = isLastRead && recoveredTo !== null ? recoveredTo : this.#lastEndOf(last, recoveredTo)
-    const ended = unended.map(run =>
-      ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
-    const isOwnGap = gap !== null && gap.startAt === firstKnownAt()
-    if (gap !== null && !isOwnGap && lastFrameEnd !== null) {
-      // What had ended before the gap was noted lies before it, whatever the clock showed then.
-      const since = [...spans].filter(([id]) => id > newestEnded).map(([, span]) => span)
-      this.#endGap(of, gap.startAt, [...since, ...ended], lastFrameEnd)
-    }
-    const lastRunId = Math.max(0, ...spans.keys())
-    for (const { endAt, ...run } of ended) {
-      // Where the slot of a run cannot be read yet, its footage begins where the run began: the gap is cut back
-      // to behind it once it can.
-      const isPast = lastRunId >= run.id && lastFrameEnd !== null
-      const lostFrom = isPast ? lastFrameEnd : epochMs(Math.max(run.startAt, lastFrameEnd ?? endAt))
-      this.#options.rows.write(() => {
-        runs.end(run.id, endAt, 'recorder-killed')
-        this.#tellKill(of, lostFrom, now)
-      })
-    }
-    // A run that began while the catalogue took no rows has none that is to be ended.
-    if (lastRunId > newestEnded && lastFrameEnd !== null && !ended.some(run => run.id === lastRunId)) {
-      this.#options.rows.write(() => { this.#tellKill(of, lastFrameEnd, now) })
-    }
-    this.#noteUntoldGaps(of, slots.flatMap(spansOf), found.waiting, now)
+    const { open: newest, ...found } = await this.#recoverSlots(laneKey(cameraUuid, stream))
+    this.#gaps.cut(of, runsIn(found.slots.flat()).values())
+    this.#gaps.end(of, before, found, firstKnownAt())
     // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
     // Nor does one go on under another floor than that in its header [G1].
     const isPassed = newest !== null && newestFrameAt !== null && newestFrameAt > newest.writer.endAt
@@ -264,90 +203,10 @@ export class UnfinishedFootage {
   }
 
   /**
-   * Killed between the first fragment after a gap and the row that ends the gap, which the catalogue may have
-   * taken late: the gap ended where its stream was recorded again, and another begins behind that.
-   */
-  #endGap(of: LaneStream, gapStartAt: EpochMs, found: readonly TimeRange[], lastFrameEnd: EpochMs): void {
-    const { runs, rows, clock } = this.#options
-    const again = found.filter(({ startAt, endAt }) => gapStartAt < startAt && startAt < endAt)
-      .map(({ startAt }) => startAt)
-    if (again.length === 0) return
-    const now = clock.wallNow()
-    rows.write(() => {
-      runs.closeGap(of, epochMs(Math.min(...again)), 0)
-      runs.openGapBefore(of, lastFrameEnd, 'recorder-killed', now)
-    })
-  }
-
-  /**
-   * Where the footage of a stream ends whose last segment is elsewhere: sealed, away, or not to be read now. A
-   * time that the recorder before had not reached was shown by a clock that ran ahead, and was set back since.
-   */
-  #lastEndOf(last: SegmentRow | null, recoveredTo: EpochMs | null): EpochMs | null {
-    if (last === null) return recoveredTo
-    const lastEndAt = last.endAt ?? last.startAt, { wallBefore } = this.#options.trustedTime
-    const isOfClockAhead = recoveredTo !== null && wallBefore !== null
-      && recoveredTo > wallBefore + NOTED_EVERY_MS
-    return recoveredTo === null || isOfClockAhead ? lastEndAt : epochMs(Math.max(lastEndAt, recoveredTo))
-  }
-
-  /**
-   * Begins the gap of a kill. What was lost while the clock was ahead is told as far as the recorder of then may
-   * have run: what was lost since, this one tells by the clock of now.
-   */
-  #tellKill(of: LaneStream, lostFrom: EpochMs, now: EpochMs): void {
-    const { runs, trustedTime } = this.#options
-    if (isAhead(lostFrom, now)) {
-      const ranTo = (trustedTime.wallBefore ?? lostFrom) + NOTED_EVERY_MS
-      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)
-    } else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)
-  }
-
-  /**
-   * Of what was recorded while the catalogue took no rows, nothing may be known of the time that was lost:
-   * between runs, inside one, or with a slot that failed and whose run went on in another [G7]. `spans`: what was
-   * found in the slots `recovered`; what others hold between two of them is told by their rows.
-   */
-  #noteUntoldGaps(
-    of: LaneStream, spans: readonly Span[], recovered: ReadonlySet<string>, now: EpochMs,
-  ): void {
-    const ordered = spans.toSorted((a, b) => a.runId - b.runId || a.startAt - b.startAt)
-    let last: Span | null = null
-    for (const span of ordered) {
-      if (last !== null && last.endAt - span.startAt > MOST_OVERLAP_MS) {
-        const { endAt } = last
-        this.#options.rows.write(() => { this.#options.runs.addStepBack(of, endAt, now) })
-      } else if (last !== null && span.startAt - last.endAt > TRIVIAL_GAP_MS) {
-        this.#addUntoldGap(of, { startAt: last.endAt, endAt: span.startAt },
-          last.runId === span.runId ? 'unknown' : 'recorder-killed', recovered, now)
-      }
-      const goesOn: boolean = last !== null && Math.abs(last.endAt - span.startAt) <= MOST_OVERLAP_MS
-      last = goesOn && last!.endAt > span.endAt ? { ...span, endAt: last!.endAt } : span
-    }
-  }
-
-  #addUntoldGap(
-    of: LaneStream, range: TimeRange, cause: GapCause, recovered: ReadonlySet<string>, now: EpochMs,
-  ): void {
-    const { runs, segments, rows } = this.#options
-    rows.write(() => {
-      const others = segments.inRange(of.cameraUuid, of.stream, range)
-        .filter(segment => !recovered.has(keyOf(segment)))
-        .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
-      for (const untold of without(range, others, TRIVIAL_GAP_MS)) {
-        runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now)
-      }
-    })
-  }
-
-  /**
    * Recovers the open slots of a stream that volumes brought. All but the newest are sealed; one that
-   * cannot be read is left for the next round. `waiting`: the segments that were looked at; `read`: those of
-   * which `slots` are.
+   * cannot be read is left for the next round.
    */
-  async #recoverSlots(key: string): Promise<{
-    open: OpenSlot | null, slots: (readonly IndexEntry[])[]
-    waiting: ReadonlySet<string>, read: ReadonlySet<string> }> {
+  async #recoverSlots(key: string): Promise<{ readonly open: OpenSlot | null } & FoundInSlots> {
     const waiting = (this.#unsealed.get(key) ?? []).sort((a, b) => a.segment.startAt - b.segment.startAt)
     this.#unsealed.delete(key)
     let newest: OpenSlot | null = null
@@ -359,12 +218,15 @@ export class UnfinishedFootage {
       if (entries === null) continue
       tellLostTail(this.#options, each.segment, entries)
       slots.push(entries)
-      read.add(keyOf(each.segment))
+      read.add(segmentKey(each.segment))
       if (recovered.kind !== 'open') continue
       if (newest !== null) await this.#options.ring.seal(newest)
       newest = recovered.open
     }
-    return { open: newest, slots, waiting: new Set(waiting.map(({ segment }) => keyOf(segment))), read }
+    return {
+      open: newest, slots, waiting: new Set(waiting.map(({ segment }) => segmentKey(segment))), read,
+      openEndAt: newest?.writer.endAt ?? null,
+    }
   }
 
   /** Null: it is tried again. */
@@ -403,11 +265,3 @@ export class UnfinishedFootage {
 }
 
 export const laneKey = (cameraUuid: CameraUuid, stream: StreamName): string => `${cameraUuid}/${stream}`
-/** A time that is still to come was of a clock that ran ahead and was set back since. */
-const isAhead = (at: EpochMs, now: EpochMs): boolean => at > now + CLOCK_BACK_MS
-const keyOf = ({ volumeUuid, slot, generation }: SegmentRow): string =>
-  `${volumeUuid} ${slot} ${generation}`
-/** Runs are numbered in their order. */
-const endOfLastRun = (runs: ReadonlyMap<RunId, TimeRange>): EpochMs | null =>
-  [...runs].reduce<readonly [RunId, TimeRange] | null>((last, run) => last === null || run[0] > last[0] ? run : last, null)
-    ?.[1].endAt ?? null
