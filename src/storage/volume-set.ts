@@ -306,38 +306,35 @@ export class VolumeSet {
     if (this.io.isHung(entry.id)) { entry.health.noteFailedProbe(clock.monoNow()); return }
     const check = await checkVolume(this.io, entry.path, entry.id)
     if (check.kind === 'refused' && !this.io.isHung(entry.id)) { this.#refuse(entry, check); return } // gone altogether: taken back like any that comes
+    const slot = entry.free?.take() ?? null
     try {
       if (check.kind === 'refused' || check.volume.identity.uuid !== volume.identity.uuid) throw new StorageError('other', 'probe', entry.path, new Error(check.kind === 'refused' ? check.detail : 'another disk'))
-      await this.#tryWriting(entry, volume)
+      await probeVolume(this.io, volume, slot)
       this.#back(entry, volume, 'volume works again')
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       entry.detail = error.message
       entry.health.noteFailedProbe(clock.monoNow())
       log.debug({ err: error, volume: entry.id }, 'volume probed in vain')
-    }
+    } finally { if (slot !== null) entry.free?.add(slot) }
   }
 
   /**
-   * After a fault slots are taken elsewhere until a write is a good one. Where nothing is open any more none would
-   * be tried while another volume has room: the volume would stand idle, and what it holds would outlive younger
-   * footage.
+   * After a fault slots are taken elsewhere until a write is a good one. Where nothing is open any more none
+   * would be tried while another volume has room: the volume would stand idle, and what it holds would outlive
+   * younger footage. No slot is written to, for a stream may be given any of them meanwhile.
    */
   async #calm(entry: Entry, volume: Volume): Promise<void> {
     const { state, health, slots } = entry
     if (state !== 'ok' || health.isCalm || slots.open + slots.preparing > 0 || this.io.isHung(entry.id)) return
     try {
-      await this.#tryWriting(entry, volume)
+      await probeVolume(this.io, volume, null)
       this.noteGood(volume)
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
-      this.noteFault(volume, error)
+      // A full file system says nothing of slots: they have their space.
+      if (error.fault !== 'no-space') this.noteFault(volume, error)
     }
-  }
-
-  async #tryWriting(entry: Entry, volume: Volume): Promise<void> {
-    const slot = entry.free?.take() ?? null
-    try { await probeVolume(this.io, volume, slot) } finally { if (slot !== null) entry.free?.add(slot) }
   }
 
   /**

@@ -58,6 +58,22 @@ t.test('a volume that failed once, and on which nothing is open since, is writte
   t.same(await checkInvariants(rig), [])
 })
 
+t.test('a volume that stands idle after a fault is not taken out because its file system is full, and no slot is written to', async t => {
+  const rig = await RecorderRig.open(t, { slots: 24, volumes: ['disk1', 'disk2'] })
+  await rig.append(1)
+  const { id } = rig.lane.openSlot!.volume.identity
+  const mend = breakSyncs(rig)
+  await rig.sync()
+  mend()
+  await rig.append(1)
+  rig.fs.steps.length = 0
+  rig.fs.onApplied = step => { if (step === 'probe publish') throw new StorageError('no-space', step, 'any', new Error('injected')) }
+  for (let i = 0; i < 6; i++) await rig.recheck()
+  rig.fs.onApplied = null
+  t.equal(rig.storage.volumeStatus().find(each => each.id === id)!.state, 'ok')
+  t.notOk(rig.fs.steps.includes('probe write'))
+})
+
 t.test('a volume whose syncs fail is taken out, probed, and taken back by itself; it costs few slots however long it lasts', async t => {
   const rig = await RecorderRig.open(t, { slots: 24 })
   await rig.append(2)
