@@ -183,22 +183,25 @@ export class PastGaps {
         rows.write(() => { runs.addStepBack(of, endAt, now) })
       } else if (last !== null && span.startAt - last.endAt > TRIVIAL_GAP_MS) {
         const cause = last.runId === span.runId ? 'unknown' : 'recorder-killed'
-        this.#addUntold(of, { startAt: last.endAt, endAt: span.startAt }, cause, waiting, now)
+        this.#addUntold(of, { startAt: last.endAt, endAt: span.startAt, cause }, { spans, waiting }, now)
       }
       const goesOn: boolean = last !== null && Math.abs(last.endAt - span.startAt) <= MOST_OVERLAP_MS
       last = goesOn && last!.endAt > span.endAt ? { ...span, endAt: last!.endAt } : span
     }
   }
 
+  /** Numbers of runs may stand twice where a catalogue came from a backup: what was found is not lost. */
   #addUntold(
-    of: LaneStream, range: TimeRange, cause: GapCause, waiting: ReadonlySet<string>, now: EpochMs,
+    of: LaneStream, { cause, ...range }: TimeRange & { readonly cause: GapCause },
+    { spans, waiting }: { readonly spans: readonly Span[], readonly waiting: ReadonlySet<string> },
+    now: EpochMs,
   ): void {
     const { runs, segments, rows } = this.#options
     rows.write(() => {
       const others = segments.inRange(of.cameraUuid, of.stream, range)
         .filter(segment => !waiting.has(segmentKey(segment)))
         .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
-      for (const untold of without(range, others, TRIVIAL_GAP_MS)) {
+      for (const untold of without(range, [...others, ...spans], TRIVIAL_GAP_MS)) {
         runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now)
       }
     })
