@@ -187,31 +187,34 @@ function runsOf(db: Db, tell: (kind: string, sql: string) => void): number {
 
 /**
  * What a gap tells as lost, because its volume was away or its catalogue did not know it, and is found now. Footage
- * of before the gap was noticed, or as the runs' numbers tell: not footage of another time that the clock showed as
- * the same. A gap over footage that was known is one over a step of the clock.
+ * of before the gap was noticed, or as the runs' numbers tell: not footage of another time that the clock showed
+ * as the same. A gap over footage that was known is one over a step of the clock.
  */
 function cutOut(db: Db, now: EpochMs): void {
-  const found = db.prepare<[], {
+  const overlaps = db.prepare<[], {
     gap_id: number, gap_from: number, gap_to: number, start_at: number, end_at: number }>(
     `SELECT gap_id, gap.start_at AS gap_from, gap.end_at AS gap_to, s.start_at, s.end_at FROM gap
      JOIN survey_span AS s ON s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream
        AND s.start_at < gap.end_at AND s.end_at > gap.start_at
-       AND s.start_at >= coalesce((SELECT max(b.start_at) FROM survey_span AS b WHERE b.camera_uuid = gap.camera_uuid
-         AND b.stream = gap.stream AND b.start_at <= gap.start_at), gap.start_at)
+       AND s.start_at >= coalesce((SELECT max(b.start_at) FROM survey_span AS b
+         WHERE b.camera_uuid = gap.camera_uuid AND b.stream = gap.stream AND b.start_at <= gap.start_at), gap.start_at)
      JOIN survey_new USING (volume_uuid, slot)
-     WHERE (s.end_at <= gap.noticed_at OR (${isOfOneTime('s.run_id')})) AND NOT EXISTS (SELECT 1 FROM survey_span AS k
+     WHERE (s.end_at <= gap.noticed_at OR (${isOfOneTime('s.run_id')}))
+       AND NOT EXISTS (SELECT 1 FROM survey_span AS k
        WHERE k.camera_uuid = gap.camera_uuid AND k.stream = gap.stream AND k.start_at >= gap.start_at
          AND k.start_at < gap.end_at AND k.end_at <= gap.end_at
-         AND NOT EXISTS (SELECT 1 FROM survey_new AS n WHERE n.volume_uuid = k.volume_uuid AND n.slot = k.slot))
+         AND NOT EXISTS (SELECT 1 FROM survey_new AS n
+           WHERE n.volume_uuid = k.volume_uuid AND n.slot = k.slot))
      ORDER BY gap_id`)
   const cut = db.prepare<[number, number, number]>('UPDATE gap SET start_at = ?, end_at = ? WHERE gap_id = ?')
   const drop = db.prepare<[number]>('DELETE FROM gap WHERE gap_id = ?')
   const copy = db.prepare<[number, number, number, number]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
      SELECT camera_uuid, stream, ?, ?, cause, last_cause, ? FROM gap WHERE gap_id = ?`)
-  for (const [gapId, spans] of Map.groupBy(found.all(), row => row.gap_id)) {
+  for (const [gapId, spans] of Map.groupBy(overlaps.all(), row => row.gap_id)) {
     const { gap_from: from, gap_to: to } = spans[0]!
-    const left = without(range(from, to), spans.map(span => range(span.start_at, span.end_at)), TRIVIAL_GAP_MS)
+    const found = spans.map(span => range(span.start_at, span.end_at))
+    const left = without(range(from, to), found, TRIVIAL_GAP_MS)
     for (const { startAt, endAt } of left.slice(1)) copy.run(startAt, endAt, now, gapId)
     if (left[0] === undefined) drop.run(gapId)
     else cut.run(left[0].startAt, left[0].endAt, gapId)
