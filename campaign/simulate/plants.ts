@@ -60,9 +60,6 @@ const FOUND = [
   one('holds do not reach a volume that was away', /^G2: hold/, 'storage/storage.ts', '      this.holds.forget(volume)\n', ''),
   one('a predecessor that is read late is not told', /^G7: /, 'storage/past-gaps.ts',
     "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)", 'void knownAt'),
-]
-
-const REBUILD_TIME = [
   one('what a backup recorded keeps its stamps at a rebuild', /^G1: .*before its floor/, 'storage/rebuild-time.ts',
     'lag: byMs > LEAST_LAG_MS ?', 'lag: byMs < -Infinity + LEAST_LAG_MS ?'),
 ]
@@ -134,7 +131,7 @@ const VOLUMES = [
   ]),
 ]
 
-export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...REBUILD_TIME, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
 
 export function plantOf(name: string): Plant {
   const plant = PLANTS.find(each => each.name === name)

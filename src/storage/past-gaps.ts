@@ -85,7 +85,8 @@ export class PastGaps {
   end(of: LaneStream, before: KnownBefore, found: FoundInSlots, firstKnownAt: EpochMs | null): void {
     const { runs, rows, clock } = this.#options, now = clock.wallNow()
     const { gap, newestEnded } = before, spans = runsIn(found.slots.flat())
-    const lastFrameEnd = this.#lastFrameEnd(before.last, found)
+    this.cut(of, spans.values())
+    const lastFrameEnd = this.#lastFrameEnd(before.last, spans, found)
     const ended = before.unended.map(run =>
       ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
     if (gap !== null && gap.startAt !== firstKnownAt && lastFrameEnd !== null) {
@@ -132,8 +133,10 @@ export class PastGaps {
    * sealed, away, or not to be read now. A time that the recorder before had not reached was shown by a clock
    * that ran ahead, and was set back since.
    */
-  #lastFrameEnd(last: SegmentRow | null, { slots, read, openEndAt }: FoundInSlots): EpochMs | null {
-    const recoveredTo = endOfLastRun(runsIn(slots.flat())) ?? openEndAt
+  #lastFrameEnd(
+    last: SegmentRow | null, spans: ReadonlyMap<RunId, TimeRange>, { read, openEndAt }: FoundInSlots,
+  ): EpochMs | null {
+    const recoveredTo = endOfLastRun(spans) ?? openEndAt
     if (last === null || (recoveredTo !== null && read.has(segmentKey(last)))) return recoveredTo
     const lastEndAt = last.endAt ?? last.startAt, { wallBefore } = this.#options.trustedTime
     const isOfClockAhead = recoveredTo !== null && wallBefore !== null

@@ -190,7 +190,6 @@ export class UnfinishedFootage {
     const before = this.#gaps.known(of, firstRunId)
     const newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
     const { open: newest, ...found } = await this.#recoverSlots(laneKey(cameraUuid, stream))
-    this.#gaps.cut(of, runsIn(found.slots.flat()).values())
     this.#gaps.end(of, before, found, firstKnownAt())
     // It was left for later once, and its stream went on elsewhere: a segment must not reach over another.
     // Nor does one go on under another floor than that in its header [G1].

@@ -12,6 +12,16 @@ const runsOf = (rig: RecorderRig) => rig.rows<RunRow>('SELECT run_id, start_at, 
 const names = async (rig: RecorderRig) => (await rig.found()).map(record => record.name)
 const wanted = (rig: RecorderRig) => rig.appended.map(({ name }) => name)
 
+/** A recorder that has started records again after so long. Returns when it started. */
+async function recordsAgain(rig: RecorderRig, afterMs: number): Promise<number> {
+  rig.lane.noteStarting()
+  const since = rig.clock.wallNow()
+  rig.clock.drift(afterMs, 0)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(1)
+  return since
+}
+
 t.test('a run that comes back with the same parameters goes on in the open slot', async t => {
   const rig = await RecorderRig.open(t)
   for (let run = 0; run < 5; run++) {
@@ -179,9 +189,7 @@ t.test('a recorder that starts behind the gap it left has a gap from its start o
   rig.lane.noteStarting()
   const since = rig.clock.wallNow()
   rig.clock.drift(60_000, 0)
-  rig.lane.noteStarting()
-  rig.nextAt = rig.clock.wallNow()
-  await rig.append(1)
+  await recordsAgain(rig, 0)
   t.same(timesOfGaps(rig), [{ start_at: endAt, end_at: endAt }, { start_at: since, end_at: since + 60_000 }])
 })
 
@@ -195,11 +203,7 @@ t.test('a gap left by a recorder is told as far as that one ran, when the clock 
   const ranTo = rig.clock.wallNow()
   rig.clock.stepWall(-86_400_000)
   await rig.restart()
-  rig.lane.noteStarting()
-  const since = rig.clock.wallNow()
-  rig.clock.drift(60_000, 0)
-  rig.nextAt = rig.clock.wallNow()
-  await rig.append(1)
+  const since = await recordsAgain(rig, 60_000)
   t.same(timesOfGaps(rig), [{ start_at: endAt, end_at: ranTo }, { start_at: since, end_at: since + 60_000 }])
 })
 
@@ -216,11 +220,7 @@ for (const isVolumeAway of [false, true]) {
     rig.freeze(rig.memory.afterKill())
     if (isVolumeAway) rig.frozenMemory!.takeAway(`/volumes/${id}`)
     await rig.reopen()
-    rig.lane.noteStarting()
-    const since = rig.clock.wallNow()
-    rig.clock.drift(60_000, 0)
-    rig.nextAt = rig.clock.wallNow()
-    await rig.append(1)
+    const since = await recordsAgain(rig, 60_000)
     const told = timesOfGaps(rig).sort((a, b) => b.start_at - a.start_at)
     t.same(told, [{ start_at: isVolumeAway ? beganAt : endAt, end_at: ranTo + 60_000 }, { start_at: since, end_at: since + 60_000 }])
   })
@@ -239,9 +239,7 @@ t.test('footage of a clock that ran ahead does not hide what is lost when the cl
   rig.freeze(rig.memory.afterKill())
   rig.clock.drift(10_800_000, 0)
   await rig.reopen()
-  rig.lane.noteStarting()
-  rig.nextAt = rig.clock.wallNow()
-  await rig.append(1)
+  await recordsAgain(rig, 0)
   t.match(gapsOf(rig).at(-1), { start_at: endAt, end_at: rig.appended.at(-1)!.startAt, cause: 'recorder-killed' })
 })
 
@@ -260,9 +258,7 @@ t.test('footage of a clock that ran ahead, and that is found late, does not end 
   giveBack()
   await rig.restart()
   rig.clock.drift(10_800_000, 0)
-  rig.lane.noteStarting()
-  rig.nextAt = rig.clock.wallNow()
-  await rig.append(1)
+  await recordsAgain(rig, 0)
   const told = timesOfGaps(rig).filter(gap => gap.start_at === endAt)
   t.same(told, [{ start_at: endAt, end_at: rig.appended.at(-1)!.startAt }])
 })
@@ -281,9 +277,7 @@ t.test('a gap that was over when the recorder was killed is told so when the foo
   rig.freeze(rig.memory.afterKill())
   const giveBack = rig.frozenMemory!.takeAway(`/volumes/${id}`)
   await rig.reopen({ before: () => { cpSync(before, rig.stateDir, { recursive: true }) } })
-  rig.lane.noteStarting()
-  rig.nextAt = rig.clock.wallNow()
-  await rig.append(1)
+  await recordsAgain(rig, 0)
   const since = rig.appended.at(-1)!.startAt
   giveBack()
   await rig.recheck()

@@ -14,6 +14,17 @@ function breakSyncs(rig: RecorderRig): () => void {
   return () => { rig.fs.onApplied = null }
 }
 
+/** One sync of the volume that is recorded to fails; its stream goes on elsewhere. Returns which volume. */
+async function failOnce(rig: RecorderRig): Promise<string> {
+  await rig.append(1)
+  const { id } = rig.lane.openSlot!.volume.identity
+  const mend = breakSyncs(rig)
+  await rig.sync()
+  mend()
+  await rig.append(1)
+  return id
+}
+
 /** Appends while time goes on, as it does for a recorder: a lane may wait for a volume to be probed. */
 async function appendInTime(rig: RecorderRig, count: number): Promise<void> {
   let isOver = false
@@ -44,30 +55,23 @@ t.test('a burst of faults in all streams at once counts as one: the volume stays
 
 t.test('a volume that failed once, and on which nothing is open since, is written to again and takes its share', async t => {
   const rig = await RecorderRig.open(t, { slots: 24, volumes: ['disk1', 'disk2'] })
-  await rig.append(1)
-  const { id } = rig.lane.openSlot!.volume.identity
-  const mend = breakSyncs(rig)
-  await rig.sync()
-  mend()
-  await rig.append(1)
+  const id = await failOnce(rig)
   t.not(rig.lane.openSlot!.volume.identity.id, id, 'its stream went on elsewhere')
   await rig.recheck()
   await rig.fillSlots(6)
-  const used = rig.segments().slice(-4).map(({ volumeUuid }) => rig.volumes.find(volume => volume.identity.uuid === volumeUuid)!.identity.id)
+  const idOf = (uuid: string) => rig.volumes.find(({ identity }) => identity.uuid === uuid)!.identity.id
+  const used = rig.segments().slice(-4).map(({ volumeUuid }) => idOf(volumeUuid))
   t.same(new Set(used), new Set(['disk1', 'disk2']))
   t.same(await checkInvariants(rig), [])
 })
 
 t.test('a volume that stands idle after a fault is not taken out because its file system is full, and no slot is written to', async t => {
   const rig = await RecorderRig.open(t, { slots: 24, volumes: ['disk1', 'disk2'] })
-  await rig.append(1)
-  const { id } = rig.lane.openSlot!.volume.identity
-  const mend = breakSyncs(rig)
-  await rig.sync()
-  mend()
-  await rig.append(1)
+  const id = await failOnce(rig)
   rig.fs.steps.length = 0
-  rig.fs.onApplied = step => { if (step === 'probe publish') throw new StorageError('no-space', step, 'any', new Error('injected')) }
+  rig.fs.onApplied = step => {
+    if (step === 'probe publish') throw new StorageError('no-space', step, 'any', new Error('injected'))
+  }
   for (let i = 0; i < 6; i++) await rig.recheck()
   rig.fs.onApplied = null
   t.equal(rig.storage.volumeStatus().find(each => each.id === id)!.state, 'ok')
