@@ -27,6 +27,8 @@ export class StreamRates {
     const { full: meter } = this.#meters
     const full = meter.averageBps ?? this.#declaredBps ?? meter.estimateBps ?? 0
     const expected = (mode: 'lower' | 'key-frames') => this.#meters[mode].averageBps ?? this.#meters[mode].estimateBps ?? full * EXPECTED_SHARE[mode]
-    return { full, lower: expected('lower'), 'key-frames': expected('key-frames') }
+    // A run that begins brings what the camera had stored up: key frames are a part of the full stream all the same.
+    const keyFrames = expected('key-frames')
+    return { full, lower: expected('lower'), 'key-frames': full > 0 ? Math.min(full, keyFrames) : keyFrames }
   }
 }

@@ -218,7 +218,8 @@ export interface Names {
 }
 
 /**
- * Which uuid a configured name belongs to: where several had it, the one with the newest footage. Pure. A camera that the catalogue has retired stays so
+ * Which uuid a configured name belongs to: where several had it, the one that was recorded last, by the numbers of runs,
+ * for its clock may have been behind. Pure. A camera that the catalogue has retired stays so
  * unless there is footage of later and no other has its name and footage; a name that nobody configured is retired
  * with its last frame.
  */
@@ -233,7 +234,7 @@ export function decideNames(traces: readonly CameraTrace[], configured: Readonly
     // Footage that seems to be of later may come from a clock that was ahead.
     if (known?.retiredAt != null && (newest(trace) <= known.retiredAt || inUse.has(id))) continue
     const best = winners.get(id)
-    if (best === undefined || newest(trace) > newest(best)) winners.set(id, trace)
+    if (best === undefined || isLater(trace, best)) winners.set(id, trace)
   }
   const retire = new Map<CameraUuid, EpochMs>(), replaced = new Map<CameraUuid, CameraUuid>()
   for (const trace of traces) {
@@ -244,6 +245,10 @@ export function decideNames(traces: readonly CameraTrace[], configured: Readonly
   }
   return { retire, activate: [...winners.values()].map(each => each.uuid), replaced }
 }
+
+/** Of one number, or none, the footage that ends later. */
+const isLater = (a: CameraTrace, b: CameraTrace): boolean => a.newestRun !== b.newestRun
+  ? a.newestRun > b.newestRun : (a.newestAt ?? -Infinity) > (b.newestAt ?? -Infinity)
 
 async function importHolds({ catalogue, audit, fs, clock }: RebuildOptions, volumes: readonly Volume[]): Promise<{ holdsImported: number, holdFaults: string[] }> {
   const { db } = catalogue

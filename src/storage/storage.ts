@@ -83,8 +83,8 @@ export class Storage implements AsyncDisposable {
     const { catalogue: { db }, clock, log } = options
     this.#tables = { cameras: cameraTable(db), holds: holdTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
     const rows = this.#rows = new RowQueue(options)
-    const newestRun = this.#tables.runs.newest()
-    this.#runIds = new RunIds(newestRun)
+    const wall = clock.wallNow(), trusted = options.trustedTime.trustedOf(wall)
+    this.#runIds = new RunIds(this.#tables.runs.newest(), { trusted, wall })
     const marks = new CatalogueMarks(markTable(db), clock.wallNow(), row => { rows.write(row) })
     this.#volumes = new VolumeSet({ ...options, ...this.#tables, rows, configured: options.volumes, marks, unentered: fs => new UnenteredMark({ fs, clock, log }) })
     const fs = this.#volumes.io
@@ -97,7 +97,7 @@ export class Storage implements AsyncDisposable {
     this.#ring = new Ring({ ...options, ...this.#tables, rows, volumes: this.#volumes, leases: this.#leases, moves: this.#moves })
     this.#unfinished = new UnfinishedFootage({
       ...options, ...this.#tables, volumes: this.#volumes, rows, runIds: this.#runIds, ring: this.#ring,
-      lanes: this.#lanes, firstRunId: newestRun + 1,
+      lanes: this.#lanes, firstRunId: this.#runIds.first,
     })
     rows.onCaughtUp = () => { void this.#volumes.unentered.clear(this.#volumes.usable()).then(() => this.#publishHolds()) }
     this.#volumes.onBack = volume => {

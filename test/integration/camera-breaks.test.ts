@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { CLIPS } from '../support/cameras/make-clips.ts'
-import { checkWitnesses, gapWith, site, untilDown } from '../support/recorder/faulty-site.ts'
+import { checkWitnesses, gapWith, site, untilDown, untilEnded } from '../support/recorder/faulty-site.ts'
 import { frameCheck, probe } from '../support/recorder/frame-check.ts'
 
 t.test('streams that break off come back by themselves, what came before is kept, and the gap says why', { timeout: 150_000 }, async t => {
@@ -19,7 +19,7 @@ t.test('streams that break off come back by themselves, what came before is kept
   await proxy('cut').set({ kind: 'pass' })
   await untilDown(at, 'silent', ['stalled'])
   await untilDown(at, 'frozen', ['stalled'])
-  await untilDown(at, 'reset', ['closed-by-camera'])
+  await untilEnded(at, 'reset', 'closed-by-camera')
   await proxy('silent').set({ kind: 'pass' })
   await proxy('reset').set({ kind: 'pass' })
   await server.control({ do: 'resume', mount: '/frozen' })

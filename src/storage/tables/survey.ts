@@ -28,6 +28,8 @@ export interface CameraTrace {
    */
   readonly firstAt: EpochMs | null
   readonly newestAt: EpochMs | null
+  /** Highest number of a run of that footage; 0 for none. */
+  readonly newestRun: number
   /** Null when the catalogue does not know it. */
   readonly known: { readonly firstRecordedAt: EpochMs, readonly retiredAt: EpochMs | null } | null
 }
@@ -76,12 +78,14 @@ export function surveyTables(db: Db) {
     WHERE a.kind = 'footage' AND a.is_sealed = 0 AND EXISTS (SELECT 1 FROM survey_span AS of_a JOIN survey_span AS of_b ON of_b.run_id = of_a.run_id
       WHERE of_a.volume_uuid = a.volume_uuid AND of_a.slot = a.slot AND of_b.volume_uuid = b.volume_uuid AND of_b.slot = b.slot AND of_b.start_at = b.start_at)
     GROUP BY a.volume_uuid, a.slot`)
-  const cameras = db.prepare<[], { uuid: string, id: string, first_at: number | null, newest_at: number | null, first_recorded_at: number | null, retired_at: number | null, is_known: number }>(`
+  const cameras = db.prepare<[], { uuid: string, id: string, first_at: number | null, newest_at: number | null, newest_run: number, first_recorded_at: number | null, retired_at: number | null, is_known: number }>(`
     WITH found AS (SELECT camera_uuid AS uuid, min(start_at) AS first_at, max(end_at) AS newest_at FROM (
       SELECT camera_uuid, start_at, end_at FROM survey_slot WHERE kind IN ('footage', 'failed')
       UNION ALL SELECT camera_uuid, start_at, coalesce(end_at, start_at) FROM segment WHERE NOT EXISTS (SELECT 1 FROM survey_volume WHERE uuid = volume_uuid)) GROUP BY camera_uuid)
     SELECT uuid, coalesce(camera.id, (SELECT camera_id FROM survey_slot WHERE camera_uuid = uuid ORDER BY start_at DESC LIMIT 1)) AS id,
-      first_at, newest_at, first_recorded_at, retired_at, camera.uuid IS NOT NULL AS is_known
+      first_at, newest_at, max(coalesce((SELECT max(run_id) FROM survey_span WHERE camera_uuid = uuid), 0),
+        coalesce((SELECT max(run_id) FROM run WHERE run.camera_uuid = uuid AND first_at IS NOT NULL), 0)) AS newest_run,
+      first_recorded_at, retired_at, camera.uuid IS NOT NULL AS is_known
     FROM found FULL JOIN camera USING (uuid) ORDER BY newest_at, uuid`)
   const instant = (at: number | null): EpochMs | null => at === null ? null : epochMs(at)
   return {
@@ -130,6 +134,7 @@ export function surveyTables(db: Db) {
     },
     cameras: (): CameraTrace[] => cameras.all().map(row => ({
       uuid: cameraUuid(row.uuid), id: cameraId(row.id), firstAt: instant(row.first_at), newestAt: instant(row.newest_at),
+      newestRun: row.newest_run,
       known: row.is_known === 0 ? null : { firstRecordedAt: epochMs(row.first_recorded_at!), retiredAt: instant(row.retired_at) },
     })),
     drop(): void { drop(db) },
