@@ -1,7 +1,7 @@
 import { DAY_MS, yearEnd } from './calendar.ts'
 import { MAX_SLEW, ROUNDING_MS, type TimeGains } from './floor-judge.ts'
 
-interface Copy { readonly itemNo: string, readonly madeAt: number, readonly wallOffsetMs: number, isThere: boolean }
+interface Copy { readonly itemNo: string, readonly madeAt: number, readonly wallOffsetMs: number, readonly trustedAheadMs: number, isThere: boolean }
 
 /**
  * Beside the day that G3 gives: a sweep comes every five minutes, and trusted time may be a little behind.
@@ -26,7 +26,10 @@ export class ArchiveJudge {
   get size(): number { return this.#copies.size }
 
   /** Acknowledged. */
-  put(itemNo: string, wallOffsetMs: number): void { this.#copies.set(itemNo, { itemNo, madeAt: this.#world.now, wallOffsetMs, isThere: true }) }
+  put(itemNo: string, wallOffsetMs: number): void {
+    const { now, gains } = this.#world
+    this.#copies.set(itemNo, { itemNo, madeAt: now, wallOffsetMs, trustedAheadMs: gains.since(0), isThere: true })
+  }
 
   touching(file: string): void {
     const itemNo = /\/items\/([^/]+)\/payload$/.exec(file)?.[1]
@@ -43,8 +46,10 @@ export class ArchiveJudge {
   /** The clocks have been right for a day, and the recorder up: what is over its time must be gone. */
   judge(): void {
     const { now } = this.#world
-    for (const { itemNo, madeAt, wallOffsetMs, isThere } of this.#copies.values()) {
-      if (isThere && now > Math.max(yearEnd(madeAt), yearEnd(madeAt + Math.max(0, wallOffsetMs))) + DAY_MS + GRACE_MS) {
+    for (const { itemNo, madeAt, wallOffsetMs, trustedAheadMs, isThere } of this.#copies.values()) {
+      // While the two clocks disagree, a copy is dated by the later.
+      const datedAt = madeAt + Math.max(0, wallOffsetMs, trustedAheadMs)
+      if (isThere && now > yearEnd(datedAt) + DAY_MS + GRACE_MS) {
         this.#violate(`archived copy ${itemNo} of ${new Date(madeAt).toISOString()} is still there`)
       }
     }
