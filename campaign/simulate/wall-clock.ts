@@ -14,6 +14,8 @@ export interface WallClockFacts {
   passesOf(wallFrom: number, wallTo: number): number
   /** Whether it was set between showing the one and the other, however often it showed them. */
   isStepBetween(wallFrom: number, wallTo: number): boolean
+  /** The true instants at which it showed this, each with how far it was ahead then. */
+  shownAt(wallMs: number): { readonly at: number, readonly offsetMs: number }[]
 }
 
 export class WallClockHistory implements WallClockFacts {
@@ -47,11 +49,14 @@ export class WallClockHistory implements WallClockFacts {
   }
 
   isStepBetween(wallFrom: number, wallTo: number): boolean {
-    const offsetsAt = (wallMs: number): number[] => [...this.#spans()]
+    const atEnd = this.shownAt(wallTo).map(({ offsetMs }) => offsetMs)
+    return !this.shownAt(wallFrom).some(({ offsetMs }) => atEnd.includes(offsetMs))
+  }
+
+  shownAt(wallMs: number): { readonly at: number, readonly offsetMs: number }[] {
+    return [...this.#spans()]
       .filter(({ from, to, offsetMs }) => wallMs >= from + offsetMs && wallMs <= to + offsetMs)
-      .map(({ offsetMs }) => offsetMs)
-    const atEnd = offsetsAt(wallTo)
-    return !offsetsAt(wallFrom).some(offsetMs => atEnd.includes(offsetMs))
+      .map(({ offsetMs }) => ({ at: wallMs - offsetMs, offsetMs }))
   }
 
   *#spans(): Generator<ClockSpan> {

@@ -80,7 +80,10 @@ export class ToldGapJudge {
     // What it passed over it may have shown before, when it was ahead.
     if (this.#clock.isStepBetween(from, to)) return []
     const claimed = row.sealed_at === null ? view.records.length : row.records ?? 0
-    for (const { startAt, durationMs, name } of view.records.slice(0, claimed)) {
+    const whens = this.#whensOf(from, to)
+    for (const { startAt, durationMs, name, fragment } of view.records.slice(0, claimed)) {
+      // Filmed before or after it, when the clock showed these times and stood elsewhere meanwhile.
+      if (fragment !== null && !whens.some(when => overlapOf(when, fragment) > MAY_OVERLAP_MS)) continue
       const overlapFrom = Math.max(from, startAt), overlapTo = Math.min(to, startAt + durationMs)
       if (overlapTo - overlapFrom <= MAY_OVERLAP_MS || this.#isTwice(overlapFrom, overlapTo)) continue
       const told = `${iso(from)} to ${gap.end_at === null ? 'now' : iso(to)}, ${gap.cause}`
@@ -89,7 +92,17 @@ export class ToldGapJudge {
     return []
   }
 
+  /** In true time, from and to where the clock stood alike. */
+  #whensOf(from: number, to: number): Times[] {
+    const ends = this.#clock.shownAt(to)
+    return this.#clock.shownAt(from).flatMap(begin => ends.filter(end => end.offsetMs === begin.offsetMs && end.at > begin.at)
+      .map(end => ({ startAt: begin.at, endAt: end.at })))
+  }
+
   #isTwice(from: number, to: number): boolean { return this.#clock.passesOf(from, to) > 1 }
 }
+
+interface Times { readonly startAt: number, readonly endAt: number }
+const overlapOf = (a: Times, b: Times): number => Math.min(a.endAt, b.endAt) - Math.max(a.startAt, b.startAt)
 
 const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 23)
