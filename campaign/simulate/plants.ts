@@ -59,7 +59,8 @@ const FOUND = [
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    this.#unsealed.delete(open)\n    try {'),
   one('holds do not reach a volume that was away', /^G2: hold/, 'storage/storage.ts', '      this.holds.forget(volume)\n', ''),
   one('a predecessor that is read late is not told', /^G7: /, 'storage/past-gaps.ts',
-    "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)", 'void knownAt'),
+    "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now, run.id)",
+    'void knownAt'),
   one('what a backup recorded keeps its stamps at a rebuild', /^G1: .*before its floor/, 'storage/rebuild-time.ts',
     'lag: byMs > LEAST_LAG_MS ?', 'lag: byMs < -Infinity + LEAST_LAG_MS ?'),
 ]
@@ -74,17 +75,18 @@ const GAPS = [
   one('gap of a step of the clock not told', /^G7: /, 'storage/stream-lane.ts',
     'runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', "if (reason !== 'clock-stepped') runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run"),
   one('gap of a kill not told while the clock is behind', /^G7: /, 'storage/past-gaps.ts',
-    "      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)", '      void ranTo'),
+    "      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now, runId)",
+    '      void ranTo'),
   one('a start ends its own gap by footage of a clock ahead', /^G7: .*is there, and a gap tells/, 'storage/past-gaps.ts',
     'gap !== null && gap.startAt !== firstKnownAt && lastFrameEnd', 'gap !== null && firstKnownAt !== 0 && lastFrameEnd'),
   one('a gap that was over at a kill is told on when its footage is found late', /^G7: .*is there, and a gap tells/,
-    'storage/unfinished-footage.ts', '      this.#gaps.split({ cameraUuid, stream }, found)\n', ''),
-  one('a rebuild leaves gaps over what it found', /^G7: .*is there, and a gap tells/, 'storage/tables/reconciliation.ts',
+    'storage/past-gaps.ts', '    this.#split(of, runs)\n', ''),
+  one('a rebuild leaves gaps over what it found', /^G7: .*is there, and a gap tells/, 'storage/tables/rebuilt-gaps.ts',
     '  cutOut(db, now)\n', '  void cutOut\n'),
   one('gap after a run not told', /^G7: /, 'storage/stream-lane.ts', '      runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run', '      void [cameraUuid, stream, now] // of a run'),
   one('gap ended early', /^G7: /, 'storage/stream-lane.ts', 'closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)', 'closeGap(this.#options, epochMs(endsAt - 2000), TRIVIAL_GAP_MS)'),
   one('gap of a kill not told', /^G7: /, 'storage/past-gaps.ts',
-    "else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)", 'else void runs'),
+    "else runs.openGapBefore(of, lostFrom, 'recorder-killed', now, runId)", 'else void runs'),
   one('gap of a failed slot not told', /^G7: /, 'storage/ring.ts', "        runs.addGap(owner, sealed.endAt, writer.endAt, 'storage-failed', clock.wallNow())\n", ''),
 ]
 
@@ -116,7 +118,8 @@ const CATALOGUE = [
   one('a slot blamed for the catalogue', /^quarantine: |^counts: |^crash: /, 'storage/ring.ts', '        if (!isCatalogueRefusal(error)) throw error\n        rows.noteRefusal(error)\n      }\n    }\n    const taken',
     "        if (!isCatalogueRefusal(error)) throw error\n        const blamed = this.#options.volumes.freeOf(among[0]!).take()\n        if (blamed !== null) this.giveUp(among[0]!, blamed, blamed, new StorageError('other', 'take', '', error))\n        rows.noteRefusal(error)\n      }\n    }\n    const taken"),
   one('footage of an outage not adopted', /^rescue: |^V1: |^G7: /, 'storage/unfinished-footage.ts', 'if (unenteredAmong !== null) unsealed.push(', 'if (unenteredAmong !== null && settled === null) unsealed.push('),
-  one('camera name keeps its mark', /one mark/, 'storage/storage.ts', '    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) })\n', '    void now\n'),
+  one('camera name keeps its mark', /one mark/, 'storage/storage.ts',
+    '    this.#retiring.add(ids)\n    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) }, {', '    void now\n    this.#rows.write(() => undefined, {'),
 ]
 
 const VOLUMES = [

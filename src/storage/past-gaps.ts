@@ -4,11 +4,11 @@ import {
 import type { Clock } from '../platform/clock.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { without } from './gap-finder.ts'
+import { holesBetween } from './holes.ts'
 import { runsIn } from './recovery.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { IndexEntry } from './slot-format.ts'
 import { spansOf, type Span } from './slot-survey.ts'
-import { MOST_OVERLAP_MS } from './stream-lane.ts'
 import { CLOCK_BACK_MS, TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 
@@ -36,6 +36,9 @@ export interface KnownBefore {
   /** Runs of recorders before this one. */
   readonly unended: readonly { readonly id: RunId, readonly startAt: EpochMs }[]
 }
+
+/** The last frame of a run. */
+interface LastFrame { readonly endAt: EpochMs, readonly runId: number }
 
 /** What was found of a stream in slots that were open. */
 export interface FoundInSlots {
@@ -68,12 +71,21 @@ export class PastGaps {
   }
 
   /** Footage that is found late: a gap that was noted meanwhile begins behind it. */
-  cut(of: LaneStream, ranges: Iterable<TimeRange>): void {
-    for (const range of ranges) this.#options.rows.write(() => { this.#options.runs.cutGap(of, range) })
+  cut(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
+    const { runs, rows } = this.#options
+    for (const [id, range] of found) rows.write(() => { runs.cutGap(of, id, range) })
+  }
+
+  /** What is found of a stream that goes on: what was told as lost of it is not, and what lies between it is. */
+  found(of: LaneStream, found: FoundInSlots): void {
+    const runs = runsIn(found.slots.flat())
+    this.cut(of, runs)
+    this.#split(of, runs)
+    this.#tellBetween(of, found.slots.flatMap(spansOf), found.waiting, this.#options.clock.wallNow())
   }
 
   /** The recorder of then was killed before the catalogue knew of the run that ended a gap. */
-  split(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
+  #split(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
     const { runs, rows, clock } = this.#options, now = clock.wallNow()
     for (const [id, range] of found) rows.write(() => { runs.splitGap(of, id, range, now) })
   }
@@ -85,14 +97,15 @@ export class PastGaps {
   end(of: LaneStream, before: KnownBefore, found: FoundInSlots, firstKnownAt: EpochMs | null): void {
     const { runs, rows, clock } = this.#options, now = clock.wallNow()
     const { gap, newestEnded } = before, spans = runsIn(found.slots.flat())
-    this.cut(of, spans.values())
-    const lastFrameEnd = this.#lastFrameEnd(before.last, spans, found)
+    this.cut(of, spans)
+    const lastFrameEnd = this.#lastFrameEnd(before, spans, found)
     const ended = before.unended.map(run =>
       ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))
     if (gap !== null && gap.startAt !== firstKnownAt && lastFrameEnd !== null) {
       // What had ended before the gap was noted lies before it, whatever the clock showed then.
       const since = [...spans].filter(([id]) => id > newestEnded).map(([, span]) => span)
-      this.#endGap(of, gap.startAt, [...since, ...ended], lastFrameEnd)
+      const newest = Math.max(newestEnded, ...spans.keys(), ...ended.map(({ id }) => id))
+      this.#endGap(of, gap.startAt, [...since, ...ended], { endAt: lastFrameEnd, runId: newest })
     }
     const lastRunId = Math.max(0, ...spans.keys())
     for (const { id, startAt, endAt } of ended) {
@@ -102,53 +115,54 @@ export class PastGaps {
       const lostFrom = isPast ? lastFrameEnd : epochMs(Math.max(startAt, lastFrameEnd ?? endAt))
       rows.write(() => {
         runs.end(id, endAt, 'recorder-killed')
-        this.#tellKill(of, lostFrom, now)
+        this.#tellKill(of, { endAt: lostFrom, runId: Math.max(id, lastRunId) }, now)
       })
     }
     // A run that began while the catalogue took no rows has none that is to be ended.
     if (lastRunId > newestEnded && lastFrameEnd !== null && !ended.some(({ id }) => id === lastRunId)) {
-      rows.write(() => { this.#tellKill(of, lastFrameEnd, now) })
+      rows.write(() => { this.#tellKill(of, { endAt: lastFrameEnd, runId: lastRunId }, now) })
     }
     this.#tellBetween(of, found.slots.flatMap(spansOf), found.waiting, now)
   }
 
   /** The same of a stream that this recorder has recorded since `knownAt`. */
   endLate(
-    of: LaneStream, unended: KnownBefore['unended'], found: ReadonlyMap<RunId, TimeRange>,
+    of: LaneStream, unended: KnownBefore['unended'], found: FoundInSlots,
     { knownAt, newestAt }: { readonly knownAt: EpochMs | null, readonly newestAt: EpochMs | null },
   ): void {
-    const { runs, rows, clock } = this.#options, now = clock.wallNow()
+    const { runs, rows, clock } = this.#options, now = clock.wallNow(), spans = runsIn(found.slots.flat())
     for (const run of unended) {
-      const endAt = epochMs(Math.max(run.startAt, found.get(run.id)?.endAt ?? newestAt ?? run.startAt))
+      const endAt = epochMs(Math.max(run.startAt, spans.get(run.id)?.endAt ?? newestAt ?? run.startAt))
       rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, endAt, knownAt ?? now)
-        else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now)
+        if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, { endAt, runId: run.id }, knownAt ?? now)
+        else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now, run.id)
       })
     }
+    this.found(of, found)
   }
 
   /**
    * Where the last footage of a stream ends: what was found last, or its last segment that is elsewhere:
-   * sealed, away, or not to be read now. A time that the recorder before had not reached was shown by a clock
-   * that ran ahead, and was set back since.
+   * sealed, away, or not to be read now. What was found of runs before the newest was recorded before, whatever
+   * the clock showed then.
    */
   #lastFrameEnd(
-    last: SegmentRow | null, spans: ReadonlyMap<RunId, TimeRange>, { read, openEndAt }: FoundInSlots,
+    { last, newestEnded, unended }: KnownBefore, spans: ReadonlyMap<RunId, TimeRange>,
+    { read, openEndAt }: FoundInSlots,
   ): EpochMs | null {
     const recoveredTo = endOfLastRun(spans) ?? openEndAt
     if (last === null || (recoveredTo !== null && read.has(segmentKey(last)))) return recoveredTo
-    const lastEndAt = last.endAt ?? last.startAt, { wallBefore } = this.#options.trustedTime
-    const isOfClockAhead = recoveredTo !== null && wallBefore !== null
-      && recoveredTo > wallBefore + NOTED_EVERY_MS
-    return recoveredTo === null || isOfClockAhead ? lastEndAt : epochMs(Math.max(lastEndAt, recoveredTo))
+    const lastEndAt = last.endAt ?? last.startAt
+    const isPassed = Math.max(0, ...spans.keys()) < Math.max(newestEnded, ...unended.map(({ id }) => id))
+    return recoveredTo === null || isPassed ? lastEndAt : epochMs(Math.max(lastEndAt, recoveredTo))
   }
 
   /**
    * Killed between the first fragment after a gap and the row that ends the gap, which the catalogue may have
    * taken late: the gap ended where its stream was recorded again, and another begins behind that.
    */
-  #endGap(of: LaneStream, gapStartAt: EpochMs, found: readonly TimeRange[], lastFrameEnd: EpochMs): void {
+  #endGap(of: LaneStream, gapStartAt: EpochMs, found: readonly TimeRange[], last: LastFrame): void {
     const { runs, rows, clock } = this.#options
     const again = found.filter(({ startAt, endAt }) => gapStartAt < startAt && startAt < endAt)
       .map(({ startAt }) => startAt)
@@ -156,7 +170,7 @@ export class PastGaps {
     const now = clock.wallNow()
     rows.write(() => {
       runs.closeGap(of, epochMs(Math.min(...again)), 0)
-      runs.openGapBefore(of, lastFrameEnd, 'recorder-killed', now)
+      runs.openGapBefore(of, last.endAt, 'recorder-killed', now, last.runId)
     })
   }
 
@@ -164,12 +178,12 @@ export class PastGaps {
    * Begins the gap of a kill. What was lost while the clock was ahead is told as far as the recorder of then
    * may have run: what was lost since, this one tells by the clock of now.
    */
-  #tellKill(of: LaneStream, lostFrom: EpochMs, now: EpochMs): void {
+  #tellKill(of: LaneStream, { endAt: lostFrom, runId }: LastFrame, now: EpochMs): void {
     const { runs, trustedTime } = this.#options
     if (isAhead(lostFrom, now)) {
       const ranTo = (trustedTime.wallBefore ?? lostFrom) + NOTED_EVERY_MS
-      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now)
-    } else runs.openGapBefore(of, lostFrom, 'recorder-killed', now)
+      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now, runId)
+    } else runs.openGapBefore(of, lostFrom, 'recorder-killed', now, runId)
   }
 
   /**
@@ -178,24 +192,17 @@ export class PastGaps {
    * found in the slots `waiting`; what others hold between two of them is told by their rows.
    */
   #tellBetween(of: LaneStream, spans: readonly Span[], waiting: ReadonlySet<string>, now: EpochMs): void {
-    const { runs, rows } = this.#options
-    let last: Span | null = null
-    for (const span of spans.toSorted((a, b) => a.runId - b.runId || a.startAt - b.startAt)) {
-      if (last !== null && last.endAt - span.startAt > MOST_OVERLAP_MS) {
-        const { endAt } = last
-        rows.write(() => { runs.addStepBack(of, endAt, now) })
-      } else if (last !== null && span.startAt - last.endAt > TRIVIAL_GAP_MS) {
-        const cause = last.runId === span.runId ? 'unknown' : 'recorder-killed'
-        this.#addUntold(of, { startAt: last.endAt, endAt: span.startAt, cause }, { spans, waiting }, now)
-      }
-      const goesOn: boolean = last !== null && Math.abs(last.endAt - span.startAt) <= MOST_OVERLAP_MS
-      last = goesOn && last!.endAt > span.endAt ? { ...span, endAt: last!.endAt } : span
+    const { runs, rows } = this.#options, { holes, stepsBack } = holesBetween(spans, now)
+    for (const { at, afterRun } of stepsBack) rows.write(() => { runs.addStepBack(of, at, now, afterRun) })
+    for (const { isInRun, ...hole } of holes) {
+      if (hole.endAt - hole.startAt <= TRIVIAL_GAP_MS) continue
+      this.#addUntold(of, { ...hole, cause: isInRun ? 'unknown' : 'recorder-killed' }, { spans, waiting }, now)
     }
   }
 
   /** Numbers of runs may stand twice where a catalogue came from a backup: what was found is not lost. */
   #addUntold(
-    of: LaneStream, { cause, ...range }: TimeRange & { readonly cause: GapCause },
+    of: LaneStream, { cause, afterRun, ...range }: TimeRange & { readonly cause: GapCause, readonly afterRun: number },
     { spans, waiting }: { readonly spans: readonly Span[], readonly waiting: ReadonlySet<string> },
     now: EpochMs,
   ): void {
@@ -204,8 +211,9 @@ export class PastGaps {
       const others = segments.inRange(of.cameraUuid, of.stream, range)
         .filter(segment => !waiting.has(segmentKey(segment)))
         .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
-      for (const untold of without(range, [...others, ...spans], TRIVIAL_GAP_MS)) {
-        runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now)
+      const gone = segments.overwrittenIn(of.cameraUuid, of.stream, range)
+      for (const untold of without(range, [...others, ...gone, ...spans], TRIVIAL_GAP_MS)) {
+        runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now, afterRun)
       }
     })
   }

@@ -8,6 +8,7 @@ import type { TrustedTime } from '../trusted-time/index.ts'
 import type { FreeSlots } from './free-slots.ts'
 import { slotName, type OpenSlot, type Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
+import { without } from './gap-finder.ts'
 import type { RunIds } from './run-ids.ts'
 import { freeHeader, type IndexEntry, type SlotStart } from './slot-format.ts'
 import { endOfFootage, readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
@@ -298,10 +299,11 @@ export function tellLostTail(
   rows.write(() => {
     const first = entries.at(-1)?.runId ?? runs.runAt(segment, startAt)
     if (first === null) return
-    const next = segments.nextStart(segment, foundTo) ?? Infinity
-    for (const run of runs.endedSince(segment, first, foundTo)) {
-      const from = epochMs(Math.max(run.startAt, foundTo)), to = Math.min(run.endAt, next)
-      if (to - from > TRIVIAL_GAP_MS) runs.addUntoldGap(segment, from, epochMs(to), 'recorder-killed', now)
+    for (const { id, ...run } of runs.endedSince(segment, first, foundTo)) {
+      const lost = { startAt: epochMs(Math.max(run.startAt, foundTo)), endAt: run.endAt }
+      for (const { startAt, endAt } of without(lost, segments.recordedIn(segment, lost), TRIVIAL_GAP_MS + 1)) {
+        runs.addUntoldGap(segment, startAt, endAt, 'recorder-killed', now, id)
+      }
     }
   })
 }

@@ -31,7 +31,7 @@ export interface RowBacklog { readonly pending: number, readonly lastedMs: numbe
 
 interface Row {
   readonly enter: () => void
-  /** A later row says the same again: an outage of days may lose it. */
+  /** An earlier row says the same: an outage of days may lose it. */
   readonly isRepeated: boolean
   /** Called once the row is durable. */
   readonly done: () => void

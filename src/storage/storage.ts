@@ -67,6 +67,8 @@ export class Storage implements AsyncDisposable {
   readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
   readonly #cameras = new Map<CameraId, CameraUuid>()
+  /** Cameras that were kept when others left, as far as the catalogue has not taken it yet. */
+  readonly #retiring = new Set<ReadonlySet<CameraId>>()
   readonly #known = new LastKnown()
   /** Of what is tried at each look at a volume. */
   readonly #failures = new Map<string, FailureLog>()
@@ -83,8 +85,7 @@ export class Storage implements AsyncDisposable {
     const { catalogue: { db }, clock, log } = options
     this.#tables = { cameras: cameraTable(db), holds: holdTable(db), runs: runTable(db), segments: segmentTable(db), slots: slotTable(db) }
     const rows = this.#rows = new RowQueue(options)
-    const wall = clock.wallNow(), trusted = options.trustedTime.trustedOf(wall)
-    this.#runIds = new RunIds(this.#tables.runs.newest(), { trusted, wall })
+    this.#runIds = new RunIds(this.#tables.runs.newest(), options.trustedTime.now())
     const marks = new CatalogueMarks(markTable(db), clock.wallNow(), row => { rows.write(row) })
     this.#volumes = new VolumeSet({ ...options, ...this.#tables, rows, configured: options.volumes, marks, unentered: fs => new UnenteredMark({ fs, clock, log }) })
     const fs = this.#volumes.io
@@ -206,7 +207,8 @@ export class Storage implements AsyncDisposable {
     const cached = this.#cameras.get(id)
     if (cached !== undefined) return cached
     const { cameras } = this.#tables
-    let uuid = cameras.inUse(id)
+    // Its row may still say that it is in use, and be about to say that it is not.
+    let uuid = this.#retiring.values().some(kept => !kept.has(id)) ? null : cameras.inUse(id)
     if (uuid === null) {
       const minted = uuid = mintCameraUuid(), now = this.#options.clock.wallNow()
       this.#rows.write(() => { cameras.insert(minted, id, now) })
@@ -221,7 +223,8 @@ export class Storage implements AsyncDisposable {
    */
   async retireAllBut(ids: ReadonlySet<CameraId>): Promise<void> {
     const now = this.#options.clock.wallNow()
-    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) })
+    this.#retiring.add(ids)
+    this.#rows.write(() => { this.#tables.cameras.retireAllBut(ids, now) }, { done: () => { this.#retiring.delete(ids) } })
     for (const id of [...this.#cameras.keys()]) if (!ids.has(id)) this.#cameras.delete(id)
     for (const [key, lane] of [...this.#lanes]) {
       if (ids.has(lane.cameraId)) continue

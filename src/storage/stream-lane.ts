@@ -50,6 +50,8 @@ export class StreamLane {
   #firstKnownAt: EpochMs | null = null
   /** When the gap that lasts was last heard of, by the wall clock of then. */
   #lostUntil: EpochMs | null
+  /** Since the last frame a row was written that begins a gap. */
+  #isGapBegun = false
   #lastGap: { startAt: EpochMs, cause: GapCause } | null = null
 
   constructor(options: StreamLaneOptions) {
@@ -121,6 +123,7 @@ export class StreamLane {
     if (this.#gapEndsAt === null) return
     const { runs, rows } = this.#options, endsAt = this.#gapEndsAt, lostUntil = this.#lostUntil
     this.#gapEndsAt = this.#lostUntil = null
+    this.#isGapBegun = false
     rows.write(() => {
       runs.endGapAhead(this.#options, endsAt, lostUntil)
       runs.closeGap(this.#options, endsAt, TRIVIAL_GAP_MS)
@@ -149,6 +152,7 @@ export class StreamLane {
     this.#lastReason = reason
     if (runId === null) return
     this.#lostUntil = now
+    this.#isGapBegun = true
     rows.write(() => {
       runs.end(runId, endAt, reason)
       runs.openGap({ cameraUuid, stream }, endAt, reason, now) // of a run without a stored frame: the gap before it goes on
@@ -172,10 +176,12 @@ export class StreamLane {
     const now = clock.wallNow(), lostUntil = this.#lostUntil
     this.#firstKnownAt ??= now
     this.#lostUntil = now
+    const isRepeated = this.#isGapBegun && lostUntil !== null && now >= lostUntil
+    this.#isGapBegun = true
     rows.write(() => {
       runs.endGapAhead({ cameraUuid, stream }, now, lostUntil)
       runs.openGap({ cameraUuid, stream }, now, cause, now)
-    }, { isRepeated: true })
+    }, { isRepeated })
   }
   /** Lost time inside a run that goes on. */
   noteHole(startAt: EpochMs, endAt: EpochMs, cause: InRunReason): void {

@@ -1,10 +1,10 @@
-import type { CameraUuid, EpochMs, MonoMs, RunId, StreamName, TimeRange } from '../domain/index.ts'
+import type { CameraUuid, EpochMs, MonoMs, StreamName } from '../domain/index.ts'
 import type { StorageError } from '../platform/file-system.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { FreeSlots } from './free-slots.ts'
 import { PastGaps, segmentKey, type FoundInSlots, type LaneStream } from './past-gaps.ts'
 import {
-  adoptUnentered, recoverOpen, recoverPreparing, runsIn, salvage, tellLostTail, type RecoveredPreparing,
+  adoptUnentered, recoverOpen, recoverPreparing, salvage, tellLostTail, type RecoveredPreparing,
   type RecoveryOptions,
 } from './recovery.ts'
 import type { OpenSlot } from './ring.ts'
@@ -145,17 +145,14 @@ export class UnfinishedFootage {
       const isHistory = this.#options.lanes.get(key)?.isRecovered ?? this.#areLanesKnown
       if (first === undefined || !isHistory) continue
       const { cameraUuid, stream } = first.segment
-      const found = await this.#sealLate(key)
-      this.#gaps.cut({ cameraUuid, stream }, found.values())
-      this.#gaps.split({ cameraUuid, stream }, found)
+      this.#gaps.found({ cameraUuid, stream }, await this.#sealLate(key))
     }
   }
 
-  /** Returns the runs that were found. */
-  async #sealLate(key: string): Promise<ReadonlyMap<RunId, TimeRange>> {
-    const { open, slots } = await this.#recoverSlots(key)
+  async #sealLate(key: string): Promise<FoundInSlots> {
+    const { open, ...found } = await this.#recoverSlots(key)
     if (open !== null) await this.#options.ring.seal(open)
-    return runsIn(slots.flat())
+    return found
   }
 
   /**

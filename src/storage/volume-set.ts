@@ -188,9 +188,15 @@ export class VolumeSet {
     if (check.kind === 'refused') check = await checkVolume(io, entry.path, entry.id) // one bad read is no reason to stop
     if (entry.state === 'failed') return // it hung meanwhile; its probe says when it is back
     const refusal = check.kind === 'refused' ? check : check.volume.identity.uuid === volume.identity.uuid ? null : { state: 'foreign' as const, detail: 'another disk is mounted where this volume was' }
-    if (refusal === null) {
-      if (entry.state !== 'ok') this.#back(entry, volume, 'volume is back')
-    } else this.#refuse(entry, refusal)
+    if (refusal !== null) this.#refuse(entry, refusal)
+    else if (entry.state !== 'ok') await this.#return(entry, volume, 'volume is back')
+  }
+
+  /** While it was away an image of it may have been put in its place. */
+  async #return(entry: Entry, volume: Volume, message: string): Promise<void> {
+    const contradiction = await this.#contradictionOfMark(volume)
+    if (contradiction !== null) this.#refuse(entry, contradiction)
+    else this.#back(entry, volume, message)
   }
 
   #back(entry: Entry, volume: Volume, message: string): void {
@@ -260,14 +266,18 @@ export class VolumeSet {
    * catalogue [G1].
    */
   async #contradiction(volume: Volume, isUnentered: boolean): Promise<{ state: VolumeRefusal, detail: string } | null> {
-    const { marks, log } = this.#options
-    const foreign = (why: string) => ({ state: 'foreign' as const, detail: `${why}; stop the recorder and run \`custos rebuild\`. Nothing was changed.` })
-    const verdict = await marks.judge(volume, this.io)
+    const contradiction = await this.#contradictionOfMark(volume)
+    if (contradiction !== null) return contradiction
+    const wrong = await spotCheck({ ...this.#options, fs: this.io, volume, seed: this.#options.marks.seed, isUnentered })
+    return wrong === null ? null : foreign(`it is not as the catalogue says: ${wrong}`)
+  }
+
+  async #contradictionOfMark(volume: Volume): Promise<{ state: VolumeRefusal, detail: string } | null> {
+    const { marks, log } = this.#options, verdict = await marks.judge(volume, this.io)
     if (verdict === 'unknown-start') return foreign('it was used since by a recorder start that this catalogue does not know: the catalogue came from a backup, or the volume from another recorder')
     if (verdict === 'older-volume') return foreign('it is older than this catalogue: an image of it was restored')
     if (verdict === 'doubtful') log.warn({ volume: volume.identity.id }, 'the mark of the catalogue is gone from a volume; its slots are asked')
-    const wrong = await spotCheck({ ...this.#options, fs: this.io, volume, seed: marks.seed, isUnentered })
-    return wrong === null ? null : foreign(`it is not as the catalogue says: ${wrong}`)
+    return null
   }
 
   /**
@@ -310,7 +320,7 @@ export class VolumeSet {
     try {
       if (check.kind === 'refused' || check.volume.identity.uuid !== volume.identity.uuid) throw new StorageError('other', 'probe', entry.path, new Error(check.kind === 'refused' ? check.detail : 'another disk'))
       await probeVolume(this.io, volume, slot)
-      this.#back(entry, volume, 'volume works again')
+      await this.#return(entry, volume, 'volume works again')
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       entry.detail = error.message
@@ -320,20 +330,22 @@ export class VolumeSet {
   }
 
   /**
-   * After a fault slots are taken elsewhere until a write is a good one. Where nothing is open any more none
-   * would be tried while another volume has room: the volume would stand idle, and what it holds would outlive
-   * younger footage. No slot is written to, for a stream may be given any of them meanwhile.
+   * After a fault slots are taken elsewhere until a write is a good one. Where nothing is open any more, or
+   * only slots of silent cameras, none would be tried while another volume has room: the volume would stand
+   * idle, and what it holds would outlive younger footage. No slot is written to, for a stream may be given any
+   * of them meanwhile.
    */
   async #calm(entry: Entry, volume: Volume): Promise<void> {
-    const { state, health, slots } = entry
-    if (state !== 'ok' || health.isCalm || slots.open + slots.preparing > 0 || this.io.isHung(entry.id)) return
+    const { state, health } = entry
+    if (state !== 'ok' || health.isCalm || this.io.isHung(entry.id)) return
     try {
       await probeVolume(this.io, volume, null)
       this.noteGood(volume)
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
-      // A full file system says nothing of slots: they have their space.
-      if (error.fault !== 'no-space') this.noteFault(volume, error)
+      // A full file system says nothing of slots: they have their space, and one of them is tried.
+      if (error.fault === 'no-space') this.noteGood(volume)
+      else this.noteFault(volume, error)
     }
   }
 
@@ -453,3 +465,6 @@ export class VolumeSet {
     return volume == null ? null : ask(volume.identity.uuid)
   }
 }
+
+const foreign = (why: string): { state: VolumeRefusal, detail: string } =>
+  ({ state: 'foreign', detail: `${why}; stop the recorder and run \`custos rebuild\`. Nothing was changed.` })

@@ -647,7 +647,7 @@ CREATE TABLE gap (
   end_at            INTEGER,                    -- first frame after it; null while it lasts
   cause             TEXT NOT NULL,              -- why it began
   last_cause        TEXT NOT NULL,              -- why the newest try to end it failed
-  noticed_at        INTEGER NOT NULL,
+  noticed_at        INTEGER NOT NULL, after_run INTEGER NOT NULL DEFAULT 0,
   CHECK (end_at IS NULL OR end_at >= start_at)
 ) STRICT;
 
@@ -1057,6 +1057,8 @@ CREATE INDEX reference_image_by_camera ON reference_image (camera_uuid, taken_at
 CREATE INDEX rescue_entry_taken ON rescue_entry (taken_at);
 
 CREATE INDEX review_pack_by_month ON review_pack (month);
+
+CREATE INDEX run_by_number ON run (camera_uuid, stream, run_id);
 
 CREATE INDEX run_by_stream ON run (camera_uuid, stream, start_at);
 

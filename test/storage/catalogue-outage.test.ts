@@ -5,6 +5,7 @@ import { UNENTERED_FILE } from '../../src/storage/unentered-mark.ts'
 import type { CatalogueFault } from '../support/faulty-catalogue.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
 import { ended } from '../support/rig-time.ts'
+import { settle, stand } from './support/told-gaps.ts'
 
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 1000 }, timezone: 'Asia/Taipei' }
 const LONG = { dataBytes: 220_000 } // four of them fill a slot
@@ -15,8 +16,6 @@ const statesOf = (rig: RecorderRig) => rig.rows<{ state: string, n: number }>('S
 const countsOf = (rig: RecorderRig) => Object.entries(rig.storage.volumeStatus()[0]!.slots).filter(([, n]) => n > 0).map(([state, n]) => ({ state, n })).sort((a, b) => a.state < b.state ? -1 : 1)
 const isMarked = async (rig: RecorderRig) => (JSON.parse(await rig.memory.readText(`${rig.volumes[0]!.path}/${UNENTERED_FILE}`, 1000, 'test').catch(() => '{}')) as { unentered?: boolean }).unentered === true
 
-/** Lets the recorder go on until its rows are written, or have been tried some times. */
-const settle = async (rig: RecorderRig) => { for (let i = 0; i < 8; i++) await rig.clock.advance(500) }
 
 for (const fault of OUTAGES) {
   t.test(`ten minutes in which the catalogue takes nothing (${fault.kind}) lose no frame, and everything is told afterwards`, async t => {
@@ -277,4 +276,28 @@ t.test('a slot that stays unreadable for an hour keeps what can be read of it in
   }
   await rig.append(5, LONG)
   t.same(await checkInvariants(rig), [])
+})
+
+t.test('a camera that leaves and comes again while the catalogue is locked is another one, and in use', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8 })
+  await rig.append(2)
+  rig.endRun('removed-from-config')
+  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
+  await rig.storage.retireAllBut(new Set())
+  rig.clock.drift(60_000, 0)
+  stand(rig, rig.camera) // the configuration has it again
+  await rig.storage.retireAllBut(new Set([rig.camera]))
+  await rig.append(2)
+  await rig.sync()
+  rig.catalogueFaults.heal()
+  await settle(rig)
+  const inUse = () => rig.rows<{ uuid: string }>('SELECT uuid FROM camera WHERE retired_at IS NULL').map(({ uuid }) => uuid)
+  const [{ uuid }] = rig.rows<{ uuid: string }>('SELECT camera_uuid AS uuid FROM run ORDER BY run_id DESC LIMIT 1') as [{ uuid: string }]
+  t.same(inUse(), [uuid], 'the one that is recorded')
+  await rig.append(2)
+  rig.endRun('recorder-stopped')
+  await rig.restart()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  t.same(inUse(), [uuid], 'the same camera after a start')
 })

@@ -22,7 +22,7 @@ function book(t: Test) {
   t.teardown(() => { db.close() })
   const uuid = mintCameraUuid(), runs = runTable(db), start = clock.wallNow()
   cameraTable(db).insert(uuid, LOBBY, start)
-  const ids = new RunIds(0, { trusted: start, wall: start })
+  const ids = new RunIds(0, start)
   const devices = new DeviceBook({ catalogue: { db, [Symbol.dispose]: () => undefined }, audit: new AuditLog({ db, clock }), clock, log: pino({ level: 'silent' }) })
   const at = (ms: number) => epochMs(start + ms), stream = (name: string) => ({ cameraUuid: uuid, stream: streamName(name) })
   return {

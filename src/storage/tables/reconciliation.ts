@@ -1,9 +1,8 @@
-import { epochMs, type CameraId, type CameraUuid, type EpochMs, type TimeRange } from '../../domain/index.ts'
+import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import { without } from '../gap-finder.ts'
-import { HOLE_IN_RUN_MS, UNREAD } from '../slot-survey.ts'
+import { UNREAD } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'
-import { isOfOneTime, TRIVIAL_GAP_MS } from './runs.ts'
+import { reconcileGaps } from './rebuilt-gaps.ts'
 import { slotTable } from './slots.ts'
 import { INDEX_LOST, UNSEALED, type CameraTrace } from './survey.ts'
 
@@ -111,11 +110,13 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
     SELECT volume_uuid, slot, generation, camera_uuid, stream, start_at, floor_rule, iif(is_done, end_at, NULL), iif(is_done, newest_at, NULL), iif(is_done, keep_until, NULL), iif(is_done, records, NULL),
       iif(is_done, used_bytes, NULL), iif(is_done, merkle_root, NULL), iif(is_done, end_at, NULL)
     FROM (SELECT s.*, (s.is_sealed = 1 OR ${isOut}) AS is_done FROM survey_slot AS s WHERE s.kind IN ('footage', 'failed')) AS s
-    WHERE NOT (is_done AND records = 0) AND NOT EXISTS (SELECT 1 FROM segment WHERE ${same})`)
+    WHERE NOT (is_done AND records = 0) AND NOT EXISTS (SELECT 1 FROM segment WHERE ${same})
+    ORDER BY (SELECT max(run_id) FROM survey_span WHERE survey_span.volume_uuid = s.volume_uuid
+      AND survey_span.slot = s.slot), start_at`) // in the order of recording, as the ring enters them
 
   slots(db)
   const runs = runsOf(db, tell)
-  return { counts: { added, corrected, ended, revived, runs, gaps: gaps(db, now) }, contradictions }
+  return { counts: { added, corrected, ended, revived, runs, gaps: reconcileGaps(db, now) }, contradictions }
 }
 
 function volumes(db: Db, identities: readonly VolumeIdentity[], now: EpochMs): void {
@@ -177,80 +178,14 @@ function runsOf(db: Db, tell: (kind: string, sql: string) => void): number {
   // What an earlier rebuild knew of a run was what the volumes of that day held of it.
   db.exec(`UPDATE run SET start_at = min(run.start_at, f.start_at), end_at = max(run.end_at, f.end_at) FROM (${found}) AS f
     WHERE f.run_id = run.run_id AND f.camera_uuid = run.camera_uuid AND f.stream = run.stream AND run.end_reason = 'unknown'`)
-  // The run that was going on in a slot that is still open: recovery ends it, and knows that the recorder
-  // was killed.
+  // The run that was going on in a slot that is still open, or is away: recovery ends it, and knows that the
+  // recorder was killed.
   db.exec(`UPDATE run SET end_reason = 'unknown', end_at = max(start_at, coalesce((SELECT max(end_at) FROM survey_span AS s WHERE s.run_id = run.run_id AND s.camera_uuid = run.camera_uuid AND s.stream = run.stream), start_at))
-    WHERE end_at IS NULL AND NOT EXISTS (SELECT 1 FROM survey_span AS s JOIN survey_slot USING (volume_uuid, slot) WHERE s.run_id = run.run_id AND s.camera_uuid = run.camera_uuid AND s.stream = run.stream
+    WHERE end_at IS NULL
+      AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.camera_uuid = run.camera_uuid
+        AND segment.stream = run.stream AND sealed_at IS NULL AND ended_at IS NULL
+        AND volume_uuid NOT IN (SELECT uuid FROM survey_volume))
+      AND NOT EXISTS (SELECT 1 FROM survey_span AS s JOIN survey_slot USING (volume_uuid, slot) WHERE s.run_id = run.run_id AND s.camera_uuid = run.camera_uuid AND s.stream = run.stream
       AND kind = 'footage' AND is_sealed = 0)`)
   return changes
-}
-
-/**
- * What a gap tells as lost, because its volume was away or its catalogue did not know it, and is found now. Footage
- * of before the gap was noticed, or as the runs' numbers tell: not footage of another time that the clock showed
- * as the same. A gap over footage that was known is one over a step of the clock.
- */
-function cutOut(db: Db, now: EpochMs): void {
-  const overlaps = db.prepare<[], {
-    gap_id: number, gap_from: number, gap_to: number, start_at: number, end_at: number }>(
-    `SELECT gap_id, gap.start_at AS gap_from, gap.end_at AS gap_to, s.start_at, s.end_at FROM gap
-     JOIN survey_span AS s ON s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream
-       AND s.start_at < gap.end_at AND s.end_at > gap.start_at
-       AND s.start_at >= coalesce((SELECT max(b.start_at) FROM survey_span AS b
-         WHERE b.camera_uuid = gap.camera_uuid AND b.stream = gap.stream AND b.start_at <= gap.start_at), gap.start_at)
-     JOIN survey_new USING (volume_uuid, slot)
-     WHERE (s.end_at <= gap.noticed_at OR (${isOfOneTime('s.run_id')}))
-       AND NOT EXISTS (SELECT 1 FROM survey_span AS k
-       WHERE k.camera_uuid = gap.camera_uuid AND k.stream = gap.stream AND k.start_at >= gap.start_at
-         AND k.start_at < gap.end_at AND k.end_at <= gap.end_at
-         AND NOT EXISTS (SELECT 1 FROM survey_new AS n
-           WHERE n.volume_uuid = k.volume_uuid AND n.slot = k.slot))
-     ORDER BY gap_id`)
-  const cut = db.prepare<[number, number, number]>('UPDATE gap SET start_at = ?, end_at = ? WHERE gap_id = ?')
-  const drop = db.prepare<[number]>('DELETE FROM gap WHERE gap_id = ?')
-  const copy = db.prepare<[number, number, number, number]>(
-    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
-     SELECT camera_uuid, stream, ?, ?, cause, last_cause, ? FROM gap WHERE gap_id = ?`)
-  for (const [gapId, spans] of Map.groupBy(overlaps.all(), row => row.gap_id)) {
-    const { gap_from: from, gap_to: to } = spans[0]!
-    const found = spans.map(span => range(span.start_at, span.end_at))
-    const left = without(range(from, to), found, TRIVIAL_GAP_MS)
-    for (const { startAt, endAt } of left.slice(1)) copy.run(startAt, endAt, now, gapId)
-    if (left[0] === undefined) drop.run(gapId)
-    else cut.run(left[0].startAt, left[0].endAt, gapId)
-  }
-}
-
-const range = (from: number, to: number): TimeRange => ({ startAt: epochMs(from), endAt: epochMs(to) })
-
-/**
- * Spans without footage, cause unknown, as far as neither the catalogue's own gaps nor its segments say
- * more. What an earlier rebuild said is said anew.
- */
-function gaps(db: Db, now: EpochMs): number {
-  db.exec(`DELETE FROM gap WHERE cause = 'unknown' AND EXISTS (SELECT 1 FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at < gap.start_at)
-    AND (end_at IS NULL OR EXISTS (SELECT 1 FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at >= gap.end_at))`)
-  const next = '(SELECT min(start_at) FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.start_at >= gap.start_at)'
-  db.exec(`UPDATE gap SET end_at = ${next} WHERE end_at IS NULL AND ${next} IS NOT NULL`)
-  cutOut(db, now)
-  const between = db.prepare<[number, number, number]>(`
-    INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
-    SELECT camera_uuid, stream, covered_to, start_at, 'unknown', 'unknown', ? FROM (
-      SELECT camera_uuid, stream, start_at, run_id, max(end_at) OVER before AS covered_to, last_value(run_id) OVER before AS run_before FROM survey_span
-      WINDOW before AS (PARTITION BY camera_uuid, stream ORDER BY start_at, end_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS s
-    WHERE start_at - covered_to > iif(run_id = run_before, ?, ?)
-      AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream AND gap.start_at < s.start_at AND coalesce(gap.end_at, s.start_at) > s.covered_to)
-      AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.camera_uuid = s.camera_uuid AND segment.stream = s.stream AND segment.start_at > s.covered_to AND segment.start_at < s.start_at)`)
-    .run(now, HOLE_IN_RUN_MS, TRIVIAL_GAP_MS).changes
-  // A camera that was retired was to be recorded until then.
-  const since = db.prepare<[number, number]>(`
-    INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at)
-    SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?
-    FROM (SELECT camera_uuid, stream, max(end_at) AS newest FROM survey_span GROUP BY camera_uuid, stream) AS s
-    JOIN camera ON camera.uuid = s.camera_uuid AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
-    WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
-        AND (gap.end_at IS NULL OR gap.end_at >= camera.retired_at))
-      AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream
-        AND run.end_at IS NULL)`).run(now, TRIVIAL_GAP_MS).changes
-  return between + since
 }

@@ -11,16 +11,28 @@ export const CLOCK_BACK_MS = 5_000
 
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
+/** SQL: a run that stored a frame, or may have. */
+const HAS_FRAMES = '(run.end_at IS NULL OR run.end_at > run.start_at)'
+
+/**
+ * SQL: the number of the run that ended a gap, or of one behind it; null while it lasts. It stored a frame, or
+ * the gap would have gone on. Runs that were found since may lie between.
+ */
+const BEHIND = `run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.run_id > gap.after_run
+  AND ${HAS_FRAMES}`
+const RUN_BEHIND = `coalesce(
+    (SELECT min(run_id) FROM run WHERE ${BEHIND} AND run.start_at BETWEEN gap.end_at - ${TRIVIAL_GAP_MS} AND gap.end_at + ${TRIVIAL_GAP_MS}),
+    (SELECT min(run_id) FROM run WHERE ${BEHIND} AND run.start_at >= gap.end_at))`
+
 /**
  * SQL: whether a run, by its number, lies in a gap by the order of recording too, and not only by a clock that
- * showed the same times twice.
+ * showed the same times twice. The run before the gap counts: what is found of it may reach into it.
  */
-export const isOfOneTime = (runId: string): string => `coalesce((SELECT run_id FROM run
-    WHERE run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.start_at < gap.start_at
-    ORDER BY run.start_at DESC LIMIT 1), 0) <= ${runId}
-  AND coalesce((SELECT run_id FROM run
-    WHERE run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.start_at >= gap.end_at
-    ORDER BY run.start_at LIMIT 1), ${runId}) >= ${runId}`
+export const isOfOneTime = (runId: string): string =>
+  `gap.after_run <= ${runId} AND coalesce(${RUN_BEHIND}, ${runId}) >= ${runId}`
+
+/** SQL: the newest run of a stream. */
+const NEWEST_OF = '(SELECT coalesce(max(run_id), 0) FROM run WHERE camera_uuid = ? AND stream = ?)'
 
 /**
  * Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause
@@ -41,10 +53,12 @@ export function runTable(db: Db) {
      ORDER BY start_at DESC, run_id DESC LIMIT 1`)
   const newestEnded = db.prepare<[string, string], { id: number | null }>(
     'SELECT max(run_id) AS id FROM run WHERE camera_uuid = ? AND stream = ? AND end_at IS NOT NULL')
-  const endedSince = db.prepare<[number, string, string, number], { start_at: number, end_at: number }>(
-    `SELECT start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
+  const endedSince = db.prepare<[number, string, string, number], { run_id: number, start_at: number, end_at: number }>(
+    `SELECT run_id, start_at, end_at FROM run WHERE run_id >= ? AND camera_uuid = ? AND stream = ? AND end_at > ?
      ORDER BY run_id`)
-  const cutGap = db.prepare<[number, number, string, string, number, number]>(`UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ? AND start_at < ? AND cause = 'recorder-killed'`)
+  const cutGap = db.prepare<[number, number, string, string, number, number, number, number, number]>(
+    `UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ?
+     AND start_at < ? AND cause = 'recorder-killed' AND ${isOfOneTime('?')}`)
   const gapAround = db.prepare<[string, string, number, number, number, number, number, number, number], { gap_id: number, end_at: number | null }>(
     `SELECT gap_id, end_at FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
      AND (end_at > ? OR (end_at IS NULL AND ? < ?)) AND ${isOfOneTime('?')} ORDER BY gap_id DESC LIMIT 1`)
@@ -53,22 +67,28 @@ export function runTable(db: Db) {
   const endGap = db.prepare<[number, number]>('UPDATE gap SET end_at = ? WHERE gap_id = ?')
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
-  const openGap = db.prepare<[string, string, number, string, string, number]>(
-    `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
+  const openGap = db.prepare<[string, string, number, string, string, number, string, string]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at, after_run)
+     VALUES (?, ?, ?, ?, ?, ?, ${NEWEST_OF})
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
   const closeGap = db.prepare<[number, string, string]>('UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
   const endAhead = db.prepare<[number, string, string, number]>(
     `UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL
      AND start_at > ?`)
-  const openGapBefore = db.prepare<[string, string, number, string, string, number]>(
-    `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?)
+  const openGapBefore = db.prepare<[string, string, number, string, string, number, number]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at, after_run)
+     VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE
-     SET cause = CASE WHEN excluded.start_at < start_at THEN excluded.cause ELSE cause END, start_at = min(start_at, excluded.start_at)`)
+     SET cause = iif(excluded.start_at < start_at, excluded.cause, cause),
+       after_run = iif(excluded.start_at < start_at, excluded.after_run, after_run),
+       start_at = min(start_at, excluded.start_at)`)
   // Both directions: when the clock was set back during an outage its end lies before its start, and it was
   // an outage all the same.
   const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND abs(? - start_at) < ?')
-  const closedGap = db.prepare<[string, string, number, number, string, string, number]>(
-    'INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const closedGap = db.prepare<[string, string, number, number, string, string, number, number]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+  const newestOf = db.prepare<[string, string], { id: number }>(`SELECT ${NEWEST_OF} AS id`)
   const gapNow = db.prepare<[string, string], { start_at: number, cause: string, last_cause: string }>('SELECT start_at, cause, last_cause FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
   return {
     /** The highest number so far; 0 for none. */
@@ -84,7 +104,9 @@ export function runTable(db: Db) {
     end(id: RunId, endAt: EpochMs, reason: RunEndReason): void { end.run(endAt, reason, id) },
     unended: () => unended.all().map(row => ({ id: runId(row.run_id), cameraUuid: row.camera_uuid as CameraUuid, stream: row.stream as StreamName, startAt: row.start_at as EpochMs })),
     /** Begins a gap, or notes why the one that lasts goes on. */
-    openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
+    openGap(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
+      openGap.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt, of.cameraUuid, of.stream)
+    },
     /**
      * Ends the gap that lasts at `lastAt`, if it began at a time that the clock has not reached any more: what is
      * lost from now on stands at other times. `lastAt`: as the clock showed before it was set back; null: not known.
@@ -94,33 +116,41 @@ export function runTable(db: Db) {
     },
     /**
      * Begins a gap that was learnt of late: one that was opened meanwhile is made to begin where this one
-     * does.
+     * does. `afterRun`: the run before it.
      */
-    openGapBefore(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void { openGapBefore.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt) },
+    openGapBefore(of: StreamRef, startAt: EpochMs, cause: GapCause, noticedAt: EpochMs, afterRun: number): void {
+      openGapBefore.run(of.cameraUuid, of.stream, startAt, cause, cause, noticedAt, afterRun)
+    },
     /** Ends the gap that lasts, if any; one shorter than `trivialMs` was no lost frame and goes. */
     closeGap(of: StreamRef, endAt: EpochMs, trivialMs: number): void {
       dropGap.run(of.cameraUuid, of.stream, endAt, trivialMs)
       closeGap.run(endAt, of.cameraUuid, of.stream)
     },
-    addGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
-      closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt)
+    /** `afterRun`: the run before it; the newest unless told. */
+    addGap(
+      of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, afterRun?: number,
+    ): void {
+      const after = afterRun ?? newestOf.get(of.cameraUuid, of.stream)!.id
+      closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt, after)
     },
     /**
      * The clock was set back behind `at`, which nothing tells yet: what was lost beside the step has no length by
      * the clock.
      */
-    addStepBack(of: StreamRef, at: EpochMs, noticedAt: EpochMs): void {
+    addStepBack(of: StreamRef, at: EpochMs, noticedAt: EpochMs, afterRun: number): void {
       if (beginsNear.get(of.cameraUuid, of.stream, at - CLOCK_BACK_MS, at + CLOCK_BACK_MS) === undefined) {
-        this.addGap(of, at, at, 'clock-stepped', noticedAt)
+        this.addGap(of, at, at, 'clock-stepped', noticedAt, afterRun)
       }
     },
-    /** Lost time of which the catalogue may know nothing yet, or only of parts. */
-    addUntoldGap(of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs): void {
+    /** Lost time of which the catalogue may know nothing yet, or only of parts. How many rows it took. */
+    addUntoldGap(
+      of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, afterRun: number,
+    ): number {
       const told = overlapping.all(of.cameraUuid, of.stream, endAt, startAt)
         .map(({ from, to }) => ({ startAt: from as EpochMs, endAt: to as EpochMs | null ?? endAt }))
-      for (const untold of without({ startAt, endAt }, told, 1)) {
-        this.addGap(of, untold.startAt, untold.endAt, cause, noticedAt)
-      }
+      const untold = without({ startAt, endAt }, told, 1)
+      for (const each of untold) this.addGap(of, each.startAt, each.endAt, cause, noticedAt, afterRun)
+      return untold.length
     },
     /** Of the runs of a stream that have ended the newest; 0 for none. */
     newestEnded: (of: StreamRef): number => newestEnded.get(of.cameraUuid, of.stream)?.id ?? 0,
@@ -130,11 +160,13 @@ export function runTable(db: Db) {
       return run === undefined || (run.end_at !== null && run.end_at < at) ? null : runId(run.id)
     },
     /** The run `first` and those behind it, as far as they have ended, and ended later than `at`. */
-    endedSince: (of: StreamRef, first: RunId, at: EpochMs): TimeRange[] =>
+    endedSince: (of: StreamRef, first: RunId, at: EpochMs): (TimeRange & { readonly id: RunId })[] =>
       endedSince.all(first, of.cameraUuid, of.stream, at)
-        .map(row => ({ startAt: row.start_at as EpochMs, endAt: row.end_at as EpochMs })),
+        .map(row => ({ id: runId(row.run_id), startAt: row.start_at as EpochMs, endAt: row.end_at as EpochMs })),
     /** Footage of before a kill was read late: the gap that was noted since then begins behind it. */
-    cutGap(of: StreamRef, { startAt, endAt }: TimeRange): void { cutGap.run(endAt, endAt, of.cameraUuid, of.stream, startAt, endAt) },
+    cutGap(of: StreamRef, id: RunId, { startAt, endAt }: TimeRange): void {
+      cutGap.run(endAt, endAt, of.cameraUuid, of.stream, startAt, endAt, id, id, id)
+    },
     /**
      * A run was found late, which began while a gap lasted and which the catalogue did not know when it ended
      * that gap: it ended where the run began, and another began behind it.
@@ -143,8 +175,8 @@ export function runTable(db: Db) {
       const around = gapAround.get(of.cameraUuid, of.stream, startAt, endAt, endAt, now, id, id, id)
       if (around === undefined) return
       endGap.run(startAt, around.gap_id)
-      if (around.end_at === null) this.openGap(of, endAt, 'recorder-killed', now)
-      else this.addGap(of, endAt, around.end_at as EpochMs, 'recorder-killed', now)
+      if (around.end_at === null) this.openGapBefore(of, endAt, 'recorder-killed', now, id)
+      else this.addGap(of, endAt, around.end_at as EpochMs, 'recorder-killed', now, id)
     },
     gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {
       const row = gapNow.get(of.cameraUuid, of.stream)

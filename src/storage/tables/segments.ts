@@ -71,9 +71,15 @@ export function segmentTable(db: Db) {
   const lastOfStream = db.prepare<[string, string], Raw>(
     `${from} WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL ORDER BY segment_id DESC LIMIT 1`)
   const newestOfStream = db.prepare<[string, string], { at: number | null }>('SELECT max(coalesce(end_at, start_at)) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL')
-  const nextStart = db.prepare<[string, string, number, number, string, number], { at: number | null }>(
-    `SELECT min(start_at) AS at FROM segment WHERE camera_uuid = ? AND stream = ? AND ended_at IS NULL
-     AND CASE WHEN end_at IS NULL THEN start_at > ? ELSE end_at > ? END AND NOT (volume_uuid = ? AND slot = ?)`)
+  const recordedIn = db.prepare<[string, string, number, number, number, string, number, number], {
+    start_at: number, end_at: number | null }>(
+    `SELECT start_at, end_at FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ?
+     AND CASE WHEN end_at IS NULL THEN start_at > ? ELSE end_at > ? END
+     AND (ended_at IS NULL OR freed_kept_until IS NOT NULL)
+     AND NOT (volume_uuid = ? AND slot = ? AND generation = ?)`)
+  const overwrittenIn = db.prepare<[string, string, number, number], { start_at: number, end_at: number }>(
+    `SELECT start_at, end_at FROM segment WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND end_at > ?
+     AND freed_kept_until IS NOT NULL`)
   const oldestOfVolume = db.prepare<[string], { at: number | null }>('SELECT start_at AS at FROM segment WHERE volume_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY end_at LIMIT 1')
   const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
     AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY slot LIMIT 1`)
@@ -148,11 +154,16 @@ export function segmentTable(db: Db) {
       return raw === undefined ? null : toRow(raw)
     },
     /**
-     * Where the next segment of its stream began that reaches past `at`: before `at` where that one went on over
-     * a step of the clock.
+     * What other segments of the stream recorded of a range, those too that were overwritten by the rule. One
+     * that is still open, and began later than this one, may reach to the end of the range.
      */
-    nextStart: ({ cameraUuid: camera, stream, startAt, volumeUuid, slot }: SegmentRow, at: EpochMs): EpochMs | null =>
-      instant(nextStart.get(camera, stream, startAt, at, volumeUuid, slot)),
+    recordedIn: ({ cameraUuid: camera, stream, startAt, volumeUuid, slot, generation }: SegmentRow, range: TimeRange): TimeRange[] =>
+      recordedIn.all(camera, stream, range.endAt, startAt, range.startAt, volumeUuid, slot, generation)
+        .map(row => ({ startAt: epochMs(row.start_at), endAt: row.end_at === null ? range.endAt : epochMs(row.end_at) })),
+    /** What of a range was recorded, and overwritten by the rule. */
+    overwrittenIn: (camera: CameraUuid, stream: StreamName, range: TimeRange): TimeRange[] =>
+      overwrittenIn.all(camera, stream, range.endAt, range.startAt)
+        .map(row => ({ startAt: epochMs(row.start_at), endAt: epochMs(row.end_at) })),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }

@@ -28,7 +28,7 @@ export interface CameraTrace {
    */
   readonly firstAt: EpochMs | null
   readonly newestAt: EpochMs | null
-  /** Highest number of a run of that footage; 0 for none. */
+  /** Highest number of a run that had a frame; 0 for none. */
   readonly newestRun: number
   /** Null when the catalogue does not know it. */
   readonly known: { readonly firstRecordedAt: EpochMs, readonly retiredAt: EpochMs | null } | null
@@ -84,7 +84,7 @@ export function surveyTables(db: Db) {
       UNION ALL SELECT camera_uuid, start_at, coalesce(end_at, start_at) FROM segment WHERE NOT EXISTS (SELECT 1 FROM survey_volume WHERE uuid = volume_uuid)) GROUP BY camera_uuid)
     SELECT uuid, coalesce(camera.id, (SELECT camera_id FROM survey_slot WHERE camera_uuid = uuid ORDER BY start_at DESC LIMIT 1)) AS id,
       first_at, newest_at, max(coalesce((SELECT max(run_id) FROM survey_span WHERE camera_uuid = uuid), 0),
-        coalesce((SELECT max(run_id) FROM run WHERE run.camera_uuid = uuid AND first_at IS NOT NULL), 0)) AS newest_run,
+        coalesce((SELECT max(run_id) FROM run WHERE run.camera_uuid = uuid AND run.end_at > run.start_at), 0)) AS newest_run,
       first_recorded_at, retired_at, camera.uuid IS NOT NULL AS is_known
     FROM found FULL JOIN camera USING (uuid) ORDER BY newest_at, uuid`)
   const instant = (at: number | null): EpochMs | null => at === null ? null : epochMs(at)

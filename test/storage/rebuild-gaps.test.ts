@@ -1,0 +1,208 @@
+import t from 'tap'
+import { cameraId } from '../../src/domain/index.ts'
+import { RecorderRig } from '../support/recorder-rig.ts'
+import { dieAndStayDead, foundButTold, gapsOf, newFolder, rebuild, settle, stand } from './support/told-gaps.ts'
+
+const GATE = cameraId('gate')
+
+t.test('a recorder that tried in vain to record with the old catalogue does not take the name', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8 })
+  await rig.append(2)
+  rig.endRun()
+  await rig.sync()
+  const backup = newFolder(t)
+  rig.copyCatalogue(backup)
+  await rig.storage.retireAllBut(new Set())
+  rig.clock.drift(60_000, 0)
+  stand(rig, rig.camera)
+  await rig.append(2)
+  rig.endRun()
+  const [{ uuid }] = rig.rows<{ uuid: string }>('SELECT uuid FROM camera WHERE retired_at IS NULL') as [{ uuid: string }]
+  await rig.close()
+  rig.stateDir = backup
+  rig.clock.drift(60_000, 0)
+  await rig.restart()
+  t.match(rig.storage.volumeStatus(), [{ state: 'foreign' }])
+  await t.rejects(rig.append(1), { code: 'CUSTOS_NO_VOLUME' })
+  rig.endRun('storage-failed')
+  await rig.close()
+  await rebuild(rig, [rig.camera, GATE])
+  t.same(rig.rows('SELECT uuid FROM camera WHERE retired_at IS NULL'), [{ uuid }])
+})
+
+t.test('a start whose clock was ahead for some seconds does not decide whose a name is', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  await rig.append(2)
+  rig.endRun()
+  await rig.sync()
+  await rig.close()
+  const backup = newFolder(t)
+  rig.copyCatalogue(backup)
+  const gone = rig.volumes.find(({ identity }) => identity.uuid === rig.rows<{ volume_uuid: string }>('SELECT volume_uuid FROM segment')[0]!.volume_uuid)!
+  // Another device under the same name, by a recorder whose clock is a month ahead until it is set.
+  rig.clock.stepWall(30 * 86_400_000)
+  await rig.restart()
+  await rig.storage.retireAllBut(new Set())
+  rig.clock.stepWall(-30 * 86_400_000)
+  rig.clock.drift(60_000, 0)
+  stand(rig, rig.camera)
+  const other = rig.volumes.find(each => each !== gone)!
+  const giveBack0 = rig.memory.takeAway(gone.path)
+  await rig.recheck()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  rig.endRun()
+  await rig.close()
+  giveBack0()
+  // That disk fails, and the catalogue too: the backup goes on with the first disk.
+  rig.stateDir = backup
+  const giveBack = rig.memory.takeAway(other.path)
+  await rebuild(rig, [rig.camera, GATE])
+  rig.clock.drift(3_600_000, 0)
+  await rig.restart()
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(6)
+  rig.endRun()
+  const [{ uuid }] = rig.rows<{ uuid: string }>('SELECT uuid FROM camera WHERE retired_at IS NULL') as [{ uuid: string }]
+  await rig.close()
+  giveBack()
+  await rebuild(rig, [rig.camera, GATE])
+  t.same(rig.rows('SELECT uuid FROM camera WHERE retired_at IS NULL'), [{ uuid }], 'the one that was recorded last, by an hour')
+})
+
+t.test('backup, kill, rebuild, start: the gap of the kill begins at the last frame', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  await rig.append(2)
+  await rig.sync()
+  await rig.recheck()
+  const backup = newFolder(t)
+  rig.copyCatalogue(backup)
+  const lowest = rig.volumes.map(({ identity }) => identity.uuid).sort()[0]
+  const fill = async () => {
+    rig.nextAt = rig.clock.wallNow()
+    await rig.fillSlots(1)
+    await rig.sync()
+    rig.clock.drift(30_000, 0)
+  }
+  for (let i = 0; i < 6 || rig.lane.openSlot!.volume.identity.uuid !== lowest; i++) await fill() // a rebuild enters volumes in the order of their uuids
+  await rig.sync()
+  const lastEnd = rig.nextAt
+  await dieAndStayDead(rig, newFolder(t))
+  rig.stateDir = backup
+  await rebuild(rig, [rig.camera, GATE])
+  await rig.restart()
+  await rig.lane.recover()
+  t.match(rig.lane.gapNow(), { startAt: lastEnd })
+  t.same(await foundButTold(rig), [])
+})
+
+for (const isLost of [false, true]) {
+  t.test(`a gap that lasts does not end at footage of a clock that was ahead (catalogue ${isLost ? 'lost' : 'whole'})`, async t => {
+    const rig = await RecorderRig.open(t, { slots: 8 })
+    rig.clock.stepWall(30 * 86_400_000) // a month ahead for its first seconds
+    rig.nextAt = rig.clock.wallNow()
+    await rig.append(2)
+    rig.endRun('clock-stepped')
+    rig.clock.stepWall(-30 * 86_400_000)
+    rig.lane.noteNoFootage('starting')
+    rig.nextAt = rig.clock.wallNow()
+    await rig.append(4)
+    const lastEnd = rig.nextAt
+    rig.endRun('recorder-stopped')
+    await rig.close()
+    if (isLost) rig.stateDir = newFolder(t)
+    await rebuild(rig, [rig.camera, GATE])
+    rig.clock.drift(60_000, 0)
+    await rig.restart()
+    rig.lane.noteStarting()
+    await rig.lane.recover()
+    rig.nextAt = rig.clock.wallNow()
+    const since = rig.nextAt
+    await rig.append(4)
+    const over = gapsOf(rig).filter(g => g.start_at <= since && (g.end_at ?? Infinity) >= rig.nextAt)
+    t.same(over, [], 'no gap over what was recorded now')
+    t.ok(gapsOf(rig).some(g => g.start_at === lastEnd && g.end_at === since))
+  })
+}
+
+t.test('while one disk is away no gap is told over footage of that disk, which the catalogue knows', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  await rig.fillSlots(5)
+  rig.endRun('recorder-stopped')
+  await rig.close()
+  const before = gapsOf(rig)
+  const giveBack = rig.memory.takeAway('/volumes/disk2')
+  await rebuild(rig, [rig.camera, GATE])
+  t.same(gapsOf(rig), before, 'while it is away')
+  giveBack()
+  await rig.restart()
+  t.same(rig.storage.volumeStatus().map(({ state }) => state), ['ok', 'ok'])
+  t.same(await foundButTold(rig), [])
+})
+
+t.test('a kill, then a rebuild while the disk of the open slot is away', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  await rig.fillSlots(1)
+  await rig.append(2) // on the other disk
+  await rig.sync()
+  const lastEnd = rig.nextAt
+  const home = rig.lane.openSlot!.volume.path
+  await dieAndStayDead(rig, newFolder(t))
+  const giveBack = rig.memory.takeAway(home)
+  await rebuild(rig, [rig.camera, GATE])
+  giveBack()
+  await rig.restart()
+  t.same(rig.storage.volumeStatus().map(({ state }) => state), ['ok', 'ok'])
+  await rig.lane.recover()
+  await rig.append(2)
+  const again = rig.appended.at(-2)!.startAt
+  await rig.recheck()
+  t.same(await foundButTold(rig), [])
+  t.match(gapsOf(rig), [{ start_at: lastEnd, end_at: again }])
+  t.match(rig.rows('SELECT end_at FROM run ORDER BY run_id LIMIT 1'), [{ end_at: lastEnd }])
+})
+
+t.test('a rebuild while a disk is away keeps the gaps beside the footage of that disk', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8, volumes: ['disk1', 'disk2'] })
+  for (let i = 0; i < 3; i++) {
+    await rig.fillSlots(1)
+    rig.endRun()
+    rig.clock.drift(60_000, 0)
+  }
+  await rig.close()
+  t.equal(new Set(rig.rows<{ volume_uuid: string }>('SELECT volume_uuid FROM segment').map(row => row.volume_uuid)).size, 2)
+  rig.stateDir = newFolder(t)
+  await rebuild(rig, [rig.camera, GATE]) // the catalogue was lost
+  const before = gapsOf(rig)
+  t.equal(before.length, 3)
+  const giveBack = rig.memory.takeAway('/volumes/disk2')
+  await rebuild(rig, [rig.camera, GATE])
+  giveBack()
+  t.same(gapsOf(rig), before)
+})
+
+t.test('a rebuild keeps the gap of a lost fragment', async t => {
+  const rig = await RecorderRig.open(t, { slots: 12 })
+  await rig.append(2)
+  await rig.sync()
+  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
+  const startAt = rig.nextAt
+  await rig.append(1)
+  const endAt = rig.nextAt
+  rig.fs.break({ step: 'append sync', mode: 'not-applied' })
+  await rig.sync()
+  await rig.append(2)
+  await rig.sync()
+  rig.freeze(rig.memory.afterPowerCut(() => 0.999))
+  rig.catalogueFaults.heal()
+  await rig.reopen()
+  await rig.lane.recover()
+  await settle(rig)
+  const told = () => rig.rows(`SELECT start_at, end_at FROM gap WHERE start_at < ${endAt} AND end_at > ${startAt}`)
+  t.same(told(), [{ start_at: startAt, end_at: endAt }])
+  await rig.append(2)
+  rig.endRun()
+  await rig.close()
+  await rebuild(rig, [rig.camera, GATE])
+  t.same(told(), [{ start_at: startAt, end_at: endAt }], 'after the rebuild')
+})
