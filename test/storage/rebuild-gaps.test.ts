@@ -206,3 +206,21 @@ t.test('a rebuild keeps the gap of a lost fragment', async t => {
   await rebuild(rig, [rig.camera, GATE])
   t.same(told(), [{ start_at: startAt, end_at: endAt }], 'after the rebuild')
 })
+
+t.test('what a slot that failed holds after all is not told as lost', async t => {
+  const rig = await RecorderRig.open(t, { slots: 6 })
+  await rig.append(1)
+  rig.fs.break({ step: 'append sync', mode: 'not-applied' })
+  await rig.sync()
+  await rig.append(2)
+  rig.endRun('recorder-stopped')
+  await rig.close()
+  const told = () => rig.rows("SELECT cause FROM gap WHERE cause = 'storage-failed'").length
+  t.equal(told(), 1)
+  await rebuild(rig, [rig.camera])
+  t.equal(told(), 0)
+  await rig.restart()
+  const found = (await rig.found()).map(({ name }) => name)
+  t.ok(found.includes(rig.appended[0]!.name), found.join(', '))
+  t.same(await foundButTold(rig), [])
+})

@@ -36,7 +36,8 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
 
   change(`INSERT INTO survey_new SELECT volume_uuid, slot FROM survey_slot AS s WHERE kind IN ('footage', 'failed')
     AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot
-      AND segment.generation = s.generation AND sealed_at IS NOT NULL AND ended_at IS NULL)`)
+      AND segment.generation = s.generation AND sealed_at IS NOT NULL AND ended_at IS NULL
+      AND segment.records >= s.records)`)
   volumes(db, options.volumes, now)
   cameras(db, options, now)
 
