@@ -34,10 +34,10 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
   }
   const change = (sql: string, ...values: (string | number)[]): number => db.prepare<(string | number)[]>(sql).run(...values).changes
 
-  change(`INSERT INTO survey_new SELECT volume_uuid, slot FROM survey_slot AS s WHERE kind IN ('footage', 'failed')
-    AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot
-      AND segment.generation = s.generation AND sealed_at IS NOT NULL AND ended_at IS NULL
-      AND segment.records >= s.records)`)
+  change(`INSERT INTO survey_new SELECT volume_uuid, slot, coalesce((SELECT records FROM segment
+      WHERE segment.volume_uuid = s.volume_uuid AND segment.slot = s.slot AND segment.generation = s.generation
+        AND sealed_at IS NOT NULL AND ended_at IS NULL), 0)
+    FROM survey_slot AS s WHERE kind IN ('footage', 'failed')`)
   volumes(db, options.volumes, now)
   cameras(db, options, now)
 
@@ -116,6 +116,9 @@ export function reconcile(db: Db, options: CameraNames & { volumes: readonly Vol
       AND survey_span.slot = s.slot), start_at`) // in the order of recording, as the ring enters them
 
   slots(db)
+  const unbounded = 1_000_000_000 // records of a slot that is still open
+  change(`DELETE FROM survey_new WHERE known_records >= coalesce((SELECT coalesce(records, ${unbounded}) FROM segment
+    WHERE segment.volume_uuid = survey_new.volume_uuid AND segment.slot = survey_new.slot AND ended_at IS NULL), 0)`)
   const runs = runsOf(db, tell)
   return { counts: { added, corrected, ended, revived, runs, gaps: reconcileGaps(db, now) }, contradictions }
 }

@@ -43,8 +43,9 @@ export function surveyTables(db: Db) {
   drop(db)
   db.exec(`
     CREATE TEMP TABLE survey_volume (uuid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-    -- footage that the catalogue did not know, or not all of it
-    CREATE TEMP TABLE survey_new (volume_uuid TEXT, slot INTEGER, PRIMARY KEY (volume_uuid, slot)) STRICT, WITHOUT ROWID;
+    -- footage that the catalogue did not know, or not all of it; at first all, with what it knew of it
+    CREATE TEMP TABLE survey_new (volume_uuid TEXT, slot INTEGER, known_records INTEGER NOT NULL,
+      PRIMARY KEY (volume_uuid, slot)) STRICT, WITHOUT ROWID;
     CREATE TEMP TABLE survey_slot (
       volume_uuid TEXT NOT NULL, slot INTEGER NOT NULL, kind TEXT NOT NULL, why TEXT, generation INTEGER, camera_uuid TEXT, camera_id TEXT, stream TEXT, start_at INTEGER, floor_rule TEXT,
       is_sealed INTEGER, end_at INTEGER, newest_at INTEGER, keep_until INTEGER, records INTEGER, used_bytes INTEGER, merkle_root TEXT,
