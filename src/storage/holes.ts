@@ -4,15 +4,16 @@ import { MOST_OVERLAP_MS } from './stream-lane.ts'
 
 /** Time that nothing recorded, between two pieces of footage. */
 export interface Hole extends TimeRange {
-  /** The run of the piece before it. */
+  /** The runs of the pieces before and behind it. */
   readonly afterRun: RunId
+  readonly beforeRun: RunId
   readonly isInRun: boolean
 }
 export interface FoundHoles {
   /** In the order of recording. */
   readonly holes: readonly Hole[]
-  /** Where the clock was set back: the last frame before that, and its run. */
-  readonly stepsBack: readonly { readonly at: EpochMs, readonly afterRun: RunId }[]
+  /** Where the clock was set back: the last frame before that, its run and the next. */
+  readonly stepsBack: readonly { readonly at: EpochMs, readonly afterRun: RunId, readonly beforeRun: RunId }[]
 }
 
 /**
@@ -23,11 +24,11 @@ export interface FoundHoles {
 export function holesBetween(spans: readonly Span[], now: EpochMs): FoundHoles {
   const inOrder = spans.toSorted((a, b) => a.runId - b.runId || a.startAt - b.startAt)
   const comesBackTo = earliestBehind(inOrder)
-  const holes: Hole[] = [], stepsBack: { at: EpochMs, afterRun: RunId }[] = []
+  const holes: Hole[] = [], stepsBack: { at: EpochMs, afterRun: RunId, beforeRun: RunId }[] = []
   let last: Span | null = null
   for (const [position, span] of inOrder.entries()) {
     if (last !== null && last.endAt - span.startAt > MOST_OVERLAP_MS) {
-      stepsBack.push({ at: last.endAt, afterRun: last.runId })
+      stepsBack.push({ at: last.endAt, afterRun: last.runId, beforeRun: span.runId })
       const before = lastBefore(inOrder, position)
       if (before !== null) holes.push(holeOf(before, span))
     } else if (last !== null && span.startAt > last.endAt && !isAhead(span, last, comesBackTo[position]!, now)) {
@@ -40,7 +41,7 @@ export function holesBetween(spans: readonly Span[], now: EpochMs): FoundHoles {
 }
 
 const holeOf = (before: Span, { runId, startAt }: Span): Hole =>
-  ({ startAt: before.endAt, endAt: startAt, afterRun: before.runId, isInRun: before.runId === runId })
+  ({ startAt: before.endAt, endAt: startAt, afterRun: before.runId, beforeRun: runId, isInRun: before.runId === runId })
 
 /**
  * The clock came back to between the two, or is there now: what it passed over was still to come.

@@ -9,7 +9,7 @@ import { runsIn } from './recovery.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { IndexEntry } from './slot-format.ts'
 import { spansOf, type Span } from './slot-survey.ts'
-import { CLOCK_BACK_MS, TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
+import { CLOCK_BACK_MS, TRIVIAL_GAP_MS, type Among, type runTable } from './tables/runs.ts'
 import type { segmentTable, SegmentRow } from './tables/segments.ts'
 
 /** The wall clock is written down once a minute: a recorder may have run so much longer. */
@@ -23,6 +23,8 @@ export interface PastGapsOptions {
   readonly rows: RowQueue
   readonly trustedTime: TrustedTime
   readonly clock: Clock
+  /** Runs with lower numbers are of recorders before. */
+  readonly firstRunId: number
 }
 
 /** What the catalogue said of a stream before its slots were recovered. */
@@ -56,17 +58,18 @@ export class PastGaps {
   readonly #options: PastGapsOptions
   constructor(options: PastGapsOptions) { this.#options = options }
 
-  /** Throws what the catalogue throws. `firstRunId`: runs with lower numbers are of recorders before. */
-  known(of: LaneStream, firstRunId: number): KnownBefore {
+  /** Throws what the catalogue throws. */
+  known(of: LaneStream): KnownBefore {
     const { runs, segments } = this.#options
     return {
-      unended: this.unended(of, firstRunId), gap: runs.gapNow(of), newestEnded: runs.newestEnded(of),
+      unended: this.unended(of), gap: runs.gapNow(of), newestEnded: runs.newestEnded(of),
       last: segments.lastOfStream(of.cameraUuid, of.stream),
     }
   }
 
-  unended({ cameraUuid, stream }: LaneStream, firstRunId: number): KnownBefore['unended'] {
-    return this.#options.runs.unended().filter(run =>
+  unended({ cameraUuid, stream }: LaneStream): KnownBefore['unended'] {
+    const { runs, firstRunId } = this.#options
+    return runs.unended().filter(run =>
       run.cameraUuid === cameraUuid && run.stream === stream && run.id < firstRunId)
   }
 
@@ -136,7 +139,7 @@ export class PastGaps {
       rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
         if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, { endAt, runId: run.id }, knownAt ?? now)
-        else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now, run.id)
+        else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now, this.#behind(run.id))
       })
     }
     this.found(of, found)
@@ -174,6 +177,9 @@ export class PastGaps {
     })
   }
 
+  /** Of a recorder before this one: runs that are not known yet may lie there. */
+  #behind(afterRun: number): Among { return { afterRun, beforeRun: this.#options.firstRunId - 1 } }
+
   /**
    * Begins the gap of a kill. What was lost while the clock was ahead is told as far as the recorder of then
    * may have run: what was lost since, this one tells by the clock of now.
@@ -182,7 +188,7 @@ export class PastGaps {
     const { runs, trustedTime } = this.#options
     if (isAhead(lostFrom, now)) {
       const ranTo = (trustedTime.wallBefore ?? lostFrom) + NOTED_EVERY_MS
-      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now, runId)
+      runs.addGap(of, lostFrom, epochMs(Math.max(lostFrom, ranTo)), 'recorder-killed', now, this.#behind(runId))
     } else runs.openGapBefore(of, lostFrom, 'recorder-killed', now, runId)
   }
 
@@ -193,7 +199,7 @@ export class PastGaps {
    */
   #tellBetween(of: LaneStream, spans: readonly Span[], waiting: ReadonlySet<string>, now: EpochMs): void {
     const { runs, rows } = this.#options, { holes, stepsBack } = holesBetween(spans, now)
-    for (const { at, afterRun } of stepsBack) rows.write(() => { runs.addStepBack(of, at, now, afterRun) })
+    for (const { at, ...among } of stepsBack) rows.write(() => { runs.addStepBack(of, at, now, among) })
     for (const { isInRun, ...hole } of holes) {
       if (hole.endAt - hole.startAt <= TRIVIAL_GAP_MS) continue
       this.#addUntold(of, { ...hole, cause: isInRun ? 'unknown' : 'recorder-killed' }, { spans, waiting }, now)
@@ -202,7 +208,7 @@ export class PastGaps {
 
   /** Numbers of runs may stand twice where a catalogue came from a backup: what was found is not lost. */
   #addUntold(
-    of: LaneStream, { cause, afterRun, ...range }: TimeRange & { readonly cause: GapCause, readonly afterRun: number },
+    of: LaneStream, { cause, afterRun, beforeRun, ...range }: TimeRange & Among & { readonly cause: GapCause },
     { spans, waiting }: { readonly spans: readonly Span[], readonly waiting: ReadonlySet<string> },
     now: EpochMs,
   ): void {
@@ -213,7 +219,7 @@ export class PastGaps {
         .map(segment => ({ startAt: segment.startAt, endAt: segment.endAt ?? segment.startAt }))
       const gone = segments.overwrittenIn(of.cameraUuid, of.stream, range)
       for (const untold of without(range, [...others, ...gone, ...spans], TRIVIAL_GAP_MS)) {
-        runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now, afterRun)
+        runs.addUntoldGap(of, untold.startAt, untold.endAt, cause, now, { afterRun, beforeRun })
       }
     })
   }

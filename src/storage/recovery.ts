@@ -302,7 +302,7 @@ export function tellLostTail(
     for (const { id, ...run } of runs.endedSince(segment, first, foundTo)) {
       const lost = { startAt: epochMs(Math.max(run.startAt, foundTo)), endAt: run.endAt }
       for (const { startAt, endAt } of without(lost, segments.recordedIn(segment, lost), TRIVIAL_GAP_MS + 1)) {
-        runs.addUntoldGap(segment, startAt, endAt, 'recorder-killed', now, id)
+        runs.addUntoldGap(segment, startAt, endAt, 'recorder-killed', now, { afterRun: id, beforeRun: id })
       }
     }
   })

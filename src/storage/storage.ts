@@ -171,7 +171,7 @@ export class Storage implements AsyncDisposable {
     await attempt('slots that were open could not be sealed', () => this.#unfinished.settle())
     await attempt('the rescue log of a volume could not be taken in', () => this.#rescues.take(volume))
     // Among some of the volumes at a start, the oldest is not the oldest of all.
-    if (this.#isOpen) this.#ring.keepReserve()
+    if (this.#isOpen && !this.#volumes.isOneUnseen) this.#ring.keepReserve()
   }
 
   async #publishHolds(): Promise<void> {

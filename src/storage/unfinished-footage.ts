@@ -160,8 +160,8 @@ export class UnfinishedFootage {
    * What is found of them later still moves the gap's beginning.
    */
   async #settleStream(key: string, of: Unrecovered): Promise<void> {
-    const { segments, clock, firstRunId } = this.#options
-    const unended = this.#gaps.unended(of, firstRunId), knownAt = of.lane.firstKnownAt
+    const { segments, clock } = this.#options
+    const unended = this.#gaps.unended(of), knownAt = of.lane.firstKnownAt
     const newestAt = segments.newestFrameBefore(of.cameraUuid, of.stream, knownAt ?? clock.wallNow())
     this.#gaps.endLate(of, unended, await this.#sealLate(key), { knownAt, newestAt })
   }
@@ -182,9 +182,9 @@ export class UnfinishedFootage {
   async #recoverStream(
     of: LaneStream, firstKnownAt: () => EpochMs | null,
   ): Promise<OpenSlot | null> {
-    const { segments, firstRunId } = this.#options, { cameraUuid, stream } = of
+    const { segments } = this.#options, { cameraUuid, stream } = of
     // Asked first: what fails here leaves the slots for the next round.
-    const before = this.#gaps.known(of, firstRunId)
+    const before = this.#gaps.known(of)
     const newestFrameAt = segments.newestFrameOfStream(cameraUuid, stream)
     const { open: newest, ...found } = await this.#recoverSlots(laneKey(cameraUuid, stream))
     this.#gaps.end(of, before, found, firstKnownAt())

@@ -135,13 +135,13 @@ export class VolumeSet {
   }
 
   async #lookAt(entry: Entry): Promise<void> {
-    entry.isUnseen = false
     try {
       if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)
       else if (entry.volume !== null) {
         await this.#check(entry, entry.volume)
         await this.#calm(entry, entry.volume)
       } else await this.#takeIn(entry)
+      entry.isUnseen = false
     } catch (error) { // mostly a catalogue that cannot be read just now
       if (entry.volume === null) entry.detail = `it could not be looked at: ${(error as Error).message}`
       entry.isUnseen = true
@@ -409,6 +409,8 @@ export class VolumeSet {
 
   // ---- asking
 
+  /** Volumes are about to be taken in: the oldest footage may be there. */
+  get isOneUnseen(): boolean { return this.#entries.some(({ volume, isUnseen }) => volume === null && isUnseen) }
   usable(): Volume[] { return this.#entries.flatMap(entry => entry.volume !== null && entry.state === 'ok' ? [entry.volume] : []) }
   /** Those whose last write was a good one. */
   calm(): Volume[] { return this.#entries.flatMap(entry => entry.volume !== null && entry.state === 'ok' && entry.health.isCalm ? [entry.volume] : []) }

@@ -647,7 +647,7 @@ CREATE TABLE gap (
   end_at            INTEGER,                    -- first frame after it; null while it lasts
   cause             TEXT NOT NULL,              -- why it began
   last_cause        TEXT NOT NULL,              -- why the newest try to end it failed
-  noticed_at        INTEGER NOT NULL, after_run INTEGER NOT NULL DEFAULT 0,
+  noticed_at        INTEGER NOT NULL, after_run INTEGER NOT NULL DEFAULT 0, before_run INTEGER,
   CHECK (end_at IS NULL OR end_at >= start_at)
 ) STRICT;
 

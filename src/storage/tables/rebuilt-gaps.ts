@@ -16,11 +16,15 @@ export function reconcileGaps(db: Db, now: EpochMs): number {
   return addBetween(db, now) + addSince(db, now)
 }
 
-/** A gap that lasted ends with the first run behind it that is found. */
+/** A gap that lasted begins behind all that is found of the run before it, and ends with the first behind it. */
 function endLasting(db: Db): void {
-  const next = `(SELECT start_at FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid
+  db.exec(`UPDATE gap SET start_at = max(start_at, coalesce((SELECT max(end_at) FROM survey_span AS s
+    WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.run_id = gap.after_run), start_at))
+    WHERE end_at IS NULL`)
+  const next = (column: string) => `(SELECT ${column} FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid
     AND s.stream = gap.stream AND s.run_id > gap.after_run ORDER BY run_id, start_at LIMIT 1)`
-  db.exec(`UPDATE gap SET end_at = max(start_at, ${next}) WHERE end_at IS NULL AND ${next} IS NOT NULL`)
+  db.exec(`UPDATE gap SET end_at = max(start_at, ${next('start_at')}), before_run = ${next('run_id')}
+    WHERE end_at IS NULL AND ${next('run_id')} IS NOT NULL`)
 }
 
 /**
@@ -46,8 +50,8 @@ function cutOut(db: Db, now: EpochMs): void {
     'UPDATE gap SET start_at = ?, end_at = ?, after_run = ? WHERE gap_id = ?')
   const drop = db.prepare<[number]>('DELETE FROM gap WHERE gap_id = ?')
   const copy = db.prepare<[number, number, number, number, number]>(
-    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
-     SELECT camera_uuid, stream, ?, ?, cause, last_cause, ?, max(after_run, ?) FROM gap WHERE gap_id = ?`)
+    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run, before_run)
+     SELECT camera_uuid, stream, ?, ?, cause, last_cause, ?, max(after_run, ?), before_run FROM gap WHERE gap_id = ?`)
   for (const [gapId, spans] of Map.groupBy(overlaps.all(), row => row.gap_id)) {
     const { gap_from: from, gap_to: to } = spans[0]!
     const found = spans.map(span => range(span.start_at, span.end_at))
@@ -82,7 +86,7 @@ function addBetween(db: Db, now: EpochMs): number {
       if (hole.endAt - hole.startAt <= (hole.isInRun ? HOLE_IN_RUN_MS : TRIVIAL_GAP_MS)) continue
       const others = recorded.all(camera, stream, hole.endAt, hole.startAt).map(row => range(row.start_at, row.end_at))
       for (const { startAt, endAt } of without(hole, [...others, ...found], TRIVIAL_GAP_MS)) {
-        added += runs.addUntoldGap(of, startAt, endAt, 'unknown', now, hole.afterRun)
+        added += runs.addUntoldGap(of, startAt, endAt, 'unknown', now, hole)
       }
     }
   }

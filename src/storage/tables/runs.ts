@@ -9,30 +9,29 @@ export const TRIVIAL_GAP_MS = 10
 /** Frames are dated by their arrival to well below this. */
 export const CLOCK_BACK_MS = 5_000
 
+/** Between which runs something lies in the order of recording. */
+export interface Among { readonly afterRun: number, readonly beforeRun: number }
 export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: StreamName }
 
 /** SQL: a run that stored a frame, or may have. */
 const HAS_FRAMES = '(run.end_at IS NULL OR run.end_at > run.start_at)'
 
-/**
- * SQL: the number of the run that ended a gap, or of one behind it; null while it lasts. It stored a frame, or
- * the gap would have gone on. Runs that were found since may lie between.
- */
-const BEHIND = `run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream AND run.run_id > gap.after_run
-  AND ${HAS_FRAMES}`
-const RUN_BEHIND = `coalesce(
-    (SELECT min(run_id) FROM run WHERE ${BEHIND} AND run.start_at BETWEEN gap.end_at - ${TRIVIAL_GAP_MS} AND gap.end_at + ${TRIVIAL_GAP_MS}),
-    (SELECT min(run_id) FROM run WHERE ${BEHIND} AND run.start_at >= gap.end_at))`
+/** SQL: of a gap that does not say so, the first run behind it; null while it lasts. */
+const RUN_BEHIND = `(SELECT min(run_id) FROM run WHERE run.camera_uuid = gap.camera_uuid
+    AND run.stream = gap.stream AND run.run_id > gap.after_run AND ${HAS_FRAMES} AND run.start_at >= gap.end_at)`
 
 /**
  * SQL: whether a run, by its number, lies in a gap by the order of recording too, and not only by a clock that
  * showed the same times twice. The run before the gap counts: what is found of it may reach into it.
  */
 export const isOfOneTime = (runId: string): string =>
-  `gap.after_run <= ${runId} AND coalesce(${RUN_BEHIND}, ${runId}) >= ${runId}`
+  `gap.after_run <= ${runId} AND coalesce(gap.before_run, ${RUN_BEHIND}, ${runId}) >= ${runId}`
 
-/** SQL: the newest run of a stream. */
-const NEWEST_OF = '(SELECT coalesce(max(run_id), 0) FROM run WHERE camera_uuid = ? AND stream = ?)'
+/** SQL: the newest run of the stream of a gap. */
+const NEWEST = `(SELECT coalesce(max(run_id), 0) FROM run WHERE run.camera_uuid = gap.camera_uuid
+    AND run.stream = gap.stream)`
+/** SQL: the newest run of a stream that stored a frame. */
+const LAST_OF = `(SELECT coalesce(max(run_id), 0) FROM run WHERE camera_uuid = ? AND stream = ? AND ${HAS_FRAMES})`
 
 /**
  * Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause
@@ -59,22 +58,25 @@ export function runTable(db: Db) {
   const cutGap = db.prepare<[number, number, string, string, number, number, number, number, number]>(
     `UPDATE gap SET start_at = min(?, coalesce(end_at, ?)) WHERE camera_uuid = ? AND stream = ? AND start_at >= ?
      AND start_at < ? AND cause = 'recorder-killed' AND ${isOfOneTime('?')}`)
-  const gapAround = db.prepare<[string, string, number, number, number, number, number, number, number], { gap_id: number, end_at: number | null }>(
-    `SELECT gap_id, end_at FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
+  const gapAround = db.prepare<[string, string, number, number, number, number, number, number, number], {
+    gap_id: number, end_at: number | null, before_run: number | null }>(
+    `SELECT gap_id, end_at, before_run FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at < ?
      AND (end_at > ? OR (end_at IS NULL AND ? < ?)) AND ${isOfOneTime('?')} ORDER BY gap_id DESC LIMIT 1`)
   const beginsNear = db.prepare<[string, string, number, number], object>(
     'SELECT 1 FROM gap WHERE camera_uuid = ? AND stream = ? AND start_at BETWEEN ? AND ?')
-  const endGap = db.prepare<[number, number]>('UPDATE gap SET end_at = ? WHERE gap_id = ?')
+  const endGap = db.prepare<[number, number, number]>('UPDATE gap SET end_at = ?, before_run = ? WHERE gap_id = ?')
   const end = db.prepare<[number, string, number]>('UPDATE run SET end_at = max(start_at, ?), end_reason = ? WHERE run_id = ? AND end_at IS NULL')
   const unended = db.prepare<[], { run_id: number, camera_uuid: string, stream: string, start_at: number }>('SELECT run_id, camera_uuid, stream, start_at FROM run WHERE end_at IS NULL')
   const openGap = db.prepare<[string, string, number, string, string, number, string, string]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at, after_run)
-     VALUES (?, ?, ?, ?, ?, ?, ${NEWEST_OF})
+     VALUES (?, ?, ?, ?, ?, ?, ${LAST_OF})
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
-  const closeGap = db.prepare<[number, string, string]>('UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
+  const closeGap = db.prepare<[number, string, string]>(
+    `UPDATE gap SET end_at = max(start_at, ?), before_run = ${NEWEST}
+     WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL`)
   const endAhead = db.prepare<[number, string, string, number]>(
-    `UPDATE gap SET end_at = max(start_at, ?) WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL
-     AND start_at > ?`)
+    `UPDATE gap SET end_at = max(start_at, ?), before_run = ${NEWEST}
+     WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND start_at > ?`)
   const openGapBefore = db.prepare<[string, string, number, string, string, number, number]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at, after_run)
      VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -85,10 +87,11 @@ export function runTable(db: Db) {
   // Both directions: when the clock was set back during an outage its end lies before its start, and it was
   // an outage all the same.
   const dropGap = db.prepare<[string, string, number, number]>('DELETE FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND abs(? - start_at) < ?')
-  const closedGap = db.prepare<[string, string, number, number, string, string, number, number]>(
-    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
-  const newestOf = db.prepare<[string, string], { id: number }>(`SELECT ${NEWEST_OF} AS id`)
+  const closedGap = db.prepare<[string, string, number, number, string, string, number, number, number]>(
+    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run, before_run)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const aroundNow = db.prepare<[string, string, string, string], Among>(`SELECT ${LAST_OF} AS afterRun,
+    (SELECT coalesce(max(run_id), 0) FROM run WHERE camera_uuid = ? AND stream = ?) AS beforeRun`)
   const gapNow = db.prepare<[string, string], { start_at: number, cause: string, last_cause: string }>('SELECT start_at, cause, last_cause FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
   return {
     /** The highest number so far; 0 for none. */
@@ -126,30 +129,31 @@ export function runTable(db: Db) {
       dropGap.run(of.cameraUuid, of.stream, endAt, trivialMs)
       closeGap.run(endAt, of.cameraUuid, of.stream)
     },
-    /** `afterRun`: the run before it; the newest unless told. */
+    /** `among`: the run before it, and the newest that may lie in it; the newest of the stream unless told. */
     addGap(
-      of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, afterRun?: number,
+      of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, among?: Among,
     ): void {
-      const after = afterRun ?? newestOf.get(of.cameraUuid, of.stream)!.id
-      closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt, after)
+      const { cameraUuid, stream } = of
+      const { afterRun, beforeRun } = among ?? aroundNow.get(cameraUuid, stream, cameraUuid, stream)!
+      closedGap.run(of.cameraUuid, of.stream, startAt, endAt, cause, cause, noticedAt, afterRun, beforeRun)
     },
     /**
      * The clock was set back behind `at`, which nothing tells yet: what was lost beside the step has no length by
      * the clock.
      */
-    addStepBack(of: StreamRef, at: EpochMs, noticedAt: EpochMs, afterRun: number): void {
+    addStepBack(of: StreamRef, at: EpochMs, noticedAt: EpochMs, among: Among): void {
       if (beginsNear.get(of.cameraUuid, of.stream, at - CLOCK_BACK_MS, at + CLOCK_BACK_MS) === undefined) {
-        this.addGap(of, at, at, 'clock-stepped', noticedAt, afterRun)
+        this.addGap(of, at, at, 'clock-stepped', noticedAt, among)
       }
     },
     /** Lost time of which the catalogue may know nothing yet, or only of parts. How many rows it took. */
     addUntoldGap(
-      of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, afterRun: number,
+      of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, among: Among,
     ): number {
       const told = overlapping.all(of.cameraUuid, of.stream, endAt, startAt)
         .map(({ from, to }) => ({ startAt: from as EpochMs, endAt: to as EpochMs | null ?? endAt }))
       const untold = without({ startAt, endAt }, told, 1)
-      for (const each of untold) this.addGap(of, each.startAt, each.endAt, cause, noticedAt, afterRun)
+      for (const each of untold) this.addGap(of, each.startAt, each.endAt, cause, noticedAt, among)
       return untold.length
     },
     /** Of the runs of a stream that have ended the newest; 0 for none. */
@@ -174,9 +178,13 @@ export function runTable(db: Db) {
     splitGap(of: StreamRef, id: RunId, { startAt, endAt }: TimeRange, now: EpochMs): void {
       const around = gapAround.get(of.cameraUuid, of.stream, startAt, endAt, endAt, now, id, id, id)
       if (around === undefined) return
-      endGap.run(startAt, around.gap_id)
+      endGap.run(startAt, id, around.gap_id)
       if (around.end_at === null) this.openGapBefore(of, endAt, 'recorder-killed', now, id)
-      else this.addGap(of, endAt, around.end_at as EpochMs, 'recorder-killed', now, id)
+      else {
+        const { beforeRun } = aroundNow.get(of.cameraUuid, of.stream, of.cameraUuid, of.stream)!
+        const among = { afterRun: id, beforeRun: around.before_run ?? beforeRun }
+        this.addGap(of, endAt, around.end_at as EpochMs, 'recorder-killed', now, among)
+      }
     },
     gapNow(of: StreamRef): { startAt: EpochMs, cause: GapCause } | null {
       const row = gapNow.get(of.cameraUuid, of.stream)
