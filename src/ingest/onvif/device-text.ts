@@ -3,7 +3,7 @@ import type { Credential } from '../../domain/index.ts'
 
 /** Longest text of a device that is shown or kept; names in the field stay under 64. */
 const MAX_SHOWN_LENGTH = 128
-/** Beyond it a text is only counted: redaction takes time by the square of the length, and a cut before it could halve a secret. */
+/** Beyond it a text is only counted: nobody reads so much, and a cut before the redaction could halve a secret. */
 const MAX_READ_LENGTH = 1024
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu
 
