@@ -222,7 +222,7 @@ export class OnvifSession {
 
   async #askAt(request: ComposedRequest, place: ServicePlace): Promise<Asked> {
     const answer = await this.#transport.post(request, place)
-    return { answer, response: readAnswer(answer, request.operation, this.deviceText) }
+    return { answer, response: await readAnswer(answer, request.operation, this.deviceText) }
   }
 }
 

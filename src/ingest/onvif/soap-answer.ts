@@ -1,19 +1,23 @@
 import type { DeviceText } from './device-text.ts'
 import { OnvifError } from './onvif-error.ts'
 import type { HttpAnswer } from './soap-transport.ts'
-import { descend, readXml, textAt, XmlError, type XmlElement } from './xml-element.ts'
+import { descend, readXmlInSlices, textAt, XmlError, type XmlElement } from './xml-element.ts'
 
 /** Fault codes and wordings of devices that mean the credential or its date; the code proper is often just `Sender`. */
 const AUTH_FAULT = /not\s?authori[sz]ed|unauthori[sz]ed|authori[sz]ation|failedauthentication|authenticat|invalidsecurity|wsse/i
+
+/** Of what a fault says; the words that tell stand at its beginning. */
+const MAX_JUDGED_LENGTH = 4096
 
 /**
  * The `<operation>Response` element of an answer. Throws OnvifError: `auth-refused`, `soap-fault`, or `not-onvif` for all that is
  * neither a fault nor an answer to this question.
  */
-export function readAnswer(answer: HttpAnswer, operation: string, deviceText: DeviceText): XmlElement {
+export async function readAnswer(answer: HttpAnswer, operation: string,
+  deviceText: DeviceText): Promise<XmlElement> {
   const { status } = answer
   if (status === 401 || status === 403) throw new OnvifError('auth-refused', `${operation} was refused with HTTP status ${status}`)
-  const body = bodyOf(answer, operation)
+  const body = await bodyOf(answer, operation)
   const fault = descend(body, 'Fault')
   if (fault) throw faultOf(fault, operation, deviceText)
   const response = descend(body, `${operation}Response`)
@@ -21,9 +25,9 @@ export function readAnswer(answer: HttpAnswer, operation: string, deviceText: De
   return response
 }
 
-function bodyOf(answer: HttpAnswer, operation: string): XmlElement | undefined {
+async function bodyOf(answer: HttpAnswer, operation: string): Promise<XmlElement | undefined> {
   try {
-    const root = readXml(withoutParts(answer.text))
+    const root = await readXmlInSlices(withoutParts(answer.text))
     return root.name === 'Envelope' ? descend(root, 'Body') : undefined
   } catch (error) {
     if (!(error instanceof XmlError)) throw error
@@ -42,5 +46,5 @@ function faultOf(fault: XmlElement, operation: string, deviceText: DeviceText): 
     textAt(fault, 'Code', 'Value'), textAt(subcode, 'Value'), textAt(subcode, 'Subcode', 'Value'), textAt(fault, 'faultcode'),
     textAt(fault, 'Reason', 'Text') ?? textAt(fault, 'faultstring'),
   ].filter(text => text !== undefined).join(' ')
-  return new OnvifError(AUTH_FAULT.test(said) ? 'auth-refused' : 'soap-fault', `${operation} was answered with a fault: ${deviceText.forError(said)}`)
+  return new OnvifError(AUTH_FAULT.test(said.slice(0, MAX_JUDGED_LENGTH)) ? 'auth-refused' : 'soap-fault', `${operation} was answered with a fault: ${deviceText.forError(said)}`)
 }

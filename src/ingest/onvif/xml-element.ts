@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 /** One element of a device's answer. Names are without prefix, text is trimmed, namespace declarations are left out. */
 export interface XmlElement {
   readonly name: string
@@ -13,11 +15,22 @@ export class XmlError extends Error {
 
 /** Deepest seen in an ONVIF answer is 11. */
 const MAX_DEPTH = 48
-/** A recorder with 128 channels lists about 30,000. */
-const MAX_ELEMENTS = 100_000
 
-/** Each costs a call; an answer has some in its addresses. */
-const MAX_REFERENCES = 50_000
+/** What one document may hold; each of these costs memory or a call. */
+export interface XmlBounds {
+  readonly elements: number
+  /** Namespaces too. */
+  readonly attributes: number
+  /** Such as `&amp;`, and every other `&`. */
+  readonly references: number
+}
+
+/** Of an answer: a recorder with 128 channels lists 30,000 elements, and has some references in its addresses. */
+const ANSWER_BOUNDS: XmlBounds = { elements: 100_000, attributes: 60_000, references: 20_000 }
+/** Devices declare up to a hundred namespaces in their envelope. */
+const MAX_ATTRIBUTES_OF_ONE = 400
+/** Tags and attributes that are read in about a millisecond. */
+const SLICE_STEPS = 1_000
 
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map()
 const NAME = /[A-Za-z_][\w.:-]{0,127}/y
@@ -30,23 +43,46 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 interface OpenElement { readonly rawName: string, readonly attributes: ReadonlyMap<string, string>, readonly children: XmlElement[], text: string }
 
 /**
- * Reads one document in time linear to its length (a device must not be able to stall the recorder), to the end of the root element.
- * Document types are refused, so there are no entities to expand. Throws XmlError.
+ * Reads one document in time linear to its length (a device must not be able to stall the recorder), to the
+ * end of the root element. Document types are refused, so there are no entities to expand. Throws XmlError.
  */
-export const readXml = (source: string): XmlElement => new XmlReader(source).read()
+export function readXml(source: string, bounds = ANSWER_BOUNDS): XmlElement {
+  const reader = new XmlReader(source, bounds)
+  for (;;) {
+    const root = reader.read()
+    if (root !== null) return root
+  }
+}
+
+/** The same, and between two slices of it everybody else has a turn: the longest lists take a tenth of a second. */
+export async function readXmlInSlices(source: string): Promise<XmlElement> {
+  const reader = new XmlReader(source, ANSWER_BOUNDS)
+  for (;;) {
+    await turn()
+    const root = reader.read()
+    if (root !== null) return root
+  }
+}
 
 class XmlReader {
   readonly #source: string
+  readonly #bounds: XmlBounds
   readonly #open: OpenElement[] = []
   #at = 0
   #elements = 0
+  #attributes = 0
   #references = 0
+  #steps = 0
 
-  constructor(source: string) { this.#source = source }
+  constructor(source: string, bounds: XmlBounds) {
+    this.#source = source
+    this.#bounds = bounds
+  }
 
-  read(): XmlElement {
+  /** Goes on for one slice. Null while the root is not whole. */
+  read(): XmlElement | null {
     const source = this.#source
-    for (;;) {
+    for (this.#steps = 0; this.#steps < SLICE_STEPS; this.#steps++) {
       const tagAt = source.indexOf('<', this.#at)
       if (tagAt < 0) throw new XmlError(this.#open.length === 0 ? 'no element' : 'ends inside an element')
       if (tagAt > this.#at) this.#addText(source.slice(this.#at, tagAt))
@@ -61,6 +97,7 @@ class XmlReader {
         if (element && parent) parent.children.push(element)
       }
     }
+    return null
   }
 
   #addText(text: string): void {
@@ -83,7 +120,8 @@ class XmlReader {
   #openElement(): XmlElement | null {
     const rawName = this.#match(NAME)?.[0]
     if (rawName === undefined) throw new XmlError('not an element name')
-    if (++this.#elements > MAX_ELEMENTS) throw new XmlError(`more than ${MAX_ELEMENTS} elements`)
+    const { elements } = this.#bounds
+    if (++this.#elements > elements) throw new XmlError(`more than ${elements} elements`)
     const attributes = this.#source[this.#at] === '>' ? NO_ATTRIBUTES : this.#readAttributes()
     const end = this.#match(OPENING_END)
     if (!end) throw new XmlError('an element is not well formed')
@@ -94,12 +132,14 @@ class XmlReader {
   }
 
   #readAttributes(): ReadonlyMap<string, string> {
-    const attributes = new Map<string, string>()
-    for (let found; (found = this.#match(ATTRIBUTE));) {
+    const attributes = new Map<string, string>(), most = this.#bounds.attributes
+    let count = 0
+    for (let found; (found = this.#match(ATTRIBUTE)); this.#steps++) {
+      if (++count > MAX_ATTRIBUTES_OF_ONE || ++this.#attributes > most) throw new XmlError('too many attributes')
       const [, name = '', quoted, apostrophed] = found
       if (!name.startsWith('xmlns')) attributes.set(localName(name), this.#decoded(quoted ?? apostrophed ?? ''))
     }
-    return attributes
+    return attributes.size === 0 ? NO_ATTRIBUTES : attributes
   }
 
   #closeElement(): XmlElement {
@@ -126,10 +166,11 @@ class XmlReader {
 
   /** A bare `&` stays as it is: cameras send stream URIs with an unescaped query. */
   #decoded(text: string): string {
+    const { references } = this.#bounds
     let out = ''
     let from = 0
     for (let at; (at = text.indexOf('&', from)) >= 0;) {
-      if (++this.#references > MAX_REFERENCES) throw new XmlError(`more than ${MAX_REFERENCES} character references`)
+      if (++this.#references > references) throw new XmlError(`more than ${references} character references`)
       REFERENCE.lastIndex = at
       const [whole = '&', hex, decimal, name] = REFERENCE.exec(text) ?? []
       out += text.slice(from, at) + (name === undefined ? characterOf(hex, decimal) : NAMED[name] ?? '')

@@ -1,5 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { descend, readXml, textAt, XmlError } from '../../../src/ingest/onvif/xml-element.ts'
+import { descend, readXml, readXmlInSlices, textAt, XmlError } from '../../../src/ingest/onvif/xml-element.ts'
 
 t.test('reads elements, attributes and text without their prefixes', t => {
   const root = readXml('\uFEFF<?xml version="1.0"?>\n<!-- a --><s:A xmlns:s="urn:x" tt:token = \'1\' GovLength="5"><b/> text <tt:b x="&quot;">\n&lt;&#65;&#x42;&amp;amp; </tt:b><![CDATA[<&]]></s:A>\0 rest')
@@ -47,4 +48,37 @@ t.test('takes the answer of a 64-channel recorder', t => {
   t.equal(readXml(`<r>${profile.repeat(192)}</r>`).children.length, 192)
   t.comment(`${Math.round(performance.now() - startedAt)} ms for ${Math.round(profile.length * 192 / 1024)} KiB`)
   t.end()
+})
+
+const attributes = (count: number): string => Array.from({ length: count }, (_, i) => ` a${i}='b'`).join('')
+t.test('a bounded number of attributes and references is read, of an element and in all', async t => {
+  t.equal(readXml(`<a${attributes(400)}/>`).attributes.size, 400)
+  t.throws(() => readXml(`<a${attributes(401)}/>`), { name: 'XmlError', message: /attributes/ })
+  t.throws(() => readXml(`<a${' xmlns:b=""'.repeat(401)}/>`), { name: 'XmlError', message: /attributes/ })
+  const full = `<b${attributes(400)}/>`
+  t.equal(readXml(`<a>${full.repeat(150)}</a>`).children.length, 150)
+  t.throws(() => readXml(`<a>${full.repeat(151)}</a>`), { name: 'XmlError', message: /attributes/ })
+  t.throws(() => readXml(`<a>${'&amp;'.repeat(20_001)}</a>`), { name: 'XmlError', message: /references/ })
+  const bounds = { elements: 3, attributes: 2, references: 1 }
+  t.equal(readXml('<a b="&amp;"><c d=""/><e/></a>', bounds).children.length, 2)
+  for (const text of ['<a><b/><c/><d/></a>', '<a b="" c="" d=""/>', '<a b="" c=""><d e=""/></a>', '<a>&&</a>']) {
+    t.throws(() => readXml(text, bounds), XmlError, text)
+  }
+})
+
+t.test('others have their turn while a long answer is read, whose result is the same', async t => {
+  for (const [what, text] of Object.entries({
+    'elements': `<a>${'<b c="d">e</b>'.repeat(50_000)}</a>`, 'attributes': `<a>${`<b${attributes(399)}/>`.repeat(150)}</a>`,
+    'comments': `<a>${'<!-- -->'.repeat(50_000)}</a>`,
+  })) {
+    let turns = 0, isOver = false
+    const counting = (async () => { for (; !isOver; turns++) await turn() })()
+    const root = await readXmlInSlices(text)
+    isOver = true
+    await counting
+    t.ok(turns >= 45, `${what}: ${turns} turns`)
+    t.equal(JSON.stringify(root), JSON.stringify(readXml(text)))
+  }
+  await t.rejects(readXmlInSlices(`<a>${'<b/>'.repeat(100_001)}</a>`), XmlError)
+  await t.rejects(readXmlInSlices('<a>'), XmlError)
 })
