@@ -37,20 +37,20 @@ const NOTHING: CameraProbe = { device: null, deviceFault: null, shownUrl: null, 
  * Asks a camera everything that is worth knowing before it is configured, and keeps nothing of it. Throws the
  * signal's reason.
  */
-export async function probeCamera(target: ProbeTarget): Promise<CameraProbe> {
-  const { at } = target
+export async function probeCamera(asked: ProbeTarget): Promise<CameraProbe> {
+  const { at } = asked, target = { ...asked, credential: asSent(asked.credential) }
   if (at.kind === 'url') return { ...NOTHING, ...await probeStream(target, at.url) }
   const { credential, clock, signal } = target
-  const asked = { host: at.host, port: at.port, credential, clock, signal }
+  const device = { host: at.host, port: at.port, credential, clock, signal }
   try {
-    const report = await inspectDevice(asked)
-    const device = { ...report, profiles: withChoices(report.profiles) }
+    const report = await inspectDevice(device)
+    const told = { ...report, profiles: withChoices(report.profiles) }
     try {
-      const found = await findStream(asked, { profile: 'main', source: at.source, mayReplaceSource: false })
-      return { ...NOTHING, device, shownUrl: found.shownUri, ...await probeStream(target, found.uri) }
+      const found = await findStream(device, { profile: 'main', source: at.source, mayReplaceSource: false })
+      return { ...NOTHING, device: told, shownUrl: found.shownUri, ...await probeStream(target, found.uri) }
     } catch (error) {
       if (!(error instanceof OnvifError)) throw error
-      return { ...NOTHING, device, deviceFault: error }
+      return { ...NOTHING, device: told, deviceFault: error }
     }
   } catch (error) {
     if (!(error instanceof OnvifError)) throw error
@@ -64,6 +64,7 @@ async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget,
   let description: StreamDescription | null = null
   try {
     description = await describeStream(url, credential, relay, signal)
+      .catch((error: unknown) => { throw describingFault(error, signal) })
     const sample = await sampleStream({ url, credential, relay, clock, signal, forMs: sampleMs })
     return { description, sample, streamFault: null }
   } catch (error) {
@@ -71,6 +72,16 @@ async function probeStream({ credential, clock, signal, sampleMs }: ProbeTarget,
     return { description, sample: null, streamFault: error }
   }
 }
+
+/** What of the answer cannot be read is the camera's doing, in whatever way it fails here. */
+function describingFault(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted || error instanceof RelayFault) return error
+  return new RelayFault('bad-stream', 'the answer of the camera to DESCRIBE cannot be read')
+}
+
+/** Half a character cannot be sent; in UTF-8 the sign for one that cannot be shown stands in its place. */
+const asSent = (credential: Credential | null): Credential | null => credential === null ? null
+  : { username: credential.username.toWellFormed(), password: credential.password.toWellFormed() }
 
 /** Each profile with what it would be recorded as, if its lens were the one. */
 function withChoices(profiles: readonly MediaProfile[]): ProbedProfile[] {

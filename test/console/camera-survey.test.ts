@@ -56,6 +56,22 @@ t.test('what is no target is refused field by field and connected to by nobody; 
   t.same(entriesOf(console), [])
 })
 
+t.test('an address with a zone and an account with half a character are looked at like any other', async t => {
+  const console = await Console.open(t), admin = await console.as('admin', 'system-admin')
+  const addresses = ['rtsp://[fe80::1%25lo]:1/live', 'rtsps://[FE80::1%lo]/a?b=c', 'rtsp://127.0.0.1:1?x=[fe80::2]']
+  for (const url of addresses) {
+    const { status, body, raw } = await admin.post<Probed>('/api/cameras/probe', { url })
+    t.equal(status, 200, raw.toString('utf8'))
+    t.match(body.streamFault, { reason: /^(?:unreachable|refused)$/ }, url)
+  }
+  t.same(entriesOf(console).map(({ object }) => object), ['[fe80::1%25lo]:1', '[FE80::1%lo]', '127.0.0.1:1'])
+  const half = { username: 'u', password: 'a\ud800' }
+  for (const target of [{ url: 'rtsp://127.0.0.1:1/{password}' }, { host: '127.0.0.1', port: 1 }]) {
+    const { status, raw } = await admin.post('/api/cameras/probe', { ...target, account: half })
+    t.equal(status, 200, raw.toString('utf8'))
+  }
+})
+
 t.test('two at once: the second is told to wait', async t => {
   const survey = new CameraSurvey(systemClock)
   const first = survey.probe({ kind: 'onvif', host: '127.0.0.1', port: 1, source: null }, null)

@@ -60,13 +60,16 @@ export const cameraSurveyRoutes: readonly Route[] = [
     async handler({ parts, acting, body }) {
       const at = targetOf(body), { account } = body
       // Without the path: some cameras have a token in it.
-      const object = at.kind === 'url' ? new URL(at.url).host : `${at.host}:${at.port}`
+      const object = at.kind === 'url' ? hostOf(at.url) : `${at.host}:${at.port}`
       const probe = await parts.survey.probe(at, account ?? null,
         () => { note(parts.audit, acting(), 'camera.probed', object) })
       return answerOf(probe, body)
     },
   }),
 ]
+
+/** Host and port as they stand in a sound address; the zone of an IPv6 address is not for every reader of URLs. */
+const hostOf = (url: string): string => /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
 
 type Audit = Parameters<Route['handler']>[0]['parts']['audit']
 type Acting = Parameters<typeof actorOf>[0]
