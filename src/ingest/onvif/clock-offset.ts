@@ -27,8 +27,10 @@ function instantOf(dateTime: XmlElement | undefined): EpochMs | null {
   }
   const [year, month, day] = [number('Date', 'Year'), number('Date', 'Month'), number('Date', 'Day')]
   const [hour, minute, second] = [number('Time', 'Hour'), number('Time', 'Minute'), number('Time', 'Second')]
-  const plausible = year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour <= 24 && minute <= 59 && second <= 60
-  return plausible ? epochMs(Date.UTC(year, month - 1, day, hour, minute, second)) : null
+  const midnight = new Date(Date.UTC(year, month - 1, day)) // which counts 31 February on into March
+  const isDate = year >= 1970 && midnight.getUTCMonth() === month - 1 && midnight.getUTCDate() === day
+  const isTime = hour <= 24 && minute <= 59 && second <= 60
+  return isDate && isTime ? epochMs(Date.UTC(year, month - 1, day, hour, minute, second)) : null
 }
 
 /** Device time (the middle of its second) minus the middle of our request; uncertain by half the round trip and half that second. */

@@ -31,8 +31,11 @@ t.test('reads UTC, else local time, else nothing', t => {
   const local = dateTime('LocalDateTime', '2026', '11', '22', '16', '5', '9')
   t.same(read(utc + local), { at: Date.UTC(2026, 10, 22, 8, 5, 9), isUtc: true })
   t.same(read(local), { at: Date.UTC(2026, 10, 22, 16, 5, 9), isUtc: false })
+  t.same(read(dateTime('UTCDateTime', '2028', '2', '29', '23', '59', '60')), { at: Date.UTC(2028, 2, 1), isUtc: true })
+  t.same(read(dateTime('UTCDateTime', '2026', '2', '31', '1', '1', '1') + local), { at: Date.UTC(2026, 10, 22, 16, 5, 9), isUtc: false })
   t.equal(read(''), null)
-  for (const odd of [['99999', '1', '1', '0', '0', '0'], ['2026', '13', '1', '0', '0', '0'], ['2026', '1', '0', '0', '0', '0'], ['1969', '1', '1', '0', '0', '0'],
+  for (const odd of [['99999', '1', '1', '0', '0', '0'], ['2026', '13', '1', '0', '0', '0'], ['2026', '1', '0', '0', '0', '0'], ['2026', '2', '29', '0', '0', '0'], ['2026', '2', '31', '0', '0', '0'], ['2026', '4', '31', '0', '0', '0'],
+    ['2026', '0', '1', '0', '0', '0'], ['2026', '1', '32', '0', '0', '0'], ['1969', '1', '1', '0', '0', '0'],
     ['2026', '1', '1', '25', '0', '0'], ['2026', '1', '1', '0', '60', '0'], ['2026', '1', '1', '0', '0', 'x'], ['2026', '', '1', '0', '0', '0'], ['-1', '1', '1', '0', '0', '0']]) {
     const [year = '', month = '', day = '', hour = '', minute = '', second = ''] = odd
     t.equal(read(dateTime('UTCDateTime', year, month, day, hour, minute, second)), null, odd.join(' '))
