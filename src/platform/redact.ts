@@ -1,6 +1,6 @@
 const AUTH_HEADER = /((?:authorization|proxy-authorization)\s*:\s*)[^\r\n]+/gi
 const SCHEME_END = '://'
-/** What the user part does not reach over by itself; behind a colon it does, for passwords that were not encoded. */
+/** Where a user part ends; behind a colon it goes on, for passwords that were not encoded. */
 const PART_STOP = /[\s/@'"]/g
 const HOST_STOP = /[\s@'"]/g
 const HOST_END = /[/?,:;)]/

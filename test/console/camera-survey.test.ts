@@ -56,9 +56,10 @@ t.test('what is no target is refused field by field and connected to by nobody; 
   t.same(entriesOf(console), [])
 })
 
-t.test('an address with a zone and an account with half a character are looked at like any other', async t => {
+t.test('an address with a zone and an account with half a character are looked at like others', async t => {
   const console = await Console.open(t), admin = await console.as('admin', 'system-admin')
-  const addresses = ['rtsp://[fe80::1%25lo]:1/live', 'rtsps://[FE80::1%lo]/a?b=c', 'rtsp://127.0.0.1:1?x=[fe80::2]']
+  const addresses = ['rtsp://[fe80::1%25lo]:1/live',
+    'rtsps://[FE80::1%lo]/a?b=c', 'rtsp://127.0.0.1:1?x=[fe80::2]']
   for (const url of addresses) {
     const { status, body, raw } = await admin.post<Probed>('/api/cameras/probe', { url })
     t.equal(status, 200, raw.toString('utf8'))

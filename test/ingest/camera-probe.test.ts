@@ -36,7 +36,8 @@ t.test('a password with half a character in it is a wrong password', async t => 
   const account = { username: 'u\udc00', password: 'a\ud800' }
   const device = await answering(t, 'HTTP/1.1 500 x\r\n\r\n<Envelope><Body><Fault><faultstring>'
     + 'u\ufffd a\ufffd no</faultstring></Fault></Body></Envelope>')
-  const { deviceFault } = await probed({ kind: 'onvif', host: '127.0.0.1', port: device, source: null }, account)
+  const at = { kind: 'onvif', host: '127.0.0.1', port: device, source: null } as const
+  const { deviceFault } = await probed(at, account)
   t.equal(deviceFault?.failure, 'soap-fault')
   t.match(deviceFault?.message, /: \[redacted\] \[redacted\] no$/)
   const camera = await answering(t, 'RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n')

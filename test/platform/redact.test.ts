@@ -61,14 +61,16 @@ const before = (text: string): string =>
   text.replace(USER_PART, '$1[redacted]@').replace(AUTHORIZATION, '$1[redacted]')
 
 t.test('the user part ends where the expression ends it that says so in one line', async t => {
-  const piece = fc.constantFrom('a', '1', '+', 'Rtsp', '://', ':', '/', '@', '@', "'", '"', ' ', '\n', '\u2003', '?',
-    ',', ';', ')', '(', '#', '\u00e9', '\u017f', '\ud800', 'authorization', 'x://u:p@h/')
+  const piece = fc.constantFrom('a', '1', '+', 'Rtsp', '://', ':', '/', '@', '@',
+    "'", '"', ' ', '\n', '\u2003',
+    '?', ',', ';', ')', '(', '#', '\u00e9', '\u017f', '\ud800', 'authorization', 'x://u:p@h/')
   fc.assert(fc.property(fc.array(piece, { maxLength: 24 }), pieces => {
     const text = pieces.join('')
     return redact(text) === before(text)
   }), { ...runs, numRuns: runs.numRuns * 20 })
-  for (const text of ['a://b://c:d@e', 'a://@', 'a://b@', 'a://b@c@d', 'a://b:@c@d/', '1://b:c@d', '1a://b:c@d',
-    'a://b:c@d@', "a://b:c'@d", 'a://b/c@d', 'a://b/c:d@e', 'a://u:p@x://v:q@y', 'a://u:p@://v:q@y']) {
+  for (const text of ['a://b://c:d@e', 'a://@', 'a://b@', 'a://b@c@d', 'a://b:@c@d/', '1://b:c@d',
+    '1a://b:c@d', 'a://b:c@d@',
+    "a://b:c'@d", 'a://b/c@d', 'a://b/c:d@e', 'a://u:p@x://v:q@y', 'a://u:p@://v:q@y']) {
     t.equal(redact(text), before(text), text)
   }
 })
@@ -78,7 +80,8 @@ t.test('time grows with the length of the text alone, whatever stands in it', as
   for (const [what, text] of Object.entries({
     'colons behind a long scheme': `${'a'.repeat(count)}://${':'.repeat(count)}`,
     'schemes': 'a://b:'.repeat(count), 'half user parts': 'a://b:c@'.repeat(count),
-    'addresses without an account': `${'a://b: '.repeat(count)}@`, 'digits before a sign': `${'1://'.repeat(count)}@`,
+    'addresses without an account': `${'a://b: '.repeat(count)}@`,
+    'digits before a sign': `${'1://'.repeat(count)}@`,
     'signs': `a://b:${'@'.repeat(count)}`, 'signs between letters': `a://b:${'@c'.repeat(count)}@`,
     'headers without an end': 'authorization '.repeat(count),
     'blanks': `authorization${' '.repeat(count)}`, 'line ends': `authorization:${'\n'.repeat(count)}`,

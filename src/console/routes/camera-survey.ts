@@ -68,7 +68,7 @@ export const cameraSurveyRoutes: readonly Route[] = [
   }),
 ]
 
-/** Host and port as they stand in a sound address; the zone of an IPv6 address is not for every reader of URLs. */
+/** Host and port as they stand in a sound address; readers of URLs refuse the zone of an IPv6 address. */
 const hostOf = (url: string): string => /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
 
 type Audit = Parameters<Route['handler']>[0]['parts']['audit']

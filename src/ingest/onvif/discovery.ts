@@ -43,9 +43,13 @@ export interface Discovery {
 /** WS-Discovery's group and port. */
 const GROUP = { address: '239.255.255.250', port: 3702 }
 const MAX_DATAGRAM_BYTES = 16 * 1024
+/** An answer has some twenty elements and ten namespaces; many datagrams are read in one turn. */
+const DATAGRAM_BOUNDS = { elements: 200, attributes: 400, references: 400 }
+/** Of one address of a service, and of one scope. */
+const MAX_WORD_CHARS = 1_024
 /** Far above one network of cameras; a machine that plays many devices is not listened to for ever. */
 const MOST_DEVICES = 512
-/** A device answers once or twice; each costs some ten microseconds. */
+/** A device answers once or twice; each costs less than a tenth of a millisecond. */
 const MOST_READ = 4 * MOST_DEVICES
 const MOST_READ_OF_ONE = 4
 
@@ -120,12 +124,12 @@ class FoundDevices {
 
   #deviceOf(text: string, address: string): DiscoveredDevice | null {
     try {
-      const envelope = readXml(text)
+      const envelope = readXml(text, DATAGRAM_BOUNDS)
       const isAnswer = textAt(envelope, 'Header', 'RelatesTo')?.endsWith(this.#messageId) ?? false
       const match = descend(envelope, 'Body', 'ProbeMatches', 'ProbeMatch')
       if (!isAnswer || match === undefined) return null
-      const scopes = (textAt(match, 'Scopes') ?? '').split(/\s+/).slice(0, 64)
-      return { address, port: portOf(textAt(match, 'XAddrs') ?? '', address),
+      const scopes = wordsOf(textAt(match, 'Scopes'), 64)
+      return { address, port: portOf(wordsOf(textAt(match, 'XAddrs'), 8), address),
         name: this.#scope(scopes, 'name'), hardware: this.#scope(scopes, 'hardware') }
     } catch (error) {
       if (!(error instanceof XmlError)) throw error
@@ -143,9 +147,13 @@ class FoundDevices {
   }
 }
 
+/** The first of a list; a word beyond the length is left out. */
+const wordsOf = (text: string | undefined, most: number): string[] =>
+  (text ?? '').split(/\s+/, most).filter(word => word.length <= MAX_WORD_CHARS)
+
 /** Of the service that is at the address the answer came from; a device may name others' addresses. */
-function portOf(addresses: string, from: string): number | null {
-  const urls = addresses.split(/\s+/).slice(0, 8).map(text => URL.parse(text)).filter(url => url !== null)
+function portOf(addresses: readonly string[], from: string): number | null {
+  const urls = addresses.map(text => URL.parse(text)).filter(url => url !== null)
   const own = urls.find(({ hostname, protocol }) => hostname === from && /^https?:$/.test(protocol))
   if (own === undefined) return null
   return own.port === '' ? own.protocol === 'https:' ? 443 : 80 : Number(own.port)

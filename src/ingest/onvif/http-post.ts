@@ -116,7 +116,8 @@ function collect(socket: Socket, resolve: (got: Collected) => void, reject: (err
   const stop = (): void => { clearTimeout(rest); clearTimeout(look) }
   const done = (): void => {
     stop()
-    try { resolve({ bytes: got.all, head: head ?? readHttpHead(got.all) }) } catch (error) { fail(error as Error) }
+    try { head ??= readHttpHead(got.all) } catch (error) { fail(error as Error); return }
+    resolve({ bytes: got.all, head })
   }
   const fail = (error: Error): void => { stop(); reject(error); socket.destroy() }
   const lookAtAll = (): void => {

@@ -26,9 +26,11 @@ export interface OnvifTarget {
 export interface ListedProfiles { readonly service: 'media' | 'media2', readonly profiles: readonly MediaProfile[] }
 
 const DEVICE_PATH = '/onvif/device_service'
-const NAMESPACES: Readonly<Record<string, 'media' | 'media2'>> = {
-  'http://www.onvif.org/ver10/media/wsdl': 'media', 'http://www.onvif.org/ver20/media/wsdl': 'media2',
-}
+const NAMESPACES = new Map<string | undefined, 'media' | 'media2'>([
+  ['http://www.onvif.org/ver10/media/wsdl', 'media'], ['http://www.onvif.org/ver20/media/wsdl', 'media2'],
+])
+/** Devices name up to twenty. */
+const MOST_SERVICES = 100
 const MAX_PATH_LENGTH = 512
 /** Below this another date in a token changes nothing. */
 const CLOCKS_APART_MS = 5_000
@@ -146,9 +148,9 @@ export class OnvifSession {
   async #findServices(): Promise<void> {
     try {
       const { response } = await this.#ask(composer => composer.services())
-      for (const service of response.children) {
-        const name = NAMESPACES[textAt(service, 'Namespace') ?? '']
-        if (name) this.#addService(name, textAt(service, 'XAddr'))
+      for (const service of response.children.slice(0, MOST_SERVICES)) {
+        const name = NAMESPACES.get(textAt(service, 'Namespace'))
+        if (name !== undefined) this.#addService(name, textAt(service, 'XAddr'))
       }
     } catch (error) {
       if (!isFailure(error, 'soap-fault', 'not-onvif')) throw error // devices older than GetServices

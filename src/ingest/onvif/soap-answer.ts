@@ -46,5 +46,7 @@ function faultOf(fault: XmlElement, operation: string, deviceText: DeviceText): 
     textAt(fault, 'Code', 'Value'), textAt(subcode, 'Value'), textAt(subcode, 'Subcode', 'Value'), textAt(fault, 'faultcode'),
     textAt(fault, 'Reason', 'Text') ?? textAt(fault, 'faultstring'),
   ].filter(text => text !== undefined).join(' ')
-  return new OnvifError(AUTH_FAULT.test(said.slice(0, MAX_JUDGED_LENGTH)) ? 'auth-refused' : 'soap-fault', `${operation} was answered with a fault: ${deviceText.forError(said)}`)
+  const isRefusal = AUTH_FAULT.test(said.slice(0, MAX_JUDGED_LENGTH))
+  return new OnvifError(isRefusal ? 'auth-refused' : 'soap-fault',
+    `${operation} was answered with a fault: ${deviceText.forError(said)}`)
 }

@@ -25,7 +25,7 @@ export interface XmlBounds {
   readonly references: number
 }
 
-/** Of an answer: a recorder with 128 channels lists 30,000 elements, and has some references in its addresses. */
+/** Of an answer: a recorder with 128 channels lists 30,000 elements; some references stand in addresses. */
 const ANSWER_BOUNDS: XmlBounds = { elements: 100_000, attributes: 60_000, references: 20_000 }
 /** Devices declare up to a hundred namespaces in their envelope. */
 const MAX_ATTRIBUTES_OF_ONE = 400
@@ -54,7 +54,7 @@ export function readXml(source: string, bounds = ANSWER_BOUNDS): XmlElement {
   }
 }
 
-/** The same, and between two slices of it everybody else has a turn: the longest lists take a tenth of a second. */
+/** The same, with a turn for everybody else between two slices: the longest lists take 0.1 s. */
 export async function readXmlInSlices(source: string): Promise<XmlElement> {
   const reader = new XmlReader(source, ANSWER_BOUNDS)
   for (;;) {
@@ -135,7 +135,8 @@ class XmlReader {
     const attributes = new Map<string, string>(), most = this.#bounds.attributes
     let count = 0
     for (let found; (found = this.#match(ATTRIBUTE)); this.#steps++) {
-      if (++count > MAX_ATTRIBUTES_OF_ONE || ++this.#attributes > most) throw new XmlError('too many attributes')
+      const isBeyond = ++count > MAX_ATTRIBUTES_OF_ONE || ++this.#attributes > most
+      if (isBeyond) throw new XmlError('too many attributes')
       const [, name = '', quoted, apostrophed] = found
       if (!name.startsWith('xmlns')) attributes.set(localName(name), this.#decoded(quoted ?? apostrophed ?? ''))
     }

@@ -73,6 +73,25 @@ t.test('an address that somebody else has is nobody\'s port, and a wrong answer 
   t.equal(ignored, 2)
 })
 
+t.test('a datagram with more in it than any answer is not read, a long word left out', async t => {
+  const extra = (inside: string) => async (question: string, send: (bytes: string) => Promise<void>) => {
+    const scopes = 'onvif://www.onvif.org/name/a onvif://www.onvif.org/hardware/b'
+    await send(answerTo(question, { scopes }).replace('<Scopes>', `${inside}<Scopes>`))
+  }
+  for (const inside of ['<a/>'.repeat(250), `<b${' a=""'.repeat(401)}/>`, `<b>${'&'.repeat(401)}</b>`]) {
+    t.match(await searched(t, extra(inside)), { devices: [], ignored: 1 }, inside.slice(0, 10))
+  }
+  for (const inside of ['<a/>'.repeat(150), `<b${' a=""'.repeat(200)}/>`, `<b>${'&'.repeat(200)}</b>`]) {
+    t.match(await searched(t, extra(inside)), { devices: [{ name: 'a', hardware: 'b' }], ignored: 0 })
+  }
+  const long = `onvif://www.onvif.org/name/${'%20'.repeat(400)}`
+  const { devices } = await searched(t, async (question, send) => {
+    await send(answerTo(question, { scopes: `${long} onvif://www.onvif.org/name/short`,
+      addresses: `http://${HERE}:81/${'a'.repeat(1_024)} http://${HERE}:82/` }))
+  })
+  t.same(devices, [{ address: HERE, port: 82, name: 'short', hardware: '' }])
+})
+
 t.test('a hundred thousand hostile datagrams leave one device at most, and nothing behind',
   { timeout: 120_000 }, async t => {
   const random = seededRandom(20261129), before = process.memoryUsage().heapUsed

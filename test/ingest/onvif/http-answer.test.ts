@@ -18,9 +18,10 @@ async function read(bytes: string): Promise<RawAnswer> {
 }
 
 t.test('headers of one name are kept in their order, and those over two lines in one', async t => {
-  const { headers, text } = await read('HTTP/1.1 401 no\r\nA: 1\r\na:2\r\nWWW-Authenticate: Digest realm="r",\r\n'
-    + '\tnonce="n"\r\nno header\r\n of it\r\nB: 3\r\n\r\nbody')
-  t.same([...headers], [['a', ['1', '2']], ['www-authenticate', ['Digest realm="r", nonce="n"']], ['b', ['3']]])
+  const { headers, text } = await read('HTTP/1.1 401 no\r\nA: 1\r\na:2\r\n'
+    + 'WWW-Authenticate: Digest realm="r",\r\n\tnonce="n"\r\nno header\r\n of it\r\nB: 3\r\n\r\nbody')
+  t.same([...headers], [['a', ['1', '2']],
+    ['www-authenticate', ['Digest realm="r", nonce="n"']], ['b', ['3']]])
   t.equal(text, 'body')
 })
 
@@ -30,7 +31,8 @@ t.test('what a device says before its answer is skipped, a few times', async t =
     const { status, headers, text } = await read(bytes)
     t.same([status, [...headers], text], [200, [['x', ['y']]], 'body'])
   }
-  for (const bytes of [before, `${before.repeat(100)}${after}`, `HTTP/1.1 101 Switching Protocols\r\n\r\n${after}`,
+  for (const bytes of [before, `${before.repeat(100)}${after}`,
+    `HTTP/1.1 101 Switching Protocols\r\n\r\n${after}`,
     `${before}SSH-2.0-OpenSSH_9.2\r\n\r\n`, `HTTP/1.1 099 x\r\n\r\n${after}`]) {
     await t.rejects(read(bytes), HttpFormatError, bytes.slice(0, 60))
   }
@@ -48,7 +50,8 @@ const chunked = (body: string): string => `HTTP/1.1 200 OK\r\nTransfer-Encoding:
 t.test('chunks are read as far as they can be', async t => {
   for (const [body, text] of [
     ['3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n', 'abcde'], ['A\nabcdefghij\n0\n\n', 'abcdefghij'],
-    ['  \r\n 3 \r\nabc3\r\ndef', 'abcdef'], ['00000003\r\nabc', 'abc'], ['ff\r\nabc', 'abc'], ['ffffffff\r\nabc', 'abc'],
+    ['  \r\n 3 \r\nabc3\r\ndef', 'abcdef'], ['00000003\r\nabc', 'abc'], ['ff\r\nabc', 'abc'],
+    ['ffffffff\r\nabc', 'abc'],
     ['3\r\nabc\r\nxyz\r\ndef', 'abc'], ['', ''], ['3', ''], ['3\r\n', ''], [`3${' '.repeat(80)}\r\nabc`, ''],
     ['zz\r\nabc', ''], ['-1\r\nabc', ''], [`64\r\n${'x'.repeat(100)}\r\n0\r\n\r\n`, 'x'.repeat(100)],
   ] as const) t.equal((await read(chunked(body))).text, text, JSON.stringify(body.slice(0, 40)))

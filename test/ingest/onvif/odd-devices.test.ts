@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { findStream } from '../../../src/ingest/onvif/index.ts'
 import { CREDENTIAL, failureOf, MAIN, PROFILES } from '../../support/onvif/example-device.ts'
@@ -113,6 +114,84 @@ function dateAnswer(tag: string, at: Date): string {
   const time = `<Time><Hour>${at.getUTCHours()}</Hour><Minute>${at.getUTCMinutes()}</Minute><Second>${at.getUTCSeconds()}</Second></Time>`
   const date = `<Date><Year>${at.getUTCFullYear()}</Year><Month>${at.getUTCMonth() + 1}</Month><Day>${at.getUTCDate()}</Day></Date>`
   return `<Envelope><Body><GetSystemDateAndTimeResponse><SystemDateAndTime><${tag}>${time}${date}</${tag}></SystemDateAndTime></GetSystemDateAndTimeResponse></Body></Envelope>`
+}
+
+t.test('services beyond the bound and of names that objects have are none', async t => {
+  const service = (namespace: string, address: string): string =>
+    `<Service><Namespace>${namespace}</Namespace><XAddr>${address}</XAddr></Service>`
+  const media = 'http://www.onvif.org/ver10/media/wsdl'
+  for (const [services, ending] of [
+    [service('constructor', 'http://d/a') + service('__proto__', 'http://d/b'), 'asked'],
+    [service('urn:other', 'http://d/a').repeat(100) + service(media, 'http://d/late'), 'asked'],
+    [service('urn:other', 'http://d/a').repeat(99) + service(media, 'http://d/onvif/media_service'), 'known'],
+  ] as const) {
+    await using device = await RawDevice.start({ profiles: PROFILES, media2: false }, (request, self) =>
+      http('200 OK', [XML], request.operation !== 'GetServices' ? self.envelopeFor(request)
+        : `<Envelope><Body><GetServicesResponse>${services}</GetServicesResponse></Body></Envelope>`))
+    t.match((await findStream(target(device), MAIN)).uri, /^rtsp:/)
+    const isAsked = device.requests.some(({ operation }) => operation === 'GetCapabilities')
+    t.equal(isAsked ? 'asked' : 'known', ending)
+  }
+})
+
+/** The most work of one turn of the loop while `act` goes on: a busy machine does not count. */
+async function longestTurnMs(act: () => Promise<unknown>): Promise<number> {
+  const worked = (): number => {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1000
+  }
+  let last = worked(), longest = 0, isOver = false
+  const look = (): void => {
+    const now = worked()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (!isOver) setImmediate(look)
+  }
+  look()
+  try { await act() } finally { isOver = true }
+  await turn()
+  return Math.round(longest)
+}
+
+const SLOW = `${'a'.repeat(500)}://${':'.repeat(500)}`
+const profileNamed = (name: string, i: number): string =>
+  `<Profiles token="t${i}"><Name>${name}</Name>`
+  + '<VideoEncoderConfiguration><Encoding>H264</Encoding></VideoEncoderConfiguration></Profiles>'
+const answerOf = (operation: string, inside: string): string =>
+  `<Envelope><Body><${operation}Response>${inside}</${operation}Response></Body></Envelope>`
+const lists = Array.from({ length: 512 }, (_, i) => profileNamed(SLOW, i)).join('')
+const fault = (text: string): Buffer =>
+  http('500 x', [XML], `<Envelope><Body><Fault><faultstring>${text}</faultstring></Fault></Body></Envelope>`)
+const service = '<S><Namespace>http://www.onvif.org/ver10/media/wsdl</Namespace>'
+  + '<XAddr>http://\u00e9\u00e8.\u4e2d/</XAddr></S>'
+/**
+ * Each held the loop for a second to minutes before there were bounds: what it says to one question, null for
+ * any.
+ */
+const HOSTILE: Record<string, readonly [operation: string | null, bytes: string | Buffer]> = {
+  'names that were slow to redact': ['GetProfiles', http('200 OK', [XML], answerOf('GetProfiles', lists))],
+  'an address that was slow to redact': ['GetStreamUri',
+    http('200 OK', [XML], answerOf('GetStreamUri', `<Uri>rtsp://h/${SLOW.slice(-900)}</Uri>`))],
+  'a fault that was slow to redact': [null, fault(SLOW)],
+  'a fault of two megabytes': [null, fault('authorizatio '.repeat(155_000))],
+  'headers of one name': [null, `HTTP/1.1 200 OK\r\n${'a:\n'.repeat(21_800)}\r\n`],
+  'chunks of a byte': [null,
+    `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1\na'.repeat(690_000)}`],
+  'attributes': [null,
+    http('200 OK', [XML], `<a ${Array.from({ length: 180_000 }, (_, i) => `a${i}=""`).join(' ')}/>`)],
+  'elements': [null, http('200 OK', [XML], `<a>${'<b c=""/>'.repeat(99_000)}</a>`)],
+  'services': ['GetServices', http('200 OK', [XML], answerOf('GetServices', service.repeat(15_000)))],
+  'bytes that are no text': [null, http('200 OK', [XML], Buffer.alloc(2_000_000, 0xff))],
+}
+for (const [what, [operation, bytes]] of Object.entries(HOSTILE)) {
+  t.test(`nothing waits for an answer with ${what}`, async t => {
+    await using device = await RawDevice.start({ profiles: PROFILES }, (request, self) =>
+      operation === null || request.operation === operation ? bytes
+        : http('200 OK', [XML], self.envelopeFor(request)))
+    const ms = await longestTurnMs(() => findStream(target(device), MAIN).catch(() => undefined))
+    t.comment(`${ms} ms`)
+    t.ok(ms < 200, `${ms} ms`)
+  })
 }
 
 t.test('redirects are followed on the host alone, and never back from HTTPS', async t => {

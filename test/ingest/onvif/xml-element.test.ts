@@ -61,14 +61,16 @@ t.test('a bounded number of attributes and references is read, of an element and
   t.throws(() => readXml(`<a>${'&amp;'.repeat(20_001)}</a>`), { name: 'XmlError', message: /references/ })
   const bounds = { elements: 3, attributes: 2, references: 1 }
   t.equal(readXml('<a b="&amp;"><c d=""/><e/></a>', bounds).children.length, 2)
-  for (const text of ['<a><b/><c/><d/></a>', '<a b="" c="" d=""/>', '<a b="" c=""><d e=""/></a>', '<a>&&</a>']) {
+  for (const text of ['<a><b/><c/><d/></a>', '<a b="" c="" d=""/>', '<a b="" c=""><d e=""/></a>',
+    '<a>&&</a>']) {
     t.throws(() => readXml(text, bounds), XmlError, text)
   }
 })
 
 t.test('others have their turn while a long answer is read, whose result is the same', async t => {
   for (const [what, text] of Object.entries({
-    'elements': `<a>${'<b c="d">e</b>'.repeat(50_000)}</a>`, 'attributes': `<a>${`<b${attributes(399)}/>`.repeat(150)}</a>`,
+    'elements': `<a>${'<b c="d">e</b>'.repeat(50_000)}</a>`,
+    'attributes': `<a>${`<b${attributes(399)}/>`.repeat(150)}</a>`,
     'comments': `<a>${'<!-- -->'.repeat(50_000)}</a>`,
   })) {
     let turns = 0, isOver = false
