@@ -47,7 +47,10 @@ t.test('why a camera gives nothing is told in the words of health', async t => {
 
 t.test('what is no target is refused field by field and connected to by nobody; others have no right', async t => {
   const console = await Console.open(t), admin = await console.as('admin', 'system-admin')
-  for (const body of [{}, { host: 'a', url: 'rtsp://a/' }, { host: 'no host' }, { url: 'http://a/' }, { url: 'rtsp://u:p@a/' }, { host: 'a', port: 0 }]) {
+  for (const body of [{}, { host: 'a', url: 'rtsp://a/' }, { host: 'no host' }, { url: 'http://a/' },
+    { url: 'rtsp://u:p@a/' }, { host: 'a', port: 0 },
+    { host: 'a', account: { username: 'u\r\nX: y', password: '' } },
+    { host: 'a', account: { username: 'u', password: '\u0000' } }]) {
     t.equal((await admin.post('/api/cameras/probe', body)).status, 400, JSON.stringify(body))
   }
   const clerk = await console.as('lin', 'clerk')

@@ -33,12 +33,14 @@ const Probe = closed({
   configuration: Type.Array(Type.String(), { description: 'lines for `cameras:` of the configuration' }),
 })
 
+/** Without control characters, as in the secrets file: it stands in headers that go to the camera. */
+const AccountWord = Type.String({ maxLength: 256, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' })
 const Target = closed({
   host: Type.Optional(Type.String({ maxLength: 253, description: 'of a device that speaks ONVIF' })),
   port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, default: DEFAULTS.onvifPort })),
   source: Type.Optional(text(200)),
   url: Type.Optional(Type.String({ maxLength: 2_000, description: 'rtsp://, without account and password' })),
-  account: Type.Optional(closed({ username: text(256), password: text(256) },
+  account: Type.Optional(closed({ username: AccountWord, password: AccountWord },
     { description: 'goes to this camera alone and is kept nowhere' })),
 })
 type Target = Type.Static<typeof Target>
