@@ -228,3 +228,27 @@ t.test('what a slot that failed holds is told as lost as long as no row claims i
   t.same((await rig.found()).map(({ name }) => name), rig.appended.map(({ name }) => name))
   t.same(await foundButTold(rig), [])
 })
+
+t.test('what is lost since a clock that was ahead is told from the last frame before that', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8 })
+  await rig.append(4)
+  rig.endRun('clock-stepped')
+  const lastEnd = rig.nextAt
+  rig.clock.stepWall(30 * 86_400_000)
+  rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  await rig.sync()
+  await dieAndStayDead(rig, newFolder(t))
+  rig.clock.stepWall(-30 * 86_400_000)
+  rig.clock.drift(3_600_000, 0)
+  rig.stateDir = newFolder(t)
+  await rebuild(rig, [rig.camera])
+  await rig.restart()
+  rig.lane.noteStarting()
+  await rig.lane.recover()
+  rig.nextAt = rig.clock.wallNow()
+  const since = rig.nextAt
+  await rig.append(2)
+  t.ok(gapsOf(rig).some(gap => gap.start_at === lastEnd && gap.end_at === since), JSON.stringify(gapsOf(rig)))
+  t.same(await foundButTold(rig), [])
+})

@@ -13,13 +13,18 @@ const OVERWRITTEN = 'SELECT start_at, end_at FROM segment WHERE freed_kept_until
 /** Those of these instants at which something was not recorded, and no gap says so. */
 export function untoldBy(rig: RecorderRig, instants: readonly number[]): number[] {
   if (instants.length === 0) return []
-  const gaps = rig.catalogue(db => spansOf(db, GAPS))
+  const gaps = rig.catalogue(db => db.prepare<[string, string], Span>(`SELECT start_at, end_at FROM gap
+    JOIN camera ON uuid = camera_uuid WHERE id = ? AND stream = ?`).all(rig.camera, rig.stream))
   return instants.filter(at => !isIn(gaps, at))
 }
 
+/** How long a record of the rig lasts. */
+const RECORD_MS = 500
+
 /**
  * What is wrong with footage: a record that storage took is gone and the ring did not overwrite it, or it is
- * changed, there twice or out of order. With `mayLose` a gap may tell of what is missing.
+ * changed, there twice, out of order, or told as lost though it is found [G7]. With `mayLose` a gap may tell of
+ * what is missing.
  */
 export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): Promise<string[]> {
   const records = await rig.found()
@@ -27,6 +32,10 @@ export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): 
   const names = new Set(found)
   const told = rig.catalogue(db => [...spansOf(db, OVERWRITTEN), ...mayLose ? spansOf(db, GAPS) : []])
   const missing = rig.appended.filter(({ name, startAt }) => !names.has(name) && !isIn(told, startAt))
+  const gaps = rig.catalogue(db => db.prepare<[string, string], Span>(`SELECT start_at, end_at FROM gap
+    JOIN camera ON uuid = camera_uuid WHERE id = ? AND stream = ?`).all(rig.camera, rig.stream))
+  const isTold = ({ startAt }: typeof records[number]): boolean =>
+    gaps.some(gap => startAt >= gap.start_at && startAt + RECORD_MS <= (gap.end_at ?? Infinity))
   const isWhole = ({ name, bytes }: typeof records[number]) =>
     picturesOf(bytes).equals(Buffer.alloc(picturesOf(bytes).length, `${name} `))
   const order = new Map(rig.appended.map(({ name }, position) => [name, position]))
@@ -34,6 +43,7 @@ export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): 
   return [
     ...missing.map(({ name }) => `${name} was accepted, is gone, and nothing tells it`),
     ...records.filter(record => !isWhole(record)).map(({ name }) => `${name} is not what was recorded`),
+    ...records.filter(isTold).map(({ name }) => `${name} is found, and a gap tells it as lost`),
     ...names.size === found.length ? [] : ['a record is there twice'],
     ...positions.every((at, i) => at > (positions[i - 1] ?? -1)) ? [] : [`out of order: ${found.join(' ')}`],
   ]

@@ -93,18 +93,20 @@ function addBetween(db: Db, now: EpochMs): number {
   return added
 }
 
-/** Behind the newest run, until now, or until its camera was retired: it was to be recorded until then. */
+/**
+ * Behind the newest run, until now, or until its camera was retired: it was to be recorded until then. Runs of a
+ * clock that was ahead, and is behind now, were recorded before: nothing is dated since the ones before them.
+ */
 function addSince(db: Db, now: EpochMs): number {
   return db.prepare<[number, number, number]>(`
     INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
-    SELECT camera_uuid, stream, min(newest, ?), camera.retired_at, 'unknown', 'unknown', ?, run_id
+    SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?, run_id
     FROM (SELECT camera_uuid, stream, run_id, end_at AS newest FROM run AS r
       WHERE run_id = (SELECT max(run_id) FROM run WHERE run.camera_uuid = r.camera_uuid AND run.stream = r.stream
-          AND (run.end_at IS NULL OR run.end_at > run.start_at))
+          AND run.end_at > run.start_at AND run.end_at <= ?)
         AND EXISTS (SELECT 1 FROM survey_span AS f WHERE f.camera_uuid = r.camera_uuid AND f.stream = r.stream)) AS s
     JOIN camera ON camera.uuid = s.camera_uuid AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
-    WHERE newest IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
+    WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
         AND (gap.end_at IS NULL OR gap.end_at >= camera.retired_at))
       AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream
         AND run.end_at IS NULL)`).run(now, now, TRIVIAL_GAP_MS).changes
