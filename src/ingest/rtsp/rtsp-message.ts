@@ -17,6 +17,8 @@ export class RtspFormatError extends Error {
 }
 
 export const DOLLAR = 0x24
+export const CR = 0x0d
+export const LF = 0x0a
 /** Head of an interleaved packet: dollar, channel, length. */
 export const PACKET_HEAD_BYTES = 4
 /** Fixed head of an RTP packet (RFC 3550, 5.1). */
@@ -26,6 +28,10 @@ export const MAX_HEAD_BYTES = 32 * 1024
 /** The largest SDP seen is 8 KiB. */
 const MAX_BODY_BYTES = 256 * 1024
 const MAX_HEADERS = 100
+/** With those that continue a header. */
+const MAX_LINES = 300
+/** Of what ends a head, of either line end. */
+export const HEAD_END_BYTES = 3
 
 export const headersOf = (message: RtspMessage, name: string): string[] =>
   message.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
@@ -59,15 +65,23 @@ export function withHeaders(message: RtspMessage,
 }
 
 /** Where a head ends in `bytes`: after an empty line, of either line end. -1 while it does not. */
-export function headEnd(bytes: Buffer): number {
-  const [crlf, lf] = [bytes.indexOf('\r\n\r\n'), bytes.indexOf('\n\n')]
-  if (crlf < 0 && lf < 0) return -1
-  return lf < 0 || (crlf >= 0 && crlf < lf) ? crlf + 4 : lf + 2
+export function headEnd(bytes: Buffer, from = 0): number {
+  for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3
+  }
+  return -1
 }
 
+/** A line that begins with a blank continues the one before (RFC 2326, 4.1). Throws RtspFormatError. */
 export function readHead(head: Buffer): { readonly start: string, readonly headers: RtspMessage['headers'] } {
-  const [start = '', ...lines] = head.toString('utf8').split(/\r?\n/).filter(line => line !== '')
-  if (lines.length > MAX_HEADERS) throw new RtspFormatError(`more than ${MAX_HEADERS} header lines`)
+  const [start = '', ...rest] = head.toString('utf8').split(/\r?\n/, MAX_LINES + 1).filter(line => line !== '')
+  const lines: string[] = []
+  for (const line of rest) {
+    if (/^[ \t]/.test(line) && lines.length > 0) lines.push(`${lines.pop()} ${line.trim()}`)
+    else lines.push(line)
+  }
+  if (lines.length > MAX_HEADERS || rest.length >= MAX_LINES) throw new RtspFormatError(`more than ${MAX_HEADERS} header lines`)
   const headers = lines.map(line => {
     const colon = line.indexOf(':')
     return colon < 0 ? [line.trim(), ''] as const
@@ -76,15 +90,35 @@ export function readHead(head: Buffer): { readonly start: string, readonly heade
   return { start: start.trim(), headers }
 }
 
+interface KeptHead { readonly read: ReturnType<typeof readHead>, readonly bytes: number, readonly wholeBytes: number }
+
 /**
  * Takes bytes as they come and gives whole messages and packets. Bounded: what is kept never exceeds one head
- * and one body.
+ * and one body. An item stays as it is when more bytes come.
  */
 export class RtspReader {
+  /** What came and was not taken: the last bytes of those in use of `#room`. */
   #kept: Buffer = Buffer.alloc(0)
+  /** Doubled when it is full, so that each byte is copied a few times, however few come at once. */
+  #room: Buffer = Buffer.alloc(0)
+  #usedBytes = 0
+  /** In what is kept no head ends before here. */
+  #endlessTo = 0
+  /** Of the message that what is kept begins with, and how long the whole of it is. */
+  #head: KeptHead | null = null
 
-  push(bytes: Buffer): void { this.#kept = this.#kept.length === 0 ? Buffer.from(bytes)
-    : Buffer.concat([this.#kept, bytes]) }
+  push(bytes: Buffer): void {
+    const { length } = this.#kept
+    if (this.#usedBytes + bytes.length > this.#room.length) {
+      const before = this.#kept
+      this.#room = Buffer.allocUnsafeSlow(length === 0 ? bytes.length : 2 * (length + bytes.length))
+      before.copy(this.#room)
+      this.#usedBytes = length
+    }
+    bytes.copy(this.#room, this.#usedBytes)
+    this.#usedBytes += bytes.length
+    this.#kept = this.#room.subarray(this.#usedBytes - length - bytes.length, this.#usedBytes)
+  }
 
   /** The next whole item; null until more has come. Throws RtspFormatError. */
   next(): RtspItem | null {
@@ -100,11 +134,11 @@ export class RtspReader {
   cutShort(): RtspMessage | null {
     const end = this.#kept[0] === DOLLAR ? -1 : headEnd(this.#kept)
     if (end < 0) return null
-    const body = this.#kept.subarray(end)
-    try { return { ...readHead(this.#kept.subarray(0, end)), body } } catch (error) {
+    const kept = this.rest()
+    try { return { ...readHead(kept.subarray(0, end)), body: kept.subarray(end) } } catch (error) {
       if (error instanceof RtspFormatError) return null
       throw error
-    } finally { this.#kept = Buffer.alloc(0) }
+    }
   }
 
   /** What came and was not taken. */
@@ -117,7 +151,7 @@ export class RtspReader {
   #skipNoise(): void {
     let at = 0
     while (at < this.#kept.length && !isItemStart(this.#kept, at)) at++
-    if (at > 0) this.#kept = this.#kept.subarray(at)
+    if (at > 0) this.#take(at)
   }
 
   #packet(): RtspItem | null {
@@ -127,28 +161,42 @@ export class RtspReader {
   }
 
   #message(): RtspItem | null {
-    const end = headEnd(this.#kept)
-    if (end < 0) {
-      if (this.#kept.length <= MAX_HEAD_BYTES) return null
-      throw new RtspFormatError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
-    }
-    const { start, headers } = readHead(this.#kept.subarray(0, end))
-    const bodyBytes = Number(headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0) || 0
+    const head = this.#head ??= this.#readHead()
+    if (head === null || this.#kept.length < head.wholeBytes) return null
+    return { kind: 'message', message: { ...head.read, body: this.#take(head.wholeBytes).subarray(head.bytes) } }
+  }
+
+  #readHead(): KeptHead | null {
+    const end = headEnd(this.#kept, Math.max(0, this.#endlessTo - HEAD_END_BYTES))
+    this.#endlessTo = this.#kept.length
+    if (end < 0 && this.#kept.length <= MAX_HEAD_BYTES) return null
+    if (end < 0 || end > MAX_HEAD_BYTES) throw new RtspFormatError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
+    const read = readHead(this.#kept.subarray(0, end))
+    const bodyBytes = Number(read.headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0) || 0
     if (bodyBytes < 0 || bodyBytes > MAX_BODY_BYTES) throw new RtspFormatError(`a body of ${bodyBytes} bytes`)
-    if (this.#kept.length < end + bodyBytes) return null
-    return { kind: 'message', message: { start, headers, body: this.#take(end + bodyBytes).subarray(end) } }
+    return { read, bytes: end, wholeBytes: end + bodyBytes }
   }
 
   #take(size: number): Buffer {
     const taken = this.#kept.subarray(0, size)
     this.#kept = this.#kept.subarray(size)
+    this.#endlessTo = 0
+    this.#head = null
     return taken
   }
 }
+
+const ITEM_START_BYTES = 16
+const SLASH = 0x2f, BLANK = 0x20, UNDERLINE = 0x5f, CAPITAL_A = 0x41, CAPITAL_Z = 0x5a
+const isCapital = (byte: number): boolean => byte >= CAPITAL_A && byte <= CAPITAL_Z
 
 /** A dollar sign or a capital letter; a message begins with a method or with `RTSP`. */
 function isItemStart(bytes: Buffer, at: number): boolean {
   const first = bytes[at]!
   if (first === DOLLAR) return true
-  return first >= 0x41 && first <= 0x5A && /^[A-Z_]*(?:[ /]|$)/.test(bytes.toString('latin1', at, at + 16))
+  if (!isCapital(first)) return false
+  const end = Math.min(at + ITEM_START_BYTES, bytes.length)
+  let i = at + 1
+  while (i < end && (isCapital(bytes[i]!) || bytes[i] === UNDERLINE)) i++
+  return i === end || bytes[i] === BLANK || bytes[i] === SLASH
 }

@@ -62,3 +62,34 @@ t.test('headers are found whatever their case, and replaced', async t => {
   t.equal(bytesOf(withHeaders(message, { CSeq: '9', Session: undefined })).toString(),
     'SETUP rtsp://c/x RTSP/1.0\r\nCSeq: 9\r\n\r\n')
 })
+
+t.test('a header that goes on in the next lines is read whole', async t => {
+  const [item] = read('RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="r",\r\n nonce="abc",\r\n\topaque="x"\r\nCSeq: 4\r\n\r\n')
+  const message = item?.kind === 'message' ? item.message : t.fail('no message') as never
+  t.equal(headerOf(message, 'www-authenticate'), 'Digest realm="r", nonce="abc", opaque="x"')
+  t.equal(headerOf(message, 'cseq'), '4')
+  t.throws(() => read(`RTSP/1.0 200 OK\r\nX: a\r\n${' b\r\n'.repeat(400)}\r\n`), RtspFormatError)
+})
+
+t.test('an item stays as it is when more comes', async t => {
+  const reader = new RtspReader(), items: RtspItem[] = []
+  for (let n = 0; n < 200; n++) {
+    reader.push(packet(0, `payload ${n}`).subarray(0, 7))
+    reader.push(packet(0, `payload ${n}`).subarray(7))
+    for (let item; (item = reader.next()) !== null;) items.push(item)
+  }
+  t.same(items.map(item => item.kind === 'packet' ? item.bytes.subarray(4).toString() : ''), Array.from({ length: 200 }, (_, n) => `payload ${n}`))
+})
+
+t.test('what comes in small pieces is copied and searched a few times, not once a piece', async t => {
+  const reader = new RtspReader()
+  const head = `RTSP/1.0 200 OK\r\nContent-Length: 200000\r\nX: ${'x'.repeat(30_000)}\r\n\r\n`
+  const bytes = Buffer.from(head + 'y'.repeat(200_000)), startedAt = performance.now()
+  let item: RtspItem | null = null
+  for (let at = 0; at < bytes.length; at += 4) {
+    reader.push(bytes.subarray(at, at + 4))
+    item ??= reader.next()
+  }
+  t.equal(item?.kind === 'message' ? item.message.body.length : 0, 200_000)
+  t.ok(performance.now() - startedAt < 1_000, `${Math.round(performance.now() - startedAt)} ms; 6 s before`)
+})
