@@ -13,10 +13,11 @@ export interface DigestChallenge {
   readonly isStale: boolean
 }
 
-/** What a refusal offers: the strongest digest we can answer, and whether the password itself would do. */
+/** What a refusal offers: the strongest digest we can answer, and whether the password itself is all it asks for. */
 export interface AuthOffer {
   readonly digest: DigestChallenge | null
-  readonly basic: boolean
+  /** Nothing else is offered, not even what we cannot answer. */
+  readonly isBasicAlone: boolean
   /** Schemes and algorithms as the device names them, for a text: `Digest SHA-512-256`. */
   readonly names: readonly string[]
 }
@@ -27,16 +28,21 @@ const MAX_HEADER_CHARS = 4096
 const PARAMETER = /(?<![a-z])([a-z]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi
 /** Where a challenge begins: a header may hold several. */
 const SCHEME = /(?:^|,)\s*(digest|basic|bearer|ntlm|negotiate)(?=\s|,|$)/gi
+/** One that does not end goes on to the end of the header. */
+const QUOTED = /"(?:[^"\\]|\\[^]?)*(?:"|$)/g
 const MAX_CHALLENGES = 8
 
 /** Reads the `WWW-Authenticate` headers of a refusal; what cannot be read is left out. */
 export function readOffer(headers: readonly string[]): AuthOffer {
-  const challenges = headers.map(header => header.slice(0, MAX_HEADER_CHARS)).flatMap(splitChallenges).slice(0, MAX_CHALLENGES)
+  const all = headers.map(header => header.slice(0, MAX_HEADER_CHARS)).flatMap(splitChallenges)
+  const challenges = all.slice(0, MAX_CHALLENGES)
+  const isWhole = challenges.length === all.length && headers.every(header => header.length <= MAX_HEADER_CHARS)
   const digests = challenges.filter(({ scheme }) => scheme === 'digest')
   const usable = digests.map(({ rest }) => digestOf(rest)).filter(digest => digest !== null)
   usable.sort((a, b) => ALGORITHMS.indexOf(a.algorithm) - ALGORITHMS.indexOf(b.algorithm))
   return {
-    digest: usable[0] ?? null, basic: challenges.some(({ scheme }) => scheme === 'basic'),
+    digest: usable[0] ?? null,
+    isBasicAlone: isWhole && challenges.length > 0 && challenges.every(({ scheme }) => scheme === 'basic'),
     names: [...new Set(challenges.map(nameOf))],
   }
 }
@@ -44,7 +50,8 @@ export function readOffer(headers: readonly string[]): AuthOffer {
 interface Challenge { readonly scheme: string, readonly rest: string }
 
 function splitChallenges(header: string): Challenge[] {
-  const starts = [...header.matchAll(SCHEME)]
+  const unquoted = header.replace(QUOTED, text => '"'.repeat(text.length)) // of the same length
+  const starts = [...unquoted.matchAll(SCHEME)]
   return starts.map((start, i) => ({
     scheme: (start[1] ?? '').toLowerCase(),
     rest: header.slice(start.index + start[0].length, starts[i + 1]?.index ?? header.length),

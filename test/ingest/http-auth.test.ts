@@ -31,11 +31,25 @@ t.test('answers with the printed value of RFC 7616 for its GET', t => {
 
 t.test('names what is asked for, and tells whether a nonce was only too old', t => {
   t.same(readOffer(['Digest realm="r", nonce="n", algorithm=SHA-512-256', 'NTLM', 'Basic realm="b"']),
-    { digest: null, basic: true, names: ['Digest SHA-512-256', 'Ntlm', 'Basic'] })
+    { digest: null, isBasicAlone: false, names: ['Digest SHA-512-256', 'Ntlm', 'Basic'] })
   t.same(readOffer([`Digest realm="r", nonce="n", algorithm="evil\r\n${'x'.repeat(100)}"`]).names,
     [`Digest evil${'x'.repeat(20)}`])
   t.equal(digestOf(['Digest realm="r", nonce="n", stale=TRUE'])?.isStale, true)
   t.equal(digestOf(['Digest realm="r", nonce="n", stale="FALSE"'])?.isStale, false)
+  t.end()
+})
+
+t.test('Basic is taken to be asked for only where nothing else is', t => {
+  for (const headers of [['Basic realm="r"'], ['basic'], ['Basic realm="a", Basic realm="b"'],
+    ['Basic realm="Digest floor, Digest realm"']]) t.ok(readOffer(headers).isBasicAlone, headers.join())
+  for (const headers of [[], ['x'], ['Digest realm="Office, Basic floor", nonce="abc"'],
+    ['Digest realm="a\\", Basic floor", nonce="abc"'], ['Digest realm="does not end, Basic floor'],
+    ['Digest realm="r", nonce="abc", algorithm=SHA-512-256', 'Basic realm="r"'], ['Basic realm="r", Digest'],
+    ['Basic realm="r"', 'NTLM'], ['Basic realm="r"', `Basic realm="${'x'.repeat(5_000)}", Digest realm="r", nonce="n"`],
+    [...Array.from({ length: 8 }, () => 'Basic realm="r"'), 'Digest realm="r", nonce="n"']]) {
+    t.notOk(readOffer(headers).isBasicAlone, headers[0]?.slice(0, 80) ?? 'nothing')
+  }
+  t.match(digestOf(['Digest realm="Office, Basic floor", nonce="abc", Basic realm="r"']), { realm: 'Office, Basic floor', nonce: 'abc' })
   t.end()
 })
 

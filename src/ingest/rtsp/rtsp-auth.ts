@@ -47,7 +47,7 @@ export class RtspAuth {
     if (this.#credential === null) throw new RelayFault('auth-refused',
       'the camera asks for a password, and none is configured')
     if (isRepeated) throw new RelayFault('auth-refused', 'the camera refused the user name or password')
-    if (offer.digest === null && !offer.basic) {
+    if (offer.digest === null && !offer.isBasicAlone) {
       const names = offer.names.join(', ') || 'nothing that can be read'
       throw new RelayFault('auth-unsupported', `the camera asks for ${names}`)
     }

@@ -111,6 +111,23 @@ t.test('a proof that cannot be given is no wrong password', async t => {
   t.equal(camera.requests.length, 1)
 })
 
+t.test('the password itself is sent only to a camera that offers nothing but Basic', async t => {
+  const asked = async (...challenges: string[]) => {
+    const camera = await ScriptedCamera.start(request => headerOf(request, 'authorization') !== undefined ? rtspAnswer(request, '200 OK')
+      : rtspAnswer(request, '401 Unauthorized', { headers: challenges.map(each => `WWW-Authenticate: ${each}`) }))
+    t.teardown(async () => { await camera[Symbol.asyncDispose]() })
+    const ticket = (await relayed(t)).ticket(camera.url(), { username: 'u', password: 'secret' })
+    t.teardown(() => { ticket[Symbol.dispose]() })
+    await (await Viewer.open(t, ticket.url)).ask('DESCRIBE')
+    return { proofs: camera.requests.map(request => headerOf(request, 'authorization')?.split(' ')[0]), fault: ticket.fault() }
+  }
+  t.strictSame(await asked('Basic realm="r"'), { proofs: [undefined, 'Basic'], fault: null })
+  t.match(await asked('Digest realm="Office, Basic floor", nonce="abc"'), { proofs: [undefined, 'Digest'] })
+  t.match(await asked('Digest realm="r",\r\n nonce="abc"', 'Basic realm="r"'), { proofs: [undefined, 'Digest'] })
+  t.match(await asked('Digest realm="r", nonce="abc", algorithm=SHA-512-256', 'Basic realm="r"'),
+    { proofs: [undefined], fault: { reason: 'auth-unsupported', message: 'the camera asks for Digest SHA-512-256, Basic' } })
+})
+
 t.test('a challenge with 400, a camera that closes after it, and one that sends no reason phrase',
   async t => {
   await using camera = await ScriptedCamera.start((request, socket) => {
