@@ -92,7 +92,7 @@ export class RelaySession {
   /** RTCP of ffmpeg. */
   #report(packet: Buffer): void {
     if (this.#udp !== null) this.#udp.send(packet)
-    else this.#link?.socket.write(packet)
+    else this.#link?.send(packet)
   }
 
   /** Passes a request on and the answer back. */
@@ -169,7 +169,7 @@ export class RelaySession {
     if (this.#link !== null && !this.#link.isClosed) return this.#link
     this.#link?.close()
     const link = this.#link = await CameraLink.open(this.#address)
-    link.onPacket = bytes => { this.#options.client.write(bytes) }
+    link.onPackets = bytes => { this.#options.client.write(bytes) }
     return link
   }
 
