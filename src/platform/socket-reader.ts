@@ -36,13 +36,16 @@ export interface SocketReader {
 /** Starts reading; the socket stays the caller's to close. */
 export function readSocket({ socket, onBytes, onLook, onEnd }: SocketReading, first: Buffer): SocketReader {
   let left = Buffer.from(first)
-  /** More has come before than is read at once. */
+  /** What came before the first read is handed over as if it had been read, as much at once. */
   const takeFirst = (): boolean => {
-    const before = left.length, taken = onBytes(left)
-    left = Buffer.from(taken.left)
+    const piece = left.subarray(0, readBuffer.length), taken = onBytes(piece)
+    const isTaken = taken.left.length < piece.length
+    left = Buffer.concat([taken.left, left.subarray(piece.length)])
     polled.isHeld = !taken.hasRoom
-    if (left.length < before) return true
-    round.remove(polled) // nobody can make anything of it
+    return isTaken
+  }
+  const end = (): boolean => {
+    round.remove(polled)
     onEnd()
     return false
   }
@@ -52,21 +55,15 @@ export function readSocket({ socket, onBytes, onLook, onEnd }: SocketReading, fi
       // One camera's bytes end its own session, whatever is wrong with them, and no other's.
       try { return look() } catch (error) {
         process.emitWarning(`a session ended by an error of its reader: ${String(error)}`)
-        round.remove(polled)
-        onEnd()
-        return false
+        return end()
       }
     },
   }
   const look = (): boolean => {
-    if (left.length > readBuffer.length / 2) return takeFirst()
+    if (left.length > readBuffer.length / 2) return takeFirst() || end() // nobody can make anything of it
     left.copy(readBuffer)
     const length = readNow(descriptorOf(socket), left.length)
-    if (length === 0) {
-      round.remove(polled)
-      onEnd()
-      return false
-    }
+    if (length === 0) return left.length > 0 && takeFirst() || end()
     onLook()
     if (length === null) return false
     const taken = onBytes(readBuffer.subarray(0, left.length + length))

@@ -171,6 +171,8 @@ export class CameraLink {
     return this.#reader.rest()
   }
 
+  /** It gives its answers numbers of its own. */
+  get countsWrong(): boolean { return this.#countsWrong }
   get isClosed(): boolean { return this.#isClosed }
   close(): void { this.socket.destroy() }
 }

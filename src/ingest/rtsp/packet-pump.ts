@@ -11,13 +11,24 @@ export interface PacketPumpOptions {
   readonly client: Socket
   /** Paused, of plain TCP. */
   readonly camera: Socket
-  /** An answer that stood between packets, head only. */
-  readonly onAnswer: (bytes: Buffer) => void
+  /** Of the RTP of the pictures; null where it is not known. */
+  readonly videoChannel: number | null
+  /** An answer or a request that stood between packets, head only. */
+  readonly onMessage: (bytes: Buffer) => void
+  /** The camera sends more of them than any does; what follows is not read. */
+  readonly onFlood: () => void
   /** Data of pictures is missing in what came just now. */
   readonly onLoss: () => void
   /** The camera closed, or the client is gone. */
   readonly onEnd: () => void
 }
+
+/** Of one look; more parts are put together first. */
+const MOST_WRITES = 8
+
+/** What is written at once: a call of the system for each small packet would cost more than to copy them. */
+export const toWrite = (parts: readonly Buffer[]): readonly Buffer[] =>
+  parts.length > MOST_WRITES ? [Buffer.concat(parts)] : parts
 
 /**
  * Passes the packets of a session that plays from the camera to ffmpeg, at the price of one read and one
@@ -26,7 +37,7 @@ export interface PacketPumpOptions {
 export class PacketPump {
   readonly #options: PacketPumpOptions
   readonly #reader: SocketReader
-  readonly #walk = new PacketWalk()
+  readonly #walk: PacketWalk
   readonly #startedAt = performance.now()
   /** What the client had no room for. */
   #pending: Buffer = NOTHING
@@ -35,6 +46,7 @@ export class PacketPump {
   /** `first`: what came of the camera already. */
   constructor(options: PacketPumpOptions, first: Buffer) {
     this.#options = options
+    this.#walk = new PacketWalk(options.videoChannel)
     this.#reader = readSocket({
       socket: options.camera, onBytes: bytes => this.#pass(bytes),
       onLook: () => { this.#look() }, onEnd: () => { this.#finish() },
@@ -48,10 +60,15 @@ export class PacketPump {
 
   #pass(bytes: Buffer): { readonly left: Buffer, readonly hasRoom: boolean } {
     this.#lastBytesAt = performance.now()
-    const { parts, answers, left, isDamaged } = this.#walk.walk(bytes)
-    if (isDamaged) this.#options.onLoss()
-    for (const part of parts) this.#write(part)
-    for (const answer of answers) this.#options.onAnswer(Buffer.from(answer))
+    const { parts, messages, left, isDamaged, isFlooded } = this.#walk.walk(bytes)
+    const { client, onLoss, onMessage, onFlood } = this.#options
+    if (isDamaged) onLoss()
+    for (const part of toWrite(parts)) this.#write(part)
+    for (const message of messages) if (!client.destroyed) onMessage(Buffer.from(message))
+    if (isFlooded) {
+      onFlood()
+      this.#finish()
+    }
     if (this.#pending.length > 0) setTimeout(() => { this.#retry() }, RETRY_MS)
     return { left, hasRoom: this.#pending.length === 0 }
   }

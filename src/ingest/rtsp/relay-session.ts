@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { isHost } from '../../config/index.ts'
 import { cameraAddress, isSameHost, type CameraAddress } from './camera-address.ts'
 import { CameraLink, LinkClosed } from './camera-link.ts'
+import { answerToCamera } from './camera-request.ts'
 import type { HiddenPassword } from './hidden-password.ts'
 import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
@@ -20,6 +21,13 @@ const MOST_REDIRECTS = 3
 const SILENT_MS = 5_000
 const WATCH_MS = 1_000
 const UNSUPPORTED_TRANSPORT = 461
+/** Of ffmpeg, while a request of it is answered: reports of reception. */
+const MOST_WAITING_BYTES = 256 << 10
+/** Messages between the packets: a camera that sends more of them is ended. */
+const MOST_MESSAGES = 64
+/** So many of them are forgotten with each look. */
+const USUAL_MESSAGES = 4
+const CHANNEL = /interleaved=(\d{1,3})/i
 /** What is recorded, as RFC 6184 and RFC 7798 name it. */
 const RECORDED = new Set(['H264', 'H265'])
 
@@ -50,8 +58,13 @@ export class RelaySession {
   #redirects = 0
   /** As the description names it. */
   #video: string | null = null
+  /** Of the track that ffmpeg set up first: it asks for the first pictures of a description before others. */
+  #videoChannel: number | null = null
   /** A request sent while packets flow: its answer stands between them. */
   #control: RtspMessage | null = null
+  /** That came between packets of late. */
+  #messages = 0
+  #isAsking = false
   #pump: PacketPump | TlsPump | null = null
   /** Of a camera that does not send over TCP. */
   #udp: UdpMedia | null = null
@@ -64,19 +77,37 @@ export class RelaySession {
 
   /** Ends when either side has; never rejects. `first`: what ffmpeg has sent already. */
   async run(first: Buffer): Promise<void> {
-    const { client, onFault } = this.#options
-    try {
-      await this.#take(first)
-      for await (const chunk of client as AsyncIterable<Buffer>) await this.#take(chunk)
-    } catch (error) {
-      if (error instanceof RelayFault) onFault(error)
-    } finally {
-      clearInterval(this.#watch)
-      this.#pump?.stop()
-      this.#udp?.close()
-      this.#link?.socket.end() // a TEARDOWN may be on its way
-      setTimeout(() => { this.#link?.close() }, WATCH_MS)
-      client.destroy()
+    const { client } = this.#options, gone = Promise.withResolvers<void>()
+    let work = this.#tryTake(first), waitingBytes = 0
+    // Read while the camera is asked, too: only so is it noticed that ffmpeg is gone.
+    client.on('data', (chunk: Buffer) => {
+      waitingBytes += chunk.length
+      if (waitingBytes > MOST_WAITING_BYTES) { client.destroy(); return }
+      work = work.then(async () => {
+        waitingBytes -= chunk.length
+        await this.#tryTake(chunk)
+      })
+    })
+    client.once('close', () => {
+      if (this.#isAsking) this.#link?.close()
+      gone.resolve()
+    })
+    if (client.destroyed) gone.resolve()
+    client.resume()
+    await gone.promise
+    await work
+    clearInterval(this.#watch)
+    this.#pump?.stop()
+    this.#udp?.close()
+    this.#link?.socket.end() // a TEARDOWN may be on its way
+    setTimeout(() => { this.#link?.close() }, WATCH_MS)
+  }
+
+  /** What fails is the end of the session. */
+  async #tryTake(chunk: Buffer): Promise<void> {
+    try { if (!this.#options.client.destroyed) await this.#take(chunk) } catch (error) {
+      if (error instanceof RelayFault) this.#options.onFault(error)
+      this.#options.client.destroy()
     }
   }
 
@@ -98,17 +129,23 @@ export class RelaySession {
   /** Passes a request on and the answer back. */
   async #answer(request: RtspMessage): Promise<void> {
     const { client, onFault, hidden } = this.#options
-    let answer: RtspMessage
+    let answer: RtspMessage, isOver = false
     try { answer = await this.#setup(request) } catch (error) {
       if (!(error instanceof RelayFault)) throw error
       onFault(error)
+      isOver = error.reason === 'bad-stream'
       answer = { start: 'RTSP/1.0 403 Forbidden', headers: [], body: Buffer.alloc(0) } // ffmpeg ends
     }
     client.write(bytesOf(withHeaders(hidden.hide(answer),
       { 'CSeq': headerOf(request, 'cseq'), 'WWW-Authenticate': undefined, 'Location': undefined })))
+    if (isOver) client.end()
     const { method } = requestLineOf(request)
     const isGood = statusOf(answer) === 200
-    if (method === 'SETUP' && isGood) this.#hasSession = true
+    if (method === 'SETUP' && isGood) {
+      this.#hasSession = true
+      const [, channel] = CHANNEL.exec(headerOf(answer, 'transport') ?? headerOf(request, 'transport') ?? '') ?? []
+      this.#videoChannel ??= channel === undefined ? null : Number(channel)
+    }
     if (method === 'PLAY' && isGood) await this.#play()
   }
 
@@ -124,7 +161,7 @@ export class RelaySession {
       if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
     }
     this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',
-      onPacket: bytes => { this.#passUdp(bytes) }, onLoss: this.#options.onLoss })
+      onPacket: bytes => this.#passUdp(bytes), onLoss: this.#options.onLoss })
     const asked = await this.#udp.setup(request)
     const answer = asked === null ? null : await this.#exchange(asked)
     if (answer === null || statusOf(answer) !== 200) {
@@ -135,33 +172,36 @@ export class RelaySession {
   }
 
   /** ffmpeg that is held up loses packets, as it would with UDP of its own. */
-  #passUdp(bytes: Buffer): void {
-    const { client } = this.#options
-    if (client.writableLength < HELD_BYTES) client.write(bytes)
-    else this.#options.onLoss()
+  #passUdp(bytes: Buffer): boolean {
+    const { client } = this.#options, hasRoom = client.writableLength < HELD_BYTES
+    if (hasRoom) client.write(bytes)
+    return hasRoom
   }
 
   /** Throws RelayFault for what ffmpeg should not see as the camera's own answer. */
   async #exchange(request: RtspMessage): Promise<RtspMessage> {
-    const { auth } = this.#options
+    const { auth, client } = this.#options
     let closed = 0
-    for (let i = 0; i < MOST_EXCHANGES; i++) {
+    for (let i = 0; i < MOST_EXCHANGES && !client.destroyed; i++) {
       const sent = auth.authorized(this.#translated(request))
       let answer: RtspMessage
+      this.#isAsking = true
       try { answer = await (await this.#linked()).request(sent) } catch (error) {
         if (!(error instanceof LinkClosed)) throw error
+        if (client.destroyed) break
         // Some close after each refusal; a session does not survive that.
         if (this.#hasSession || ++closed > 2) throw new RelayFault('closed-by-camera',
           'the camera closed the connection')
         this.#link = null
         continue
-      }
+      } finally { this.#isAsking = false }
       if (RtspAuth.isChallenge(answer)) { auth.take(answer); continue }
       const status = statusOf(answer)
       if (status >= 300 && status < 400 && status !== 304) { this.#redirect(answer); continue }
       auth.passed()
       return answer
     }
+    if (client.destroyed) throw new LinkClosed()
     throw new RelayFault('bad-stream', 'the camera asks again and again')
   }
 
@@ -169,6 +209,7 @@ export class RelaySession {
     if (this.#link !== null && !this.#link.isClosed) return this.#link
     this.#link?.close()
     const link = this.#link = await CameraLink.open(this.#address)
+    if (this.#options.client.destroyed) link.close()
     link.onPackets = bytes => { this.#options.client.write(bytes) }
     return link
   }
@@ -203,31 +244,38 @@ export class RelaySession {
     link.socket.pause()
     await flushed(client)
     if (client.destroyed) return
-    const end = (): void => { client.destroy() }
+    const end = (): void => { // what was written for ffmpeg is for it to take
+      clearInterval(this.#watch)
+      client.end()
+      setTimeout(() => { client.destroy() }, WATCH_MS)
+    }
     const first = link.handOver()
-    const pumped = { client, camera: link.socket, onLoss, onEnd: end,
-      onAnswer: (bytes: Buffer) => { this.#takeControl(bytes) } }
+    const pumped = { client, camera: link.socket, videoChannel: this.#videoChannel, onLoss, onEnd: end,
+      onMessage: (bytes: Buffer) => { this.#takeMessage(bytes) }, onFlood: () => { this.#endFlood() } }
     const pump = this.#pump = link.isTls ? new TlsPump(pumped, first) : new PacketPump(pumped, first)
+    if (client.destroyed || client.writableEnded) return
     let lookedAt = performance.now(), ownDelayMs = 0
     this.#watch = setInterval(() => {
       // A look that comes late was our own delay: what the camera sent meanwhile waits to be heard.
       const now = performance.now(), lateMs = now - lookedAt - WATCH_MS
       ownDelayMs = Math.max(0, ownDelayMs - WATCH_MS + (lateMs > WATCH_MS ? lateMs + WATCH_MS : 0))
       lookedAt = now
+      this.#messages = Math.max(0, this.#messages - USUAL_MESSAGES)
       const silentMs = this.#udp === null ? pump.silentMs : performance.now() - this.#udp.lastPacketAt
       if (silentMs - ownDelayMs < SILENT_MS) return
       onFault(new RelayFault('stalled', `nothing came for ${SILENT_MS / 1000} s`))
-      end()
+      client.destroy()
     }, WATCH_MS)
   }
 
   #sendControl(request: RtspMessage): void {
     this.#control = request
-    this.#link?.socket.write(bytesOf(this.#options.auth.authorized(this.#translated(request))))
+    this.#link?.send(bytesOf(this.#options.auth.authorized(this.#translated(request))))
   }
 
   /** Null: it is beyond every bound, and so is the camera. */
-  #readAnswer(bytes: Buffer): RtspMessage | null {
+  #readMessage(bytes: Buffer): RtspMessage | null {
+    if (++this.#messages > MOST_MESSAGES) { this.#endFlood(); return null }
     try { return { ...readHead(bytes), body: Buffer.alloc(0) } } catch (error) {
       if (!(error instanceof RtspFormatError)) throw error
       this.#options.onFault(new RelayFault('bad-stream', error.message))
@@ -236,10 +284,28 @@ export class RelaySession {
     }
   }
 
-  /** An answer to a keep-alive: a nonce that is too old is replaced, and the request sent once more. */
-  #takeControl(bytes: Buffer): void {
-    const answer = this.#readAnswer(bytes)
-    if (answer === null) return
+  #endFlood(): void {
+    this.#options.onFault(new RelayFault('bad-stream', 'the camera sends messages without end'))
+    this.#options.client.destroy()
+  }
+
+  /** A request of the camera, or its answer to a keep-alive. */
+  #takeMessage(bytes: Buffer): void {
+    const message = this.#readMessage(bytes)
+    if (message === null) return
+    const status = statusOf(message), answer = status === 0 ? answerToCamera(message) : null
+    if (answer !== null) this.#link?.send(answer)
+    else if (status >= 200 && this.#isOurs(message)) this.#takeAnswer(message)
+  }
+
+  /** Whether it answers the request that was sent last. */
+  #isOurs(answer: RtspMessage): boolean {
+    const cseq = headerOf(answer, 'cseq') ?? ''
+    return !/^\d+$/.test(cseq) || Number(cseq) === this.#cseq || this.#link?.countsWrong === true
+  }
+
+  /** A nonce that is too old is replaced, and the request sent once more. */
+  #takeAnswer(answer: RtspMessage): void {
     const request = this.#control
     this.#control = null
     if (request === null || !RtspAuth.isChallenge(answer)) { this.#options.auth.passed(); return }

@@ -188,7 +188,7 @@ export class RtspReader {
 
 const ITEM_START_BYTES = 16
 const SLASH = 0x2f, BLANK = 0x20, UNDERLINE = 0x5f, CAPITAL_A = 0x41, CAPITAL_Z = 0x5a
-const isCapital = (byte: number): boolean => byte >= CAPITAL_A && byte <= CAPITAL_Z
+export const isCapital = (byte: number): boolean => byte >= CAPITAL_A && byte <= CAPITAL_Z
 
 /** A dollar sign or a capital letter; a message begins with a method or with `RTSP`. */
 function isItemStart(bytes: Buffer, at: number): boolean {

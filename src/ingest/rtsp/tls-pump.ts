@@ -1,4 +1,4 @@
-import type { PacketPumpOptions } from './packet-pump.ts'
+import { toWrite, type PacketPumpOptions } from './packet-pump.ts'
 import { PacketWalk } from './packet-walk.ts'
 
 /** What a client may have waiting in Node's queue before the camera is held back. */
@@ -7,7 +7,7 @@ export const HELD_BYTES = 1 << 20
 /** As PacketPump, of a session over TLS: decrypting is Node's, and so are the bytes. */
 export class TlsPump {
   readonly #options: PacketPumpOptions
-  readonly #walk = new PacketWalk()
+  readonly #walk: PacketWalk
   #left: Buffer = Buffer.alloc(0)
   #lastBytesAt = performance.now()
   #isHeld = false
@@ -15,6 +15,7 @@ export class TlsPump {
   /** `first`: what came of the camera already. */
   constructor(options: PacketPumpOptions, first: Buffer) {
     this.#options = options
+    this.#walk = new PacketWalk(options.videoChannel)
     const { camera, onEnd } = options
     camera.removeAllListeners('data').on('data', (bytes: Buffer) => { this.#pass(bytes) })
     camera.once('close', onEnd).resume()
@@ -27,14 +28,20 @@ export class TlsPump {
   stop(): void { this.#options.camera.removeAllListeners('data') }
 
   #pass(bytes: Buffer): void {
-    const { client, camera, onAnswer, onLoss } = this.#options
+    const { client, camera, onMessage, onFlood, onLoss, onEnd } = this.#options
     this.#lastBytesAt = performance.now()
     const whole = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes])
-    const { parts, answers, left, isDamaged } = this.#walk.walk(whole)
+    const { parts, messages, left, isDamaged, isFlooded } = this.#walk.walk(whole)
     this.#left = left
     if (isDamaged) onLoss()
-    for (const part of parts) client.write(part)
-    for (const answer of answers) onAnswer(answer)
+    for (const part of toWrite(parts)) client.write(part)
+    for (const message of messages) if (!client.destroyed) onMessage(message)
+    if (isFlooded) {
+      this.stop()
+      onFlood()
+      onEnd()
+      return
+    }
     if (client.writableLength < HELD_BYTES || this.#isHeld) return
     this.#isHeld = true
     camera.pause()

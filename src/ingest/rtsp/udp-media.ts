@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket, type SocketType } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
+import { isRtpHead, sequenceAt, sourceAt } from './rtp-head.ts'
 import { leadOf } from './rtp-lead.ts'
 import { SequenceWatch } from './sequence-watch.ts'
 import {
@@ -19,8 +20,8 @@ interface Track { readonly sockets: readonly [UdpSocket, UdpSocket], readonly ch
 export interface UdpMediaOptions {
   /** The camera's address, as the connection to it has it: nobody else's packets are taken. */
   readonly cameraAddress: string
-  /** A packet with the head that an interleaved one has. */
-  readonly onPacket: (bytes: Buffer) => void
+  /** A packet with the head that an interleaved one has. False: there is no room for it. */
+  readonly onPacket: (bytes: Buffer) => boolean
   /** Packets of the first track are missing before the one that came just now. */
   readonly onLoss: () => void
 }
@@ -82,15 +83,15 @@ export class UdpMedia {
 
   #pass(channel: number, bytes: Buffer): void {
     this.lastPacketAt = performance.now()
-    const isVideo = channel === this.#tracks[0]?.channels[0] && bytes.length >= RTP_HEAD_BYTES
-    const step = isVideo ? this.#sequence.step(bytes.readUInt32BE(8), bytes.readUInt16BE(2)) : 'next'
-    if (step === 'lost') this.#options.onLoss()
+    const isVideo = channel === this.#tracks[0]?.channels[0] && isRtpHead(bytes, 0)
+    const step = isVideo ? this.#sequence.step(sourceAt(bytes, 0), sequenceAt(bytes, 0)) : 'next'
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)
     if (step === 'elsewhere') {
       this.#options.onPacket(leadOf(Buffer.concat([head, bytes.subarray(0, RTP_HEAD_BYTES)])))
     }
-    this.#options.onPacket(Buffer.concat([head, bytes]))
+    const hasRoom = this.#options.onPacket(Buffer.concat([head, bytes]))
+    if (step === 'lost' || isVideo && !hasRoom) this.#options.onLoss()
   }
 }
 

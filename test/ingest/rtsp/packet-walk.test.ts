@@ -11,7 +11,7 @@ function walked(pieces: readonly Buffer[]): { readonly passed: Buffer, readonly 
   for (const piece of pieces) {
     const step = walk.walk(Buffer.concat([left, piece]))
     passed.push(...step.parts)
-    answers.push(...step.answers.map(String))
+    answers.push(...step.messages.map(String))
     if (step.isDamaged) damages++
     left = Buffer.from(step.left)
   }
@@ -153,5 +153,84 @@ t.test('where the count of a source goes on elsewhere, a packet without payload 
   }
   t.ok(walked([Buffer.concat([...before, numbered(102, 8)])]).passed.equals(Buffer.concat([...before, numbered(102, 8)])),
     'another source that counts on')
+  t.end()
+})
+
+/** An RTP packet of 60 bytes. */
+function numbered(sequence: number, channel = 0, source = 7): Buffer {
+  const bytes = Buffer.alloc(64, 1)
+  bytes.set([0x24, channel, 0, 60, 0x80, 96])
+  bytes.writeUInt16BE(sequence, 6)
+  bytes.writeUInt32BE(source, 12)
+  return bytes
+}
+const many = (from: number, count: number, channel = 0, source = 7): Buffer =>
+  Buffer.concat(Array.from({ length: count }, (_, i) => numbered(from + i, channel, source)))
+const OPTIONS = 'OPTIONS rtsp://10.0.0.2/ RTSP/1.0\r\nCSeq: 1\r\n\r\n'
+
+t.test('what stands between packets and is no picture is no loss, however the stream is cut', t => {
+  for (const [what, between, passes] of [['an empty packet', [0x24, 0, 0, 0], true], ['two bytes of a report', [0x24, 1, 0, 2, 0x61, 0x62], true],
+    ['line ends', [0x0d, 0x0a, 0x0d, 0x0a], false], ['a request', [...Buffer.from(OPTIONS)], false],
+    ['a request with a body', [...Buffer.from('SET_PARAMETER * RTSP/1.0\r\nContent-Length: 3\r\n\r\na: ')], false]] as const) {
+    const stream = Buffer.concat([many(0, 50), Buffer.from(between), many(50, 20), Buffer.from(between), Buffer.from(between), many(70, 30)])
+    const one = passes ? Buffer.from(between) : Buffer.alloc(0)
+    const expected = Buffer.concat([many(0, 50), one, many(50, 20), one, one, many(70, 30)])
+    for (const size of [1, 2, 3, 7, 64, 4096]) {
+      const { passed, damages, answers } = walked(cut(stream, [size]))
+      t.equal(damages, 0, `${what}, in pieces of ${size}`)
+      t.ok(passed.equals(expected), `${what}, in pieces of ${size}`)
+      t.equal(answers.length, what.startsWith('a request') ? 3 : 0)
+    }
+  }
+  t.end()
+})
+
+t.test('what looks like a request and is none is a loss', t => {
+  for (const text of ['OPTIONS', 'OPTIONS rtsp://', 'A b HTTP/1.1\r\n\r\n', `A ${'b'.repeat(2_000)} RTSP/1.0\r\n\r\n`, `${'A'.repeat(30)} b RTSP/1.0\r\n\r\n`]) {
+    const { passed, damages } = walked([Buffer.concat([many(0, 50), Buffer.from(text), many(50, 50)])])
+    t.equal(damages, 1, text.slice(0, 20))
+    t.ok(passed.equals(many(0, 100)))
+  }
+  t.end()
+})
+
+t.test('packets that are missing are told on the channel of the pictures alone', t => {
+  const damages = (walk: PacketWalk, ...pieces: Buffer[]): boolean => walk.walk(Buffer.concat(pieces)).isDamaged
+  const holed = (channel: number): Buffer => Buffer.concat([many(0, 50, channel), many(55, 5, channel)])
+  t.notOk(damages(new PacketWalk(), many(0, 50), holed(2), many(50, 50)), 'of the first one that brings any')
+  t.ok(damages(new PacketWalk(), many(0, 50), many(55, 5)))
+  t.notOk(damages(new PacketWalk(2), holed(0), many(0, 50, 2)), 'of the one that was set up')
+  t.ok(damages(new PacketWalk(2), many(0, 5), holed(2)))
+  t.end()
+})
+
+t.test('messages without end are a flood, and no more of them are looked at', t => {
+  for (const text of ['RTSP/1.0 200 OK\r\n\r\n', 'RTSP/1.0 200 OK\n\n', 'A / RTSP/1.0\r\n\r\n', 'A / RTSP/1.0\n\n']) {
+    for (const known of [Buffer.alloc(0), many(0, 5)]) {
+      const { messages, isFlooded } = new PacketWalk().walk(Buffer.concat([known, Buffer.from(text.repeat(25_000))]))
+      t.ok(isFlooded)
+      t.ok(messages.length < 100)
+      const few = new PacketWalk().walk(Buffer.concat([known, Buffer.from(text.repeat(64)), many(5, 5)]))
+      t.notOk(few.isFlooded)
+      t.ok(Buffer.concat([...few.parts]).equals(Buffer.concat([known, many(5, 5)])))
+    }
+  }
+  t.end()
+})
+
+t.test('whatever fills a look is walked through in no time', t => {
+  const LOOK_BYTES = 512 * 1024
+  const jumping = Buffer.concat(Array.from({ length: 64 }, (_, n) => numbered(n % 2 * 30_000).subarray(0, 16)))
+  for (let at = 0; at < jumping.length; at += 16) jumping.writeUInt16BE(12, at + 2)
+  for (const [what, bytes] of [['empty packets', Buffer.from([0x24, 0, 0, 0])], ['empty packets and line ends', Buffer.from([0x24, 0, 0, 0, 0x0d, 0x0a])],
+    ['counts that go on elsewhere', jumping], ['dollar signs', Buffer.from('$')], ['capitals', Buffer.from('A')], ['beginnings of requests', Buffer.from('A b')],
+    ['beginnings of answers', Buffer.from('RTSP/')], ['line ends', Buffer.from('\r\n')], ['long heads', Buffer.from(`RTSP/1.0 200 OK\r\n${'a\n'.repeat(16_000)}`)]] as const) {
+    for (const known of [Buffer.alloc(0), many(0, 5)]) {
+      const whole = Buffer.concat([known, Buffer.alloc(LOOK_BYTES, bytes)]), startedAt = performance.now()
+      new PacketWalk().walk(whole)
+      const ms = Math.round(performance.now() - startedAt)
+      t.ok(ms < 300, `${what}, ${ms} ms`)
+    }
+  }
   t.end()
 })
