@@ -35,7 +35,7 @@ export interface SocketReader {
 
 /** Starts reading; the socket stays the caller's to close. */
 export function readSocket({ socket, onBytes, onLook, onEnd }: SocketReading, first: Buffer): SocketReader {
-  let left = Buffer.from(first)
+  let left = Buffer.from(first), isNew = left.length > 0
   /** What came before the first read is handed over as if it had been read, as much at once. */
   const takeFirst = (): boolean => {
     const piece = left.subarray(0, readBuffer.length), taken = onBytes(piece)
@@ -61,6 +61,11 @@ export function readSocket({ socket, onBytes, onLook, onEnd }: SocketReading, fi
   }
   const look = (): boolean => {
     if (left.length > readBuffer.length / 2) return takeFirst() || end() // nobody can make anything of it
+    if (isNew) {
+      isNew = false
+      takeFirst()
+      return true
+    }
     left.copy(readBuffer)
     const length = readNow(descriptorOf(socket), left.length)
     if (length === 0) return left.length > 0 && takeFirst() || end()

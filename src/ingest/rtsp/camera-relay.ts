@@ -68,7 +68,7 @@ export class CameraRelay implements AsyncDisposable {
     if (address === null) throw new RangeError('no RTSP address')
     const path = randomBytes(16).toString('hex')
     const open: Open = {
-      address, auth: new RtspAuth(credential), hidden: new HiddenPassword(url, credential),
+      address, auth: new RtspAuth(credential), hidden: new HiddenPassword(credential),
       fault: null, lossesAtMs: [],
     }
     this.#open.set(path, open)

@@ -3,6 +3,7 @@ import { isHost } from '../../config/index.ts'
 import { cameraAddress, isSameHost, type CameraAddress } from './camera-address.ts'
 import { CameraLink, LinkClosed } from './camera-link.ts'
 import { answerToCamera } from './camera-request.ts'
+import { answerForClient } from './client-answer.ts'
 import type { HiddenPassword } from './hidden-password.ts'
 import { PacketPump } from './packet-pump.ts'
 import { RelayFault } from './relay-fault.ts'
@@ -129,15 +130,18 @@ export class RelaySession {
   /** Passes a request on and the answer back. */
   async #answer(request: RtspMessage): Promise<void> {
     const { client, onFault, hidden } = this.#options
-    let answer: RtspMessage, isOver = false
-    try { answer = await this.#setup(request) } catch (error) {
+    let answer: RtspMessage, told: RtspMessage, isOver = false
+    try {
+      answer = await this.#setup(request)
+      told = answerForClient(answer, request, hidden)
+    } catch (error) {
       if (!(error instanceof RelayFault)) throw error
       onFault(error)
       isOver = error.reason === 'bad-stream'
       answer = { start: 'RTSP/1.0 403 Forbidden', headers: [], body: Buffer.alloc(0) } // ffmpeg ends
+      told = answerForClient(answer, request, hidden)
     }
-    client.write(bytesOf(withHeaders(hidden.hide(answer),
-      { 'CSeq': headerOf(request, 'cseq'), 'WWW-Authenticate': undefined, 'Location': undefined })))
+    client.write(bytesOf(told))
     if (isOver) client.end()
     const { method } = requestLineOf(request)
     const isGood = statusOf(answer) === 200
@@ -233,8 +237,7 @@ export class RelaySession {
   #translated(request: RtspMessage): RtspMessage {
     const { localUrl, hidden } = this.#options
     const [method = '', uri = '', ...version] = request.start.split(' ')
-    const translated = uri.startsWith(localUrl)
-      ? this.#address.url + uri.slice(localUrl.length) : hidden.reveal(uri)
+    const translated = hidden.reveal(uri.startsWith(localUrl) ? this.#address.url + uri.slice(localUrl.length) : uri)
     return withHeaders({ ...request, start: [method, translated, ...version].join(' ') },
       { CSeq: String(++this.#cseq) })
   }

@@ -16,6 +16,9 @@ export interface StreamDescription {
 const STATIC_TYPES: Readonly<Record<string, string>> =
   { 0: 'PCMU', 3: 'GSM', 8: 'PCMA', 9: 'G722', 26: 'JPEG' }
 
+/** Of a description: real ones stay under 200. */
+const MAX_LINES = 2_000
+
 /** With challenges, redirects and the slowest cameras. */
 const DESCRIBED_WITHIN_MS = 20_000
 
@@ -56,7 +59,7 @@ const isForNow = (status: number): boolean => status === 453 || status >= 500
 export function readSdp(text: string): StreamDescription {
   const found: Record<string, string | null> = { video: null, audio: null }
   let media = '', type = ''
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of text.split(/\r?\n/, MAX_LINES)) {
     const [, kind = '', payload = ''] = /^m=(\w+) \S+ \S+ (\d+)/.exec(line) ?? []
     if (kind !== '') { media = kind; type = payload }
     const [, mapped, name = ''] = /^a=rtpmap:(\d+)\s+([\w.-]{1,32})/.exec(line) ?? []
