@@ -13,7 +13,7 @@ export interface DigestChallenge {
   readonly isStale: boolean
 }
 
-/** What a refusal offers: the strongest digest we can answer, and whether the password itself is all it asks for. */
+/** What a refusal offers: the strongest digest we can answer, and whether it asks for the password alone. */
 export interface AuthOffer {
   readonly digest: DigestChallenge | null
   /** Nothing else is offered, not even what we cannot answer. */
@@ -36,7 +36,8 @@ const MAX_CHALLENGES = 8
 export function readOffer(headers: readonly string[]): AuthOffer {
   const all = headers.map(header => header.slice(0, MAX_HEADER_CHARS)).flatMap(splitChallenges)
   const challenges = all.slice(0, MAX_CHALLENGES)
-  const isWhole = challenges.length === all.length && headers.every(header => header.length <= MAX_HEADER_CHARS)
+  const isWhole = challenges.length === all.length
+    && headers.every(header => header.length <= MAX_HEADER_CHARS)
   const digests = challenges.filter(({ scheme }) => scheme === 'digest')
   const usable = digests.map(({ rest }) => digestOf(rest)).filter(digest => digest !== null)
   usable.sort((a, b) => ALGORITHMS.indexOf(a.algorithm) - ALGORITHMS.indexOf(b.algorithm))

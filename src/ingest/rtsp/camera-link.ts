@@ -101,7 +101,8 @@ export class CameraLink {
     this.#spentBytes += bytes.length
     const packets: Buffer[] = []
     try {
-      for (let item; this.#waiting !== null && this.#isWithinBounds() && (item = this.#reader.next()) !== null;) {
+      for (let item; this.#waiting !== null && this.#isWithinBounds()
+        && (item = this.#reader.next()) !== null;) {
         this.#spentBytes += item.kind === 'packet' ? PACKET_COST_BYTES : MESSAGE_COST_BYTES
         if (item.kind === 'packet') packets.push(item.bytes)
         else this.#takeMessage(item.message)
@@ -123,7 +124,9 @@ export class CameraLink {
     if (status === 0) this.#answerCamera(message)
     else if (status < 200) {
       if (++this.#interim > MOST_INTERIM) this.#fail('the camera puts off its answer without end')
-    } else if (this.#countsWrong || !/^\d+$/.test(cseq) || Number(cseq) === Number(this.#cseq)) this.#answer(message)
+    } else if (this.#countsWrong || !/^\d+$/.test(cseq) || Number(cseq) === Number(this.#cseq)) {
+      this.#answer(message)
+    }
     else if (this.#doubtful === null) {
       this.#doubtful = message
       this.#doubtTimer = setTimeout(() => { this.#countsWrong = true; this.#answer(message) }, MISCOUNTED_MS)

@@ -15,8 +15,8 @@ const MAX_ORIGIN_CHARS = 1024
 const UNFIT = /[^\x21-\x7e\x80-\u{10ffff}]|["<>]/u
 
 /**
- * A camera that has the account in its address repeats it in what it answers: ffmpeg gets a stand-in, which its
- * requests are given the password back for. Texts are of latin1, a character for a byte.
+ * A camera that has the account in its address repeats it in what it answers: ffmpeg gets a stand-in, which
+ * its requests are given the password back for. Texts are of latin1, a character for a byte.
  */
 export class HiddenPassword {
   readonly #password: string
@@ -47,8 +47,10 @@ export class HiddenPassword {
     const rest = address.slice(origin.length), parts = [scheme, host]
     let at = 0
     for (const { from, to } of this.#scan.find(Buffer.from(rest, 'latin1'), MOST_HIDDEN)) {
-      if (++this.#hidden > MOST_HIDDEN) throw new RelayFault('bad-stream', 'the camera repeats its password without end')
-      parts.push(rest.slice(at, from), this.#standInOf(Buffer.from(rest.slice(from, to), 'latin1').toString('utf8')))
+      if (++this.#hidden > MOST_HIDDEN) throw new RelayFault('bad-stream',
+        'the camera repeats its password without end')
+      const form = Buffer.from(rest.slice(from, to), 'latin1').toString('utf8')
+      parts.push(rest.slice(at, from), this.#standInOf(form))
       at = to
     }
     return [...parts, rest.slice(at)].join('')

@@ -11,7 +11,7 @@ const MAX_METHOD_BYTES = 24
 const MAX_URI_BYTES = 1024
 /** In one look: a camera answers what it was asked, a few times a minute. */
 const MOST_MESSAGES = 64
-/** In one look, which is 512 KiB at most: each begins where something was taken out or put in between packets. */
+/** In one look, which is 512 KiB at most: each begins where something was taken out or put in. */
 const MOST_PARTS = 4096
 
 /** What one look found: parts to pass on, in order, and messages of the camera that stood between packets. */
@@ -160,7 +160,8 @@ export class PacketWalk {
   #nextPacket(bytes: Buffer, from: number): number {
     let at = from
     for (; bytes.length - at >= HEADS_BYTES; at++) {
-      if (bytes[at] === DOLLAR && isRtp(bytes, at) && this.#sources.get(bytes[at + 1]!) === sourceAt(bytes, at + PACKET_HEAD_BYTES)) {
+      if (bytes[at] === DOLLAR && isRtp(bytes, at)
+        && this.#sources.get(bytes[at + 1]!) === sourceAt(bytes, at + PACKET_HEAD_BYTES)) {
         this.#isLost = false
         this.#lostBytes = 0
         return at

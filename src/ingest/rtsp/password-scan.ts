@@ -10,7 +10,7 @@ interface Pattern { readonly bytes: Buffer, readonly steps: Uint32Array }
 /** A stretch of bytes. */
 export interface Found { readonly from: number, readonly to: number }
 
-/** Finds a password wherever it stands, with any of its bytes escaped. Linear in the bytes, whatever both hold. */
+/** Finds a password wherever it stands, with any of its bytes escaped, in time linear in the bytes. */
 export class PasswordScan {
   readonly #patterns: readonly Pattern[]
 
@@ -56,7 +56,8 @@ function unescaped({ values, starts }: Units): Units | null {
   const result = { values: new Uint8Array(values.length), starts: new Uint32Array(values.length + 1) }
   let length = 0
   for (let i = 0; i < values.length; length++) {
-    const high = values[i] === PERCENT ? hexDigit(values[i + 1]) : -1, low = high < 0 ? -1 : hexDigit(values[i + 2])
+    const high = values[i] === PERCENT ? hexDigit(values[i + 1]) : -1
+    const low = high < 0 ? -1 : hexDigit(values[i + 2])
     result.values[length] = low < 0 ? values[i]! : high * 16 + low
     result.starts[length] = starts[i]!
     i += low < 0 ? 1 : 3

@@ -147,7 +147,8 @@ export class RelaySession {
     const isGood = statusOf(answer) === 200
     if (method === 'SETUP' && isGood) {
       this.#hasSession = true
-      const [, channel] = CHANNEL.exec(headerOf(answer, 'transport') ?? headerOf(request, 'transport') ?? '') ?? []
+      const transport = headerOf(answer, 'transport') ?? headerOf(request, 'transport') ?? ''
+      const channel = CHANNEL.exec(transport)?.[1]
       this.#videoChannel ??= channel === undefined ? null : Number(channel)
     }
     if (method === 'PLAY' && isGood) await this.#play()
@@ -237,7 +238,8 @@ export class RelaySession {
   #translated(request: RtspMessage): RtspMessage {
     const { localUrl, hidden } = this.#options
     const [method = '', uri = '', ...version] = request.start.split(' ')
-    const translated = hidden.reveal(uri.startsWith(localUrl) ? this.#address.url + uri.slice(localUrl.length) : uri)
+    const translated = hidden.reveal(uri.startsWith(localUrl)
+      ? this.#address.url + uri.slice(localUrl.length) : uri)
     return withHeaders({ ...request, start: [method, translated, ...version].join(' ') },
       { CSeq: String(++this.#cseq) })
   }
@@ -250,7 +252,7 @@ export class RelaySession {
     const end = (): void => { // what was written for ffmpeg is for it to take
       clearInterval(this.#watch)
       client.end()
-      setTimeout(() => { client.destroy() }, WATCH_MS)
+      setTimeout(() => { client.destroy() }, SILENT_MS)
     }
     const first = link.handOver()
     const pumped = { client, camera: link.socket, videoChannel: this.#videoChannel, onLoss, onEnd: end,

@@ -7,7 +7,7 @@ const RTCP_TYPES = { first: 72, last: 79 }
 /** Whether the byte may begin a packet of RTP or RTCP. */
 export const isVersioned = (byte: number): boolean => byte >> 6 === RTP_VERSION
 
-/** Whether what begins at `at` is a packet of RTP, and none of RTCP; false also where its head is not whole. */
+/** Whether a packet of RTP, and none of RTCP, begins at `at`; false also where its head is not whole. */
 export function isRtpHead(bytes: Buffer, at: number): boolean {
   if (bytes.length - at < RTP_HEAD_BYTES || !isVersioned(bytes[at]!)) return false
   const type = payloadTypeAt(bytes, at)

@@ -75,13 +75,15 @@ export function headEnd(bytes: Buffer, from = 0): number {
 
 /** A line that begins with a blank continues the one before (RFC 2326, 4.1). Throws RtspFormatError. */
 export function readHead(head: Buffer): { readonly start: string, readonly headers: RtspMessage['headers'] } {
-  const [start = '', ...rest] = head.toString('utf8').split(/\r?\n/, MAX_LINES + 1).filter(line => line !== '')
+  const all = head.toString('utf8').split(/\r?\n/, MAX_LINES + 1)
+  const [start = '', ...rest] = all.filter(line => line !== '')
   const lines: string[] = []
   for (const line of rest) {
     if (/^[ \t]/.test(line) && lines.length > 0) lines.push(`${lines.pop()} ${line.trim()}`)
     else lines.push(line)
   }
-  if (lines.length > MAX_HEADERS || rest.length >= MAX_LINES) throw new RtspFormatError(`more than ${MAX_HEADERS} header lines`)
+  const isBeyond = lines.length > MAX_HEADERS || rest.length >= MAX_LINES
+  if (isBeyond) throw new RtspFormatError(`more than ${MAX_HEADERS} header lines`)
   const headers = lines.map(line => {
     const colon = line.indexOf(':')
     return colon < 0 ? [line.trim(), ''] as const
@@ -90,7 +92,12 @@ export function readHead(head: Buffer): { readonly start: string, readonly heade
   return { start: start.trim(), headers }
 }
 
-interface KeptHead { readonly read: ReturnType<typeof readHead>, readonly bytes: number, readonly wholeBytes: number }
+interface KeptHead {
+  readonly read: ReturnType<typeof readHead>
+  readonly bytes: number
+  /** With the body. */
+  readonly wholeBytes: number
+}
 
 /**
  * Takes bytes as they come and gives whole messages and packets. Bounded: what is kept never exceeds one head
@@ -163,16 +170,19 @@ export class RtspReader {
   #message(): RtspItem | null {
     const head = this.#head ??= this.#readHead()
     if (head === null || this.#kept.length < head.wholeBytes) return null
-    return { kind: 'message', message: { ...head.read, body: this.#take(head.wholeBytes).subarray(head.bytes) } }
+    const body = this.#take(head.wholeBytes).subarray(head.bytes)
+    return { kind: 'message', message: { ...head.read, body } }
   }
 
   #readHead(): KeptHead | null {
     const end = headEnd(this.#kept, Math.max(0, this.#endlessTo - HEAD_END_BYTES))
     this.#endlessTo = this.#kept.length
     if (end < 0 && this.#kept.length <= MAX_HEAD_BYTES) return null
-    if (end < 0 || end > MAX_HEAD_BYTES) throw new RtspFormatError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
+    const isBeyond = end < 0 || end > MAX_HEAD_BYTES
+    if (isBeyond) throw new RtspFormatError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
     const read = readHead(this.#kept.subarray(0, end))
-    const bodyBytes = Number(read.headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0) || 0
+    const [, told = 0] = read.headers.find(([name]) => name.toLowerCase() === 'content-length') ?? []
+    const bodyBytes = Number(told) || 0
     if (bodyBytes < 0 || bodyBytes > MAX_BODY_BYTES) throw new RtspFormatError(`a body of ${bodyBytes} bytes`)
     return { read, bytes: end, wholeBytes: end + bodyBytes }
   }

@@ -43,7 +43,7 @@ const okOf = (request: string, body = '', headers = ''): string => `RTSP/1.0 200
   + (body === '' ? '\r\n' : `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 function rtp(n: number, channel = 0): Buffer {
   const bytes = Buffer.alloc(64, n)
-  bytes.set([0x24, channel, 0, 60, 0x80, 96, n >> 8, n & 0xff])
+  bytes.set([0x24, channel, 0, 60, 0x80, 96, n >> 8 & 0xff, n & 0xff])
   bytes.writeUInt32BE(7, 12)
   return bytes
 }
