@@ -31,8 +31,8 @@ export function holesBetween(spans: readonly Span[], now: EpochMs): FoundHoles {
       stepsBack.push({ at: last.endAt, afterRun: last.runId, beforeRun: span.runId })
       const before = lastBefore(inOrder, position)
       if (before !== null) holes.push(holeOf(before, span))
-    } else if (last !== null && span.startAt > last.endAt && !isAhead(span, last, comesBackTo[position]!, now)) {
-      holes.push(holeOf(last, span))
+    } else if (last !== null && span.startAt > last.endAt) {
+      if (!isAhead(span, last, comesBackTo[position]!, now)) holes.push(holeOf(last, span))
     }
     const goesOn: boolean = last !== null && Math.abs(last.endAt - span.startAt) <= MOST_OVERLAP_MS
     last = goesOn && last!.endAt > span.endAt ? { ...span, endAt: last!.endAt } : span
@@ -40,8 +40,10 @@ export function holesBetween(spans: readonly Span[], now: EpochMs): FoundHoles {
   return { holes, stepsBack }
 }
 
-const holeOf = (before: Span, { runId, startAt }: Span): Hole =>
-  ({ startAt: before.endAt, endAt: startAt, afterRun: before.runId, beforeRun: runId, isInRun: before.runId === runId })
+const holeOf = (before: Span, { runId, startAt }: Span): Hole => ({
+  startAt: before.endAt, endAt: startAt, afterRun: before.runId, beforeRun: runId,
+  isInRun: before.runId === runId,
+})
 
 /**
  * The clock came back to between the two, or is there now: what it passed over was still to come.

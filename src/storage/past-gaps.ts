@@ -79,7 +79,7 @@ export class PastGaps {
     for (const [id, range] of found) rows.write(() => { runs.cutGap(of, id, range) })
   }
 
-  /** What is found of a stream that goes on: what was told as lost of it is not, and what lies between it is. */
+  /** What is found of a stream that goes on: it is not told as lost, and what lies between it is. */
   found(of: LaneStream, found: FoundInSlots): void {
     const runs = runsIn(found.slots.flat())
     this.cut(of, runs)
@@ -138,7 +138,8 @@ export class PastGaps {
       const endAt = epochMs(Math.max(run.startAt, spans.get(run.id)?.endAt ?? newestAt ?? run.startAt))
       rows.write(() => {
         runs.end(run.id, endAt, 'recorder-killed')
-        if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, { endAt, runId: run.id }, knownAt ?? now)
+        const last = { endAt, runId: run.id }
+        if (knownAt === null || isAhead(endAt, knownAt)) this.#tellKill(of, last, knownAt ?? now)
         else if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now, this.#behind(run.id))
       })
     }
@@ -147,8 +148,8 @@ export class PastGaps {
 
   /**
    * Where the last footage of a stream ends: what was found last, or its last segment that is elsewhere:
-   * sealed, away, or not to be read now. What was found of runs before the newest was recorded before, whatever
-   * the clock showed then.
+   * sealed, away, or not to be read now. What was found of runs before the newest was recorded before,
+   * whatever the clock showed then.
    */
   #lastFrameEnd(
     { last, newestEnded, unended }: KnownBefore, spans: ReadonlyMap<RunId, TimeRange>,
@@ -202,13 +203,15 @@ export class PastGaps {
     for (const { at, ...among } of stepsBack) rows.write(() => { runs.addStepBack(of, at, now, among) })
     for (const { isInRun, ...hole } of holes) {
       if (hole.endAt - hole.startAt <= TRIVIAL_GAP_MS) continue
-      this.#addUntold(of, { ...hole, cause: isInRun ? 'unknown' : 'recorder-killed' }, { spans, waiting }, now)
+      const cause = isInRun ? 'unknown' : 'recorder-killed'
+      this.#addUntold(of, { ...hole, cause }, { spans, waiting }, now)
     }
   }
 
   /** Numbers of runs may stand twice where a catalogue came from a backup: what was found is not lost. */
   #addUntold(
-    of: LaneStream, { cause, afterRun, beforeRun, ...range }: TimeRange & Among & { readonly cause: GapCause },
+    of: LaneStream,
+    { cause, afterRun, beforeRun, ...range }: TimeRange & Among & { readonly cause: GapCause },
     { spans, waiting }: { readonly spans: readonly Span[], readonly waiting: ReadonlySet<string> },
     now: EpochMs,
   ): void {

@@ -156,7 +156,8 @@ export class UnfinishedFootage {
   }
 
   /**
-   * Ends the runs of the recorder before, and tells the time until this one knew something of the stream [G7].
+   * Ends the runs of the recorder before, and tells the time until this one knew something of the stream
+   * [G7].
    * What is found of them later still moves the gap's beginning.
    */
   async #settleStream(key: string, of: Unrecovered): Promise<void> {

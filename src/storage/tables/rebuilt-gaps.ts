@@ -1,4 +1,6 @@
-import { epochMs, type CameraUuid, type EpochMs, type RunId, type StreamName, type TimeRange } from '../../domain/index.ts'
+import {
+  epochMs, type CameraUuid, type EpochMs, type RunId, type StreamName, type TimeRange,
+} from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { without } from '../gap-finder.ts'
 import { holesBetween } from '../holes.ts'
@@ -6,9 +8,9 @@ import { HOLE_IN_RUN_MS, type Span } from '../slot-survey.ts'
 import { isOfOneTime, runTable, TRIVIAL_GAP_MS, type StreamRef } from './runs.ts'
 
 /**
- * Brings the gaps into line with the footage that a rebuild found: what is found is not told as lost, and what
- * is missing between is told, cause unknown, as far as neither the catalogue's own gaps nor its segments say
- * more. Returns how many were added. In the caller's transaction.
+ * Brings the gaps into line with the footage that a rebuild found: what is found is not told as lost, and
+ * what is missing between is told, cause unknown, as far as neither the catalogue's own gaps nor its segments
+ * say more. Returns how many were added. In the caller's transaction.
  */
 export function reconcileGaps(db: Db, now: EpochMs): number {
   endLasting(db)
@@ -16,21 +18,22 @@ export function reconcileGaps(db: Db, now: EpochMs): number {
   return addBetween(db, now) + addSince(db, now)
 }
 
-/** A gap that lasted begins behind all that is found of the run before it, and ends with the first behind it. */
+/** A gap that lasted begins behind what is found of the run before it, and ends with the first behind it. */
 function endLasting(db: Db): void {
   db.exec(`UPDATE gap SET start_at = max(start_at, coalesce((SELECT max(end_at) FROM survey_span AS s
     WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.run_id = gap.after_run), start_at))
     WHERE end_at IS NULL`)
-  const next = (column: string) => `(SELECT ${column} FROM survey_span AS s WHERE s.camera_uuid = gap.camera_uuid
-    AND s.stream = gap.stream AND s.run_id > gap.after_run ORDER BY run_id, start_at LIMIT 1)`
+  const next = (column: string) => `(SELECT ${column} FROM survey_span AS s
+    WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.run_id > gap.after_run
+    ORDER BY run_id, start_at LIMIT 1)`
   db.exec(`UPDATE gap SET end_at = max(start_at, ${next('start_at')}), before_run = ${next('run_id')}
     WHERE end_at IS NULL AND ${next('run_id')} IS NOT NULL`)
 }
 
 /**
- * What a gap tells as lost, because its volume was away or its catalogue did not know it, and is found now; by
- * the order of recording, for the clock may have shown the same twice. A gap over footage that was known is one
- * over a step of the clock.
+ * What a gap tells as lost, because its volume was away or its catalogue did not know it, and is found now;
+ * by the order of recording, for the clock may have shown the same twice. A gap over footage that was known
+ * is one over a step of the clock.
  */
 function cutOut(db: Db, now: EpochMs): void {
   const overlaps = db.prepare<[], {
@@ -50,41 +53,52 @@ function cutOut(db: Db, now: EpochMs): void {
     'UPDATE gap SET start_at = ?, end_at = ?, after_run = ? WHERE gap_id = ?')
   const drop = db.prepare<[number]>('DELETE FROM gap WHERE gap_id = ?')
   const copy = db.prepare<[number, number, number, number, number]>(
-    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run, before_run)
-     SELECT camera_uuid, stream, ?, ?, cause, last_cause, ?, max(after_run, ?), before_run FROM gap WHERE gap_id = ?`)
+    `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run,
+       before_run)
+     SELECT camera_uuid, stream, ?, ?, cause, last_cause, ?, max(after_run, ?), before_run
+     FROM gap WHERE gap_id = ?`)
+  const runBefore = db.prepare<[number], { after_run: number }>('SELECT after_run FROM gap WHERE gap_id = ?')
   for (const [gapId, spans] of Map.groupBy(overlaps.all(), row => row.gap_id)) {
     const { gap_from: from, gap_to: to } = spans[0]!
     const found = spans.map(span => range(span.start_at, span.end_at))
-    const runBefore = (at: EpochMs): number => Math.max(0, ...spans.filter(span => span.end_at <= at).map(span => span.run_id))
+    const foundBefore = (at: EpochMs): number =>
+      Math.max(0, ...spans.filter(span => span.end_at <= at).map(span => span.run_id))
     const [first, ...others] = without(range(from, to), found, TRIVIAL_GAP_MS)
-    for (const { startAt, endAt } of others) copy.run(startAt, endAt, now, runBefore(startAt), gapId)
+    for (const { startAt, endAt } of others) copy.run(startAt, endAt, now, foundBefore(startAt), gapId)
     if (first === undefined) drop.run(gapId)
     else {
-      const { after_run: after } = db.prepare<[number], { after_run: number }>('SELECT after_run FROM gap WHERE gap_id = ?').get(gapId)!
-      cut.run(first.startAt, first.endAt, Math.max(after, runBefore(first.startAt)), gapId)
+      const { after_run: after } = runBefore.get(gapId)!
+      cut.run(first.startAt, first.endAt, Math.max(after, foundBefore(first.startAt)), gapId)
     }
   }
 }
 
 const range = (from: number, to: number): TimeRange => ({ startAt: epochMs(from), endAt: epochMs(to) })
 
-/** Between two pieces that are found. What was overwritten by the rule, or stands on a volume that was not read, was recorded. */
+/**
+ * Between two pieces that are found. What was overwritten by the rule, or stands on a volume that was not
+ * read, was recorded.
+ */
 function addBetween(db: Db, now: EpochMs): number {
   const runs = runTable(db)
-  const streams = db.prepare<[], { camera_uuid: string, stream: string }>('SELECT DISTINCT camera_uuid, stream FROM survey_span')
+  const streams = db.prepare<[], { camera_uuid: string, stream: string }>(
+    'SELECT DISTINCT camera_uuid, stream FROM survey_span')
   const spans = db.prepare<[string, string], { run_id: number, start_at: number, end_at: number }>(
     'SELECT run_id, start_at, end_at FROM survey_span WHERE camera_uuid = ? AND stream = ?')
   const recorded = db.prepare<[string, string, number, number], { start_at: number, end_at: number }>(
     `SELECT start_at, coalesce(end_at, start_at) AS end_at FROM segment
      WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND end_at > ?
-       AND ((ended_at IS NULL AND volume_uuid NOT IN (SELECT uuid FROM survey_volume)) OR freed_kept_until IS NOT NULL)`)
+       AND ((ended_at IS NULL AND volume_uuid NOT IN (SELECT uuid FROM survey_volume))
+         OR freed_kept_until IS NOT NULL)`)
   let added = 0
   for (const { camera_uuid: camera, stream } of streams.all()) {
     const of: StreamRef = { cameraUuid: camera as CameraUuid, stream: stream as StreamName }
-    const found = spans.all(camera, stream).map((row): Span => ({ runId: row.run_id as RunId, ...range(row.start_at, row.end_at) }))
+    const found = spans.all(camera, stream)
+      .map((row): Span => ({ runId: row.run_id as RunId, ...range(row.start_at, row.end_at) }))
     for (const hole of holesBetween(found, now).holes) {
       if (hole.endAt - hole.startAt <= (hole.isInRun ? HOLE_IN_RUN_MS : TRIVIAL_GAP_MS)) continue
-      const others = recorded.all(camera, stream, hole.endAt, hole.startAt).map(row => range(row.start_at, row.end_at))
+      const others = recorded.all(camera, stream, hole.endAt, hole.startAt)
+        .map(row => range(row.start_at, row.end_at))
       for (const { startAt, endAt } of without(hole, [...others, ...found], TRIVIAL_GAP_MS)) {
         added += runs.addUntoldGap(of, startAt, endAt, 'unknown', now, hole)
       }
@@ -94,18 +108,22 @@ function addBetween(db: Db, now: EpochMs): number {
 }
 
 /**
- * Behind the newest run, until now, or until its camera was retired: it was to be recorded until then. Runs of a
- * clock that was ahead, and is behind now, were recorded before: nothing is dated since the ones before them.
+ * Behind the newest run, until now, or until its camera was retired: it was to be recorded until then. Runs
+ * of a clock that was ahead, and is behind now, were recorded before: nothing is dated since the ones before
+ * them.
  */
 function addSince(db: Db, now: EpochMs): number {
   return db.prepare<[number, number, number]>(`
     INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
     SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?, run_id
     FROM (SELECT camera_uuid, stream, run_id, end_at AS newest FROM run AS r
-      WHERE run_id = (SELECT max(run_id) FROM run WHERE run.camera_uuid = r.camera_uuid AND run.stream = r.stream
-          AND run.end_at > run.start_at AND run.end_at <= ?)
-        AND EXISTS (SELECT 1 FROM survey_span AS f WHERE f.camera_uuid = r.camera_uuid AND f.stream = r.stream)) AS s
-    JOIN camera ON camera.uuid = s.camera_uuid AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
+      WHERE run_id = (SELECT max(run_id) FROM run
+          WHERE run.camera_uuid = r.camera_uuid AND run.stream = r.stream
+            AND run.end_at > run.start_at AND run.end_at <= ?)
+        AND EXISTS (SELECT 1 FROM survey_span AS f
+          WHERE f.camera_uuid = r.camera_uuid AND f.stream = r.stream)) AS s
+    JOIN camera ON camera.uuid = s.camera_uuid
+      AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
     WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
         AND (gap.end_at IS NULL OR gap.end_at >= camera.retired_at))
       AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream
