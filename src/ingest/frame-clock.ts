@@ -144,7 +144,10 @@ export class FrameClock {
     }
     if (last !== null) {
       atMs = Math.max(atMs, last.atMs + LEAST_STEP_MS)
-      this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
+      // What a line held up comes at distances that are none of the camera's.
+      if (this.#behind === null) {
+        this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
+      }
     }
     const stepMs = atMs - (last?.atMs ?? atMs)
     this.#last = { atMs, arrivedMs, stampMs: stampMs ?? last?.stampMs ?? null, stepMs }

@@ -155,6 +155,29 @@ t.test('frames whose stamps say nothing are laid out over the time in which the 
   }
 })
 
+t.test('a line that stalls again in the midst of what it held back puts no frame long before it was taken', async t => {
+  const stampings = [() => null, () => 0, (n: number) => Math.floor(n / 2) * 2000 / 15, (n: number) => -n]
+  for (const [i, stampOf] of stampings.entries()) {
+    for (const pieceMs of [0.02, 2, 10]) {
+      for (const againMs of [100, 300, 1_000]) {
+        let cameMs = 0
+        // Nothing comes for five seconds, then piece by piece, with a second silence before frame 200.
+        const delayOf = (n: number): number => {
+          const takenMs = 1000 + n * 1000 / 15
+          const cameAt = Math.max(takenMs, n < 150 ? 0 : 16_000, cameMs + (n === 200 ? againMs : pieceMs))
+          cameMs = n < 150 ? takenMs : cameAt
+          return cameMs - takenMs
+        }
+        const frames = play({ fps: 15, seconds: 30, stampOf, delayOf }).slice(20)
+        const offsMs = frames.map(frame => frame.atMs - frame.takenMs)
+        const told = `stamps ${i}, pieces ${pieceMs} ms, again ${againMs} ms: ${Math.min(...offsMs)}, ${Math.max(...offsMs)} ms`
+        t.ok(Math.min(...offsMs) > -250, told)
+        if (i === 2) t.ok(Math.max(...offsMs) < 250, told) // stamps that say something lead back
+      }
+    }
+  }
+})
+
 t.test('a silence behind which nothing comes at once is none that a line made', async t => {
   const frames = play({ fps: 10, seconds: 20, stampOf: () => 0, delayOf: n => n < 100 ? 0 : 2_000 })
   t.ok(worstMs(frames, frame => frame.atMs - frame.arrivedMs) < 10)
