@@ -144,9 +144,10 @@ export class FrameClock {
     }
     if (last !== null) {
       atMs = Math.max(atMs, last.atMs + LEAST_STEP_MS)
-      // What a line held up comes at distances that are none of the camera's.
-      if (this.#behind === null) {
-        this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), arrivedMs - last.arrivedMs]
+      // What a line held up comes at distances that are none of the camera's, to the last of it.
+      const stepMs = arrivedMs - last.arrivedMs
+      if (this.#behind === null && stepMs >= AT_ONCE_MS) {
+        this.#steps = [...this.#steps.slice(1 - ARRIVALS_KEPT), stepMs]
       }
     }
     const stepMs = atMs - (last?.atMs ?? atMs)

@@ -178,6 +178,31 @@ t.test('a line that stalls again in the midst of what it held back puts no frame
   }
 })
 
+t.test('however often a line stalls, a frame is not dated long before it was taken, and one with a good stamp at its time', async () => {
+  const stampings: readonly ((n: number) => number | null)[] =
+    [() => null, () => 0, n => Math.floor(n / 2) * 2000 / 15, n => -n, n => n * 1000 / 15]
+  const stall = fc.record({ afterMs: fc.integer({ min: 200, max: 6_000 }), lastsMs: fc.oneof(fc.nat(800), fc.nat(5_000)) })
+  const weather = fc.array(stall, { minLength: 1, maxLength: 12 })
+  fc.assert(fc.property(fc.nat(stampings.length - 1), weather, fc.double({ min: 0.02, max: 9, noNaN: true }), (kind, stalls, pieceMs) => {
+    let from = 8_000, cameMs = 0
+    const silent = stalls.map(({ afterMs, lastsMs }) => {
+      const at = from
+      from += afterMs
+      return { at, to: at + lastsMs }
+    })
+    const delayOf = (n: number): number => {
+      const takenMs = 1000 + n * 1000 / 15
+      let at = Math.max(takenMs, cameMs + pieceMs)
+      for (const each of silent) if (at >= each.at && at < each.to) at = each.to
+      cameMs = at
+      return at - takenMs
+    }
+    const frames = play({ fps: 15, seconds: 45, stampOf: stampings[kind]!, delayOf }).slice(20)
+    const isPlain = kind === stampings.length - 1
+    return goesForward(frames) && frames.every(({ atMs, takenMs }) => atMs - takenMs > -500 && (!isPlain || atMs - takenMs < 250))
+  }), runs)
+})
+
 t.test('a silence behind which nothing comes at once is none that a line made', async t => {
   const frames = play({ fps: 10, seconds: 20, stampOf: () => 0, delayOf: n => n < 100 ? 0 : 2_000 })
   t.ok(worstMs(frames, frame => frame.atMs - frame.arrivedMs) < 10)
