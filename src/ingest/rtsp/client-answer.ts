@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { http } from '../../platform/http.ts'
 import type { HiddenPassword } from './hidden-password.ts'
 import { headerOf, statusOf, type RtspMessage } from './rtsp-message.ts'
 
@@ -30,7 +30,7 @@ export function answerForClient(answer: RtspMessage, request: RtspMessage,
     .map(([name, value]) => [name, headerForClient(name.toLowerCase(), value, hidden)] as const)
   const cseq = headerOf(request, 'cseq')
   return {
-    start: `RTSP/1.0 ${status} ${STATUS_CODES[status] ?? 'Refused'}`, // the camera's words may hold anything
+    start: `RTSP/1.0 ${status} ${http.STATUS_CODES[status] ?? 'Refused'}`, // the camera's words may hold anything
     headers: cseq === undefined ? headers : [['CSeq', cseq], ...headers],
     body: Buffer.from(sdpForClient(answer.body.toString('latin1'), hidden), 'latin1'),
   }
