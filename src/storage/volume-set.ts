@@ -1,4 +1,5 @@
 import { isoOf, slotNumber, type AuditEvent, type MonoMs, type VolumeId } from '../domain/index.ts'
+import { isCatalogueFault } from '../platform/catalogue.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -174,7 +175,10 @@ export class VolumeSet {
    * back when it is there again.
    */
   async recheck(volume: Volume): Promise<boolean> {
-    await this.#check(this.#of(volume), volume)
+    try { await this.#check(this.#of(volume), volume) } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      return false // the next look tells
+    }
     return this.#of(volume).state === 'ok'
   }
 
@@ -194,7 +198,10 @@ export class VolumeSet {
 
   /** While it was away an image of it may have been put in its place. */
   async #return(entry: Entry, volume: Volume, message: string): Promise<void> {
-    const contradiction = await this.#contradictionOfMark(volume)
+    const contradiction = await this.#contradictionOfMark(volume).catch((error: unknown) => {
+      if (!isCatalogueFault(error)) throw error
+      return null // recording does not wait for the catalogue
+    })
     if (contradiction !== null) this.#refuse(entry, contradiction)
     else this.#back(entry, volume, message)
   }

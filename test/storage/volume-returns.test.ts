@@ -87,3 +87,18 @@ t.test('a volume that had one fault and whose file system is full is used again'
   const used = rig.rows<{ volume_uuid: string }>(`SELECT volume_uuid FROM segment WHERE start_at >= ${since}`)
   t.ok(used.some(row => row.volume_uuid === home.identity.uuid))
 })
+
+t.test('a volume that failed comes back while the catalogue cannot be read', async t => {
+  const rig = await RecorderRig.open(t, { slots: 8 })
+  await rig.append(2)
+  await rig.sync()
+  const home = rig.lane.openSlot!.volume
+  const giveBack = rig.memory.takeAway(home.path)
+  await rig.recheck()
+  t.match(rig.storage.volumeStatus(), [{ state: 'missing' }])
+  rig.catalogueFaults.break({ kind: 'io-read', lasts: true })
+  giveBack()
+  await rig.recheck()
+  t.match(rig.storage.volumeStatus(), [{ state: 'ok' }])
+  rig.catalogueFaults.heal()
+})
