@@ -74,7 +74,7 @@ export class PastGaps {
   }
 
   /** Footage that is found late: a gap that was noted meanwhile begins behind it. */
-  cut(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
+  #cut(of: LaneStream, found: ReadonlyMap<RunId, TimeRange>): void {
     const { runs, rows } = this.#options
     for (const [id, range] of found) rows.write(() => { runs.cutGap(of, id, range) })
   }
@@ -82,7 +82,7 @@ export class PastGaps {
   /** What is found of a stream that goes on: it is not told as lost, and what lies between it is. */
   found(of: LaneStream, found: FoundInSlots): void {
     const runs = runsIn(found.slots.flat())
-    this.cut(of, runs)
+    this.#cut(of, runs)
     this.#split(of, runs)
     this.#tellBetween(of, found.slots.flatMap(spansOf), found.waiting, this.#options.clock.wallNow())
   }
@@ -100,7 +100,7 @@ export class PastGaps {
   end(of: LaneStream, before: KnownBefore, found: FoundInSlots, firstKnownAt: EpochMs | null): void {
     const { runs, rows, clock } = this.#options, now = clock.wallNow()
     const { gap, newestEnded } = before, spans = runsIn(found.slots.flat())
-    this.cut(of, spans)
+    this.#cut(of, spans)
     const lastFrameEnd = this.#lastFrameEnd(before, spans, found)
     const ended = before.unended.map(run =>
       ({ ...run, endAt: spans.get(run.id)?.endAt ?? lastFrameEnd ?? run.startAt }))

@@ -225,7 +225,6 @@ export interface Names {
  */
 export function decideNames(traces: readonly CameraTrace[], configured: ReadonlySet<CameraId>, now: EpochMs): Names {
   const winners = new Map<CameraId, CameraTrace>()
-  const newest = ({ newestAt }: CameraTrace): number => newestAt ?? -Infinity
   const inUse = new Set(traces.flatMap(({ id, known, newestAt }) =>
     known !== null && known.retiredAt === null && newestAt !== null ? [id] : []))
   for (const trace of traces) {
@@ -246,9 +245,10 @@ export function decideNames(traces: readonly CameraTrace[], configured: Readonly
   return { retire, activate: [...winners.values()].map(each => each.uuid), replaced }
 }
 
+const newest = ({ newestAt }: CameraTrace): number => newestAt ?? -Infinity
 /** Of one number, or none, the footage that ends later. */
-const isLater = (a: CameraTrace, b: CameraTrace): boolean => a.newestRun !== b.newestRun
-  ? a.newestRun > b.newestRun : (a.newestAt ?? -Infinity) > (b.newestAt ?? -Infinity)
+const isLater = (a: CameraTrace, b: CameraTrace): boolean =>
+  a.newestRun !== b.newestRun ? a.newestRun > b.newestRun : newest(a) > newest(b)
 
 async function importHolds({ catalogue, audit, fs, clock }: RebuildOptions, volumes: readonly Volume[]): Promise<{ holdsImported: number, holdFaults: string[] }> {
   const { db } = catalogue

@@ -1,3 +1,5 @@
+import { hexDigit } from '../hex-digit.ts'
+
 /**
  * An answer as it came: header names in lower case, the body decoded from its transfer, of any charset read
  * as UTF-8.
@@ -102,7 +104,7 @@ function unchunked(body: Buffer): Buffer {
     let size = 0, digits = 0
     const lineEnd = Math.min(body.length, at + MAX_SIZE_LINE_BYTES)
     while (at < lineEnd && isBlank(body[at])) at++
-    for (let digit; at < lineEnd && digits < 8 && (digit = hexDigit(body[at]!)) >= 0; at++, digits++) {
+    for (let digit; at < lineEnd && digits < 8 && (digit = hexDigit(body[at])) >= 0; at++, digits++) {
       size = size * 16 + digit
     }
     while (at < lineEnd && body[at] !== LF) at++
@@ -114,11 +116,4 @@ function unchunked(body: Buffer): Buffer {
     else length += body.copy(whole, length, from, at)
   }
   return whole.subarray(0, length)
-}
-
-/** -1 where it is none. */
-function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const letter = byte | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }

@@ -1,3 +1,5 @@
+import { hexDigit } from '../hex-digit.ts'
+
 const PERCENT = 0x25
 /** A camera may escape once more what we escaped. */
 const MOST_LEVELS = 2
@@ -65,14 +67,6 @@ function unescaped({ values, starts }: Units): Units | null {
   result.starts[length] = starts[values.length]!
   return length === values.length ? null
     : { values: result.values.subarray(0, length), starts: result.starts.subarray(0, length + 1) }
-}
-
-/** -1: it is none. */
-function hexDigit(byte: number | undefined): number {
-  if (byte === undefined) return -1
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const letter = byte | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1
 }
 
 /** For each length that fits, the next shorter one that still does (Knuth, Morris and Pratt). */

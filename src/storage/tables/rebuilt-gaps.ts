@@ -36,11 +36,13 @@ function endLasting(db: Db): void {
  * is one over a step of the clock.
  */
 function cutOut(db: Db, now: EpochMs): void {
-  const overlaps = db.prepare<[], {
+  const { ms: longestMs } = db.prepare<[], { ms: number }>(
+    'SELECT coalesce(max(end_at - start_at), 0) AS ms FROM survey_span').get()!
+  const overlaps = db.prepare<[number], {
     gap_id: number, gap_from: number, gap_to: number, start_at: number, end_at: number, run_id: number }>(
     `SELECT gap_id, gap.start_at AS gap_from, gap.end_at AS gap_to, s.start_at, s.end_at, s.run_id FROM gap
      JOIN survey_span AS s ON s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream
-       AND s.start_at < gap.end_at AND s.end_at > gap.start_at
+       AND s.start_at < gap.end_at AND s.start_at > gap.start_at - ? AND s.end_at > gap.start_at
      JOIN survey_new USING (volume_uuid, slot)
      WHERE ${isOfOneTime('s.run_id')}
        AND NOT EXISTS (SELECT 1 FROM survey_span AS k
@@ -58,7 +60,7 @@ function cutOut(db: Db, now: EpochMs): void {
      SELECT camera_uuid, stream, ?, ?, cause, last_cause, ?, max(after_run, ?), before_run
      FROM gap WHERE gap_id = ?`)
   const runBefore = db.prepare<[number], { after_run: number }>('SELECT after_run FROM gap WHERE gap_id = ?')
-  for (const [gapId, spans] of Map.groupBy(overlaps.all(), row => row.gap_id)) {
+  for (const [gapId, spans] of Map.groupBy(overlaps.all(longestMs + 1), row => row.gap_id)) {
     const { gap_from: from, gap_to: to } = spans[0]!
     const found = spans.map(span => range(span.start_at, span.end_at))
     const foundBefore = (at: EpochMs): number =>
@@ -75,6 +77,9 @@ function cutOut(db: Db, now: EpochMs): void {
 
 const range = (from: number, to: number): TimeRange => ({ startAt: epochMs(from), endAt: epochMs(to) })
 
+/** A gap that lasts ends after all. */
+const NEVER_MS = Date.UTC(9999, 11)
+
 /**
  * Between two pieces that are found. What was overwritten by the rule, or stands on a volume that was not
  * read, was recorded.
@@ -83,28 +88,56 @@ function addBetween(db: Db, now: EpochMs): number {
   const runs = runTable(db)
   const streams = db.prepare<[], { camera_uuid: string, stream: string }>(
     'SELECT DISTINCT camera_uuid, stream FROM survey_span')
-  const spans = db.prepare<[string, string], { run_id: number, start_at: number, end_at: number }>(
+  const ranges = (from: string) => {
+    const rows = db.prepare<[string, string], { start_at: number, end_at: number }>(
+      `SELECT start_at, end_at FROM ${from} AND camera_uuid = ? AND stream = ?`)
+    return ({ cameraUuid, stream }: StreamRef): TimeRange[] =>
+      rows.all(cameraUuid, stream).map(row => range(row.start_at, row.end_at))
+  }
+  const recorded = ranges(`segment WHERE end_at IS NOT NULL AND (freed_kept_until IS NOT NULL
+    OR (ended_at IS NULL AND volume_uuid NOT IN (SELECT uuid FROM survey_volume)))`)
+  const told = ranges(`(SELECT camera_uuid, stream, start_at, coalesce(end_at, ${NEVER_MS}) AS end_at FROM gap)
+    WHERE true`)
+  const found = db.prepare<[string, string], { run_id: number, start_at: number, end_at: number }>(
     'SELECT run_id, start_at, end_at FROM survey_span WHERE camera_uuid = ? AND stream = ?')
-  const recorded = db.prepare<[string, string, number, number], { start_at: number, end_at: number }>(
-    `SELECT start_at, coalesce(end_at, start_at) AS end_at FROM segment
-     WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND end_at > ?
-       AND ((ended_at IS NULL AND volume_uuid NOT IN (SELECT uuid FROM survey_volume))
-         OR freed_kept_until IS NOT NULL)`)
   let added = 0
   for (const { camera_uuid: camera, stream } of streams.all()) {
     const of: StreamRef = { cameraUuid: camera as CameraUuid, stream: stream as StreamName }
-    const found = spans.all(camera, stream)
+    const spans = found.all(camera, stream)
       .map((row): Span => ({ runId: row.run_id as RunId, ...range(row.start_at, row.end_at) }))
-    for (const hole of holesBetween(found, now).holes) {
+    const there = new Overlapping([...recorded(of), ...spans]), toldGaps = new Overlapping(told(of))
+    for (const hole of holesBetween(spans, now).holes.toSorted((a, b) => a.startAt - b.startAt)) {
       if (hole.endAt - hole.startAt <= (hole.isInRun ? HOLE_IN_RUN_MS : TRIVIAL_GAP_MS)) continue
-      const others = recorded.all(camera, stream, hole.endAt, hole.startAt)
-        .map(row => range(row.start_at, row.end_at))
-      for (const { startAt, endAt } of without(hole, [...others, ...found], TRIVIAL_GAP_MS)) {
-        added += runs.addUntoldGap(of, startAt, endAt, 'unknown', now, hole)
+      const untold = without(hole, there.of(hole), TRIVIAL_GAP_MS)
+        .flatMap(lost => without(lost, toldGaps.of(hole), 1))
+      for (const gap of untold) {
+        runs.addGap(of, gap.startAt, gap.endAt, 'unknown', now, hole)
+        toldGaps.add(gap)
+        added++
       }
     }
   }
   return added
+}
+
+/** Finds the ranges that overlap others, which are asked for in the order in which they begin. */
+class Overlapping {
+  /** The last one begins first. */
+  readonly #waiting: TimeRange[]
+  #begun: TimeRange[] = []
+  constructor(ranges: readonly TimeRange[]) {
+    this.#waiting = ranges.toSorted((a, b) => b.startAt - a.startAt)
+  }
+
+  add(range: TimeRange): void { this.#begun.push(range) }
+
+  of({ startAt, endAt }: TimeRange): TimeRange[] {
+    while (this.#waiting.length > 0 && this.#waiting.at(-1)!.startAt < endAt) {
+      this.#begun.push(this.#waiting.pop()!)
+    }
+    this.#begun = this.#begun.filter(each => each.endAt > startAt)
+    return this.#begun.filter(each => each.startAt < endAt)
+  }
 }
 
 /**
@@ -116,12 +149,11 @@ function addSince(db: Db, now: EpochMs): number {
   return db.prepare<[number, number, number]>(`
     INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
     SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?, run_id
-    FROM (SELECT camera_uuid, stream, run_id, end_at AS newest FROM run AS r
-      WHERE run_id = (SELECT max(run_id) FROM run
-          WHERE run.camera_uuid = r.camera_uuid AND run.stream = r.stream
-            AND run.end_at > run.start_at AND run.end_at <= ?)
-        AND EXISTS (SELECT 1 FROM survey_span AS f
-          WHERE f.camera_uuid = r.camera_uuid AND f.stream = r.stream)) AS s
+    FROM (SELECT f.camera_uuid, f.stream, run_id, end_at AS newest
+      FROM (SELECT DISTINCT camera_uuid, stream FROM survey_span) AS f
+      JOIN run ON run_id = (SELECT run_id FROM run AS r
+        WHERE r.camera_uuid = f.camera_uuid AND r.stream = f.stream
+          AND r.end_at > r.start_at AND r.end_at <= ? ORDER BY run_id DESC LIMIT 1)) AS s
     JOIN camera ON camera.uuid = s.camera_uuid
       AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
     WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream

@@ -15,10 +15,11 @@ export interface StreamRef { readonly cameraUuid: CameraUuid, readonly stream: S
 
 /** SQL: a run that stored a frame, or may have. */
 const HAS_FRAMES = '(run.end_at IS NULL OR run.end_at > run.start_at)'
+const OF_GAP = 'run.camera_uuid = gap.camera_uuid AND run.stream = gap.stream'
 
 /** SQL: of a gap that does not say so, the first run behind it; null while it lasts. */
-const RUN_BEHIND = `(SELECT min(run_id) FROM run WHERE run.camera_uuid = gap.camera_uuid
-    AND run.stream = gap.stream AND run.run_id > gap.after_run AND ${HAS_FRAMES} AND run.start_at >= gap.end_at)`
+const RUN_BEHIND = `(SELECT run_id FROM run WHERE ${OF_GAP} AND run.run_id > gap.after_run AND ${HAS_FRAMES}
+    AND run.start_at >= gap.end_at ORDER BY run_id LIMIT 1)`
 
 /**
  * SQL: whether a run, by its number, lies in a gap by the order of recording too, and not only by a clock that
@@ -27,11 +28,12 @@ const RUN_BEHIND = `(SELECT min(run_id) FROM run WHERE run.camera_uuid = gap.cam
 export const isOfOneTime = (runId: string): string =>
   `gap.after_run <= ${runId} AND coalesce(gap.before_run, ${RUN_BEHIND}, ${runId}) >= ${runId}`
 
-/** SQL: the newest run of the stream of a gap. */
-const NEWEST = `(SELECT coalesce(max(run_id), 0) FROM run WHERE run.camera_uuid = gap.camera_uuid
-    AND run.stream = gap.stream)`
+/** SQL: the newest of some runs of one stream; 0 for none. By its index, whatever stands before it. */
+const newestRun = (where: string): string =>
+  `coalesce((SELECT run_id FROM run WHERE ${where} ORDER BY run_id DESC LIMIT 1), 0)`
+const OF_STREAM = 'camera_uuid = ? AND stream = ?'
 /** SQL: the newest run of a stream that stored a frame. */
-const LAST_OF = `(SELECT coalesce(max(run_id), 0) FROM run WHERE camera_uuid = ? AND stream = ? AND ${HAS_FRAMES})`
+const LAST_OF = newestRun(`${OF_STREAM} AND ${HAS_FRAMES}`)
 
 /**
  * Tables `run` and `gap`: what was recorded without a break, and every span that was not, with its cause
@@ -72,10 +74,10 @@ export function runTable(db: Db) {
      VALUES (?, ?, ?, ?, ?, ?, ${LAST_OF})
      ON CONFLICT (camera_uuid, stream) WHERE end_at IS NULL DO UPDATE SET last_cause = excluded.last_cause`)
   const closeGap = db.prepare<[number, string, string]>(
-    `UPDATE gap SET end_at = max(start_at, ?), before_run = ${NEWEST}
+    `UPDATE gap SET end_at = max(start_at, ?), before_run = ${newestRun(OF_GAP)}
      WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL`)
   const endAhead = db.prepare<[number, string, string, number]>(
-    `UPDATE gap SET end_at = max(start_at, ?), before_run = ${NEWEST}
+    `UPDATE gap SET end_at = max(start_at, ?), before_run = ${newestRun(OF_GAP)}
      WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL AND start_at > ?`)
   const openGapBefore = db.prepare<[string, string, number, string, string, number, number]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, cause, last_cause, noticed_at, after_run)
@@ -90,8 +92,8 @@ export function runTable(db: Db) {
   const closedGap = db.prepare<[string, string, number, number, string, string, number, number, number]>(
     `INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run, before_run)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const aroundNow = db.prepare<[string, string, string, string], Among>(`SELECT ${LAST_OF} AS afterRun,
-    (SELECT coalesce(max(run_id), 0) FROM run WHERE camera_uuid = ? AND stream = ?) AS beforeRun`)
+  const aroundNow = db.prepare<[string, string, string, string], Among>(
+    `SELECT ${LAST_OF} AS afterRun, ${newestRun(OF_STREAM)} AS beforeRun`)
   const gapNow = db.prepare<[string, string], { start_at: number, cause: string, last_cause: string }>('SELECT start_at, cause, last_cause FROM gap WHERE camera_uuid = ? AND stream = ? AND end_at IS NULL')
   return {
     /** The highest number so far; 0 for none. */
@@ -146,15 +148,15 @@ export function runTable(db: Db) {
         this.addGap(of, at, at, 'clock-stepped', noticedAt, among)
       }
     },
-    /** Lost time of which the catalogue may know nothing yet, or only of parts. How many rows it took. */
+    /** Lost time of which the catalogue may know nothing yet, or only of parts. */
     addUntoldGap(
       of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, among: Among,
-    ): number {
+    ): void {
       const told = overlapping.all(of.cameraUuid, of.stream, endAt, startAt)
         .map(({ from, to }) => ({ startAt: from as EpochMs, endAt: to as EpochMs | null ?? endAt }))
-      const untold = without({ startAt, endAt }, told, 1)
-      for (const each of untold) this.addGap(of, each.startAt, each.endAt, cause, noticedAt, among)
-      return untold.length
+      for (const untold of without({ startAt, endAt }, told, 1)) {
+        this.addGap(of, untold.startAt, untold.endAt, cause, noticedAt, among)
+      }
     },
     /** Of the runs of a stream that have ended the newest; 0 for none. */
     newestEnded: (of: StreamRef): number => newestEnded.get(of.cameraUuid, of.stream)?.id ?? 0,
