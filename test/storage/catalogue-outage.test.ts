@@ -5,7 +5,8 @@ import { UNENTERED_FILE } from '../../src/storage/unentered-mark.ts'
 import type { CatalogueFault } from '../support/faulty-catalogue.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
 import { ended } from '../support/rig-time.ts'
-import { settle, stand } from './support/told-gaps.ts'
+import { stand } from './support/rebuilding.ts'
+import { loseFragmentInOutage, recordUnread, settle } from './support/told-gaps.ts'
 
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 1000 }, timezone: 'Asia/Taipei' }
 const LONG = { dataBytes: 220_000 } // four of them fill a slot
@@ -199,21 +200,7 @@ t.test('so it is where two recorders had recorded to that slot, one after the ot
 
 t.test('what a slot that failed lost in an outage is told by the next start, though its run went on elsewhere', async t => {
   const rig = await RecorderRig.open(t, { slots: 12 })
-  await rig.append(2)
-  await rig.sync()
-  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
-  const startAt = rig.nextAt
-  await rig.append(1)
-  const lost = rig.appended.at(-1)!.name, endAt = rig.nextAt
-  rig.fs.break({ step: 'append sync', mode: 'not-applied' })
-  await rig.sync()
-  await rig.append(2)
-  await rig.sync()
-  rig.freeze(rig.memory.afterPowerCut(() => 0.999)) // of what was not synced, nothing is there
-  rig.catalogueFaults.heal()
-  await rig.reopen()
-  await rig.lane.recover()
-  await settle(rig)
+  const { name: lost, startAt, endAt } = await loseFragmentInOutage(rig)
   t.same(await names(rig), wanted(rig).filter(name => name !== lost))
   t.match(rig.rows(`SELECT start_at, end_at, cause FROM gap WHERE start_at < ${endAt} AND end_at > ${startAt}`),
     [{ start_at: startAt, end_at: endAt, cause: 'unknown' }])
@@ -232,14 +219,7 @@ for (const isStopped of [true, false]) {
       rig.catalogueFaults.heal()
       await rig.restart()
     } else await rig.killAndReopen()
-    rig.catalogueFaults.break({ kind: 'io-read', lasts: true })
-    await rig.clock.advance(5_000)
-    await rig.lane.recover()
-    const from = rig.nextAt = rig.clock.wallNow()
-    await rig.append(2)
-    rig.catalogueFaults.heal()
-    await settle(rig)
-    await rig.recheck()
+    const from = await recordUnread(rig)
     t.match(rig.rows('SELECT end_at FROM run ORDER BY run_id'), [{ end_at: end }, { end_at: null }])
     t.match(rig.rows('SELECT start_at, end_at, cause FROM gap'), [{ start_at: end, end_at: from, cause: 'recorder-killed' }])
     t.same(await names(rig), wanted(rig))

@@ -2,7 +2,8 @@ import t from 'tap'
 import { cameraId, epochMs } from '../../src/domain/index.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
-import { foundButTold, gapsOf, settle, stand } from './support/told-gaps.ts'
+import { stand } from './support/rebuilding.ts'
+import { foundButTold, gapsOf, recordUnread, settle } from './support/told-gaps.ts'
 
 const GATE = cameraId('gate')
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 60_000 }, timezone: 'Asia/Taipei' }
@@ -78,14 +79,7 @@ t.test('a run of an outage is found by a recorder whose catalogue could not be r
   rig.freeze(rig.memory.afterKill())
   rig.catalogueFaults.heal()
   await rig.reopen()
-  rig.catalogueFaults.break({ kind: 'io-read', lasts: true })
-  await rig.clock.advance(5_000)
-  await rig.lane.recover()
-  const from = rig.nextAt = rig.clock.wallNow()
-  await rig.append(2)
-  rig.catalogueFaults.heal()
-  await settle(rig)
-  await rig.recheck()
+  const from = await recordUnread(rig)
   t.equal((await rig.found()).length, 8)
   t.same(await foundButTold(rig), [])
   t.match(gapsOf(rig), [{ start_at: firstEnd, end_at: back }, { start_at: lastEnd, end_at: from }])

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { cameraId } from '../../src/domain/index.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
-import { dieAndStayDead, foundButTold, gapsOf, newFolder, rebuild, settle, stand } from './support/told-gaps.ts'
+import { dieAndStayDead, newFolder, rebuild, stand } from './support/rebuilding.ts'
+import { foundButTold, gapsOf, loseFragmentInOutage, recordAgain } from './support/told-gaps.ts'
 
 const GATE = cameraId('gate')
 
@@ -113,12 +114,7 @@ for (const isLost of [false, true]) {
     if (isLost) rig.stateDir = newFolder(t)
     await rebuild(rig, [rig.camera, GATE])
     rig.clock.drift(60_000, 0)
-    await rig.restart()
-    rig.lane.noteStarting()
-    await rig.lane.recover()
-    rig.nextAt = rig.clock.wallNow()
-    const since = rig.nextAt
-    await rig.append(4)
+    const since = await recordAgain(rig, 4)
     const over = gapsOf(rig).filter(g => g.start_at <= since && (g.end_at ?? Infinity) >= rig.nextAt)
     t.same(over, [], 'no gap over what was recorded now')
     t.ok(gapsOf(rig).some(g => g.start_at === lastEnd && g.end_at === since))
@@ -183,21 +179,7 @@ t.test('a rebuild while a disk is away keeps the gaps beside the footage of that
 
 t.test('a rebuild keeps the gap of a lost fragment', async t => {
   const rig = await RecorderRig.open(t, { slots: 12 })
-  await rig.append(2)
-  await rig.sync()
-  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
-  const startAt = rig.nextAt
-  await rig.append(1)
-  const endAt = rig.nextAt
-  rig.fs.break({ step: 'append sync', mode: 'not-applied' })
-  await rig.sync()
-  await rig.append(2)
-  await rig.sync()
-  rig.freeze(rig.memory.afterPowerCut(() => 0.999))
-  rig.catalogueFaults.heal()
-  await rig.reopen()
-  await rig.lane.recover()
-  await settle(rig)
+  const { startAt, endAt } = await loseFragmentInOutage(rig)
   const told = () => rig.rows(`SELECT start_at, end_at FROM gap WHERE start_at < ${endAt} AND end_at > ${startAt}`)
   t.same(told(), [{ start_at: startAt, end_at: endAt }])
   await rig.append(2)
@@ -243,12 +225,7 @@ t.test('what is lost since a clock that was ahead is told from the last frame be
   rig.clock.drift(3_600_000, 0)
   rig.stateDir = newFolder(t)
   await rebuild(rig, [rig.camera])
-  await rig.restart()
-  rig.lane.noteStarting()
-  await rig.lane.recover()
-  rig.nextAt = rig.clock.wallNow()
-  const since = rig.nextAt
-  await rig.append(2)
+  const since = await recordAgain(rig, 2)
   t.ok(gapsOf(rig).some(gap => gap.start_at === lastEnd && gap.end_at === since), JSON.stringify(gapsOf(rig)))
   t.same(await foundButTold(rig), [])
 })

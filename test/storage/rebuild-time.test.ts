@@ -1,12 +1,10 @@
 import t, { type Test } from 'tap'
-import { AuditLog } from '../../src/audit/index.ts'
 import { volumeUuid } from '../../src/domain/index.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
-import { rebuildCatalogue } from '../../src/storage/index.ts'
 import { planTime, type KnownTime, type TimePlan } from '../../src/storage/rebuild-time.ts'
 import { TIME_FILE } from '../../src/storage/time-file.ts'
 import { parseTimeCopy, timeCopyText, timeTables, type TimeCopy } from '../../src/trusted-time/index.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
+import { rebuild as rebuildWith } from './support/rebuilding.ts'
 
 const DAY_MS = 86_400_000
 interface Row { readonly newest_at: number, readonly keep_until: number }
@@ -14,13 +12,7 @@ const rows = (rig: RecorderRig) => rig.rows<Row>(
   `SELECT newest_at, keep_until FROM segment
    WHERE ended_at IS NULL AND sealed_at IS NOT NULL ORDER BY start_at`)
 
-async function rebuild(rig: RecorderRig) {
-  using catalogue = openCatalogue(rig.stateDir, rig.clock.wallNow())
-  const { db } = catalogue, { clock, fs, bootId, configured: volumes } = rig
-  return await rebuildCatalogue({
-    catalogue, audit: new AuditLog({ db, clock }), volumes, cameras: [rig.camera], fs, clock, bootId,
-  })
-}
+const rebuild = (rig: RecorderRig) => rebuildWith(rig, [rig.camera])
 
 /** Its machine was off while its clock stood still: it and trusted time are behind by the same. */
 async function behind(t: Test): Promise<RecorderRig> {

@@ -1,14 +1,13 @@
 import path from 'node:path'
 import t from 'tap'
-import { AuditLog } from '../../src/audit/index.ts'
 import { cameraId, epochMs, streamName, type CameraId } from '../../src/domain/index.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
 import { StorageError } from '../../src/platform/file-system.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
-import { rebuildCatalogue, type RebuildReport } from '../../src/storage/index.ts'
+import type { RebuildReport } from '../../src/storage/index.ts'
 import { decideNames } from '../../src/storage/rebuild.ts'
 import { FaultyFileSystem } from '../support/faulty-file-system.ts'
 import { checkInvariants, RecorderRig } from '../support/recorder-rig.ts'
+import { dieAndStayDead, newFolder, rebuild as rebuildWith, stand } from './support/rebuilding.ts'
 
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 60_000 }, timezone: 'Asia/Taipei' }
 const LARGE = { dataBytes: 220_000 } // four of them fill a slot
@@ -31,18 +30,9 @@ const TABLES = Object.keys(COMPARED) as Table[]
 const rowsOf = (rig: RecorderRig, table: Table): Row[] => rig.rows<Row>(COMPARED[table])
 const all = (rig: RecorderRig) => Object.fromEntries(TABLES.map(table => [table, rowsOf(rig, table)])) as Record<Table, Row[]>
 
-/** Rebuilds into the state folder of a rig that is closed. */
-async function rebuild(rig: RecorderRig, cameras: readonly CameraId[] = [rig.camera, GATE]): Promise<RebuildReport> {
-  using catalogue = openCatalogue(rig.stateDir, rig.clock.wallNow())
-  return await rebuildCatalogue({ catalogue, audit: new AuditLog({ db: catalogue.db, clock: rig.clock }), volumes: rig.configured, cameras, fs: rig.fs, clock: rig.clock, bootId: rig.bootId })
-}
-
-/** Goes over to another stream; its own lane keeps what it has open. */
-function stand(rig: RecorderRig, camera: CameraId, stream = rig.stream): void {
-  rig.lane = rig.storage.lane(camera, stream)
-  rig.run = null
-  rig.nextAt = rig.clock.wallNow()
-}
+/** Of the cameras that most of these configure. */
+const rebuild = (rig: RecorderRig, cameras: readonly CameraId[] = [rig.camera, GATE]): Promise<RebuildReport> =>
+  rebuildWith(rig, cameras)
 
 type Tap = Parameters<typeof RecorderRig.open>[0]
 
@@ -137,7 +127,7 @@ t.test('after a kill the open slots stay open, and recovery goes on in them', as
   const rig = await RecorderRig.open(t, { slots: 4 })
   await rig.fillSlots(1)
   await rig.append(2)
-  await dieAndStayDead(rig, t)
+  await dieAndStayDead(rig, newFolder(t))
   rig.stateDir = path.join(rig.stateDir, 'lost')
   await rebuild(rig)
   t.match(rowsOf(rig, 'slot'), [{ state: 'sealed' }, { state: 'open' }, { state: 'free' }, { state: 'free' }])
@@ -150,18 +140,6 @@ t.test('after a kill the open slots stay open, and recovery goes on in them', as
   t.same(await checkInvariants(rig), [])
 })
 
-/** As after a kill, before anything is started again. */
-async function dieAndStayDead(rig: RecorderRig, t: Folder): Promise<void> {
-  const memory = rig.memory.afterKill()
-  const stateDir = t.testdir()
-  rig.copyCatalogue(stateDir)
-  await rig.close()
-  rig.memory = memory
-  rig.fs = new FaultyFileSystem(memory)
-  rig.stateDir = stateDir
-  rig.run = null
-  rig.clock.drift(3_000, 0)
-}
 interface Folder { testdir(): string }
 
 // ---- an old catalogue comes back ------------------------------------------------------------------------------------
@@ -213,7 +191,7 @@ t.test('a catalogue from a backup is refused, rebuild brings it into line, and k
 t.test('rebuilding what is in order changes nothing, be it after a stop or after a kill', async t => {
   for (const isKilled of [false, true]) {
     const rig = await mixed(t, { turned: true })
-    if (isKilled) await dieAndStayDead(rig, t)
+    if (isKilled) await dieAndStayDead(rig, newFolder(t))
     else { rig.endRun(); await rig.close() }
     const before = all(rig)
     await rebuild(rig)

@@ -96,8 +96,8 @@ function addBetween(db: Db, now: EpochMs): number {
   }
   const recorded = ranges(`segment WHERE end_at IS NOT NULL AND (freed_kept_until IS NOT NULL
     OR (ended_at IS NULL AND volume_uuid NOT IN (SELECT uuid FROM survey_volume)))`)
-  const told = ranges(`(SELECT camera_uuid, stream, start_at, coalesce(end_at, ${NEVER_MS}) AS end_at FROM gap)
-    WHERE true`)
+  const told = ranges(`(SELECT camera_uuid, stream, start_at,
+    coalesce(end_at, ${NEVER_MS}) AS end_at FROM gap) WHERE true`)
   const found = db.prepare<[string, string], { run_id: number, start_at: number, end_at: number }>(
     'SELECT run_id, start_at, end_at FROM survey_span WHERE camera_uuid = ? AND stream = ?')
   let added = 0

@@ -1,13 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { AuditLog } from '../../../src/audit/index.ts'
-import type { CameraId, StreamName } from '../../../src/domain/index.ts'
-import { openCatalogue } from '../../../src/platform/catalogue.ts'
-import { rebuildCatalogue, type RebuildReport } from '../../../src/storage/index.ts'
-import { FaultyFileSystem } from '../../support/faulty-file-system.ts'
 import type { RecorderRig } from '../../support/recorder-rig.ts'
-import type { TestOwner } from '../../support/virtual-clock.ts'
 
 export interface Gap { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
 
@@ -19,44 +10,61 @@ export const settle = async (rig: RecorderRig): Promise<void> => {
   for (let i = 0; i < 8; i++) await rig.clock.advance(500)
 }
 
-/** A folder of its own: `t.testdir` gives the same one again, emptied. */
-export function newFolder(owner: TestOwner): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'custos-catalogue-'))
-  owner.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-  return folder
-}
-
-/** While no recorder runs. */
-export async function rebuild(rig: RecorderRig, cameras: readonly CameraId[]): Promise<RebuildReport> {
-  using catalogue = openCatalogue(rig.stateDir, rig.clock.wallNow())
-  const audit = new AuditLog({ db: catalogue.db, clock: rig.clock })
-  const { configured: volumes, fs, clock, bootId } = rig
-  return await rebuildCatalogue({ catalogue, audit, volumes, cameras, fs, clock, bootId })
-}
-
-/** Records another camera from now on. */
-export function stand(rig: RecorderRig, camera: CameraId, stream: StreamName = rig.stream): void {
-  rig.lane = rig.storage.lane(camera, stream)
-  rig.run = null
-  rig.nextAt = rig.clock.wallNow()
-}
-
-/** Killed, and not started again; its catalogue is in `folder`. */
-export async function dieAndStayDead(rig: RecorderRig, folder: string): Promise<void> {
-  const memory = rig.memory.afterKill()
-  rig.copyCatalogue(folder)
-  await rig.close()
-  rig.memory = memory
-  rig.fs = new FaultyFileSystem(memory)
-  rig.stateDir = folder
-  rig.run = null
-  rig.clock.drift(3_000, 0)
-}
-
 /** Records that were found, and that a gap tells as lost [G7]. */
 export async function foundButTold(rig: RecorderRig): Promise<string[]> {
   const gaps = gapsOf(rig), FRAGMENT_MS = 500
   const isTold = (startAt: number): boolean =>
     gaps.some(gap => startAt >= gap.start_at && startAt + FRAGMENT_MS <= (gap.end_at ?? Infinity))
   return (await rig.found()).filter(({ startAt }) => isTold(startAt)).map(({ name }) => name)
+}
+
+/**
+ * In an outage of the catalogue a slot loses a fragment, its run goes on in another one, and the power goes;
+ * the next recorder has started. Returns what was lost.
+ */
+export async function loseFragmentInOutage(
+  rig: RecorderRig,
+): Promise<{ readonly name: string, readonly startAt: number, readonly endAt: number }> {
+  await rig.append(2)
+  await rig.sync()
+  rig.catalogueFaults.break({ kind: 'busy', lasts: true })
+  const startAt = rig.nextAt
+  await rig.append(1)
+  const { name } = rig.appended.at(-1)!, endAt = rig.nextAt
+  rig.fs.break({ step: 'append sync', mode: 'not-applied' })
+  await rig.sync()
+  await rig.append(2)
+  await rig.sync()
+  rig.freeze(rig.memory.afterPowerCut(() => 0.999)) // of what was not synced, nothing is there
+  rig.catalogueFaults.heal()
+  await rig.reopen()
+  await rig.lane.recover()
+  await settle(rig)
+  return { name, startAt, endAt }
+}
+
+/**
+ * A recorder that started goes on recording while its catalogue cannot be read, and then it can. Returns from
+ * when on.
+ */
+export async function recordUnread(rig: RecorderRig): Promise<number> {
+  rig.catalogueFaults.break({ kind: 'io-read', lasts: true })
+  await rig.clock.advance(5_000)
+  await rig.lane.recover()
+  const from = rig.nextAt = rig.clock.wallNow()
+  await rig.append(2)
+  rig.catalogueFaults.heal()
+  await settle(rig)
+  await rig.recheck()
+  return from
+}
+
+/** Starts, and records again. Returns from when on. */
+export async function recordAgain(rig: RecorderRig, records: number): Promise<number> {
+  await rig.restart()
+  rig.lane.noteStarting()
+  await rig.lane.recover()
+  const from = rig.nextAt = rig.clock.wallNow()
+  await rig.append(records)
+  return from
 }
