@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathOf, type Case } from '../test/console/support/procedure.ts'
-import { act, policeForm, receive, signature, until, watched } from '../test/support/recorder/case-by-api.ts'
+import { act, policeForm, receive, signature, watched } from '../test/support/recorder/case-by-api.ts'
+import { until } from '../test/support/until.ts'
 import { officeByApi } from '../test/support/recorder/office-people.ts'
 import type { Person } from '../test/support/recorder/over-http.ts'
 import type { Site } from './site.ts'

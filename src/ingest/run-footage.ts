@@ -132,7 +132,7 @@ export class RunFootage {
     this.#isOver = true
     if (this.#runId !== null) {
       this.#noteHoles(this.#times!.end(), 'no-frames')
-      this.#noteHoles(this.#lost!.end(), 'packets-lost')
+      this.#noteHoles(this.#lost!.end(this.#times!.usualMs), 'packets-lost')
     }
     if (this.#runId !== null) this.#options.lane.endRun(reason, this.#wallOf(this.#endTicks))
     else this.#options.lane.noteNoFootage(reason)

@@ -13,13 +13,14 @@ import { createLogger } from '../../src/platform/logger.ts'
 import { pathOf } from '../console/support/procedure.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
-import { act, policeForm, receive, signature, until, watched } from '../support/recorder/case-by-api.ts'
+import { act, policeForm, receive, signature, watched } from '../support/recorder/case-by-api.ts'
 import { frameCheck } from '../support/recorder/frame-check.ts'
 import { run } from '../support/recorder/real-media.ts'
 import { officeByApi } from '../support/recorder/office-people.ts'
 import { TimeStampAuthority } from '../support/time-stamp-authority.ts'
 import type { Person } from '../support/recorder/over-http.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
+import { until } from '../support/until.ts'
 
 const CAMERAS = { lobby: CLIPS.h264Small, door: CLIPS.h265Small } as const
 const PLACES = { lobby: '一樓服務臺', door: '側門' } as const

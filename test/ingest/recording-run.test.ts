@@ -5,7 +5,8 @@ import { recordOnce, type RunEnd, type RunOptions } from '../../src/ingest/recor
 import { StorageError } from '../../src/platform/file-system.ts'
 import { RingFullError } from '../../src/storage/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { cannedCamera, longClip, NotedLane, until } from './support.ts'
+import { cannedCamera, longClip, NotedLane } from './support.ts'
+import { until } from '../support/until.ts'
 
 const never = new AbortController().signal
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { builtInit } from '../support/fragments.ts'
-import { until } from './support.ts'
+import { until } from '../support/until.ts'
 
 async function listening(t: Test, url: string) {
   const missing: string[] = [], stop = new AbortController()

@@ -7,7 +7,8 @@ import { RelayFault } from '../../src/ingest/rtsp/relay-fault.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { RingFullError } from '../../src/storage/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { cannedCamera, NotedLane, noTraits, straightWay, until } from './support.ts'
+import { cannedCamera, NotedLane, noTraits, straightWay } from './support.ts'
+import { until } from '../support/until.ts'
 
 interface Line { readonly level: string, readonly msg: string, readonly reason?: string, readonly failures?: number, readonly said?: string, readonly err?: { readonly message: string } }
 

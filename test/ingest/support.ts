@@ -1,25 +1,12 @@
 import { globSync, writeFileSync } from 'node:fs'
 import { chmod, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { runId, type EpochMs, type GapCause, type RunEndReason } from '../../src/domain/index.ts'
 import type { CameraRelay } from '../../src/ingest/index.ts'
 import type { Fragment } from '../../src/media/index.ts'
 import type { CameraTraits, StreamLane } from '../../src/storage/index.ts'
 import { builtFragment, builtInit, realFootage } from '../support/fragments.ts'
-
-const REAL_WITHIN_MS = 20_000
-const POLL_MS = 5
-
-/** Waits in real time for what a child process does. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + REAL_WITHIN_MS
-  while (!isSo()) {
-    if (performance.now() > giveUpAt) throw new Error(`it does not come: ${what}`)
-    await wait(POLL_MS)
-  }
-}
 
 export interface Camera {
   /** How often it was started. */

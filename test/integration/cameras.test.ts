@@ -20,6 +20,8 @@ const FPS = H264.fps
 const SILENCE_US = '1500000'
 const RECORDINGS_AT_ONCE = 4
 const CHILD_LIMIT_MS = 30_000
+/** What is told to a camera that plays must come while it is recorded, on a busy machine too. */
+const PLAYED_S = 8
 
 type Ended = { code: number | null, output: string, errors: string }
 type Verdict = {
@@ -235,7 +237,7 @@ async function playing(server: CameraServer, mount: string): Promise<number> {
 
 /** Records four seconds and acts once the recording has its first GOP. */
 async function whilePlaying<T>(server: CameraServer, mount: string, path: string, act: (frame: number) => Promise<T>): Promise<T> {
-  const recording = record({ url: server.url(mount), path, seconds: 4 })
+  const recording = record({ url: server.url(mount), path, seconds: PLAYED_S })
   const start = await playing(server, mount) + H264.gopFrames
   await server.reached(mount, start)
   const result = await act(start)

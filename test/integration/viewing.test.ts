@@ -2,7 +2,6 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import WebSocket from 'ws'
 import { openAccess } from '../../src/access/index.ts'
@@ -19,12 +18,9 @@ import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { Person, staffedOverHttp } from '../support/recorder/over-http.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
+import { until } from '../support/until.ts'
 
 const CHAIN = [['lin', '承辦人', 'clerk'], ['chen', '課長', 'chief'], ['wang', '秘書', 'secretary'], ['boss', '主任', 'director']] as const
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>, boundMs = 30_000): Promise<void> {
-  for (const deadline = performance.now() + boundMs; !await isSo(); await wait(100)) if (performance.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}`)
-}
 
 /** A player on the console's socket: pictures that came, words that were told, the code it was closed with. */
 function watch(base: string, { cookie }: Person, screen: string) {

@@ -1,7 +1,8 @@
 import t from 'tap'
+import { until } from '../support/until.ts'
 import { decoded } from './support/frames.ts'
 import { stampsIn } from './support/live-recorder.ts'
-import { client, stage, until, type Client } from './support/live-stage.ts'
+import { client, stage, type Client } from './support/live-stage.ts'
 
 t.test('live view is under a second behind by the clock in the picture; eight viewers and one that takes nothing cost no recorded frame', async t => {
   await using scene = await stage(t)

@@ -11,7 +11,7 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 import { at } from '../requests/support/front-desk.ts'
 import { recordRun } from './support/footage.ts'
 import { MAIN } from './support/live-recorder.ts'
-import { until } from './support/live-stage.ts'
+import { until } from '../support/until.ts'
 import { TestPlayer } from './support/player.ts'
 import { LOBBY, RULES, ScreeningRoom } from './support/screening-room.ts'
 

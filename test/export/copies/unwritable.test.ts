@@ -1,13 +1,11 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { ArchiveFullError } from '../../../src/archive/index.ts'
 import { CopyDesk } from '../../../src/export/index.ts'
 import { CHIEF, CUSTODIAN, DIRECTOR, done } from '../../requests/support/front-desk.ts'
+import { until } from '../../support/until.ts'
 import { CopyOffice, HAND_OVER, namesOf, never } from './support.ts'
-
-async function until(isSo: () => boolean): Promise<void> { for (let turns = 0; !isSo(); turns++) { if (turns > 100_000) throw new Error('it does not come'); await turn() } }
 
 t.test('a failure that cannot be written down does not end the queue: it is noted once the log takes it, and the next copy is made', async t => {
   const office = await CopyOffice.open(t), { desk, front: { office: { clock } } } = office
@@ -17,15 +15,15 @@ t.test('a failure that cannot be written down does not end the queue: it is note
   const accept = office.refuseEntries('copy.failed'), stop = new AbortController()
   let isEnded = false
   const running = desk.run(stop.signal).finally(() => { isEnded = true })
-  await until(() => isEnded || clock.pendingWaits > 1)
+  await until('the queue waits', () => isEnded || clock.pendingWaits > 1)
   t.notOk(isEnded, 'it waits')
   t.same([desk.get(failing.copyId)?.endedAt, office.front.actions(revoked.number).includes('copy.failed failed'), office.staged()], [null, false, []], 'neither ended nor entered, and nothing is left of it')
   await clock.advance(30_000)
-  await until(() => isEnded || clock.pendingWaits > 1)
+  await until('the queue waits', () => isEnded || clock.pendingWaits > 1)
   t.equal(desk.get(next.copyId)?.state, 'queued', 'as long as nothing can be entered, nothing is read [G10]')
   accept()
   await clock.advance(30_000)
-  await until(() => isEnded || desk.get(next.copyId)?.state === 'ready')
+  await until('the next copy is ready', () => isEnded || desk.get(next.copyId)?.state === 'ready')
   t.match(desk.get(failing.copyId), { state: 'failed', error: { code: 'CUSTOS_COPY_REFUSED' } })
   t.equal(office.front.actions(revoked.number).filter(each => each === 'copy.failed failed').length, 1)
   stop.abort()

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { CameraRelay } from '../../../src/ingest/index.ts'
 import { rtspAnswer, ScriptedCamera } from '../../support/cameras/scripted-camera.ts'
+import { until } from '../../support/until.ts'
 
 /** A camera by bytes: `say` is called with each request as it came. */
 async function sessionWith(t: Test, say: (request: string, socket: Socket) => void,
@@ -36,9 +37,6 @@ async function sessionWith(t: Test, say: (request: string, socket: Socket) => vo
   return { viewer, ticket, sockets, requests, seen: () => Buffer.concat(seen), ask: (method: string, uri = ticket.url, header = '') => {
     viewer.write(`${method} ${uri} RTSP/1.0\r\nCSeq: 1\r\n${header}\r\n`) } }
 }
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 300 && !condition(); i++) await sleep(10)
-}
 const okOf = (request: string, body = '', headers = ''): string => `RTSP/1.0 200 OK\r\nCSeq: ${/CSeq: (\d+)/i.exec(request)?.[1]}\r\n${headers}`
   + (body === '' ? '\r\n' : `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 function rtp(n: number, channel = 0): Buffer {
@@ -54,7 +52,7 @@ t.test('a camera that owes an answer is let go as soon as its viewer is gone', a
   for (const leave of ['end', 'destroy', 'resetAndDestroy'] as const) {
     const { viewer, sockets, ask } = await sessionWith(t, () => undefined)
     ask('OPTIONS')
-    await until(() => sockets.length === 1)
+    await until('connected', () => sockets.length === 1)
     const closed = once(sockets[0]!, 'close')
     await sleep(50)
     const leftAt = performance.now()
@@ -114,10 +112,10 @@ t.test('a camera that asks while it plays is answered, and an answer to another 
     socket.write(Buffer.concat([Buffer.from(okOf(request)), packets(0, 1), Buffer.from('OPTIONS rtsp://x/ RTSP/1.0\r\nCSeq: 5\r\n\r\n'), packets(1, 1)]))
   }, { credential: { username: 'u', password: 'p' } })
   ask('PLAY')
-  await until(() => requests.some(each => each.startsWith('RTSP/')) && seen().length > 128)
+  await until('the answer and the packets', () => requests.some(each => each.startsWith('RTSP/')) && seen().length > 128)
   t.same(requests.filter(each => each.startsWith('RTSP/')), ['RTSP/1.0 200 OK\r\nCSeq: 5'])
   ask('GET_PARAMETER')
-  await until(() => seen().subarray(-64).equals(packets(2, 1)))
+  await until('the last packet', () => seen().subarray(-64).equals(packets(2, 1)))
   t.ok(seen().subarray(-192).equals(packets(0, 3)))
   t.same(requests.filter(each => each.startsWith('GET_PARAMETER')).map(each => /nonce="(\w+)"/.exec(each)?.[1]), [undefined, 'm'])
 })
@@ -131,11 +129,11 @@ t.test('packets that are missing on a channel that was not set up first are no l
     setTimeout(() => { socket.write(Buffer.concat([packets(55, 5, 4), packets(60, 1, 0)])) }, 300)
   })
   ask('SETUP', undefined, 'Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n')
-  await until(() => seen().includes('4-5'))
+  await until('the answer', () => seen().includes('4-5'))
   ask('PLAY')
-  await until(() => seen().subarray(-64).equals(rtp(49, 4)))
+  await until('the last packet', () => seen().subarray(-64).equals(rtp(49, 4)))
   t.same(ticket.takeLossesAgoMs(), [])
-  await until(() => seen().subarray(-64).equals(rtp(60, 0)))
+  await until('the last packet', () => seen().subarray(-64).equals(rtp(60, 0)))
   t.equal(ticket.takeLossesAgoMs().length, 1)
 })
 
@@ -144,10 +142,10 @@ t.test('a password in an address that was given whole, and in a control without 
     socket.write(okOf(request, request.startsWith('DESCRIBE') ? 'v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:user=a_password=Ge%2fheim/track1\r\n' : ''))
   }, { path: '/user=a_password=Ge%2Fheim', credential: { username: 'a', password: 'Ge/heim' } })
   ask('DESCRIBE')
-  await until(() => seen().includes('track1'))
+  await until('the answer', () => seen().includes('track1'))
   t.notMatch(seen().toString(), /Ge.{1,3}heim/)
   const [, control = ''] = /a=control:(\S+)/.exec(seen().toString()) ?? []
   ask('SETUP', `${ticket.url}/${control}`)
-  await until(() => requests.length === 2)
+  await until('both requests', () => requests.length === 2)
   t.match(requests[1], /\/user=a_password=Ge%2Fheim\/user=a_password=Ge%2fheim\/track1 RTSP/)
 })

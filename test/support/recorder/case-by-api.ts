@@ -1,7 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { decodeFrame } from '../../../src/viewing/index.ts'
 import { pathOf, type Case, type Told } from '../../console/support/procedure.ts'
+import { until } from '../until.ts'
 import type { Person } from './over-http.ts'
 
 /** What an application leaves empty unless it says otherwise. */
@@ -16,10 +16,6 @@ export const policeForm = (asked: readonly { readonly camera: string, readonly f
   ...BARE, form: 'form-2', applicantClass: 'agency', acts: { view: true, copy: true, preserve: false }, asked, necessity: '須附卷移送檢察官', authority: { kind: 'document', number: '北市警信分刑字第1150001號' },
   fields: { agency: '臺北市政府警察局信義分局', applicant: '趙警員', phone: '02-27234567', 'legal-basis': '刑事訴訟法第230條', purpose: '偵辦竊盜案', use: '大廳及大門' },
 })
-
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, boundMs = 30_000): Promise<void> {
-  for (const deadline = performance.now() + boundMs; !await isSo(); await wait(100)) if (performance.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}`)
-}
 
 /** Instants of the pictures a screen shows, by the place of the camera on it, until each camera gave `least` or showed all it has. */
 export async function watched(base: string, who: Person, screen: string, cameras: number, least: number): Promise<readonly (readonly number[])[]> {

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import type { Test } from 'tap'
 import WebSocket from 'ws'
 import { cameraId, cameraUuid } from '../../../src/domain/index.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { decodeFrame, LiveDesk, serveViewing, type LiveScreen, type ServerMessage, type WireFrame } from '../../../src/viewing/index.ts'
 import { CameraServer } from '../../support/cameras/camera-server.ts'
 import { CLIPS } from '../../support/cameras/make-clips.ts'
+import { until } from '../../support/until.ts'
 import { viewingServer } from '../../support/viewing-server.ts'
 import { liveRecorder, MAIN } from './live-recorder.ts'
 import { ScreeningRoom } from './screening-room.ts'
@@ -25,14 +25,6 @@ export async function client(url: string): Promise<Client> {
   await once(socket, 'open')
   socket.send(JSON.stringify({ type: 'hello', plays: ['h264'] }))
   return got
-}
-
-export async function until(what: string, isSo: () => boolean, boundMs = 20_000): Promise<void> {
-  const deadline = performance.now() + boundMs
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}`)
-    await systemClock.wait(50)
-  }
 }
 
 /** A camera, the recording parts, a live desk and its sockets on loopback. */
