@@ -72,19 +72,22 @@ t.test('packets of a camera that closes at once reach the viewer', async t => {
   t.ok(seen().subarray(-sent.length).equals(sent))
 })
 
-t.test('over TLS packets of a camera that closes at once reach a viewer that takes its time', async t => {
-  const sent = packets(0, 5_000)
-  await using camera = await ScriptedCamera.start((request, socket) => {
-    socket.end(Buffer.concat([Buffer.from(rtspAnswer(request, '200 OK')), sent]))
-    return ''
-  }, '127.0.0.1', true)
-  await using relay = await CameraRelay.open()
-  using ticket = relay.ticket(camera.url(), null)
-  const viewer = connect(Number(new URL(ticket.url).port), '127.0.0.1'), seen: Uint8Array[] = []
-  viewer.write(`PLAY ${ticket.url} RTSP/1.0\r\nCSeq: 1\r\n\r\n`)
-  await sleep(300)
-  for await (const chunk of viewer as AsyncIterable<Buffer>) seen.push(chunk)
-  t.ok(Buffer.concat(seen).subarray(-sent.length).equals(sent))
+t.test('all packets of a camera that closes at once reach a viewer that takes its time', async t => {
+  for (const [count, isTls] of [[5_000, true], [100_000, true], [100_000, false]] as const) {
+    const sent = packets(0, count)
+    await using camera = await ScriptedCamera.start((request, socket) => {
+      setImmediate(() => { socket.end() })
+      return Buffer.concat([Buffer.from(rtspAnswer(request, '200 OK')), sent])
+    }, '127.0.0.1', isTls)
+    await using relay = await CameraRelay.open()
+    using ticket = relay.ticket(camera.url(), null)
+    const viewer = connect(Number(new URL(ticket.url).port), '127.0.0.1'), seen: Uint8Array[] = []
+    viewer.write(`PLAY ${ticket.url} RTSP/1.0\r\nCSeq: 1\r\n\r\n`)
+    await sleep(300)
+    for await (const chunk of viewer as AsyncIterable<Buffer>) seen.push(chunk)
+    const got = Buffer.concat(seen).subarray(-sent.length)
+    t.ok(got.equals(sent), `${got.length} bytes of ${sent.length}${isTls ? ' over TLS' : ''}`)
+  }
 })
 
 t.test('messages without end while playing are the end of the session, at once or by and by', async t => {
