@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { redact } from '../../src/platform/redact.ts'
 import { seeded } from '../support/recorder/seeded.ts'
+import { processorMsSince, processorNow } from '../support/processor-time.ts'
 
 const runs = seeded(t, 500)
 
@@ -49,9 +50,9 @@ t.test('a URL with an account in it never shows its credential, with the secret 
 })
 
 t.test('hostile text of the length that the log takes costs no more than a moment', async t => {
-  const startedAt = performance.now()
+  const startedAt = processorNow()
   for (const text of [`rtsp://${'a:'.repeat(2000)} @`, 'rtsp://'.repeat(570), `rtsp://${'@'.repeat(4000)}`]) redact(text)
-  t.ok(performance.now() - startedAt < 2000)
+  t.ok(processorMsSince(startedAt) < 2000)
 })
 
 /** What stood here before the scan by hand: right in what it takes out, and cubic in time. */
@@ -86,9 +87,9 @@ t.test('time grows with the length of the text alone, whatever stands in it', as
     'headers without an end': 'authorization '.repeat(count),
     'blanks': `authorization${' '.repeat(count)}`, 'line ends': `authorization:${'\n'.repeat(count)}`,
   })) {
-    const startedAt = performance.now()
+    const startedAt = processorNow()
     redact(text)
-    const ms = Math.round(performance.now() - startedAt)
+    const ms = processorMsSince(startedAt)
     t.ok(ms < 5_000, `${what}: ${ms} ms`) // the expression takes hours for most of these
   }
 })

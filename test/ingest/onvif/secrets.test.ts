@@ -5,6 +5,7 @@ import { DeviceText } from '../../../src/ingest/onvif/device-text.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { FACT_FAULTS, OnvifSimulator, WIRE_FAULTS, type SimulatedDevice, type SimulatedFault } from '../../support/onvif/device-simulator.ts'
 import { PROFILES, targetOf, MAIN } from '../../support/onvif/example-device.ts'
+import { processorMsSince, processorNow } from '../../support/processor-time.ts'
 
 /** The user is a part of the password: taken out first, it would leave the rest of the password standing. */
 const CREDENTIAL = { username: 'opsuser', password: 'opsuser-S3cret&<Kamera>' }
@@ -83,8 +84,8 @@ t.test('a password the device puts into the path is not in what is shown', async
 })
 
 t.test('a long hostile text costs no time', t => {
-  const startedAt = performance.now()
+  const startedAt = processorNow()
   new DeviceText(CREDENTIAL).forError('a'.repeat(2_000_000))
-  t.ok(performance.now() - startedAt < 100)
+  t.ok(processorMsSince(startedAt) < 500)
   t.end()
 })

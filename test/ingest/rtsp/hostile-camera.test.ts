@@ -8,6 +8,7 @@ import { headerOf, requestLineOf } from '../../../src/ingest/rtsp/rtsp-message.t
 import { systemClock } from '../../../src/platform/clock.ts'
 import { startCraftedCameras } from '../../support/cameras/crafted-server.ts'
 import { packet, rtspAnswer, ScriptedCamera, type CameraScript } from '../../support/cameras/scripted-camera.ts'
+import { processorMsSince, processorNow } from '../../support/processor-time.ts'
 
 const MANY_LINES = Array.from({ length: 101 }, (_, i) => `X-${i}: a`)
 const SETUP = 'Transport: RTP/AVP/TCP;unicast;interleaved=0-1'
@@ -58,9 +59,9 @@ t.test('a camera at an IPv6 address that sends over UDP, and one whose network i
 })
 
 t.test('a challenge of any length is read in no time', async t => {
-  const startedAt = performance.now()
+  const startedAt = processorNow()
   t.match(readOffer([`Digest ${'a'.repeat(64_000)}`, `Digest ${'a '.repeat(32_000)}`, `Digest realm="${'x'.repeat(64_000)}`]), { digest: null })
-  t.ok(performance.now() - startedAt < 500, `${Math.round(performance.now() - startedAt)} ms`)
+  t.ok(processorMsSince(startedAt) < 500, `${processorMsSince(startedAt)} ms`)
 })
 
 t.test('a redirect to what is no host is told in few words', async t => {
