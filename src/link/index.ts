@@ -1,0 +1,8 @@
+export { connectLink } from './client.ts'
+export type { ConnectOptions } from './client.ts'
+export { LinkClosedError, LinkTimeoutError, LinkVersionError } from './errors.ts'
+export { LINK_VERSION } from './messages.ts'
+export type { ActorMessage, Answer, Ask, HoldMessage, RequestName, Telling, TellingName } from './messages.ts'
+export { LinkPeer } from './peer.ts'
+export type { Call, Handlers, LinkRole, Listeners } from './peer.ts'
+export { LinkServer } from './server.ts'

@@ -1,0 +1,98 @@
+import { Type, type Static, type TSchema } from 'typebox'
+import { NAME_PATTERN } from '../domain/index.ts'
+
+/**
+ * What is said between the recorder and those that ask it, on its Unix socket. A message that is not here, or
+ * that is not of this shape, ends the connection. Any change of a shape is another version.
+ */
+export const LINK_VERSION = 1
+
+const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const exact = <P extends Record<string, TSchema>>(properties: P) => Type.Object(properties, { additionalProperties: false })
+/** Milliseconds since 1970, of the years 1970-9999. */
+const Instant = Type.Integer({ minimum: 0, maximum: 253402300799999 })
+const Count = Type.Integer({ minimum: 0 })
+const Name = Type.String({ pattern: NAME_PATTERN.source })
+/** 32 hex digits. */
+const Id = Type.String({ pattern: '^[0-9a-f]{32}$' })
+const Text = Type.String({ maxLength: 2000 })
+
+/** Who acts: taken down as told, as it is at the command line. */
+const Actor = exact({
+  kind: Type.Union([Type.Literal('machine-user'), Type.Literal('account')]),
+  name: Text, role: orNull(Text), source: orNull(Text),
+})
+const HoldRange = { camera: Name, stream: orNull(Name), fromAt: Instant, toAt: Instant }
+const Hold = exact({
+  holdId: Id, cameraId: Name, cameraUuid: Id, stream: orNull(Name), fromAt: Instant, toAt: Instant, authority: Text,
+  application: orNull(Text), placedBy: Text, placedAt: Instant,
+  ended: orNull(exact({ at: Instant, by: Text, reason: Text })),
+})
+/** Configured volumes that cannot be written now: the recorder writes there once they are back. */
+const Refused = Type.Array(exact({ id: Name, detail: Text }), { maxItems: 64 })
+const Finding = exact({
+  camera: Name, cameraUuid: Id, stream: Name, volume: Name, slot: Count, generation: Count,
+  kind: Type.Enum(['record', 'unreadable', 'header', 'index', 'frame', 'missing']),
+  fromAt: Instant, toAt: Instant, firstRecord: Count, records: Count,
+})
+
+/** How long an answer may take; null: as long as the connection lasts. */
+interface RequestShape { readonly body: TSchema, readonly answer: TSchema, readonly withinMs: number | null }
+const request = <B extends TSchema, A extends TSchema>(body: B, answer: A, withinMs: number | null) => ({ body, answer, withinMs })
+
+/** A volume that hangs is given up after 15 s. */
+const DURABLE_WITHIN_MS = 30_000
+const USUAL_WITHIN_MS = 5_000
+
+/** What is asked of the recorder. */
+export const REQUESTS = {
+  /** What a hold would keep from reuse; `days` of ring time, null where too little was recorded to tell. */
+  'hold.cost': request(
+    exact(HoldRange),
+    exact({ slots: Count, bytes: Count, newlyHeld: Count, days: orNull(Type.Number({ minimum: 0 })), refused: Refused }),
+    USUAL_WITHIN_MS),
+  /** Answered when it is durable. `holdId` is chosen by who asks: the same again is the same hold. */
+  'hold.place': request(
+    exact({ ...HoldRange, holdId: Id, authority: Text, application: orNull(Text), by: Actor }),
+    exact({ hold: Hold, refused: Refused }), DURABLE_WITHIN_MS),
+  /** Ended before by the same person for the same reason is ended. */
+  'hold.end': request(exact({ holdId: Type.String({ maxLength: 100 }), by: Actor, reason: Text }), exact({ hold: Hold }), DURABLE_WITHIN_MS),
+  /** At most 200 a page, in the order of their placing; `next` is the `after` of the page behind. */
+  'hold.list': request(
+    exact({ withEnded: Type.Boolean(), after: Count }),
+    exact({ holds: Type.Array(Hold, { maxItems: 200 }), next: orNull(Count) }), USUAL_WITHIN_MS),
+  /** One person's word that the wall clock is right. `offsetMs`: of the wall clock to trusted time. */
+  'time.confirm': request(
+    exact({ name: Text, reason: Text, login: Text }),
+    exact({ outcome: Type.Enum(['counted', 'waiting', 'refused']), why: Text, offsetMs: Type.Number() }), USUAL_WITHIN_MS),
+  /** Reads footage again; what is found is told meanwhile as `scrub.finding`. */
+  'scrub': request(
+    exact({ volume: orNull(Name), camera: orNull(Name), range: orNull(exact({ startAt: Instant, endAt: Instant })) }),
+    exact({ segments: Count, bytes: Count, findings: Count, unread: Refused }), null),
+} as const satisfies Record<string, RequestShape>
+
+/** What is told without being asked back. */
+export const TELLINGS = {
+  'scrub.finding': Finding,
+} as const satisfies Record<string, TSchema>
+
+export type RequestName = keyof typeof REQUESTS
+export type Ask<N extends RequestName> = Static<(typeof REQUESTS)[N]['body']>
+export type Answer<N extends RequestName> = Static<(typeof REQUESTS)[N]['answer']>
+export type TellingName = keyof typeof TELLINGS
+export type Telling<N extends TellingName> = Static<(typeof TELLINGS)[N]>
+export type HoldMessage = Static<typeof Hold>
+export type ActorMessage = Static<typeof Actor>
+
+const Number32 = Type.Integer({ minimum: 1, maximum: 2 ** 32 })
+const Named = Type.String({ maxLength: 100 })
+
+/** What stands in a JSON frame. The first of each side is `hello`. */
+export const EnvelopeSchema = Type.Union([
+  exact({ hello: exact({ protocol: Type.Integer({ minimum: 0 }), role: Named, version: Named }) }),
+  exact({ ask: Named, id: Number32, body: Type.Unknown() }),
+  exact({ answer: Number32, body: Type.Unknown() }),
+  exact({ answer: Number32, error: exact({ code: Named, message: Type.String(), remedy: Type.String(), isRetryable: Type.Boolean() }) }),
+  exact({ tell: Named, body: Type.Unknown() }),
+])
+export type Envelope = Static<typeof EnvelopeSchema>
