@@ -6,16 +6,19 @@ import { closedFacts } from './daemon/closed-facts.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
 import { LatePart } from './daemon/late-part.ts'
 import { LaterHouse } from './daemon/later-house.ts'
+import { linkRequests } from './daemon/link-requests.ts'
 import { PartFaults } from './daemon/part-faults.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
 import { CustosError } from './domain/index.ts'
 import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
 import { CameraRelay, Ingest } from './ingest/index.ts'
+import { LinkServer } from './link/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
 import { realFileSystem } from './platform/file-system.ts'
 import { LastKnown } from './platform/last-known.ts'
+import { PROGRAM_VERSION } from './platform/program-version.ts'
 import type { Logger } from './platform/logger.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { CameraTraits, DeviceBook, Storage, type Scrubber } from './storage/index.ts'
@@ -156,6 +159,9 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   })
   await reload.start()
   sacrifice.start()
+  parts.use(LinkServer.open({
+    folder: state.dir, version: PROGRAM_VERSION, handlers: linkRequests({ storage, trustedTime, clock }), takesRoles: ['command'], clock, log,
+  }))
   const scrubbing = parts.use(await LatePart.open({
     code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log,
     open: () => Promise.resolve(scrub(storage.scrubber(random), log)),

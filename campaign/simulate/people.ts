@@ -75,7 +75,7 @@ export function placeHold(world: World, dice: Dice): void {
     const audit = new AuditLog({ db: catalogue.db, clock: program.clock })
     const desk = await openHoldDesk({ catalogue, audit, fs: program.fs, clock: program.clock, volumes: configuredVolumes(world) })
     const camera = desk.findCamera(cameraId(stream.facts.camera))
-    return camera === null ? null : { hold: await desk.book.place(ask(camera.uuid)), isEverywhere: desk.refused.length === 0 }
+    return camera === null ? null : { hold: await desk.book.place(ask(camera.uuid)), isEverywhere: desk.refused().length === 0 }
   }, done => { if (done !== null && done.isEverywhere) placed(done.hold) })
 }
 

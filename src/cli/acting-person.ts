@@ -5,7 +5,7 @@ import { FatalError, type AuditActor } from '../domain/index.ts'
 const MAX_NAME_CHARS = 80
 
 /** Who acts at the command line: the name they give, and the login the system knows them by. `option` is how the name is given. */
-export function actingPerson(name: string, option: string): AuditActor {
+export function actingPerson(name: string, option: string): AuditActor & { readonly kind: 'machine-user' } {
   const trimmed = name.trim()
   if (trimmed === '' || trimmed.length > MAX_NAME_CHARS) {
     throw new FatalError('CUSTOS_NO_NAME', `${option} 須填辦理人姓名，1 至 ${MAX_NAME_CHARS} 字。/ ${option} must name the person who acts, in 1 to ${MAX_NAME_CHARS} characters`, { remedy: `請以 ${option} 填本人姓名，會記入稽核紀錄。/ Write ${option} with your own name: it stands in the audit log.` })

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
-import { FatalError, type EpochMs } from '../domain/index.ts'
 import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
 import { systemClock, type Clock } from '../platform/clock.ts'
-import { openHostClock, PAIR_WITHIN_MS, stateOf, timeTables, trustedAt, waitingOf, type HostClock, type Told } from '../trusted-time/index.ts'
+import { giveWord, openHostClock, PAIR_WITHIN_MS, stateOf, timeTables, trustedAt, waitingOf, type HostClock, type Told, type WordOutcome } from '../trusted-time/index.ts'
 import { loginName } from './acting-person.ts'
 import { plainText } from './plain-text.ts'
+import { RecorderLink } from './recorder-link.ts'
 
 export interface TimeCommandOptions {
   readonly configFile: string
@@ -15,9 +14,6 @@ export interface TimeCommandOptions {
 }
 
 const EXIT_BAD_CONFIG = 2
-/** The recorder looks each second; its own transaction may wait for a checkpoint. */
-const ANSWER_WITHIN_MS = 5_000
-const POLL_MS = 200
 /** A recorder that runs writes trusted time down each minute. */
 const RUNS_WITHIN_MS = 70_000
 const MAX_NAME_CHARS = 80
@@ -90,40 +86,39 @@ export async function timeStatus(options: TimeCommandOptions): Promise<number> {
 }
 
 /**
- * `custos time confirm`: one person's word that the wall clock is right (P4: a second one within five minutes makes it an act). Waits up to five seconds for the recorder.
- * Exit 0 when it counted or waits for the second person, 1 when it was refused. Throws FatalError for a name or reason that cannot be recorded.
+ * `custos time confirm`: one person's word that the wall clock is right (P4: a second one within five minutes
+ * makes it an act). Waits some seconds for the recorder. Exit 0 when it counted or waits for the second
+ * person, 1 when it was refused. Throws FatalError for a name or reason that cannot be recorded.
  */
 export async function timeConfirm(options: TimeCommandOptions & { readonly as: string, readonly reason: string }): Promise<number> {
   const name = plainText('--as', options.as, { maxChars: MAX_NAME_CHARS, example: '王小明' })
   const reason = plainText('--reason', options.reason, { maxChars: MAX_REASON_CHARS, example: '主機停機一個月後重新啟用' })
   return await withConfig(options, async ({ state: { dir }, site }, { clock, hostClock }) => {
-    using catalogue = openCatalogueBeside(dir, 'write')
-    const tables = timeTables(catalogue.db)
-    const at = { wallMs: clock.wallNow() as EpochMs, monoMs: clock.monoNow(), bootId: hostClock.bootId }
-    const found = look(catalogue.db, at)
-    const id = tables.addConfirmation({ name, reason, login: loginName(), ...at })
-    if (id === null) {
-      throw new FatalError('CUSTOS_TIME_CONFIRM_BUSY', 'too many confirmations wait to be taken in, so this one was not recorded', { remedy: 'Is the recorder running? Start it, wait five minutes, then let two people confirm again.' })
-    }
-    const local = localTime(site.timezone)
-    options.out.write(`${name} 確認系統時間為 ${local(at.wallMs)}\n${name} confirms that it is ${local(at.wallMs)}${found === null ? '' : ` (trusted time is off by ${spanText(found.offsetMs)})`}\n`)
-    for (let waitedMs = 0; waitedMs < ANSWER_WITHIN_MS; waitedMs += POLL_MS) {
-      const { outcome, why } = tables.outcomeOf(id) ?? { outcome: null, why: null }
-      if (outcome === 'refused') {
-        options.out.write(`不予計入：${why}\nrefused: ${why}\n`)
-        return 1
-      }
-      if (outcome === 'counted') {
-        options.out.write(`兩人確認完成，已載入稽核紀錄；可信時間調整 ${spanText(Number.parseInt(why ?? '0', 10))}${why === '0 ms' ? '（系統時間落後，可信時間維持不變）' : ''}\n`
-          + `both words count and are on record; trusted time went by ${spanText(Number.parseInt(why ?? '0', 10))}${why === '0 ms' ? ' (the wall clock is behind: trusted time stays)' : ''}\n`)
-        return 0
-      }
-      await sleep(POLL_MS)
-    }
-    const minutes = PAIR_WITHIN_MS / 60_000
-    options.out.write(found?.runs === true
-      ? `已記錄。另一人須於 ${minutes} 分鐘內執行同一指令。\nrecorded; another person must run the same command within ${minutes} minutes\n`
-      : `已記錄，但錄影機未執行；兩人都確認後，於下次啟動時計入（主機不可重新開機）。\nrecorded, but the recorder is not running: once two people confirmed it counts at the next start, unless the machine is started anew\n`)
-    return 0
+    await using parts = new AsyncDisposableStack()
+    const wallMs = clock.wallNow(), word = { name, reason, login: loginName() }
+    let runs = true
+    const recorder = parts.use(new RecorderLink<'time.confirm'>({ stateDir: dir, alone: async () => {
+      const catalogue = parts.use(openCatalogueBeside(dir, 'write')), tables = timeTables(catalogue.db)
+      const found = look(catalogue.db, { wallMs, monoMs: clock.monoNow(), bootId: hostClock.bootId })
+      runs = found?.runs === true
+      return { 'time.confirm': async given => ({ ...await giveWord({ tables, clock, hostClock }, given), offsetMs: found?.offsetMs ?? null }) }
+    } }))
+    const told = await recorder.ask('time.confirm', word, { isKeyed: false }), { offsetMs } = told
+    const local = localTime(site.timezone)(wallMs)
+    options.out.write(`${name} 確認系統時間為 ${local}\n${name} confirms that it is ${local}${offsetMs === null ? '' : ` (trusted time is off by ${spanText(offsetMs)})`}\n`)
+    options.out.write(outcomeText(told, runs))
+    return told.outcome === 'refused' ? 1 : 0
   })
+}
+
+function outcomeText({ outcome, why }: WordOutcome, runs: boolean): string {
+  const minutes = PAIR_WITHIN_MS / 60_000, wentText = spanText(Number.parseInt(why, 10) || 0), isBehind = why === '0 ms'
+  switch (outcome) {
+    case 'refused': return `不予計入：${why}\nrefused: ${why}\n`
+    case 'counted': return `兩人確認完成，已載入稽核紀錄；可信時間調整 ${wentText}${isBehind ? '（系統時間落後，可信時間維持不變）' : ''}\n`
+      + `both words count and are on record; trusted time went by ${wentText}${isBehind ? ' (the wall clock is behind: trusted time stays)' : ''}\n`
+    default: return runs
+      ? `已記錄。另一人須於 ${minutes} 分鐘內執行同一指令。\nrecorded; another person must run the same command within ${minutes} minutes\n`
+      : '已記錄，但錄影機未執行；兩人都確認後，於下次啟動時計入（主機不可重新開機）。\nrecorded, but the recorder is not running: once two people confirmed it counts at the next start, unless the machine is restarted\n'
+  }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Access, AccessTime } from '../access/index.ts'
 import type { Archive } from '../archive/index.ts'
@@ -12,6 +11,7 @@ import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import { PROGRAM_VERSION } from '../platform/program-version.ts'
 import { deviceFinder, footageFinder, gapFinder, lastDevices, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
@@ -34,8 +34,6 @@ export interface FrontOfficeOptions {
   readonly clock: Clock
   readonly log: Logger
 }
-
-const VERSION = (JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }).version
 
 /** Applications whose own records, apart from book and audit log, say that they were used (R44); each part tells its own. */
 export function* usedApplications(db: Db): Generator<string> {
@@ -79,7 +77,7 @@ export async function openFrontOffice(options: FrontOfficeOptions): Promise<Asyn
       return { sync: { source: sync.source, state: sync.isSynchronised === true ? 'synchronised' : 'not-synchronised', stratum: null }, recorderOffsetMs: sync.referenceOffsetMs, uncertaintyMs: null, comparison: null }
     },
     own: () => { const { volumes, archive: archiveAt } = config(); return [state.dir, ...volumes.map(volume => volume.path), ...archiveAt === null ? [] : [archiveAt.dir], '/etc'] },
-    isBusy: () => storage.isBusy, folder: path.join(state.dir, 'copies'), office: site.name, timezone: site.timezone, version: VERSION,
+    isBusy: () => storage.isBusy, folder: path.join(state.dir, 'copies'), office: site.name, timezone: site.timezone, version: PROGRAM_VERSION,
   })
   const stop = new AbortController()
   const copying = copies.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'copies are not made any more until the recorder starts again') })

@@ -2,15 +2,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { LinkPeer, type Handlers, type LinkRole, type Listeners } from './peer.ts'
+import { LinkPeer, type LinkRole } from './peer.ts'
 import { withSocketPath } from './socket-path.ts'
 
 export interface ConnectOptions {
   readonly folder: string
   readonly role: Exclude<LinkRole, 'recorder'>
   readonly version: string
-  readonly handlers?: Handlers
-  readonly listeners?: Listeners
   readonly clock: Clock
   readonly log: Logger
 }
@@ -21,12 +19,12 @@ export interface ConnectOptions {
  * EACCES.
  */
 export async function connectLink(
-  { folder, role, version, handlers = {}, listeners = {}, clock, log }: ConnectOptions,
+  { folder, role, version, clock, log }: ConnectOptions,
 ): Promise<LinkPeer | null> {
   const socket = await reach(folder)
   if (socket === null) return null
   const peer = new LinkPeer({
-    socket, own: { role, version }, takesRoles: ['recorder'], takesFrames: ['json', 'media'], handlers, listeners, clock, log,
+    socket, own: { role, version }, takesRoles: ['recorder'], takesFrames: ['json', 'media'], handlers: {}, clock, log,
   })
   await peer.greeted
   return peer

@@ -9,8 +9,8 @@ export const LINK_VERSION = 1
 
 const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 const exact = <P extends Record<string, TSchema>>(properties: P) => Type.Object(properties, { additionalProperties: false })
-/** Milliseconds since 1970, of the years 1970-9999. */
-const Instant = Type.Integer({ minimum: 0, maximum: 253402300799999 })
+/** Milliseconds since 1970, of the years 0-9999. */
+const Instant = Type.Integer({ minimum: -62167219200000, maximum: 253402300799999 })
 const Count = Type.Integer({ minimum: 0 })
 const Name = Type.String({ pattern: NAME_PATTERN.source })
 /** 32 hex digits. */
@@ -30,19 +30,15 @@ const Hold = exact({
 })
 /** Configured volumes that cannot be written now: the recorder writes there once they are back. */
 const Refused = Type.Array(exact({ id: Name, detail: Text }), { maxItems: 64 })
-const Finding = exact({
-  camera: Name, cameraUuid: Id, stream: Name, volume: Name, slot: Count, generation: Count,
-  kind: Type.Enum(['record', 'unreadable', 'header', 'index', 'frame', 'missing']),
-  fromAt: Instant, toAt: Instant, firstRecord: Count, records: Count,
-})
-
-/** How long an answer may take; null: as long as the connection lasts. */
-interface RequestShape { readonly body: TSchema, readonly answer: TSchema, readonly withinMs: number | null }
-const request = <B extends TSchema, A extends TSchema>(body: B, answer: A, withinMs: number | null) => ({ body, answer, withinMs })
+/** `withinMs`: how long an answer may take. */
+interface RequestShape { readonly body: TSchema, readonly answer: TSchema, readonly withinMs: number }
+const request = <B extends TSchema, A extends TSchema>(body: B, answer: A, withinMs: number) => ({ body, answer, withinMs })
 
 /** A volume that hangs is given up after 15 s. */
 const DURABLE_WITHIN_MS = 30_000
 const USUAL_WITHIN_MS = 5_000
+/** What becomes of a word is waited for some seconds. */
+const WORD_WITHIN_MS = 15_000
 
 /** What is asked of the recorder. */
 export const REQUESTS = {
@@ -61,26 +57,15 @@ export const REQUESTS = {
   'hold.list': request(
     exact({ withEnded: Type.Boolean(), after: Count }),
     exact({ holds: Type.Array(Hold, { maxItems: 200 }), next: orNull(Count) }), USUAL_WITHIN_MS),
-  /** One person's word that the wall clock is right. `offsetMs`: of the wall clock to trusted time. */
+  /** One person's word that the wall clock is right. `offsetMs`: of the wall clock to trusted time before it. */
   'time.confirm': request(
     exact({ name: Text, reason: Text, login: Text }),
-    exact({ outcome: Type.Enum(['counted', 'waiting', 'refused']), why: Text, offsetMs: Type.Number() }), USUAL_WITHIN_MS),
-  /** Reads footage again; what is found is told meanwhile as `scrub.finding`. */
-  'scrub': request(
-    exact({ volume: orNull(Name), camera: orNull(Name), range: orNull(exact({ startAt: Instant, endAt: Instant })) }),
-    exact({ segments: Count, bytes: Count, findings: Count, unread: Refused }), null),
+    exact({ outcome: Type.Enum(['counted', 'waiting', 'refused']), why: Text, offsetMs: orNull(Type.Number()) }), WORD_WITHIN_MS),
 } as const satisfies Record<string, RequestShape>
-
-/** What is told without being asked back. */
-export const TELLINGS = {
-  'scrub.finding': Finding,
-} as const satisfies Record<string, TSchema>
 
 export type RequestName = keyof typeof REQUESTS
 export type Ask<N extends RequestName> = Static<(typeof REQUESTS)[N]['body']>
 export type Answer<N extends RequestName> = Static<(typeof REQUESTS)[N]['answer']>
-export type TellingName = keyof typeof TELLINGS
-export type Telling<N extends TellingName> = Static<(typeof TELLINGS)[N]>
 export type HoldMessage = Static<typeof Hold>
 export type ActorMessage = Static<typeof Actor>
 
@@ -93,6 +78,5 @@ export const EnvelopeSchema = Type.Union([
   exact({ ask: Named, id: Number32, body: Type.Unknown() }),
   exact({ answer: Number32, body: Type.Unknown() }),
   exact({ answer: Number32, error: exact({ code: Named, message: Type.String(), remedy: Type.String(), isRetryable: Type.Boolean() }) }),
-  exact({ tell: Named, body: Type.Unknown() }),
 ])
 export type Envelope = Static<typeof EnvelopeSchema>

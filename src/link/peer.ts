@@ -8,20 +8,13 @@ import type { Logger } from '../platform/logger.ts'
 import { LinkClosedError, LinkTimeoutError, LinkVersionError, LinkViolation } from './errors.ts'
 import { FrameError, frameHead, FrameReader, type FrameKind } from './frame.ts'
 import {
-  EnvelopeSchema, LINK_VERSION, REQUESTS, TELLINGS, type Answer, type Ask, type Envelope, type RequestName, type Telling,
-  type TellingName,
+  EnvelopeSchema, LINK_VERSION, REQUESTS, type Answer, type Ask, type Envelope, type RequestName,
 } from './messages.ts'
 
 export type LinkRole = 'recorder' | 'office' | 'command'
 
-/** What a request may use while it is answered. */
-export interface Call {
-  /** Aborted once nobody waits for the answer. */
-  readonly signal: AbortSignal
-  tell<N extends TellingName>(name: N, body: Telling<N>): void
-}
-export type Handlers = { readonly [N in RequestName]?: (body: Ask<N>, call: Call) => Promise<Answer<N>> }
-export type Listeners = { readonly [N in TellingName]?: (body: Telling<N>) => void }
+/** `signal` is aborted once nobody waits for the answer. */
+export type Handlers = { readonly [N in RequestName]?: (body: Ask<N>, signal: AbortSignal) => Promise<Answer<N>> }
 
 export interface LinkPeerOptions {
   readonly socket: Socket
@@ -29,7 +22,6 @@ export interface LinkPeerOptions {
   readonly takesRoles: readonly LinkRole[]
   readonly takesFrames: readonly FrameKind[]
   readonly handlers: Handlers
-  readonly listeners: Listeners
   readonly clock: Clock
   readonly log: Logger
 }
@@ -54,7 +46,7 @@ interface Waiting {
 }
 
 /**
- * One connection, seen from either side: greets, asks, answers, tells. Whoever sends what is not of the
+ * One connection, seen from either side: greets, asks, answers. Whoever sends what is not of the
  * protocol, too much of it, halves of it, or does not read, is closed.
  */
 export class LinkPeer implements AsyncDisposable {
@@ -106,7 +98,6 @@ export class LinkPeer implements AsyncDisposable {
     const over = new AbortController()
     try {
       this.#send({ ask: name, id, body })
-      if (withinMs === null) return await promise as Answer<N>
       void this.#options.clock.wait(withinMs, over.signal).then(() => { reject(new LinkTimeoutError(name, withinMs)) })
       return await promise as Answer<N>
     } finally {
@@ -114,8 +105,6 @@ export class LinkPeer implements AsyncDisposable {
       this.#waiting.delete(id)
     }
   }
-
-  tell<N extends TellingName>(name: N, body: Telling<N>): void { this.#send({ tell: name, body }) }
 
   #send(envelope: Envelope): void {
     if (this.isClosed) return
@@ -172,7 +161,6 @@ export class LinkPeer implements AsyncDisposable {
     if ('hello' in said) { this.#greet(said.hello); return }
     if (!this.#isGreeted) throw new LinkViolation('it did not greet')
     if ('ask' in said) this.#answer(said)
-    else if ('tell' in said) this.#hear(said.tell, said.body)
     else this.#settle(said)
   }
 
@@ -192,30 +180,23 @@ export class LinkPeer implements AsyncDisposable {
     if (this.#answering.size >= MOST_AT_ONCE) throw new LinkViolation(`it asks more than ${MOST_AT_ONCE} things at once`)
     const shape = (REQUESTS as Record<string, (typeof REQUESTS)[RequestName] | undefined>)[ask]
     if (shape === undefined || !fits(shape.body, body)) throw new LinkViolation(`it asked ${ask} in a way of its own`)
-    const handler = this.#options.handlers[ask as RequestName] as ((body: unknown, call: Call) => Promise<unknown>) | undefined
+    const handler = this.#options.handlers[ask as RequestName] as ((body: unknown, signal: AbortSignal) => Promise<unknown>) | undefined
     const answering = this.#work(ask, id, body, shape.answer, handler).finally(() => { this.#answering.delete(answering) })
     this.#answering.add(answering)
   }
 
   async #work(
-    name: string, id: number, body: unknown, shape: TSchema, handler: ((body: unknown, call: Call) => Promise<unknown>) | undefined,
+    name: string, id: number, body: unknown, shape: TSchema, handler: ((body: unknown, signal: AbortSignal) => Promise<unknown>) | undefined,
   ): Promise<void> {
-    const call: Call = { signal: this.#gone.signal, tell: (telling, about) => { this.tell(telling, about) } }
     try {
       if (handler === undefined) throw new LinkViolation(`${name} is not answered here`)
-      const answer = await handler(body, call)
+      const answer = await handler(body, this.#gone.signal)
       if (!fits(shape, answer)) throw new TypeError(`the answer to ${name} does not fit it`)
       this.#send({ answer: id, body: answer })
     } catch (error) {
       if (!(error instanceof CustosError) && !this.isClosed) this.#options.log.error({ err: error, request: name }, 'a request could not be answered')
       this.#send({ answer: id, error: failureOf(error) })
     }
-  }
-
-  #hear(name: string, body: unknown): void {
-    const shape = (TELLINGS as Record<string, TSchema | undefined>)[name]
-    if (shape === undefined || !fits(shape, body)) throw new LinkViolation(`it told ${name} in a way of its own`)
-    ;(this.#options.listeners[name as TellingName] as ((body: unknown) => void) | undefined)?.(body)
   }
 
   #settle(said: Extract<Envelope, { answer: number }>): void {

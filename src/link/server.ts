@@ -80,7 +80,7 @@ export class LinkServer implements AsyncDisposable {
       return
     }
     const peer = new LinkPeer({
-      socket, own: { role: 'recorder', version }, takesRoles, takesFrames: ['json'], handlers, listeners: {}, clock, log,
+      socket, own: { role: 'recorder', version }, takesRoles, takesFrames: ['json'], handlers, clock, log,
     })
     this.#peers.add(peer)
     void peer.closed.then(() => { this.#peers.delete(peer) })

@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { cameraId, cameraUuid, epochMs, FatalError, isoOf, streamName, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type StreamName, type VolumeId } from '../domain/index.ts'
+import { cameraId, cameraUuid, epochMs, FatalError, isoOf, streamName, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type StreamName } from '../domain/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
-import { agreesWith } from './catalogue-mark.ts'
-import { cameraTable } from './tables/cameras.ts'
-import { holdTable, type EndedHold, type Hold } from './tables/holds.ts'
-import { markTable } from './tables/marks.ts'
-import { segmentTable } from './tables/segments.ts'
-import { slotTable } from './tables/slots.ts'
-import { checkVolume, type Volume } from './volume.ts'
+import type { cameraTable } from './tables/cameras.ts'
+import type { FoundHold, Hold, holdTable } from './tables/holds.ts'
+import type { Volume } from './volume.ts'
 
 /**
  * At a volume's root: all holds in force, of every camera, so that any one disk that survives knows them
@@ -21,6 +17,8 @@ const MAX_FILE_BYTES = 16 << 20 // some 40,000 holds
 const MAX_TEXT = 500
 
 export interface HoldRequest {
+  /** Chosen by who asks, so that the same again is the same hold; else one is made. */
+  readonly holdId?: string
   readonly camera: { readonly id: CameraId, readonly uuid: CameraUuid }
   readonly stream: StreamName | null
   readonly fromAt: EpochMs
@@ -84,8 +82,10 @@ export class HoldBook {
     for (const [name, text] of [['authority', request.authority], ['name', by.name]] as const) {
       if (text.trim() === '' || text.length > MAX_TEXT) refuse(`the ${name} is empty or longer than ${MAX_TEXT} characters`, 'A hold must say on whose word it stands and who placed it.')
     }
+    const known = request.holdId === undefined ? null : holds.find(request.holdId)
+    if (known !== null) return sameAgain(known, request)
     const hold: Hold = {
-      holdId: randomBytes(16).toString('hex'), cameraId: camera.id, cameraUuid: camera.uuid, stream: request.stream, fromAt: request.fromAt, toAt: request.toAt,
+      holdId: request.holdId ?? randomBytes(16).toString('hex'), cameraId: camera.id, cameraUuid: camera.uuid, stream: request.stream, fromAt: request.fromAt, toAt: request.toAt,
       authority: request.authority, application: request.application, placedBy: by.name, placedAt: clock.wallNow(),
     }
     holds.insert(hold)
@@ -101,13 +101,14 @@ export class HoldBook {
   }
 
   /**
-   * Ends a hold inside the caller's transaction; to be published after it. Throws FatalError when there is
-   * no such hold in force.
+   * Ends a hold inside the caller's transaction; to be published after it. Ended before by the same person
+   * for the same reason, it is that hold. Throws FatalError when there is no such hold in force.
    */
   leave(holdId: string, by: AuditActor, reason: string): Hold {
     const { holds, audit, clock } = this.#options
     if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
-    const { hold } = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
+    const { hold, ended } = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
+    if (ended?.endedBy === by.name && ended.endReason === reason) return hold
     if (!holds.end(hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
     audit.append({ action: 'hold.ended', actor: by, object: holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), reason } })
     return hold
@@ -185,6 +186,14 @@ export class HoldBook {
   }
 }
 
+function sameAgain({ hold, ended }: FoundHold, { holdId, camera, stream, fromAt, toAt, authority, application, by }: HoldRequest): Hold {
+  const asked = [camera.uuid, stream, fromAt, toAt, authority, application, by.name]
+  const stands = [hold.cameraUuid, hold.stream, hold.fromAt, hold.toAt, hold.authority, hold.application, hold.placedBy]
+  if (ended !== null) return refuse(`hold ${holdId} was ended before`, 'Place another one.')
+  if (asked.some((each, i) => each !== stands[i])) return refuse(`hold ${holdId} is another one`, 'Place it again.')
+  return hold
+}
+
 const factsOf = (hold: Hold) => ({
   camera: hold.cameraId, cameraUuid: hold.cameraUuid, stream: hold.stream, from: isoOf(hold.fromAt), to: isoOf(hold.toAt), authority: hold.authority, placedBy: hold.placedBy, placedAt: isoOf(hold.placedAt),
 })
@@ -206,45 +215,4 @@ export function parseHolds(text: string): Hold[] | null {
       }
     })
   } catch { return null } // whatever is wrong with it, it is not ours
-}
-
-/** What a command needs to place holds beside a running recorder, or without one. */
-export interface HoldDesk {
-  readonly book: HoldBook
-  findCamera(id: CameraId): { readonly id: CameraId, readonly uuid: CameraUuid } | null
-  list(): (Hold | EndedHold)[]
-  /**
-   * Of ring time that so many slots hold, at the rate of the last days; null when too little was recorded
-   * to tell.
-   */
-  costInDays(slots: number): number | null
-  /** Configured volumes that cannot be written now. */
-  readonly refused: readonly { readonly id: string, readonly detail: string }[]
-}
-
-const RATE_WINDOW_MS = 3 * 86_400_000
-const RATE_LEAST_MS = 3_600_000
-
-export async function openHoldDesk({ catalogue, audit, fs, clock, volumes: configured }: Omit<HoldBookOptions, 'holds' | 'cameras' | 'volumes'> & {
-  readonly volumes: readonly { readonly id: VolumeId, readonly path: string }[]
-}): Promise<HoldDesk> {
-  const slots = slotTable(catalogue.db), marks = markTable(catalogue.db)
-  const checks = await Promise.all(configured.map(async ({ id, path }) => {
-    const check = await checkVolume(fs, path, id)
-    // A catalogue from a backup does not know all holds: writing its list would take the others from the
-    // volumes, from where `rebuild` brings them back [G2].
-    if (check.kind === 'refused' || await agreesWith({ fs, volume: check.volume, slots, marks })) return { id, check }
-    return { id, check: { kind: 'refused', state: 'foreign', detail: 'this catalogue is not the one it was last used with; start the recorder once, or run `custos rebuild`' } as const }
-  }))
-  const volumes = checks.flatMap(({ check }) => check.kind === 'ok' ? [check.volume] : [])
-  const holds = holdTable(catalogue.db), cameras = cameraTable(catalogue.db), segments = segmentTable(catalogue.db)
-  return {
-    book: new HoldBook({ catalogue, holds, cameras, audit, fs, clock, volumes: () => volumes }),
-    findCamera: id => cameras.find(id), list: () => holds.all(),
-    costInDays(slots) {
-      const { slots: used, spanMs } = segments.slotsOpenedSince(epochMs(clock.wallNow() - RATE_WINDOW_MS))
-      return used < 2 || spanMs < RATE_LEAST_MS ? null : slots * spanMs / used / 86_400_000
-    },
-    refused: checks.flatMap(({ id, check }) => check.kind === 'refused' ? [{ id, detail: check.detail }] : []),
-  }
 }

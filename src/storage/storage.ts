@@ -13,6 +13,7 @@ import { LastKnown } from '../platform/last-known.ts'
 import { CatalogueMarks } from './catalogue-mark.ts'
 import { FootageMoves } from './footage-moves.ts'
 import { HoldBook } from './hold-book.ts'
+import { holdDesk, type HoldDesk, type RefusedVolume } from './hold-desk.ts'
 import { LeaseTable } from './leases.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
@@ -62,6 +63,7 @@ export class Storage implements AsyncDisposable {
   readonly #volumes: VolumeSet
   readonly #leases: LeaseTable
   readonly holds: HoldBook
+  readonly holdDesk: HoldDesk
   readonly overwrites: OverwriteBook
   readonly #ring: Ring
   readonly #rescues: RescueImport
@@ -92,6 +94,7 @@ export class Storage implements AsyncDisposable {
     this.#leases = new LeaseTable(clock)
     this.#rescues = new RescueImport({ ...options, fs })
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
+    this.holdDesk = holdDesk({ catalogue: options.catalogue, clock, book: this.holds, refused: () => this.#refused() })
     this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#moves = new FootageMoves({ ...options, floor: options.floor, rows })
@@ -278,6 +281,10 @@ export class Storage implements AsyncDisposable {
 
   /** Every camera that was ever recorded, those in use first. */
   cameras(): { uuid: CameraUuid, id: CameraId, isRetired: boolean }[] { return this.#tables.cameras.all() }
+
+  #refused(): RefusedVolume[] {
+    return this.#volumes.status().filter(({ state }) => state !== 'ok').map(({ id, detail }) => ({ id, detail }))
+  }
 
   volumeStatus(): (VolumeStatus & { oldestFrameAt: EpochMs | null, heldSlots: number })[] {
     const { segments } = this.#tables

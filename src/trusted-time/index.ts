@@ -1,5 +1,7 @@
 export { TrustedTime } from './trusted-time.ts'
 export type { AdvanceListener, TimeStatus, TrustedTimeOptions } from './trusted-time.ts'
+export { giveWord } from './give-word.ts'
+export type { WordOutcome } from './give-word.ts'
 export { openHostClock } from './host-clock.ts'
 export type { HostClock, HostPrograms, SyncAnswer } from './host-clock.ts'
 export { newestFootageIn, timeTables } from './tables.ts'

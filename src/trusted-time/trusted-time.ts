@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
+import { giveWord, type Word, type WordOutcome } from './give-word.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { timeTables } from './tables.ts'
 import type { PastAdvance, TimeCopy } from './time-copy.ts'
@@ -249,7 +250,12 @@ export class TrustedTime implements AsyncDisposable {
     this.#saveDueMono = monoMs + SAVE_EVERY_MS
   }
 
-  /** Takes in what people confirmed by command since the last call. */
+  /** One person's word that the wall clock is right, and what becomes of it within some seconds. */
+  async takeWord(word: Word, signal: AbortSignal): Promise<WordOutcome> {
+    return await giveWord({ ...this.#options, tables: this.#tables }, word, signal)
+  }
+
+  /** Takes in what people confirmed since the last call. */
   takeConfirmations(): void {
     this.#attempt('confirmations of the clock cannot be taken in', () => {
       const open = this.#tables.openConfirmations()

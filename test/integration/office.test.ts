@@ -6,8 +6,10 @@ import t from 'tap'
 import { accountId, openAccess } from '../../src/access/index.ts'
 import { codeAt, STEP_MS } from '../../src/access/totp.ts'
 import { AuditLog } from '../../src/audit/index.ts'
+import { connectLink } from '../../src/link/index.ts'
 import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { fromBase32 } from '../access/support/office.ts'
 import { calendarCsv } from '../rules/support.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
@@ -45,6 +47,10 @@ t.test('the daemon with its office: a signed file becomes a grant beside a runni
   await recorder.start()
   await recorder.untilRecordedFor('lobby', 3000)
   await staffed(recorder)
+  const held = await recorder.command(['hold', 'place', '--config', recorder.configFile, '--camera', 'lobby', '--from', '2020-01-01T00:00:00Z', '--to', '2020-01-02T00:00:00Z', '--authority', '院函', '--by', '王小明'])
+  t.equal(held.code, 0, held.errors)
+  await using link = await connectLink({ folder: path.join(recorder.folder, 'state'), role: 'command', version: '0', clock: systemClock, log: createLogger({ level: 'silent' }) })
+  t.match(await link?.ask('hold.list', { withEnded: false, after: 0 }), { holds: [{ authority: '院函', placedBy: '王小明' }], next: null }, 'the running recorder has it')
 
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   await writeFile(path.join(recorder.folder, 'public.pem'), publicKey.export({ format: 'pem', type: 'spki' }))

@@ -1,20 +1,22 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { RetryableError } from '../../src/domain/index.ts'
 import { connectLink } from '../../src/link/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { log, serve, Stranger, until } from './support.ts'
+import { until } from '../support/until.ts'
+import { log, serve, Stranger } from './support.ts'
 
-const SCRUBBED = { segments: 1, bytes: 2, findings: 0, unread: [] }
+const LISTED = { holds: [], next: null }, ALL = { withEnded: true, after: 0 }
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31), RUNS = Number(process.env['FC_RUNS'] ?? 150)
 
 /** A message as it should be, or with one part exchanged for something else. */
 const message = fc.oneof(
   fc.constantFrom<unknown>(
     { hello: { protocol: 1, role: 'command', version: '1' } }, { hello: { protocol: 1, role: 'office', version: '1' } },
-    { ask: 'scrub', id: 1, body: { volume: null, camera: null, range: null } },
-    { ask: 'hold.list', id: 2, body: { withEnded: true, after: 0 } }, { answer: 1, body: SCRUBBED },
-    { answer: 9, error: { code: 'X', message: 'x', remedy: 'x', isRetryable: true } }, { tell: 'scrub.finding', body: {} },
-    { ask: '__proto__', id: 1, body: {} }, { ask: 'constructor', id: 3, body: null }, { tell: 'toString', body: 1 },
+    { ask: 'hold.list', id: 1, body: ALL }, { ask: 'hold.cost', id: 4, body: { camera: 'lobby', stream: null, fromAt: 1, toAt: 2 } },
+    { ask: 'hold.list', id: 2, body: { withEnded: true, after: 0 } }, { answer: 1, body: LISTED },
+    { answer: 9, error: { code: 'X', message: 'x', remedy: 'x', isRetryable: true } }, { answer: 1, body: {} },
+    { ask: '__proto__', id: 1, body: {} }, { ask: 'constructor', id: 3, body: null }, { ask: 'toString', id: 5, body: 1 },
   ),
   fc.record({ ask: fc.string(), id: fc.anything(), body: fc.anything() }),
   fc.record({ hello: fc.anything() }), fc.anything(), fc.json(),
@@ -35,7 +37,7 @@ const chunk = fc.oneof(
 
 t.test(`whatever a peer sends, the recorder goes on and serves the others (seed ${SEED})`, { timeout: 120_000 }, async t => {
   const folder = t.testdir({})
-  await using server = serve(folder, { scrub: async () => SCRUBBED, 'hold.list': async () => ({ holds: [], next: null }) })
+  await using server = serve(folder, { 'hold.list': async () => LISTED })
   await until('listening', () => server.isListening)
   await using link = await connectLink({ folder, role: 'command', version: '9.9.9', clock: systemClock, log })
   const before = process.memoryUsage().heapUsed
@@ -47,7 +49,7 @@ t.test(`whatever a peer sends, the recorder goes on and serves the others (seed 
       stranger.socket.write(bytes.subarray(at, at + cut))
       if (bytes.length < 50 * cut) await new Promise(resolve => { setImmediate(resolve) })
     }
-    return JSON.stringify(await link!.ask('scrub', { volume: null, camera: null, range: null })) === JSON.stringify(SCRUBBED)
+    return JSON.stringify(await link!.ask('hold.list', ALL)) === JSON.stringify(LISTED)
   }), { numRuns: RUNS, seed: SEED })
   await until('all are gone but one', () => server.peers === 1)
   t.ok(process.memoryUsage().heapUsed - before < 64 * 2 ** 20, 'nothing of them is kept')
@@ -59,7 +61,7 @@ t.test('who asks and never reads is closed, and what waits for it is bounded', a
     holdId: 'a'.repeat(32), cameraId: 'lobby', cameraUuid: 'b'.repeat(32), stream: null, fromAt: 1, toAt: 2, authority: 'x'.repeat(2000),
     application: null, placedBy: 'x', placedAt: 1, ended: null,
   }
-  await using server = serve(folder, { 'hold.list': async () => ({ holds: Array.from({ length: 200 }, () => hold), next: null }), scrub: async () => SCRUBBED })
+  await using server = serve(folder, { 'hold.list': async () => ({ holds: Array.from({ length: 200 }, () => hold), next: null }), 'hold.cost': () => Promise.reject(new RetryableError('CUSTOS_CATALOGUE_FAULT', 'locked', { remedy: 'wait' })) })
   await until('listening', () => server.isListening)
   await using deaf = await Stranger.connect(folder)
   deaf.socket.pause()
@@ -67,5 +69,5 @@ t.test('who asks and never reads is closed, and what waits for it is bounded', a
   for (let id = 1; id <= 60; id++) deaf.send({ ask: 'hold.list', id, body: { withEnded: true, after: 0 } })
   await until('closed', () => server.peers === 0)
   await using link = await connectLink({ folder, role: 'command', version: '9.9.9', clock: systemClock, log })
-  t.same(await link!.ask('scrub', { volume: null, camera: null, range: null }), SCRUBBED)
+  await t.rejects(link!.ask('hold.cost', { camera: 'lobby', stream: null, fromAt: 1, toAt: 2 }), { code: 'CUSTOS_CATALOGUE_FAULT' }, 'others are served')
 })

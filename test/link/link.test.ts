@@ -10,31 +10,28 @@ import { LinkPeer, MOST_AT_ONCE, MOST_FRAMES_PER_S } from '../../src/link/peer.t
 import { MOST_PEERS } from '../../src/link/server.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { log, serve, serveStrange, Stranger, until } from './support.ts'
+import { until } from '../support/until.ts'
+import { log, serve, serveStrange, Stranger } from './support.ts'
 
 const client = (folder: string, more = {}) => connectLink({ folder, role: 'command', version: '9.9.9', clock: systemClock, log, ...more })
-const SCRUBBED = { segments: 1, bytes: 2, findings: 1, unread: [] }
-const FINDING = {
-  camera: 'lobby', cameraUuid: 'a'.repeat(32), stream: 'main', volume: 'disk1', slot: 1, generation: 2, kind: 'record' as const,
-  fromAt: 1, toAt: 2, firstRecord: 0, records: 1,
-}
+const LISTED = { holds: [], next: null }, ALL = { withEnded: true, after: 0 }
 const PLACE = { camera: 'lobby', stream: null, fromAt: 1, toAt: 2 }
 
-t.test('what is asked is answered, what is told meanwhile is heard, and an error keeps its name', async t => {
+t.test('what is asked is answered, and an error keeps its name', async t => {
   const folder = t.testdir({})
   await using server = serve(folder, {
-    scrub: async ({ camera }, { tell }) => { tell('scrub.finding', { ...FINDING, camera: camera ?? 'none' }); return SCRUBBED },
     'hold.cost': () => Promise.reject(new FatalError('CUSTOS_HOLD_REFUSED', 'no such camera', { remedy: 'name another' })),
-    'hold.list': () => Promise.reject(new RetryableError('CUSTOS_CATALOGUE_FAULT', 'locked', { remedy: 'wait' })),
+    'hold.list': async ({ after }) => {
+      if (after > 0) throw new RetryableError('CUSTOS_CATALOGUE_FAULT', 'locked', { remedy: 'wait' })
+      return LISTED
+    },
     'hold.end': () => Promise.reject(new Error('a secret of the inside')),
   })
   await until('listening', () => server.isListening)
-  const heard: string[] = []
-  await using link = await client(folder, { listeners: { 'scrub.finding': ({ camera }: { camera: string }) => { heard.push(camera) } } })
-  t.same(await link!.ask('scrub', { volume: null, camera: 'lobby', range: null }), SCRUBBED)
-  t.same(heard, ['lobby'])
+  await using link = await client(folder)
+  t.same(await link!.ask('hold.list', ALL), LISTED)
   await t.rejects(link!.ask('hold.cost', PLACE), { name: 'FatalError', code: 'CUSTOS_HOLD_REFUSED', message: 'no such camera', remedy: 'name another' })
-  await t.rejects(link!.ask('hold.list', { withEnded: true, after: 0 }), { name: 'RetryableError', code: 'CUSTOS_CATALOGUE_FAULT' })
+  await t.rejects(link!.ask('hold.list', { withEnded: true, after: 1 }), { name: 'RetryableError', code: 'CUSTOS_CATALOGUE_FAULT' })
   const hidden: Error = await link!.ask('hold.end', { holdId: 'x', by: { kind: 'machine-user', name: 'a', role: null, source: null }, reason: 'b' }).then(() => new Error('none'), (error: Error) => error)
   t.match(hidden, { code: 'CUSTOS_LINK_FAILED' })
   t.notMatch(hidden.message, /secret/)
@@ -47,11 +44,11 @@ t.test('it is found however deep the folder lies, and others may not read what i
   const folder = path.join(t.testdir({}), 'x'.repeat(120), 'y'.repeat(120))
   mkdirSync(folder, { recursive: true })
   t.equal(await client(folder), null, 'nobody listens')
-  await using server = serve(folder, { scrub: async () => SCRUBBED })
+  await using server = serve(folder, { 'hold.list': async () => LISTED })
   await until('listening', () => server.isListening)
   t.equal(statSync(path.join(folder, 'link.sock')).mode & 0o777, 0o660)
   await using link = await client(folder)
-  t.same(await link!.ask('scrub', { volume: null, camera: null, range: null }), SCRUBBED)
+  t.same(await link!.ask('hold.list', ALL), LISTED)
 })
 
 t.test('a socket that a killed recorder left is nobody, and is taken over', async t => {
@@ -63,10 +60,10 @@ t.test('a socket that a killed recorder left is nobody, and is taken over', asyn
   await once(dead, 'exit')
   t.ok(existsSync(path.join(folder, 'link.sock')))
   t.equal(await client(folder), null)
-  await using server = serve(folder, { scrub: async () => SCRUBBED })
+  await using server = serve(folder, { 'hold.list': async () => LISTED })
   await until('listening', () => server.isListening)
   await using link = await client(folder)
-  t.same(await link!.ask('scrub', { volume: null, camera: null, range: null }), SCRUBBED)
+  t.same(await link!.ask('hold.list', ALL), LISTED)
 })
 
 t.test('another version of the protocol is told by both, and a stranger\'s role is refused', async t => {
@@ -96,12 +93,12 @@ t.test('a recorder of another version, or one that dies before it answers, is to
   await t.rejects(client(folder), /link 1 \(9\.9\.9\).*link 7 \(4\.0\.0\)/)
   answer = socket => {
     socket.write(frame({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } }))
-    socket.on('data', chunk => { if (chunk.includes('scrub')) socket.destroy() })
+    socket.on('data', chunk => { if (chunk.includes('hold.list')) socket.destroy() })
   }
   await using link = await client(folder)
-  await t.rejects(link!.ask('scrub', { volume: null, camera: null, range: null }), LinkClosedError)
+  await t.rejects(link!.ask('hold.list', ALL), LinkClosedError)
   await link!.closed
-  await t.rejects(link!.ask('scrub', { volume: null, camera: null, range: null }), LinkClosedError, 'and afterwards')
+  await t.rejects(link!.ask('hold.list', ALL), LinkClosedError, 'and afterwards')
   answer = socket => { socket.destroy() }
   await t.rejects(client(folder), LinkClosedError, 'before it greets')
 })
@@ -109,7 +106,7 @@ t.test('a recorder of another version, or one that dies before it answers, is to
 t.test('an answer that does not come in time is told, and one that comes late changes nothing', async t => {
   const folder = t.testdir({})
   const cost = Promise.withResolvers<never>()
-  await using server = serve(folder, { 'hold.cost': () => cost.promise, scrub: async () => SCRUBBED })
+  await using server = serve(folder, { 'hold.cost': () => cost.promise, 'hold.list': async () => LISTED })
   await until('listening', () => server.isListening)
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z')
   await using link = await client(folder, { clock })
@@ -119,20 +116,19 @@ t.test('an answer that does not come in time is told, and one that comes late ch
   await clock.advance(5_001)
   await t.rejects(asked, LinkTimeoutError)
   cost.resolve({ slots: 1, bytes: 1, newlyHeld: 1, days: null, refused: [] } as never)
-  t.same(await link!.ask('scrub', { volume: null, camera: null, range: null }), SCRUBBED)
+  t.same(await link!.ask('hold.list', ALL), LISTED)
 })
 
 t.test('who floods, asks too much at once, sends halves or does not read is closed; others are served', async t => {
   const folder = t.testdir({})
   const gone: boolean[] = []
   await using server = serve(folder, {
-    scrub: async () => SCRUBBED,
-    'hold.cost': (_, { signal }) => { gone.push(false); return new Promise((_, reject) => { signal.addEventListener('abort', () => { gone.push(true); reject(new Error('nobody waits')) }) }) },
-    'hold.list': async () => ({ holds: [], next: null }),
+    'hold.list': async () => LISTED,
+    'hold.cost': (_, signal) => { gone.push(false); return new Promise((_, reject) => { signal.addEventListener('abort', () => { gone.push(true); reject(new Error('nobody waits')) }) }) },
   })
   await until('listening', () => server.isListening)
   await using link = await client(folder)
-  const isServed = async () => { t.same(await link!.ask('scrub', { volume: null, camera: null, range: null }), SCRUBBED) }
+  const isServed = async () => { t.same(await link!.ask('hold.list', ALL), LISTED) }
 
   await using busy = await Stranger.connect(folder)
   busy.greet()
@@ -167,7 +163,7 @@ t.test('who floods, asks too much at once, sends halves or does not read is clos
 
 t.test('more connections than there are places are closed, and places come back', async t => {
   const folder = t.testdir({})
-  await using server = serve(folder, { scrub: async () => SCRUBBED })
+  await using server = serve(folder, { 'hold.list': async () => LISTED })
   await until('listening', () => server.isListening)
   const all: Stranger[] = []
   for (let n = 0; n < MOST_PEERS + 3; n++) all.push(await Stranger.connect(folder))
@@ -175,7 +171,7 @@ t.test('more connections than there are places are closed, and places come back'
   for (const each of all) await each[Symbol.asyncDispose]()
   await until('places', () => server.peers === 0)
   await using link = await client(folder)
-  t.same(await link!.ask('scrub', { volume: null, camera: null, range: null }), SCRUBBED)
+  t.same(await link!.ask('hold.list', ALL), LISTED)
   t.ok(link instanceof LinkPeer)
 })
 

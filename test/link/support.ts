@@ -11,14 +11,6 @@ export function serve(folder: string, handlers: Handlers = {}): LinkServer {
   return LinkServer.open({ folder, version: '9.9.9', handlers, takesRoles: ['command', 'office'], clock: systemClock, log })
 }
 
-export async function until(what: string, isSo: () => boolean, boundMs = 15_000): Promise<void> {
-  const deadline = performance.now() + boundMs
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-}
-
 /** A peer that is not ours: it writes what it likes. */
 export class Stranger implements AsyncDisposable {
   readonly socket: Socket

@@ -138,6 +138,6 @@ t.test('a command that places a hold leaves the list of a volume alone which its
   using catalogue = openCatalogueBeside(backup, 'write')
   const desk = await openHoldDesk({ catalogue, audit: new AuditLog({ db: catalogue.db, clock: rig.clock }), fs: rig.fs, clock: rig.clock, volumes: rig.configured })
   await desk.book.place({ ...request, authority: 'another order' })
-  t.match(desk.refused, [{ id: 'disk1', detail: /rebuild/ }])
+  t.match(desk.refused(), [{ id: 'disk1', detail: /rebuild/ }])
   t.equal(await rig.memory.readText(file, 10_000, 'test'), before)
 })

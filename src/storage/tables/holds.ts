@@ -18,7 +18,14 @@ export interface Hold {
   readonly placedBy: string
   readonly placedAt: EpochMs
 }
-export interface EndedHold extends Hold { readonly endedAt: EpochMs, readonly endedBy: string, readonly endReason: string }
+export interface HoldEnd { readonly endedAt: EpochMs, readonly endedBy: string, readonly endReason: string }
+/** `ended`: null while it is in force. */
+export interface FoundHold { readonly hold: Hold, readonly ended: HoldEnd | null }
+export interface HoldPage {
+  readonly holds: readonly FoundHold[]
+  /** To ask for what stands behind them; null at the end. */
+  readonly next: number | null
+}
 
 interface Raw {
   hold_id: string, id: string, camera_uuid: string, stream: string | null, from_at: number, to_at: number, authority: string, application: string | null
@@ -29,12 +36,18 @@ const toHold = (raw: Raw): Hold => ({
   fromAt: epochMs(raw.from_at), toAt: epochMs(raw.to_at), authority: raw.authority, application: raw.application, placedBy: raw.placed_by, placedAt: epochMs(raw.placed_at),
 })
 
+const toFound = (raw: Raw): FoundHold => ({
+  hold: toHold(raw),
+  ended: raw.ended_at === null ? null : { endedAt: epochMs(raw.ended_at), endedBy: raw.ended_by!, endReason: raw.end_reason! },
+})
+
 /** Table `hold`, and the count of holds that each sealed segment carries. */
 export function holdTable(db: Db) {
   const columns = 'hold_id, id, camera_uuid, stream, from_at, to_at, authority, application, placed_by, placed_at, ended_at, ended_by, end_reason'
   const from = `SELECT ${columns} FROM hold JOIN camera ON camera.uuid = hold.camera_uuid`
   const inForce = db.prepare<[], Raw>(`${from} WHERE ended_at IS NULL ORDER BY placed_at, hold_id`)
-  const all = db.prepare<[], Raw>(`${from} ORDER BY placed_at, hold_id`)
+  const page = db.prepare<[number, number, number], Raw & { place: number }>(`SELECT hold.rowid AS place, ${columns} FROM hold
+    JOIN camera ON camera.uuid = hold.camera_uuid WHERE hold.rowid > ? AND (ended_at IS NULL OR ?) ORDER BY hold.rowid LIMIT ?`)
   const ofApplication = db.prepare<[string], Raw>(`${from} WHERE application = ? AND ended_at IS NULL ORDER BY id, from_at, hold_id`)
   const byId = db.prepare<[string], Raw>(`${from} WHERE hold_id = ?`)
   const insert = db.prepare<[string, string, string | null, number, number, string, string | null, string, number]>(
@@ -53,12 +66,15 @@ export function holdTable(db: Db) {
     inForce: (): Hold[] => inForce.all().map(toHold),
     /** In force. */
     ofApplication: (application: string): Hold[] => ofApplication.all(application).map(toHold),
-    all: (): (Hold | EndedHold)[] => all.all().map(raw => raw.ended_at === null ? toHold(raw)
-      : { ...toHold(raw), endedAt: epochMs(raw.ended_at), endedBy: raw.ended_by!, endReason: raw.end_reason! }),
-    /** Null for an unknown one. `isInForce` is false once it was ended. */
-    find(holdId: string): { hold: Hold, isInForce: boolean } | null {
+    /** So many at most, in the order they were entered. `after`: of the page before, 0 for the first. */
+    page({ after, withEnded, most }: { readonly after: number, readonly withEnded: boolean, readonly most: number }): HoldPage {
+      const rows = page.all(after, withEnded ? 1 : 0, most)
+      return { holds: rows.map(toFound), next: rows.length < most ? null : rows.at(-1)!.place }
+    },
+    /** Null for an unknown one. */
+    find(holdId: string): FoundHold | null {
       const raw = byId.get(holdId)
-      return raw === undefined ? null : { hold: toHold(raw), isInForce: raw.ended_at === null }
+      return raw === undefined ? null : toFound(raw)
     },
     insert(hold: Hold): void {
       insert.run(hold.holdId, hold.cameraUuid, hold.stream, hold.fromAt, hold.toAt, hold.authority, hold.application, hold.placedBy, hold.placedAt)

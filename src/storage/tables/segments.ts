@@ -97,7 +97,6 @@ export function segmentTable(db: Db) {
   // too.
   const lastOpened = db.prepare<[number], number>(`SELECT start_at FROM (SELECT start_at, records FROM segment
     ORDER BY segment_id DESC LIMIT ?) WHERE records > 0`).pluck()
-  const openedSince = db.prepare<[number], { n: number, first: number | null, last: number | null }>('SELECT count(*) AS n, min(start_at) AS first, max(start_at) AS last FROM segment WHERE start_at >= ? AND records > 0')
   const instant = (row: { at: number | null } | undefined): EpochMs | null => row?.at == null ? null : epochMs(row.at)
   return {
     /**
@@ -132,14 +131,6 @@ export function segmentTable(db: Db) {
     },
     /** Starts of the newest `most` segments, of those that hold footage. */
     lastOpened: (most: number): EpochMs[] => lastOpened.all(most).map(epochMs),
-    /**
-     * How fast slots are taken: so many between the first and the last start. Reads all rows; for a person
-     * who waits.
-     */
-    slotsOpenedSince(at: EpochMs): { slots: number, spanMs: number } {
-      const row = openedSince.get(at)!
-      return { slots: row.n, spanMs: (row.last ?? 0) - (row.first ?? 0) }
-    },
     heldSlots: (volume: VolumeUuid): number => held.get(volume)?.n ?? 0,
     /** Ends a segment that no frame was ever in; a slot that was only made ready has none. */
     endIfAny(key: SegmentKey, now: EpochMs): void { end.run(now, key.volumeUuid, key.slot, key.generation) },

@@ -40,16 +40,25 @@ export class Office {
     return office
   }
 
-  /** Records so many half seconds of a camera, from `startAt` on, and stops. */
-  async record(camera: string, startAt: EpochMs, fragments: number, dataBytes = 100_000): Promise<void> {
-    using catalogue = openCatalogue(this.stateDir, systemClock.wallNow())
+  /** Storage and time of a recorder, without cameras, until it is disposed of. */
+  async recorder(): Promise<{ readonly storage: Storage, readonly trustedTime: TrustedTime } & AsyncDisposable> {
+    await using parts = new AsyncDisposableStack()
+    const catalogue = parts.use(openCatalogue(this.stateDir, systemClock.wallNow()))
     const { db } = catalogue
     const audit = new AuditLog({ db, clock: systemClock })
-    await using trustedTime = await TrustedTime.open({
+    const trustedTime = parts.use(await TrustedTime.open({
       db, audit, clock: systemClock, log, newestFootageAt: () => newestFootageIn(db), countsDays: true,
       hostClock: { bootId: 'office', askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0 }) },
-    })
-    await using storage = await Storage.open({ catalogue, audit, trustedTime, volumes: this.volumes, floor: { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }, fs: realFileSystem, clock: systemClock, log })
+    }))
+    const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: this.volumes, floor: { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }, fs: realFileSystem, clock: systemClock, log }))
+    const open = parts.move()
+    return { storage, trustedTime, [Symbol.asyncDispose]: () => open.disposeAsync() }
+  }
+
+  /** Records so many half seconds of a camera, from `startAt` on, and stops. */
+  async record(camera: string, startAt: EpochMs, fragments: number, dataBytes = 100_000): Promise<void> {
+    await using recorder = await this.recorder()
+    const { storage } = recorder
     const lane = storage.lane(cameraId(camera), streamName('main'))
     const run = await lane.beginRun(init, startAt)
     for (let i = 0; i < fragments; i++) {

@@ -1,0 +1,39 @@
+import type { Handlers } from '../link/index.ts'
+import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
+import { holdRequests, type Storage } from '../storage/index.ts'
+import type { TrustedTime } from '../trusted-time/index.ts'
+
+/** Another process has the catalogue for a moment, as a rule. */
+const LOCKED_WITHIN_MS = 4_000
+const LOOK_AGAIN_MS = 100
+
+export interface LinkRequestsOptions {
+  readonly storage: Pick<Storage, 'holdDesk'>
+  readonly trustedTime: Pick<TrustedTime, 'status' | 'takeWord'>
+  readonly clock: Clock
+}
+
+/** What the running recorder answers to commands. */
+export function linkRequests({ storage, trustedTime, clock }: LinkRequestsOptions): Handlers {
+  const holds = holdRequests(storage.holdDesk)
+  const patiently = async <T>(answer: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    for (const until = clock.monoNow() + LOCKED_WITHIN_MS; ;) {
+      try { return await answer() } catch (error) {
+        const mayWait = isCatalogueBusy(error) && clock.monoNow() < until && !signal.aborted
+        if (!mayWait) throw isCatalogueFault(error) ? new CatalogueFaultError(error) : error
+      }
+      await clock.wait(LOOK_AGAIN_MS, signal)
+    }
+  }
+  return {
+    'hold.cost': (body, signal) => patiently(() => holds['hold.cost'](body), signal),
+    'hold.place': (body, signal) => patiently(() => holds['hold.place'](body), signal),
+    'hold.end': (body, signal) => patiently(() => holds['hold.end'](body), signal),
+    'hold.list': (body, signal) => patiently(() => holds['hold.list'](body), signal),
+    'time.confirm': async (word, signal) => {
+      const { offsetMs } = trustedTime.status()
+      return { ...await patiently(() => trustedTime.takeWord(word, signal), signal), offsetMs }
+    },
+  }
+}
