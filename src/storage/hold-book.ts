@@ -5,6 +5,7 @@ import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { cameraTable } from './tables/cameras.ts'
+import { factsOf, HoldList } from './hold-list.ts'
 import type { FoundHold, Hold, holdTable } from './tables/holds.ts'
 import type { Volume } from './volume.ts'
 
@@ -13,7 +14,7 @@ import type { Volume } from './volume.ts'
  * all [G2].
  */
 export const HOLDS_FILE = 'custos-holds.json'
-const MAX_FILE_BYTES = 16 << 20 // some 40,000 holds
+const MAX_FILE_BYTES = 64 << 20 // some 150,000 holds
 const MAX_TEXT = 500
 
 export interface HoldRequest {
@@ -51,7 +52,11 @@ export class HoldBook {
   readonly #unreadable = new Set<string>()
   /** What stands in the file of each volume, as far as this process knows. */
   readonly #written = new Map<string, string>()
-  constructor(options: HoldBookOptions) { this.#options = options }
+  readonly #list: HoldList
+  constructor(options: HoldBookOptions) {
+    this.#options = options
+    this.#list = new HoldList(options.catalogue.db, options.holds)
+  }
 
   /** What the hold would keep from reuse now. */
   cost(request: Pick<HoldRequest, 'camera' | 'stream' | 'fromAt' | 'toAt'>): { slots: number, bytes: number, newlyHeld: number } {
@@ -88,6 +93,7 @@ export class HoldBook {
       holdId: request.holdId ?? randomBytes(16).toString('hex'), cameraId: camera.id, cameraUuid: camera.uuid, stream: request.stream, fromAt: request.fromAt, toAt: request.toAt,
       authority: request.authority, application: request.application, placedBy: by.name, placedAt: clock.wallNow(),
     }
+    this.#list.changed(hold.holdId)
     holds.insert(hold)
     audit.append({ action: 'hold.placed', actor: by, object: hold.holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), ...holds.cost(hold) } })
     return hold
@@ -109,6 +115,7 @@ export class HoldBook {
     if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
     const { hold, ended } = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
     if (ended?.endedBy === by.name && ended.endReason === reason) return hold
+    this.#list.changed(holdId)
     if (!holds.end(hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
     audit.append({ action: 'hold.ended', actor: by, object: holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), reason } })
     return hold
@@ -125,15 +132,13 @@ export class HoldBook {
    * StorageError.
    */
   async catchUp(volume: Volume): Promise<void> {
-    const text = fileText(this.#options.holds.inForce())
-    if (this.#written.get(volume.identity.uuid) !== text) await this.#publishTo(() => [volume])
+    if (this.#written.get(volume.identity.uuid) !== this.#list.text) await this.#publishTo(() => [volume])
   }
 
   async #publishTo(volumes: () => readonly Volume[]): Promise<void> {
-    const { holds } = this.#options
     const failures: unknown[] = []
     // Another process may have changed them meanwhile.
-    for (let text = '', now = fileText(holds.inForce()); text !== now; now = fileText(holds.inForce())) {
+    for (let text = '', now = this.#list.text; text !== now; now = this.#list.text) {
       text = now
       failures.length = 0
       await Promise.all(volumes().map(volume => this.#write(volume, now).catch((error: unknown) => {
@@ -177,6 +182,7 @@ export class HoldBook {
       catalogue.db.transaction(() => {
         for (const hold of unknown) {
           cameras.remember(hold.cameraUuid, hold.cameraId, hold.placedAt)
+          this.#list.changed(hold.holdId)
           holds.insert(hold)
           audit.append({ action: 'hold.imported', actor: SYSTEM, object: hold.holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), volume: volume.identity.id } })
         }
@@ -194,13 +200,7 @@ function sameAgain({ hold, ended }: FoundHold, { holdId, camera, stream, fromAt,
   return hold
 }
 
-const factsOf = (hold: Hold) => ({
-  camera: hold.cameraId, cameraUuid: hold.cameraUuid, stream: hold.stream, from: isoOf(hold.fromAt), to: isoOf(hold.toAt), authority: hold.authority, placedBy: hold.placedBy, placedAt: isoOf(hold.placedAt),
-})
-
-const fileText = (holds: readonly Hold[]): string => `${JSON.stringify({ format: 1, holds: holds.map(hold => ({ id: hold.holdId, application: hold.application, ...factsOf(hold) })) }, null, 1)}\n`
-
-/** Null for what `fileText` did not write. */
+/** Null for what `HoldList` did not write. */
 export function parseHolds(text: string): Hold[] | null {
   try {
     const raw = JSON.parse(text) as { format?: unknown, holds?: unknown }
