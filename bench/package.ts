@@ -7,7 +7,7 @@ import { cameraId, cameraUuid, epochMs, generation, slotNumber, streamName, volu
 import { takeVideos, type FootageShelf } from '../src/export/index.ts'
 import { realFileSystem } from '../src/platform/file-system.ts'
 import { slotPath, SegmentReader, initVolume, type SegmentRow, type Volume } from '../src/storage/index.ts'
-import { encodeSlotStart, freeHeader } from '../src/storage/slot-format.ts'
+import { encodeSlotStart, freeHeader } from '../src/slots/slot-format.ts'
 import { SlotWriter } from '../src/storage/slot-writer.ts'
 import { builtFragment, builtInit, timedFragment } from '../test/support/fragments.ts'
 

@@ -91,9 +91,9 @@ const GAPS = [
 ]
 
 const SLOTS = [
-  one('stale generation accepted', /rescue: |^G4: |^G7: |crash/, 'storage/slot-walk.ts', 'label.slot !== header.slot || label.generation !== header.generation || ', 'label.slot !== header.slot || '),
-  one('CRC not checked', /^rescue: |^G7: /, 'storage/slot-format.ts', 'record.readUInt32BE(at) !== SLOT_FORMAT_VERSION || record.readUInt32BE(crcAt) !== crcAround(record, 0, crcAt, record.length)', 'record.readUInt32BE(at) !== SLOT_FORMAT_VERSION'),
-  one('recovery goes past a bad record', /^rescue: |^G1: |^G7: /, 'storage/slot-walk.ts', '    if (!record || !label) break\n', '    if (record !== null && label === null) { at += record.length; continue }\n    if (!record || !label) break\n'),
+  one('stale generation accepted', /rescue: |^G4: |^G7: |crash/, 'slots/slot-walk.ts', 'label.slot !== header.slot || label.generation !== header.generation || ', 'label.slot !== header.slot || '),
+  one('CRC not checked', /^rescue: |^G7: /, 'slots/slot-format.ts', 'record.readUInt32BE(at) !== SLOT_FORMAT_VERSION || record.readUInt32BE(crcAt) !== crcAround(record, 0, crcAt, record.length)', 'record.readUInt32BE(at) !== SLOT_FORMAT_VERSION'),
+  one('recovery goes past a bad record', /^rescue: |^G1: |^G7: /, 'slots/slot-walk.ts', '    if (!record || !label) break\n', '    if (record !== null && label === null) { at += record.length; continue }\n    if (!record || !label) break\n'),
   one('tail not zeroed', /^G1: .*bytes/, 'storage/recovery.ts', "    await volumes.io.zeroRange(file, endByte, slotSizeBytes - endByte, 'recover tail')\n", ''),
   several('zero-range skipped at reuse', /^G1: .*bytes/, [
     ['storage/ring.ts', "      await volumes.io.zeroRange(file, 0, slotSizeBytes, 'prepare zero')\n", ''],

@@ -3,7 +3,8 @@ import { userInfo } from 'node:os'
 import { cameraId, epochMs, FatalError, isoOf, NAME_PATTERN, slotNumber, streamName, type EpochMs, type TimeRange } from '../domain/index.ts'
 import { planClip, writeClipFile, type FootageSource } from '../export/index.ts'
 import { realFileSystem, StorageError } from '../platform/file-system.ts'
-import { IDENTITY_FILE, parseIdentity, readSlot, RESCUE_LOG, SegmentReader, slotPath, type SlotFootage, type Volume } from '../storage/index.ts'
+import { IDENTITY_FILE, parseIdentity, RESCUE_LOG, SegmentReader, slotPath, type Volume } from '../storage/index.ts'
+import { readSlot, type SlotFootage } from '../slots/index.ts'
 
 interface Streams { readonly out: { write(text: string): unknown }, readonly err: { write(text: string): unknown } }
 interface Found { readonly volume: Volume, readonly footage: SlotFootage }

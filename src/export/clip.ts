@@ -3,7 +3,7 @@ import { epochMs, isoOf, type EpochMs, type TimeRange } from '../domain/index.ts
 import {
   fitPictures, parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment, type TrackFragment
 } from '../media/index.ts'
-import { RECORD_HEAD_BYTES, roomTicksOf, type IndexEntry, type SlotFootage } from '../storage/index.ts'
+import { RECORD_HEAD_BYTES, roomTicksOf, type IndexEntry, type SlotFootage } from '../slots/index.ts'
 
 /** Footage of one slot generation, and how to read its records. */
 export interface FootageSource {

@@ -10,8 +10,9 @@ import { slotName, type OpenSlot, type Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import { without } from './gap-finder.ts'
 import type { RunIds } from './run-ids.ts'
-import { freeHeader, type IndexEntry, type SlotStart } from './slot-format.ts'
-import { endOfFootage, readSlot, readSlotStart, type SlotFootage } from './slot-walk.ts'
+import {
+  endOfFootage, freeHeader, readSlot, readSlotStart, type IndexEntry, type SlotFootage, type SlotStart,
+} from '../slots/index.ts'
 import { SlotWriter } from './slot-writer.ts'
 import { isUnenteredUse } from './spot-check.ts'
 import type { cameraTable } from './tables/cameras.ts'

@@ -12,7 +12,9 @@ import type { TrustedTime } from '../trusted-time/index.ts'
 import type { FootageMoves } from './footage-moves.ts'
 import type { LeaseTable } from './leases.ts'
 import { isCatalogueRefusal, type RowQueue } from './row-queue.ts'
-import { decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader } from './slot-format.ts'
+import {
+  decodeSlotStart, encodeSlotStart, freeHeader, SLOT_START_MAX_BYTES, type SlotHeader,
+} from '../slots/index.ts'
 import { SlotWriter, type SealFacts } from './slot-writer.ts'
 import type { holdTable } from './tables/holds.ts'
 import type { runTable } from './tables/runs.ts'

@@ -1,8 +1,10 @@
 import { epochMs, type EpochMs } from '../domain/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
-import { encodeTrailer, freeHeader, FREE_HEADER_BYTES, sha256, type IndexEntry, type SegmentIndex, type SlotStart } from './slot-format.ts'
-import { readSlotStart, readTrailer, walkRecords } from './slot-walk.ts'
+import {
+  encodeTrailer, FREE_HEADER_BYTES, freeHeader, readSlotStart, readTrailer, sha256, walkRecords, type
+  IndexEntry, type SegmentIndex, type SlotStart,
+} from '../slots/index.ts'
 import type { SegmentRow } from './tables/segments.ts'
 import { slotPath, type Volume } from './volume.ts'
 

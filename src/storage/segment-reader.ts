@@ -1,8 +1,7 @@
 import { RetryableError } from '../domain/index.ts'
 import type { VolumeFile, VolumeFileSystem } from '../platform/file-system.ts'
 import type { Lease, LeaseTable } from './leases.ts'
-import { decodeRecord, type IndexEntry } from './slot-format.ts'
-import { readSlot, type SlotFootage } from './slot-walk.ts'
+import { decodeRecord, readSlot, type IndexEntry, type SlotFootage } from '../slots/index.ts'
 import type { SegmentKey, SegmentRow } from './tables/segments.ts'
 import { slotPath, type Volume } from './volume.ts'
 

@@ -3,8 +3,9 @@ import type { VideoTrack } from '../media/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
 import { keepUntil, latestRecordedAt, parseFloorRule } from '../retention/index.ts'
-import { mfraBytesOf, type IndexEntry, type SlotHeader } from './slot-format.ts'
-import { endOfFootage, readSlot, readTrailer, type SlotFootage } from './slot-walk.ts'
+import {
+  endOfFootage, mfraBytesOf, readSlot, readTrailer, type IndexEntry, type SlotFootage, type SlotHeader,
+} from '../slots/index.ts'
 import { slotPath, type Volume } from './volume.ts'
 
 /** Longer than this between two records of one run is lost time; shorter is a camera that skips frames. */

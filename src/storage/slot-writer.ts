@@ -3,9 +3,9 @@ import { patchDecodeTime, patchSequenceNumber, type Fragment, type InitSegment, 
 import type { VolumeFile } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
 import {
-  encodeTrailer, freeHeader, FREE_HEADER_BYTES, RECORD_HEAD_BYTES, sha256, trailerBytes, writeRecordHead, type IndexEntry, type RecordLabel,
-} from './slot-format.ts'
-import { endOfFootage, MAX_RECORDS_PER_SLOT } from './slot-walk.ts'
+  encodeTrailer, endOfFootage, FREE_HEADER_BYTES, freeHeader, MAX_RECORDS_PER_SLOT, RECORD_HEAD_BYTES,
+  sha256, trailerBytes, writeRecordHead, type IndexEntry, type RecordLabel,
+} from '../slots/index.ts'
 
 /** A fragment with what the recorder knows of it. */
 export interface TimedFragment {

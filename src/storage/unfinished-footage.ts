@@ -8,7 +8,7 @@ import {
   type RecoveryOptions,
 } from './recovery.ts'
 import type { OpenSlot } from './ring.ts'
-import type { IndexEntry } from './slot-format.ts'
+import type { IndexEntry } from '../slots/index.ts'
 import type { SegmentRow } from './tables/segments.ts'
 import type { SlotRow } from './tables/slots.ts'
 import type { Volume } from './volume.ts'

@@ -1,10 +1,8 @@
 import { epochMs, type CameraUuid, type EpochMs, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
 import { MalformedMediaError, type InitSegment } from '../media/index.ts'
 import { PRE_ROLL_MOST_MS } from '../requests/index.ts'
-import {
-  explainHole, RECORD_HEAD_BYTES, roomTicksOf, SegmentGoneError, type NotedGap, type SegmentRow,
-  type SlotFootage
-} from '../storage/index.ts'
+import { explainHole, SegmentGoneError, type NotedGap, type SegmentRow } from '../storage/index.ts'
+import { RECORD_HEAD_BYTES, roomTicksOf, type SlotFootage } from '../slots/index.ts'
 import { cutRecord, type Cut, type FrameFence, type RecordToCut } from './cut-record.ts'
 import { Placement } from './placement.ts'
 

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { epochMs } from '../../src/domain/index.ts'
 import { cameraStampsOf } from '../../src/media/index.ts'
 import { SessionTimes } from '../../src/ingest/frame-times.ts'
-import { RECORD_HEAD_BYTES } from '../../src/storage/index.ts'
+import { RECORD_HEAD_BYTES } from '../../src/slots/index.ts'
 import { MemoryLane } from '../support/memory-lane.ts'
 import { oddInit, recordSession, STARTED_AT, type SentFrame } from '../support/odd-stream.ts'
 

@@ -1,6 +1,6 @@
 import type { EpochMs } from '../../domain/index.ts'
 import { boxesIn, findBox, instantOf, makeBox, MalformedMediaError, parseMovieFragment, requireBox, type InitSegment, type Sample, type TrackFragment } from '../../media/index.ts'
-import { RECORD_HEAD_BYTES, type IndexEntry } from '../../storage/index.ts'
+import { RECORD_HEAD_BYTES, type IndexEntry } from '../../slots/index.ts'
 
 /** A sample of a record with the span of instants it stands for. */
 export interface TimedSample { readonly trackId: number, readonly isVideo: boolean, readonly sample: Sample, readonly decodeAt: EpochMs, readonly showAt: EpochMs, readonly endAt: EpochMs }

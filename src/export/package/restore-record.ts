@@ -1,5 +1,5 @@
 import { parseMovieFragment, patchDecodeTime, patchSequenceNumber, type InitSegment } from '../../media/index.ts'
-import { RECORD_HEAD_BYTES } from '../../storage/index.ts'
+import { RECORD_HEAD_BYTES } from '../../slots/index.ts'
 
 /** The bytes as they were recorded, from a record of a video file: undoes what ClipTimeline did. `sequence` is the record's position in its segment. Throws MalformedMediaError, RangeError. */
 export function restoreRecord(record: Buffer, init: InitSegment, sequence: number): Buffer {

@@ -8,7 +8,7 @@ import { cutRecord, type TimedSample } from './cut.ts'
 import type { ManifestRecord, ManifestSegment, ManifestVideo } from './manifest.ts'
 import { SegmentTree } from './merkle-proofs.ts'
 import { exportedMoov } from './onvif-boxes.ts'
-import type { IndexEntry, SlotFootage } from '../../storage/index.ts'
+import type { IndexEntry, SlotFootage } from '../../slots/index.ts'
 
 /** What a video file says of where it comes from. */
 export interface VideoSubject {

@@ -6,7 +6,8 @@ import { CameraRelay, Ingest } from '../../../src/ingest/index.ts'
 import { openCatalogue } from '../../../src/platform/catalogue.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { realFileSystem } from '../../../src/platform/file-system.ts'
-import { CameraTraits, initVolume, RECORD_HEAD_BYTES, Storage } from '../../../src/storage/index.ts'
+import { CameraTraits, initVolume, Storage } from '../../../src/storage/index.ts'
+import { RECORD_HEAD_BYTES } from '../../../src/slots/index.ts'
 import { newestFootageIn, TrustedTime } from '../../../src/trusted-time/index.ts'
 
 export const MAIN = streamName('main')

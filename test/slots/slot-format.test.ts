@@ -3,7 +3,7 @@ import { cameraId, cameraUuid, epochMs, generation, runId, slotNumber, streamNam
 import {
   decodeRecord, decodeSlotStart, decodeTrailer, encodeSlotStart, encodeTrailer, freeHeader, mfraBytesOf, recordSizes, RECORD_HEAD_BYTES, sha256, trailerBytes, writeRecordHead,
   type IndexEntry, type RecordLabel, type SegmentIndex, type SlotHeader,
-} from '../../src/storage/slot-format.ts'
+} from '../../src/slots/slot-format.ts'
 import { boxesIn } from '../../src/media/index.ts'
 import { builtFragment, builtInit, realFootage } from '../support/fragments.ts'
 
