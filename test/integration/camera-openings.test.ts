@@ -19,19 +19,19 @@ t.test('cameras that cannot be opened are asked again until they can, each gap w
   await untilDown(at, 'gone', ['no-such-stream'])
   await untilDown(at, 'denied', ['auth-refused'])
   await untilDown(at, 'hangs', ['stalled'])
-  await untilDown(at, 'vp8', ['codec-unsupported'], 40_000)
+  await untilDown(at, 'vp8', ['codec-unsupported'], 90_000)
 
   await proxy('refused').set({ kind: 'pass' })
   await proxy('hangs').set({ kind: 'pass' })
   await server.control({ do: 'resume', mount: '/gone' })
-  await recorder.untilRecording(['refused', 'hangs', 'gone'], 40_000)
+  await recorder.untilRecording(['refused', 'hangs', 'gone'], 90_000)
   const logins = proxy('denied').requestTimes.length
   const wrongForMs = performance.now() - deniedSince
   t.comment(`${logins} tries with a wrong password in ${Math.round(wrongForMs / 1000)} s`)
   t.ok(logins <= 1 + Math.ceil(wrongForMs / 15_000), 'a wrong password is tried once in 15 s at most: cameras lock accounts')
 
   await recorder.configure(specs.map(spec => spec.id === 'denied' ? { ...spec, credential: { username: 'user-denied', password: 'secret of denied' } } : spec))
-  await recorder.untilRecording(['denied'], 20_000)
+  await recorder.untilRecording(['denied'], 90_000)
   await checkWitnesses(t, at)
   gapWith(t, at, 'refused', ['refused'])
   gapWith(t, at, 'gone', ['no-such-stream'])
@@ -54,7 +54,7 @@ t.test('garbage ends a run or is recorded as it comes, but harms no other camera
   await proxy('bytes').set({ kind: 'pass' })
   await server.control({ do: 'resume', mount: '/units' })
   await server.control({ do: 'resume', mount: '/units265' })
-  await recorder.untilRecording(undefined, 40_000)
+  await recorder.untilRecording(undefined, 90_000)
   for (const id of ['units', 'bytes', 'units265']) await recorder.untilRecordedFor(id, 2000)
   await checkWitnesses(t, at)
   const [first] = recorder.runs('bytes')

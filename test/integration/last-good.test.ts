@@ -41,7 +41,7 @@ t.test('a configuration that is missing, wrong, or whose secrets are refused at 
       t.match(health, { level: 'critical', configReload: { problems: Number, fromLastGood: true } })
       t.match(recorder.errText.join('\n'), /\[錯誤\]/, 'and printed')
       await mend()
-      await recorder.until('taken over by itself', ({ configReload }) => configReload === null, 15_000)
+      await recorder.until('taken over by itself', ({ configReload }) => configReload === null, 60_000)
       t.equal(await recorder.stop(), 0)
     })
   }

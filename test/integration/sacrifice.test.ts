@@ -63,12 +63,12 @@ t.test('a ring too small for its floor', { timeout: 180_000 }, async t => {
       await using recorder = await recorderOf(t.testdir({}), [
         { id: 'hall', priority: 1, url: server.url('/small'), lower: server.url('/small?lower') }, { id: 'yard', priority: 9, url: server.url('/hd'), lower: server.url('/small') },
       ], 13)
-      const stepped = await recorder.until('yard steps down', ({ sacrifice }) => sacrifice.steps.length > 0, 40_000)
+      const stepped = await recorder.until('yard steps down', ({ sacrifice }) => sacrifice.steps.length > 0, 90_000)
       t.match(stepped.sacrifice.steps, [{ camera: 'yard', mode: 'lower', reason: 'ring-would-stop' }], 'only the least important one')
       t.ok(stepped.reasons.some(({ code, subject }) => code === 'stepped-down-lower' && subject === 'yard/main'))
       await recorder.untilRecordedFor('yard', 8_000)
       await bringDisk2(recorder, 12)
-      await recorder.until('everything in full', ({ sacrifice }) => sacrifice.steps.length === 0, 40_000)
+      await recorder.until('everything in full', ({ sacrifice }) => sacrifice.steps.length === 0, 90_000)
       await recorder.untilRecordedFor('yard', 2_000)
       t.equal(await recorder.stop(), 0)
 
@@ -100,7 +100,7 @@ t.test('a ring too small for its floor', { timeout: 180_000 }, async t => {
       t.equal(again.streams.find(({ camera }) => camera === 'yard')?.state, 'stopped')
       const keyFramesUntil = Date.now()
       await bringDisk2(recorder, 14)
-      await recorder.until('everything in full', ({ sacrifice }) => sacrifice.steps.length === 0, 40_000)
+      await recorder.until('everything in full', ({ sacrifice }) => sacrifice.steps.length === 0, 90_000)
       await recorder.untilRecordedFor('yard', 2_000)
       t.equal(await recorder.stop(), 0)
 

@@ -29,13 +29,13 @@ export async function site(t: Test, cameras: Record<string, ClipOptions>, more: 
 export type Site = Awaited<ReturnType<typeof site>>
 
 /** Whether the stream is down now, for this reason. */
-export async function untilDown({ recorder }: Site, camera: string, causes: readonly GapCause[], boundMs = 25_000): Promise<void> {
+export async function untilDown({ recorder }: Site, camera: string, causes: readonly GapCause[], boundMs = 60_000): Promise<void> {
   await recorder.until(`${camera} down: ${causes.join(' or ')}`, ({ streams }) => streams.some(stream =>
     stream.camera === camera && stream.openGapCause !== null && causes.includes(stream.openGapCause)), boundMs)
 }
 
 /** Whether a run of the camera ended for this reason after the first `known` runs; it may be recorded again by now. */
-export async function untilEnded({ recorder }: Site, camera: string, reason: RunEndReason, boundMs = 25_000): Promise<void> {
+export async function untilEnded({ recorder }: Site, camera: string, reason: RunEndReason, boundMs = 60_000): Promise<void> {
   await recorder.until(`a run of ${camera} ended: ${reason}`, () => recorder.runs(camera).some(run => run.endReason === reason), boundMs)
 }
 

@@ -9,7 +9,7 @@ export interface OneRun extends FfmpegExit { readonly media: Buffer, readonly to
 /** One ffmpeg child exactly as the recorder starts it, ended after `enoughBytes` of MP4 or after a bound. */
 export async function oneRun(
   secretUrl: string,
-  { pictures = 'all', enoughBytes = 50_000, boundMs = 15_000 }: {
+  { pictures = 'all', enoughBytes = 50_000, boundMs = 45_000 }: {
     pictures?: PictureTreatment, enoughBytes?: number, boundMs?: number,
   } = {}
 ): Promise<OneRun> {

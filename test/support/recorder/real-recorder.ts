@@ -132,7 +132,7 @@ export class RealRecorder implements AsyncDisposable {
   }
 
   /** Asks health until `isSo`, and throws with the last answer when that takes longer than the bound. */
-  async until(what: string, isSo: (health: SnapshotMessage) => boolean, boundMs = 30_000): Promise<SnapshotMessage> {
+  async until(what: string, isSo: (health: SnapshotMessage) => boolean, boundMs = 90_000): Promise<SnapshotMessage> {
     const deadline = performance.now() + boundMs
     for (;;) {
       const health = await this.health()
@@ -145,13 +145,13 @@ export class RealRecorder implements AsyncDisposable {
   }
 
   /** Until every one of these cameras (all unless told) gives frames now. */
-  async untilRecording(cameras?: readonly string[], boundMs = 30_000): Promise<SnapshotMessage> {
+  async untilRecording(cameras?: readonly string[], boundMs = 90_000): Promise<SnapshotMessage> {
     return await this.until(`recording ${cameras?.join(', ') ?? 'everything'}`, ({ streams }) => streams.filter(({ camera }) => cameras?.includes(camera) ?? true)
       .every(({ state, lastFrameAgeMs, openGapSince }) => state === 'recording' && openGapSince === null && lastFrameAgeMs !== null && lastFrameAgeMs < 2000), boundMs)
   }
 
   /** Until a camera is being recorded and this many milliseconds of its newest footage are unbroken. */
-  async untilRecordedFor(camera: string, durationMs: number, boundMs = 30_000): Promise<void> {
+  async untilRecordedFor(camera: string, durationMs: number, boundMs = 90_000): Promise<void> {
     await this.until(`${camera} recorded for ${durationMs} ms`, ({ streams }) => {
       const stream = streams.find(each => each.camera === camera)
       return stream?.state === 'recording' && stream.lastFrameAt !== null && Date.parse(stream.lastFrameAt) - Date.parse(stream.stateSince) >= durationMs

@@ -31,7 +31,7 @@ export async function kioskPage(room: Pick<ScreeningRoom, 'screens' | 'front'>, 
   return {
     page, errors, lines, shoot,
     /** The page's policy allows no evaluation from within: it is asked again and again from outside. */
-    async becomes(expression: string, boundMs = 15_000): Promise<void> {
+    async becomes(expression: string, boundMs = 45_000): Promise<void> {
       for (const deadline = performance.now() + boundMs; await page.evaluate(expression) !== true;) {
         if (performance.now() > deadline) { await shoot('late'); throw new Error(`not within ${boundMs} ms: ${expression}; ${await page.evaluate<string>('document.body.innerText')}; ${errors.join()}`) }
         await page.waitForTimeout(50)

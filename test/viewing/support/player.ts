@@ -31,7 +31,7 @@ export class TestPlayer extends EventEmitter implements SocketLike {
     return Buffer.concat(this.frames.filter(frame => frame.kind !== 'still' && frame.camera === camera && (epoch === undefined || frame.epoch === epoch)).map(frame => frame.bytes))
   }
   /** Waits for something to be so; looks whenever something comes. */
-  async until(what: string, isSo: () => boolean, boundMs = 10_000): Promise<void> {
+  async until(what: string, isSo: () => boolean, boundMs = 30_000): Promise<void> {
     const deadline = performance.now() + boundMs
     while (!isSo()) {
       const restMs = deadline - performance.now()
