@@ -256,13 +256,14 @@ async function reopen(
 
 /**
  * Of the records that were found, how many are on the medium whatever the next sync says: all that an index
- * lists, else those that the recorder before had the time to sync.
+ * lists, else those that the recorder before had the time to sync. By what was recorded behind each: the
+ * clock may have been set meanwhile.
  */
 function syncedOf({ entries, sealed }: SlotFootage): number {
   if (sealed !== null) return entries.length
-  const endAt = endOfFootage(entries)
-  if (endAt === null) return 0
-  return entries.filter(each => each.startAt + each.durationMs <= endAt - UNSYNCED_MS).length
+  let synced = entries.length
+  for (let behindMs = 0; synced > 0 && behindMs < UNSYNCED_MS; synced--) behindMs += entries[synced - 1]!.durationMs
+  return synced
 }
 
 /** False: the tail could not be cleared, and the writer has failed. */

@@ -9,6 +9,7 @@ import type { TestOwner } from '../support/virtual-clock.ts'
 const SHORT: FloorRule = { floor: { kind: 'plain', durationMs: 1000 }, timezone: 'Asia/Taipei' }
 const LONG = { dataBytes: 220_000 } // four of them fill a slot
 const SEED = 20261122
+const HOUR_MS = 3_600_000
 
 /** Every file call of preparing a slot, appending to it and sealing it. */
 const RECORDING_STEPS = [
@@ -217,6 +218,22 @@ t.test('what a killed recorder had not synced, and a start cannot sync either, i
   t.match(rig.rows("SELECT start_at FROM gap WHERE cause = 'recorder-killed'").at(-1), { start_at: rig.nextAt })
   t.same(await checkInvariants(rig), [])
   t.same(await goesOn(rig), [])
+})
+
+t.test('what had not been synced when the clock was set is no footage either when a start cannot sync it', async t => {
+  const rig = await recorded(t)
+  await rig.append(6)
+  await rig.sync()
+  await rig.append(3)
+  rig.endRun()
+  rig.clock.stepWall(HOUR_MS)
+  await rig.append(1)
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen({ arm: fs => { fs.break({ step: 'recover kept sync', mode: 'not-applied' }) } })
+  await rig.lane.recover()
+  t.ok(rig.fs.hasBroken)
+  const names = (await rig.found()).map(({ name }) => name)
+  t.same(rig.appended.slice(-10).filter(({ name }) => names.includes(name)), rig.appended.slice(-10, -4))
 })
 
 t.test('a failed write-back that only the killed recorder was told of costs no later record', async t => {

@@ -92,10 +92,11 @@ function claimOf(view: SlotView, row: SegmentFact | undefined, slot: SlotFact | 
  * gap.
  */
 function isOwed(record: ViewedRecord, spent: readonly ViewedRecord[]): boolean {
-  const { isDurable, fragment, startAt, durationMs } = record
+  const { isDurable, fragment } = record
   if (!isDurable || fragment === null || fragment.excuse !== null || fragment.copies >= 2) return false
-  const endAt = Math.max(-Infinity, ...spent.map(record => record.startAt + record.durationMs))
-  return startAt + durationMs <= endAt - MAY_BE_UNSYNCED_MS || spent.length === 0
+  if (spent.length === 0) return true
+  const behindMs = spent.slice(spent.indexOf(record) + 1).reduce((sum, behind) => sum + behind.durationMs, 0)
+  return behindMs >= MAY_BE_UNSYNCED_MS // the clock may have been set between them
 }
 
 function indexFault(view: SlotView, row: SegmentFact): string | null {

@@ -1,4 +1,5 @@
 import type { WallClockFacts } from '../wall-clock.ts'
+import { DAY_MS } from './calendar.ts'
 import type { CatalogueReader, GapFact } from './catalogue-reader.ts'
 import type { SentFootage, SentFragment } from './sent-footage.ts'
 
@@ -7,10 +8,12 @@ const ROUNDING_MS = 30
 const ON_ITS_WAY_MS = 20_000
 /** What was not synced at a kill may be found all the same [G4], when the gap has begun before it. */
 const LATE_FOUND_MS = 2_000
+/** What was told is looked at once more so long: a rebuild, a volume that is back and a late slot change gaps. */
+const STAYS_TOLD_MS = 30 * DAY_MS
 /** What is shown beside a fault. */
 const NEAR_MS = 3_600_000
 /** Of these nobody can be told anything by a gap. */
-const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost', 'a disk lied about it'])
+const EXCUSES = new Set(['aged', 'its disk is gone', 'its catalogue was lost', 'a disk lied about it', 'came at once with what was lost'])
 
 /**
  * Every span that a camera sent while it was to be recorded, and that cannot be found, must lie inside a
@@ -38,8 +41,11 @@ export class GapJudge {
     const wrong: string[] = []
     for (const [key, fragments] of this.#footage.byKey) {
       const from = this.#judgedTo.get(key) ?? 0
-      const fresh = [...this.#footage.after(key, from)].reverse().filter(each => each.sentAt > from && each.sentAt < now - ON_ITS_WAY_MS)
-      const again = this.#again.size === 0 ? [] : fragments.filter(each => this.#again.has(each) && each.sentAt <= from)
+      const lately = [...this.#footage.after(key, Math.min(from, now - STAYS_TOLD_MS))].reverse().filter(each => each.sentAt < now - ON_ITS_WAY_MS)
+      const fresh = lately.filter(each => each.sentAt > from)
+      const told = lately.filter(each => each.sentAt <= from && isMissing(each) && !this.#again.has(each))
+      const lost = this.#again.size === 0 ? [] : fragments.filter(each => this.#again.has(each) && each.sentAt <= from)
+      const again = [...lost, ...told].sort((a, b) => a.startAt - b.startAt)
       const all = [...again, ...fresh]
       const last = fresh.at(-1)
       if (last !== undefined) this.#judgedTo.set(key, last.sentAt)
@@ -48,7 +54,7 @@ export class GapJudge {
         const next = fragments[fragments.indexOf(outage.at(-1)!) + 1]
         const fault = this.#faultOf(outage, next)
         if (fault !== null) wrong.push(fault)
-        else this.told += group.length
+        else this.told += group.filter(each => each.sentAt > from || this.#again.has(each)).length
       }
     }
     this.#again.clear()

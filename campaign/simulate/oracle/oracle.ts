@@ -102,12 +102,16 @@ export class Oracle implements DiskJudge {
   powerCut(disks: Iterable<DiskAfterCut>): void {
     const { upUntil } = this.#world
     for (const { disk, files, liedAbout, troubledAt } of disks) {
-      for (const { view, record: { fragment, isDurable } } of this.disks.lookAgain(disk, files)) {
+      const lost = this.disks.lookAgain(disk, files)
+      for (const [i, { view, record: { fragment, isDurable } }] of lost.entries()) {
         if (fragment === null || fragment.copies > 0 || fragment.excuse !== null) continue
         const ageMs = upUntil - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
         const isForgotten = view.isLossForgotten && !isDurable
-        if (isForgotten) view.isSpoilt = true
-        fragment.excuse = isLie ? 'a disk lied about it'
+        // By the footage behind it the recorder takes it for synced; hours come at once here, when time is jumped over.
+        const cameAtOnce = view.everFailed
+          && lost.slice(i + 1).some(behind => behind.view === view && behind.record.fragment?.sentAt === fragment.sentAt)
+        if (isForgotten || cameAtOnce) view.isSpoilt = true
+        fragment.excuse = isLie ? 'a disk lied about it' : cameAtOnce ? 'came at once with what was lost'
           : isForgotten ? 'its catalogue was lost' : 'lost at a power cut'
         this.#gaps.lostLater(fragment)
         this.figures.lostAtCut++
@@ -152,17 +156,21 @@ export class Oracle implements DiskJudge {
     const { header } = view
     if (header === null) return
     if (this.leases.isRead(view, now)) this.violate('G1', `${view.name} is overwritten while somebody reads it`)
-    for (const { fragment, startAt, durationMs } of records) {
+    const aged: ViewedRecord[] = []
+    for (const record of records) {
+      const { fragment, startAt, durationMs } = record
       if (fragment === null || fragment.copies > 0) continue
       const hold = this.holds.keeping(header.cameraUuid, startAt, startAt + durationMs)
       if (hold !== null) this.violate('G2', `${view.name} is overwritten: ${fragment.name} is under hold ${hold.id}`)
       if (fragment.excuse !== null) continue
       const mayGo = mayGoAt(fragment, floorDays, now, gains)
       fragment.excuse = 'aged'
+      if (fragment.found > 0) aged.push(record)
       this.figures.aged++
       if (now < mayGo) this.violate('G1', `${view.name} is overwritten: ${fragment.name} of ${iso(fragment.endAt)} is gone at ${iso(now)}, ${hours(mayGo - now)} before its floor ends`)
     }
     const object = objectOf(view)
+    this.#toldGaps.overwritten(view, aged, now)
     this.#reuse.gone(object, header.floorRule, records)
     if (records.some(({ fragment }) => fragment !== null && fragment.copies === 0) && !this.#audit.tellsOverwritten(object)) {
       this.violate('G10', `${object} is overwritten, and no audit entry tells it`)

@@ -1,8 +1,8 @@
 import type { WallClockFacts } from '../wall-clock.ts'
 import { DAY_MS } from './calendar.ts'
 import type { VolumeInPlace } from './catalogue-judge.ts'
-import type { CatalogueReader, GapRow, SegmentFact } from './catalogue-reader.ts'
-import type { DiskViews, SlotView } from './disk-view.ts'
+import type { CatalogueReader, GapRow } from './catalogue-reader.ts'
+import type { DiskViews, SlotView, ViewedRecord } from './disk-view.ts'
 
 /**
  * What a gap may reach over footage that can be found: beside a kill the last two seconds are found again or
@@ -11,6 +11,8 @@ import type { DiskViews, SlotView } from './disk-view.ts'
 const MAY_OVERLAP_MS = 2_000
 /** A piece that was sent after a step of the clock may have begun so long before it. */
 const LONGEST_PIECE_MS = 7 * 3_600_000
+/** Gaps of what lies further back are told by nobody. */
+const REMEMBERED_MS = 120 * DAY_MS
 /** When a volume comes back, gaps of so long are judged again. */
 const JUDGED_AGAIN_MS = 45 * DAY_MS
 
@@ -24,6 +26,8 @@ export class ToldGapJudge {
   /** What the newest gap was, and when. */
   #marks: { readonly at: number, readonly gapId: number }[] = []
   #volumes = ''
+  /** Of footage that could be found until it was overwritten, by camera and stream. */
+  #overwritten = new Map<string, Stored[]>()
 
   constructor(catalogue: CatalogueReader, views: DiskViews, clock: WallClockFacts) {
     this.#catalogue = catalogue
@@ -35,6 +39,14 @@ export class ToldGapJudge {
     this.#judgedTo = 0
     this.#marks = []
     this.#open.clear()
+    this.#overwritten.clear() // nobody knows any more that it was there
+  }
+
+  /** It may go by the rule: that is no loss. */
+  overwritten({ name, header }: SlotView, records: readonly ViewedRecord[], now: number): void {
+    const key = `${header?.cameraUuid}/${header?.stream}`
+    const kept = this.#overwritten.get(key)?.filter(({ record }) => record.startAt > now - REMEMBERED_MS) ?? []
+    this.#overwritten.set(key, [...kept, ...records.map(record => ({ name, record }))])
   }
 
   judge(volumes: readonly VolumeInPlace[], now: number): string[] {
@@ -49,8 +61,14 @@ export class ToldGapJudge {
         const gaps = byStream.get(`${view.header?.cameraUuid}/${view.header?.stream}`)
         const row = segments.get(`${uuid}/${view.slot}`)
         if (gaps === undefined || row === undefined || row.generation !== view.header?.generation) continue
-        for (const gap of gaps) wrong.push(...this.#overlap(gap, view, row, now))
+        const claimed = view.records.slice(0, row.sealed_at === null ? view.records.length : row.records ?? 0)
+        const stored = claimed.map(record => ({ name: view.name, record }))
+        for (const gap of gaps) wrong.push(...this.#overlap(gap, stored, now, 'is there'))
       }
+    }
+    for (const [key, gaps] of byStream) {
+      const stored = this.#overwritten.get(key) ?? []
+      for (const gap of gaps) wrong.push(...this.#overlap(gap, stored, now, 'was there until it was overwritten'))
     }
     return wrong
   }
@@ -71,7 +89,7 @@ export class ToldGapJudge {
     return rows
   }
 
-  #overlap(gap: GapRow, view: SlotView, row: SegmentFact, now: number): string[] {
+  #overlap(gap: GapRow, stored: readonly Stored[], now: number, how: string): string[] {
     const from = gap.start_at, to = gap.end_at ?? now + (this.#clock.spansIn(now - 1, now)[0]?.offsetMs ?? 0)
     // An outage over a step of the clock is one row from the last frame before to the first after it, and
     // what the clock showed twice may be footage of one time and a gap of the other.
@@ -79,15 +97,14 @@ export class ToldGapJudge {
     if (this.#isTwice(to - LONGEST_PIECE_MS, to + LONGEST_PIECE_MS)) return []
     // What it passed over it may have shown before, when it was ahead.
     if (this.#clock.isStepBetween(from, to)) return []
-    const claimed = row.sealed_at === null ? view.records.length : row.records ?? 0
     const whens = this.#whensOf(from, to)
-    for (const { startAt, durationMs, name, fragment } of view.records.slice(0, claimed)) {
+    for (const { name: slot, record: { startAt, durationMs, name, fragment } } of stored) {
       // Filmed before or after it, when the clock showed these times and stood elsewhere meanwhile.
       if (fragment !== null && !whens.some(when => overlapOf(when, fragment) > MAY_OVERLAP_MS)) continue
       const overlapFrom = Math.max(from, startAt), overlapTo = Math.min(to, startAt + durationMs)
       if (overlapTo - overlapFrom <= MAY_OVERLAP_MS || this.#isTwice(overlapFrom, overlapTo)) continue
       const told = `${iso(from)} to ${gap.end_at === null ? 'now' : iso(to)}, ${gap.cause}`
-      return [`${view.name}: ${name} is there, and a gap tells ${overlapTo - overlapFrom} ms of it as lost: ${told}`]
+      return [`${slot}: ${name} ${how}, and a gap tells ${overlapTo - overlapFrom} ms of it as lost: ${told}`]
     }
     return []
   }
@@ -102,6 +119,7 @@ export class ToldGapJudge {
   #isTwice(from: number, to: number): boolean { return this.#clock.passesOf(from, to) > 1 }
 }
 
+interface Stored { readonly name: string, readonly record: ViewedRecord }
 interface Times { readonly startAt: number, readonly endAt: number }
 const overlapOf = (a: Times, b: Times): number => Math.min(a.endAt, b.endAt) - Math.max(a.startAt, b.startAt)
 
