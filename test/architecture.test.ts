@@ -79,6 +79,30 @@ t.test('the rule sees what it is meant to see', async t => {
   t.same(importsOf(`import a from 'a'\nimport type { B } from "./b.ts"\nexport { c } from './c.ts'\nawait import('./d.ts')\nimport 'e'\n// import x from 'x'`), ['a', './b.ts', './c.ts', './d.ts', 'e'])
 })
 
+/** Programs beside the project, which try cameras and attacks on a checkout, import these. */
+const KEPT_PLACES: readonly (readonly [string, readonly string[]])[] = [
+  ['src/storage/index.ts', ['readSlot', 'slotPath', 'SegmentReader', 'parseIdentity', 'IDENTITY_FILE']],
+  ['src/storage/tables/holds.ts', ['holdTable']],
+  ['src/export/package/take-videos.ts', ['takeVideos']],
+  ['src/platform/file-system.ts', ['realFileSystem']],
+  ['src/platform/catalogue.ts', ['migrate']],
+  ['src/domain/index.ts', ['slotNumber', 'streamName']],
+  ['src/access/totp.ts', ['codeAt', 'STEP_MS']],
+  ['src/viewing/index.ts', ['decodeFrame']],
+  ['test/support/cameras/camera-server.ts', ['CameraServer']],
+  ['test/support/cameras/make-clips.ts', ['clip', 'CLIPS']],
+  ['campaign/frame-ledger.ts', ['FrameLedger']],
+  ['campaign/recorder-process.ts', ['RecorderProcess']],
+  ['campaign/faked-clock.ts', ['FakedClock']],
+]
+
+t.test('what programs beside the project import stands where it stood', async t => {
+  for (const [file, names] of KEPT_PLACES) {
+    const module = await import(path.join(ROOT, file)) as Record<string, unknown>
+    t.same(names.filter(name => module[name] === undefined), [], file)
+  }
+})
+
 t.test('every error code is in the runbook, and the runbook has no other', async t => {
   const isVariable = (text: string, at: number): boolean => /env(?:\[|\.)$/.test(text.slice(Math.max(0, at - 8), at))
   const codes = new Set(SOURCES.flatMap(file => {
