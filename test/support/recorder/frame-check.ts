@@ -40,10 +40,13 @@ export async function frameCheck(files: readonly string[], clips: readonly ClipO
 /** Without times rounded to the usual rate: frames may come closer than that. */
 const AS_IT_STANDS = ['-fps_mode', 'passthrough', '-enc_time_base', '-1'] as const
 
+/** Said while a rate is estimated: a step a thousand times as long as those before, as where frames that were held up came at once. */
+const OF_THE_RATE = /^.*DTS discontinuity in stream \d+: packet \d+ with DTS .*\n?/gm
+
 /** What a decoder has against a file; empty when it decodes from the first frame to the last. */
 export async function decodeErrors(file: string): Promise<string> {
   const { code, errors } = await run('ffmpeg', ['-nostdin', '-v', 'warning', '-xerror', '-i', file, '-map', '0', ...AS_IT_STANDS, '-f', 'null', '-'])
-  return `${code === 0 ? '' : `exit code ${code} `}${errors}`
+  return `${code === 0 ? '' : `exit code ${code} `}${errors.replaceAll(OF_THE_RATE, '')}`
 }
 
 /** What ffprobe warns of while it counts the packets of a file; `packets` by its own count. */
