@@ -26,6 +26,8 @@ export class GapJudge {
   /** By stream: all before was judged. */
   readonly #judgedTo = new Map<string, number>()
   readonly #again = new Set<SentFragment>()
+  /** The catalogue that was told of what came before is gone. */
+  #forgottenBefore = -Infinity
   /** Fragments that were missing and told, for the figures. */
   told = 0
   constructor(catalogue: CatalogueReader, footage: SentFootage, clock: WallClockFacts) {
@@ -33,6 +35,9 @@ export class GapJudge {
     this.#clock = clock
     this.#footage = footage
   }
+
+  /** A rebuild tells again what the volumes show, and that is not all that was told. */
+  catalogueReplaced(now: number): void { this.#forgottenBefore = now }
 
   /** It was there and is no more: to be judged once more. */
   lostLater(fragment: SentFragment): void { this.#again.add(fragment) }
@@ -43,7 +48,8 @@ export class GapJudge {
       const from = this.#judgedTo.get(key) ?? 0
       const lately = [...this.#footage.after(key, Math.min(from, now - STAYS_TOLD_MS))].reverse().filter(each => each.sentAt < now - ON_ITS_WAY_MS)
       const fresh = lately.filter(each => each.sentAt > from)
-      const told = lately.filter(each => each.sentAt <= from && isMissing(each) && !this.#again.has(each))
+      const told = lately.filter(each => each.sentAt <= from && each.sentAt > this.#forgottenBefore
+        && isMissing(each) && !this.#again.has(each))
       const lost = this.#again.size === 0 ? [] : fragments.filter(each => this.#again.has(each) && each.sentAt <= from)
       const again = [...lost, ...told].sort((a, b) => a.startAt - b.startAt)
       const all = [...again, ...fresh]
