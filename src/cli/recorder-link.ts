@@ -1,4 +1,6 @@
-import { connectLink, LinkClosedError, LinkTimeoutError, type Answer, type Ask, type LinkPeer, type RequestName } from '../link/index.ts'
+import {
+  connectLink, LinkClosedError, LinkTimeoutError, REQUESTS, type Answer, type Ask, type LinkPeer, type RequestName,
+} from '../link/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
 import { PROGRAM_VERSION } from '../platform/program-version.ts'
@@ -20,10 +22,11 @@ export class RecorderLink<N extends RequestName> implements AsyncDisposable {
   #alone: Answers<N> | null = null
   constructor(options: RecorderLinkOptions<N>) { this.#options = options }
 
-  /** `isKeyed`: the same twice is the same once, so that it is asked again when its answer is lost. */
-  async ask<Name extends N>(name: Name, body: Ask<Name>, { isKeyed }: { readonly isKeyed: boolean }): Promise<Answer<Name>> {
+  /** A keyed request is asked again when its answer is lost. Rejects as what answers does. */
+  async ask<Name extends N>(name: Name, body: Ask<Name>): Promise<Answer<Name>> {
+    const { isKeyed } = REQUESTS[name]
     for (let tries = 1; ; tries++) {
-      const link = await this.recorder()
+      const link = await this.#recorder()
       if (link === null) return await (this.#alone ??= await this.#options.alone())[name](body)
       try { return await link.ask(name, body) } catch (error) {
         const isLost = error instanceof LinkClosedError || error instanceof LinkTimeoutError
@@ -33,12 +36,13 @@ export class RecorderLink<N extends RequestName> implements AsyncDisposable {
   }
 
   /** Null: none runs, or it speaks another version, or lets nobody in. */
-  async recorder(): Promise<LinkPeer | null> {
+  async #recorder(): Promise<LinkPeer | null> {
     if (this.#alone !== null) return null
     if (this.#link?.isClosed === false) return this.#link
     await this.#link?.[Symbol.asyncDispose]()
     this.#link = await connectLink({
-      folder: this.#options.stateDir, role: 'command', version: PROGRAM_VERSION, clock: systemClock, log: createLogger({ level: 'silent' }),
+      folder: this.#options.stateDir, role: 'command', version: PROGRAM_VERSION, clock: systemClock,
+      log: createLogger({ level: 'silent' }),
     }).catch(() => null)
     return this.#link
   }

@@ -1,7 +1,10 @@
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
 import { systemClock, type Clock } from '../platform/clock.ts'
-import { giveWord, openHostClock, PAIR_WITHIN_MS, stateOf, timeTables, trustedAt, waitingOf, type HostClock, type Told, type WordOutcome } from '../trusted-time/index.ts'
+import {
+  openHostClock, PAIR_WITHIN_MS, stateOf, submitConfirmation, timeTables, trustedAt, waitingOf, type ConfirmationOutcome,
+  type HostClock, type Told,
+} from '../trusted-time/index.ts'
 import { loginName } from './acting-person.ts'
 import { plainText } from './plain-text.ts'
 import { RecorderLink } from './recorder-link.ts'
@@ -86,8 +89,8 @@ export async function timeStatus(options: TimeCommandOptions): Promise<number> {
 }
 
 /**
- * `custos time confirm`: one person's word that the wall clock is right (P4: a second one within five minutes
- * makes it an act). Waits some seconds for the recorder. Exit 0 when it counted or waits for the second
+ * `custos time confirm`: one person's confirmation that the wall clock is right (P4: a second one within
+ * five minutes makes it an act). Waits some seconds for the recorder. Exit 0 when it counted or waits for the second
  * person, 1 when it was refused. Throws FatalError for a name or reason that cannot be recorded.
  */
 export async function timeConfirm(options: TimeCommandOptions & { readonly as: string, readonly reason: string }): Promise<number> {
@@ -95,15 +98,17 @@ export async function timeConfirm(options: TimeCommandOptions & { readonly as: s
   const reason = plainText('--reason', options.reason, { maxChars: MAX_REASON_CHARS, example: '主機停機一個月後重新啟用' })
   return await withConfig(options, async ({ state: { dir }, site }, { clock, hostClock }) => {
     await using parts = new AsyncDisposableStack()
-    const wallMs = clock.wallNow(), word = { name, reason, login: loginName() }
+    const wallMs = clock.wallNow()
     let runs = true
     const recorder = parts.use(new RecorderLink<'time.confirm'>({ stateDir: dir, alone: async () => {
       const catalogue = parts.use(openCatalogueBeside(dir, 'write')), tables = timeTables(catalogue.db)
       const found = look(catalogue.db, { wallMs, monoMs: clock.monoNow(), bootId: hostClock.bootId })
       runs = found?.runs === true
-      return { 'time.confirm': async given => ({ ...await giveWord({ tables, clock, hostClock }, given), offsetMs: found?.offsetMs ?? null }) }
+      return { 'time.confirm': async sent => ({
+        ...await submitConfirmation({ tables, clock, hostClock }, sent), offsetMs: found?.offsetMs ?? null,
+      }) }
     } }))
-    const told = await recorder.ask('time.confirm', word, { isKeyed: false }), { offsetMs } = told
+    const told = await recorder.ask('time.confirm', { name, reason, login: loginName() }), { offsetMs } = told
     const local = localTime(site.timezone)(wallMs)
     options.out.write(`${name} 確認系統時間為 ${local}\n${name} confirms that it is ${local}${offsetMs === null ? '' : ` (trusted time is off by ${spanText(offsetMs)})`}\n`)
     options.out.write(outcomeText(told, runs))
@@ -111,7 +116,7 @@ export async function timeConfirm(options: TimeCommandOptions & { readonly as: s
   })
 }
 
-function outcomeText({ outcome, why }: WordOutcome, runs: boolean): string {
+function outcomeText({ outcome, why }: ConfirmationOutcome, runs: boolean): string {
   const minutes = PAIR_WITHIN_MS / 60_000, wentText = spanText(Number.parseInt(why, 10) || 0), isBehind = why === '0 ms'
   switch (outcome) {
     case 'refused': return `不予計入：${why}\nrefused: ${why}\n`

@@ -10,7 +10,7 @@ const LOOK_AGAIN_MS = 100
 
 export interface LinkRequestsOptions {
   readonly storage: Pick<Storage, 'holdDesk'>
-  readonly trustedTime: Pick<TrustedTime, 'status' | 'takeWord'>
+  readonly trustedTime: Pick<TrustedTime, 'status' | 'submitConfirmation'>
   readonly clock: Clock
 }
 
@@ -31,9 +31,9 @@ export function linkRequests({ storage, trustedTime, clock }: LinkRequestsOption
     'hold.place': (body, signal) => patiently(() => holds['hold.place'](body), signal),
     'hold.end': (body, signal) => patiently(() => holds['hold.end'](body), signal),
     'hold.list': (body, signal) => patiently(() => holds['hold.list'](body), signal),
-    'time.confirm': async (word, signal) => {
+    'time.confirm': async (sent, signal) => {
       const { offsetMs } = trustedTime.status()
-      return { ...await patiently(() => trustedTime.takeWord(word, signal), signal), offsetMs }
+      return { ...await patiently(() => trustedTime.submitConfirmation(sent, signal), signal), offsetMs }
     },
   }
 }

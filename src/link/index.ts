@@ -1,7 +1,7 @@
 export { connectLink } from './client.ts'
 export type { ConnectOptions } from './client.ts'
 export { LinkClosedError, LinkTimeoutError, LinkVersionError } from './errors.ts'
-export { LINK_VERSION } from './messages.ts'
+export { LINK_VERSION, REQUESTS } from './messages.ts'
 export type { ActorMessage, Answer, Ask, HoldMessage, RequestName } from './messages.ts'
 export { LinkPeer } from './peer.ts'
 export type { Handlers, LinkRole } from './peer.ts'

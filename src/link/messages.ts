@@ -30,15 +30,19 @@ const Hold = exact({
 })
 /** Configured volumes that cannot be written now: the recorder writes there once they are back. */
 const Refused = Type.Array(exact({ id: Name, detail: Text }), { maxItems: 64 })
-/** `withinMs`: how long an answer may take. */
-interface RequestShape { readonly body: TSchema, readonly answer: TSchema, readonly withinMs: number }
-const request = <B extends TSchema, A extends TSchema>(body: B, answer: A, withinMs: number) => ({ body, answer, withinMs })
+/**
+ * `withinMs`: how long an answer may take. `isKeyed`: made twice it is the same as made once, so that it may be
+ * asked again when its answer is lost.
+ */
+interface Manner { readonly withinMs: number, readonly isKeyed: boolean }
+interface RequestShape extends Manner { readonly body: TSchema, readonly answer: TSchema }
+const request = <B extends TSchema, A extends TSchema>(body: B, answer: A, manner: Manner) => ({ body, answer, ...manner })
 
 /** A volume that hangs is given up after 15 s. */
-const DURABLE_WITHIN_MS = 30_000
-const USUAL_WITHIN_MS = 5_000
-/** What becomes of a word is waited for some seconds. */
-const WORD_WITHIN_MS = 15_000
+const DURABLE: Manner = { withinMs: 30_000, isKeyed: true }
+const USUAL: Manner = { withinMs: 5_000, isKeyed: true }
+/** The outcome is waited for some seconds; the same person's second one is refused. */
+const CONFIRMED: Manner = { withinMs: 15_000, isKeyed: false }
 
 /** What is asked of the recorder. */
 export const REQUESTS = {
@@ -46,21 +50,21 @@ export const REQUESTS = {
   'hold.cost': request(
     exact(HoldRange),
     exact({ slots: Count, bytes: Count, newlyHeld: Count, days: orNull(Type.Number({ minimum: 0 })), refused: Refused }),
-    USUAL_WITHIN_MS),
+    USUAL),
   /** Answered when it is durable. `holdId` is chosen by who asks: the same again is the same hold. */
   'hold.place': request(
     exact({ ...HoldRange, holdId: Id, authority: Text, application: orNull(Text), by: Actor }),
-    exact({ hold: Hold, refused: Refused }), DURABLE_WITHIN_MS),
+    exact({ hold: Hold, refused: Refused }), DURABLE),
   /** Ended before by the same person for the same reason is ended. */
-  'hold.end': request(exact({ holdId: Type.String({ maxLength: 100 }), by: Actor, reason: Text }), exact({ hold: Hold }), DURABLE_WITHIN_MS),
+  'hold.end': request(exact({ holdId: Type.String({ maxLength: 100 }), by: Actor, reason: Text }), exact({ hold: Hold }), DURABLE),
   /** At most 200 a page, in the order of their placing; `next` is the `after` of the page behind. */
   'hold.list': request(
     exact({ withEnded: Type.Boolean(), after: Count }),
-    exact({ holds: Type.Array(Hold, { maxItems: 200 }), next: orNull(Count) }), USUAL_WITHIN_MS),
-  /** One person's word that the wall clock is right. `offsetMs`: of the wall clock to trusted time before it. */
+    exact({ holds: Type.Array(Hold, { maxItems: 200 }), next: orNull(Count) }), USUAL),
+  /** One person's confirmation that the wall clock is right. `offsetMs`: of the wall clock to trusted time before it. */
   'time.confirm': request(
     exact({ name: Text, reason: Text, login: Text }),
-    exact({ outcome: Type.Enum(['counted', 'waiting', 'refused']), why: Text, offsetMs: orNull(Type.Number()) }), WORD_WITHIN_MS),
+    exact({ outcome: Type.Enum(['counted', 'waiting', 'refused']), why: Text, offsetMs: orNull(Type.Number()) }), CONFIRMED),
 } as const satisfies Record<string, RequestShape>
 
 export type RequestName = keyof typeof REQUESTS

@@ -14,7 +14,9 @@ import {
 export type LinkRole = 'recorder' | 'office' | 'command'
 
 /** `signal` is aborted once nobody waits for the answer. */
-export type Handlers = { readonly [N in RequestName]?: (body: Ask<N>, signal: AbortSignal) => Promise<Answer<N>> }
+type Handler<N extends RequestName> = (body: Ask<N>, signal: AbortSignal) => Promise<Answer<N>>
+type AnyHandler = (body: unknown, signal: AbortSignal) => Promise<unknown>
+export type Handlers = { readonly [N in RequestName]?: Handler<N> }
 
 export interface LinkPeerOptions {
   readonly socket: Socket
@@ -98,7 +100,8 @@ export class LinkPeer implements AsyncDisposable {
     const over = new AbortController()
     try {
       this.#send({ ask: name, id, body })
-      void this.#options.clock.wait(withinMs, over.signal).then(() => { reject(new LinkTimeoutError(name, withinMs)) })
+      void this.#options.clock.wait(withinMs, over.signal)
+        .then(() => { reject(new LinkTimeoutError(name, withinMs)) })
       return await promise as Answer<N>
     } finally {
       over.abort()
@@ -116,7 +119,8 @@ export class LinkPeer implements AsyncDisposable {
       return
     }
     socket.write(Buffer.concat([head, payload]))
-    if (socket.writableLength > MOST_WAITING_BYTES) this.#end(new LinkViolation('it does not read what it is sent'))
+    if (socket.writableLength <= MOST_WAITING_BYTES) return
+    this.#end(new LinkViolation('it does not read what it is sent'))
   }
 
   // ---- what comes
@@ -143,14 +147,15 @@ export class LinkPeer implements AsyncDisposable {
         return
       }
     } catch (error) {
-      this.#end(error instanceof FrameError || error instanceof LinkViolation || error instanceof LinkVersionError
-        ? error : new LinkViolation(`it could not be read: ${(error as Error).message}`))
+      const isTold = [FrameError, LinkViolation, LinkVersionError].some(known => error instanceof known)
+      this.#end(isTold ? error as Error : new LinkViolation(`it could not be read: ${(error as Error).message}`))
     }
   }
 
   #countFrame(): void {
     const now = this.#options.clock.monoNow()
-    this.#framesLeft = Math.min(FRAMES_SAVED, this.#framesLeft + (now - this.#framesAt) / 1000 * MOST_FRAMES_PER_S)
+    const since = (now - this.#framesAt) / 1000 * MOST_FRAMES_PER_S
+    this.#framesLeft = Math.min(FRAMES_SAVED, this.#framesLeft + since)
     this.#framesAt = now
     if (--this.#framesLeft < 0) throw new LinkViolation(`it sends more than ${MOST_FRAMES_PER_S} frames a second`)
   }
@@ -164,7 +169,7 @@ export class LinkPeer implements AsyncDisposable {
     else this.#settle(said)
   }
 
-  #greet({ protocol, role, version }: { readonly protocol: number, readonly role: string, readonly version: string }): void {
+  #greet({ protocol, role, version }: Extract<Envelope, { hello: unknown }>['hello']): void {
     const { own, takesRoles } = this.#options
     if (this.#isGreeted) throw new LinkViolation('it greeted twice')
     if (protocol !== LINK_VERSION) {
@@ -176,17 +181,22 @@ export class LinkPeer implements AsyncDisposable {
     this.#greeted.resolve(known)
   }
 
-  #answer({ ask, id, body }: { readonly ask: string, readonly id: number, readonly body: unknown }): void {
-    if (this.#answering.size >= MOST_AT_ONCE) throw new LinkViolation(`it asks more than ${MOST_AT_ONCE} things at once`)
+  #answer({ ask, id, body }: Extract<Envelope, { ask: string }>): void {
+    if (this.#answering.size >= MOST_AT_ONCE) {
+      throw new LinkViolation(`it asks more than ${MOST_AT_ONCE} things at once`)
+    }
     const shape = (REQUESTS as Record<string, (typeof REQUESTS)[RequestName] | undefined>)[ask]
-    if (shape === undefined || !fits(shape.body, body)) throw new LinkViolation(`it asked ${ask} in a way of its own`)
-    const handler = this.#options.handlers[ask as RequestName] as ((body: unknown, signal: AbortSignal) => Promise<unknown>) | undefined
-    const answering = this.#work(ask, id, body, shape.answer, handler).finally(() => { this.#answering.delete(answering) })
+    if (shape === undefined || !fits(shape.body, body)) {
+      throw new LinkViolation(`it asked ${ask} in a way of its own`)
+    }
+    const handler = this.#options.handlers[ask as RequestName] as AnyHandler | undefined
+    const answering = this.#work(ask, id, body, shape.answer, handler)
+      .finally(() => { this.#answering.delete(answering) })
     this.#answering.add(answering)
   }
 
   async #work(
-    name: string, id: number, body: unknown, shape: TSchema, handler: ((body: unknown, signal: AbortSignal) => Promise<unknown>) | undefined,
+    name: string, id: number, body: unknown, shape: TSchema, handler: AnyHandler | undefined,
   ): Promise<void> {
     try {
       if (handler === undefined) throw new LinkViolation(`${name} is not answered here`)
@@ -194,7 +204,9 @@ export class LinkPeer implements AsyncDisposable {
       if (!fits(shape, answer)) throw new TypeError(`the answer to ${name} does not fit it`)
       this.#send({ answer: id, body: answer })
     } catch (error) {
-      if (!(error instanceof CustosError) && !this.isClosed) this.#options.log.error({ err: error, request: name }, 'a request could not be answered')
+      if (!(error instanceof CustosError) && !this.isClosed) {
+        this.#options.log.error({ err: error, request: name }, 'a request could not be answered')
+      }
       this.#send({ answer: id, error: failureOf(error) })
     }
   }
@@ -220,7 +232,8 @@ export class LinkPeer implements AsyncDisposable {
       await clock.wait(LOOK_EVERY_MS, signal)
       const now = clock.monoNow()
       if (this.#isGreeted && !this.#reader.isMidway) this.#midwaySince = now
-      if (now - this.#midwaySince > FRAME_WITHIN_MS) this.#end(new LinkViolation('a message did not come to its end'))
+      if (now - this.#midwaySince <= FRAME_WITHIN_MS) continue
+      this.#end(new LinkViolation('a message did not come to its end'))
     }
   }
 
@@ -243,7 +256,8 @@ export class LinkPeer implements AsyncDisposable {
   async #finish(): Promise<void> {
     const { socket, clock } = this.#options, over = new AbortController()
     if (!socket.closed) {
-      await Promise.race([once(socket, 'close', { signal: over.signal }).catch(() => undefined), clock.wait(LOOK_EVERY_MS, over.signal)])
+      const closed = once(socket, 'close', { signal: over.signal }).catch(() => undefined)
+      await Promise.race([closed, clock.wait(LOOK_EVERY_MS, over.signal)])
       over.abort()
       socket.destroy()
     }
@@ -265,9 +279,16 @@ function fits<S extends TSchema>(schema: S, value: unknown): value is Static<S> 
   return check.Check(value)
 }
 
-const failureOf = (error: unknown) => error instanceof CustosError
-  ? { code: error.code, message: error.message, remedy: error.remedy, isRetryable: error instanceof RetryableError }
-  : { code: 'CUSTOS_LINK_FAILED', message: '錄影程式無法完成這項要求，原因在其紀錄中。/ the recorder could not do this; its log says why', remedy: '請再試一次；若仍失敗，請看錄影程式的紀錄。/ Try again; if it fails again, read the log of the recorder.', isRetryable: true }
+const FAILED = {
+  code: 'CUSTOS_LINK_FAILED', isRetryable: true,
+  message: '錄影程式無法完成這項要求，原因在其紀錄中。/ the recorder could not do this; its log says why',
+  remedy: '請再試一次；若仍失敗，請看錄影程式的紀錄。/ Try again; if it fails again, read the log of the recorder.',
+}
+function failureOf(error: unknown): typeof FAILED {
+  if (!(error instanceof CustosError)) return FAILED
+  const { code, message, remedy } = error
+  return { code, message, remedy, isRetryable: error instanceof RetryableError }
+}
 
-const errorOf = ({ code, message, remedy, isRetryable }: ReturnType<typeof failureOf>): CustosError =>
+const errorOf = ({ code, message, remedy, isRetryable }: typeof FAILED): CustosError =>
   isRetryable ? new RetryableError(code, message, { remedy }) : new FatalError(code, message, { remedy })

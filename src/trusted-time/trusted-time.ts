@@ -5,8 +5,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { entryOf, refusedEntry, type Pair } from './clock-entries.ts'
 import { decide } from './confirmation.ts'
-import { giveWord, type Word, type WordOutcome } from './give-word.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
+import { submitConfirmation, type ConfirmationOutcome, type SentConfirmation } from './submit-confirmation.ts'
 import { timeTables } from './tables.ts'
 import type { PastAdvance, TimeCopy } from './time-copy.ts'
 import {
@@ -250,9 +250,9 @@ export class TrustedTime implements AsyncDisposable {
     this.#saveDueMono = monoMs + SAVE_EVERY_MS
   }
 
-  /** One person's word that the wall clock is right, and what becomes of it within some seconds. */
-  async takeWord(word: Word, signal: AbortSignal): Promise<WordOutcome> {
-    return await giveWord({ ...this.#options, tables: this.#tables }, word, signal)
+  /** One person's confirmation that the wall clock is right, and its outcome within some seconds. */
+  async submitConfirmation(sent: SentConfirmation, signal: AbortSignal): Promise<ConfirmationOutcome> {
+    return await submitConfirmation({ ...this.#options, tables: this.#tables }, sent, signal)
   }
 
   /** Takes in what people confirmed since the last call. */

@@ -10,13 +10,14 @@ import { linkRequests } from '../../src/daemon/link-requests.ts'
 import { epochMs } from '../../src/domain/index.ts'
 import { LinkServer, type Handlers } from '../../src/link/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { serveStrange } from '../link/support.ts'
+import { frameOf, serveStrange } from '../link/support.ts'
 import { until } from '../support/until.ts'
 import { Office, spoken } from './support/office.ts'
 
 const AT = epochMs(Date.parse('2026-11-22T08:00:00.000Z'))
 const RANGE = { camera: 'lobby', from: '2026-11-22T16:00:00+08:00', to: '2026-11-22T17:00:00+08:00' }
 const PLACE = { ...RANGE, authority: '北檢115年字第1號', by: '王小明' }
+const TIMES = /\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?/g
 
 class Site {
   readonly office: Office
@@ -31,17 +32,27 @@ class Site {
     const out = spoken(), code = await hold(act, { config: this.office.configFile, ...options }, out)
     return `${code} ${out.text()}`
   }
-  async placed(options: Record<string, string> = PLACE): Promise<string> { return /hold placed: ([0-9a-f]{32})/.exec(await this.hold('place', options))![1]! }
+  async placed(): Promise<string> {
+    return /hold placed: ([0-9a-f]{32})/.exec(await this.hold('place', PLACE))![1]!
+  }
   rows(sql: string): unknown[] {
     const db = new Database(path.join(this.office.stateDir, 'catalogue.db'), { readonly: true })
     try { return db.prepare<[], unknown>(sql).all() } finally { db.close() }
   }
-  entries(): unknown[] { return this.rows(`SELECT action FROM audit_entry WHERE action LIKE 'hold.%' ORDER BY seq`).map(row => (row as { action: string }).action) }
+  entries(): unknown[] {
+    const rows = this.rows(`SELECT action FROM audit_entry WHERE action LIKE 'hold.%' ORDER BY seq`)
+    return rows.map(row => (row as { action: string }).action)
+  }
 
   /** A recorder that is asked; `more` answers in its place. */
-  async recorder(t: Test, more: (own: Handlers) => Handlers = own => own, folder = this.office.stateDir): Promise<LinkServer> {
+  async recorder(
+    t: Test, more: (own: Handlers) => Handlers = own => own, folder = this.office.stateDir,
+  ): Promise<LinkServer> {
     const parts = await this.office.recorder()
-    const server = LinkServer.open({ folder, version: '1.0.0', handlers: more(linkRequests({ ...parts, clock: systemClock })), takesRoles: ['command'], clock: systemClock, log: pino({ level: 'silent' }) })
+    const server = LinkServer.open({
+      folder, version: '1.0.0', handlers: more(linkRequests({ ...parts, clock: systemClock })),
+      takesRoles: ['command'], clock: systemClock, log: pino({ level: 'silent' }),
+    })
     t.teardown(async () => { await server[Symbol.asyncDispose](); await parts[Symbol.asyncDispose]() })
     await until('it listens', () => server.isListening)
     return server
@@ -53,25 +64,32 @@ t.test('a hold is placed, listed and ended alike by a running recorder and witho
   const scene = async (): Promise<string[]> => {
     const said = [await site.hold('place', { ...PLACE, dryRun: true })]
     const id = await site.placed()
-    said.push(await site.hold('list'), await site.hold('list', { json: true }), await site.hold('end', { id, reason: '不起訴', by: '王小明' }), await site.hold('list', { all: true }))
-    await t.rejects(site.hold('end', { id, reason: '再一次', by: '王小明' }), { code: 'CUSTOS_HOLD_REFUSED', message: /was ended before/ })
-    await t.rejects(site.hold('place', { ...PLACE, camera: 'garden' }), { code: 'CUSTOS_HOLD_REFUSED', message: /no footage of a camera "garden"/, remedy: /lobby/ })
-    await t.rejects(site.hold('place', { ...PLACE, camera: '../garden' }), { code: 'CUSTOS_HOLD_REFUSED', message: /no footage of a camera/ })
-    await t.rejects(site.hold('place', { ...PLACE, to: RANGE.from }), { code: 'CUSTOS_HOLD_REFUSED', message: /ends .* before it begins/ })
-    await t.rejects(site.hold('place', { ...PLACE, authority: 'x'.repeat(3000) }), { code: 'CUSTOS_HOLD_REFUSED', message: /longer than/ })
-    await t.rejects(site.hold('place', { ...PLACE, stream: 'no stream' }), { code: 'CUSTOS_HOLD_REFUSED', message: /"no stream" is no name/ })
-    return said.map(each => each.replaceAll(id, 'ID').replaceAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?/g, 'TIME'))
+    said.push(await site.hold('list'), await site.hold('list', { json: true }))
+    said.push(await site.hold('end', { id, reason: '不起訴', by: '王小明' }), await site.hold('list', { all: true }))
+    const isRefused = async (held: Promise<string>, message: RegExp, remedy = /./): Promise<void> => {
+      await t.rejects(held, { code: 'CUSTOS_HOLD_REFUSED', message, remedy })
+    }
+    const place = (changes: Record<string, string>): Promise<string> => site.hold('place', { ...PLACE, ...changes })
+    await isRefused(site.hold('end', { id, reason: '再一次', by: '王小明' }), /was ended before/)
+    await isRefused(place({ camera: 'garden' }), /no footage of a camera "garden"/, /lobby/)
+    await isRefused(place({ camera: '../garden' }), /no footage of a camera/)
+    await isRefused(place({ to: RANGE.from }), /ends .* before it begins/)
+    await isRefused(place({ authority: 'x'.repeat(3000) }), /longer than/)
+    await isRefused(place({ stream: 'no stream' }), /"no stream" is no name/)
+    return said.map(each => each.replaceAll(id, 'ID').replaceAll(TIMES, 'TIME'))
   }
   const alone = await scene()
-  await site.recorder(t, own => Object.fromEntries(Object.entries(own).map(([name, answer]) => [name, (...given: unknown[]) => {
+  const noted = (own: Handlers) => Object.entries(own).map(([name, answer]) => [name, (...given: unknown[]) => {
     asked.push(name)
     return (answer as (...given: unknown[]) => unknown)(...given)
-  }])) as Handlers)
+  }])
+  await site.recorder(t, own => Object.fromEntries(noted(own)) as Handlers)
   const running = await scene()
   t.match(alone[0], /^0 .*\nthe range now has \d+ slots/)
   t.same(running.slice(0, 4), alone.slice(0, 4))
-  t.equal(running[4]!.split('TIME 由').length, alone[4]!.split('TIME 由').length * 2 - 1, 'the ended ones of both')
-  t.ok(asked.includes('hold.place') && asked.includes('hold.end') && asked.includes('hold.list'), 'the recorder was asked')
+  const ends = (text: string): number => text.split('TIME 由').length - 1
+  t.equal(ends(running[4]!), 2 * ends(alone[4]!), 'the ended ones of both')
+  t.same(['hold.place', 'hold.end', 'hold.list'].filter(name => !asked.includes(name)), [], 'the recorder was asked')
   t.same(site.entries(), ['hold.placed', 'hold.ended', 'hold.placed', 'hold.ended'])
 })
 
@@ -116,7 +134,12 @@ t.test('another process that has the catalogue for a second is waited for; one t
 t.test('a recorder that dies between a request and its answer: the command goes on with the state folder', async t => {
   const site = await Site.open(t)
   const server: LinkServer = await site.recorder(t, own => ({
-    ...own, 'hold.place': async (body, signal) => { const told = await own['hold.place']!(body, signal); void server[Symbol.asyncDispose](); return told },
+    ...own,
+    'hold.place': async (body, signal) => {
+      const told = await own['hold.place']!(body, signal)
+      void server[Symbol.asyncDispose]()
+      return told
+    },
   }))
   t.match(await site.placed(), /^[0-9a-f]{32}$/)
   t.same(site.entries(), ['hold.placed'])
@@ -124,12 +147,8 @@ t.test('a recorder that dies between a request and its answer: the command goes 
 
 t.test('a recorder of another version, and one that does not answer, are passed by', async t => {
   const site = await Site.open(t)
-  const frame = (message: unknown): Buffer => {
-    const payload = Buffer.from(JSON.stringify(message)), head = Buffer.alloc(5)
-    head.writeUInt32BE(payload.length)
-    return Buffer.concat([head, payload])
-  }
-  await using _other = await serveStrange(site.office.stateDir, socket => { socket.write(frame({ hello: { protocol: 99, role: 'recorder', version: '9.0.0' } })) })
+  const hello = { protocol: 99, role: 'recorder', version: '9.0.0' }
+  await using _other = await serveStrange(site.office.stateDir, socket => { socket.write(frameOf({ hello })) })
   t.match(await site.hold('list', { json: true }), /^0 $/)
   t.match(await site.placed(), /^[0-9a-f]{32}$/)
 })

@@ -5,22 +5,27 @@ import type { Socket } from 'node:net'
 import path from 'node:path'
 import t from 'tap'
 import { FatalError, RetryableError } from '../../src/domain/index.ts'
-import { connectLink, LinkClosedError, LinkServer, LinkTimeoutError, LinkVersionError } from '../../src/link/index.ts'
+import {
+  connectLink, LinkClosedError, LinkServer, LinkTimeoutError, LinkVersionError,
+} from '../../src/link/index.ts'
 import { LinkPeer, MOST_AT_ONCE, MOST_FRAMES_PER_S } from '../../src/link/peer.ts'
 import { MOST_PEERS } from '../../src/link/server.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { until } from '../support/until.ts'
-import { log, serve, serveStrange, Stranger } from './support.ts'
+import { frameOf, log, serve, serveStrange, Stranger } from './support.ts'
 
-const client = (folder: string, more = {}) => connectLink({ folder, role: 'command', version: '9.9.9', clock: systemClock, log, ...more })
+const client = (folder: string, more = {}) =>
+  connectLink({ folder, role: 'command', version: '9.9.9', clock: systemClock, log, ...more })
+const BY = { kind: 'machine-user', name: 'a', role: null, source: null } as const
+const REFUSED = { code: 'CUSTOS_HOLD_REFUSED', message: 'no such camera', remedy: 'name another' }
 const LISTED = { holds: [], next: null }, ALL = { withEnded: true, after: 0 }
 const PLACE = { camera: 'lobby', stream: null, fromAt: 1, toAt: 2 }
 
 t.test('what is asked is answered, and an error keeps its name', async t => {
   const folder = t.testdir({})
   await using server = serve(folder, {
-    'hold.cost': () => Promise.reject(new FatalError('CUSTOS_HOLD_REFUSED', 'no such camera', { remedy: 'name another' })),
+    'hold.cost': () => Promise.reject(new FatalError(REFUSED.code, REFUSED.message, REFUSED)),
     'hold.list': async ({ after }) => {
       if (after > 0) throw new RetryableError('CUSTOS_CATALOGUE_FAULT', 'locked', { remedy: 'wait' })
       return LISTED
@@ -30,13 +35,17 @@ t.test('what is asked is answered, and an error keeps its name', async t => {
   await until('listening', () => server.isListening)
   await using link = await client(folder)
   t.same(await link!.ask('hold.list', ALL), LISTED)
-  await t.rejects(link!.ask('hold.cost', PLACE), { name: 'FatalError', code: 'CUSTOS_HOLD_REFUSED', message: 'no such camera', remedy: 'name another' })
-  await t.rejects(link!.ask('hold.list', { withEnded: true, after: 1 }), { name: 'RetryableError', code: 'CUSTOS_CATALOGUE_FAULT' })
-  const hidden: Error = await link!.ask('hold.end', { holdId: 'x', by: { kind: 'machine-user', name: 'a', role: null, source: null }, reason: 'b' }).then(() => new Error('none'), (error: Error) => error)
+  await t.rejects(link!.ask('hold.cost', PLACE), { name: 'FatalError', ...REFUSED })
+  const locked = link!.ask('hold.list', { withEnded: true, after: 1 })
+  await t.rejects(locked, { name: 'RetryableError', code: 'CUSTOS_CATALOGUE_FAULT' })
+  const hidden: Error = await link!.ask('hold.end', { holdId: 'x', by: BY, reason: 'b' })
+    .then(() => new Error('none'), (error: Error) => error)
   t.match(hidden, { code: 'CUSTOS_LINK_FAILED' })
   t.notMatch(hidden.message, /secret/)
-  await t.rejects(link!.ask('hold.place', { ...PLACE, holdId: 'b'.repeat(32), authority: 'x', application: null, by: { kind: 'machine-user', name: 'a', role: null, source: null } }), { code: 'CUSTOS_LINK_FAILED' }, 'nobody answers it here')
-  await t.rejects(link!.ask('hold.list', { withEnded: true, after: -1 }), TypeError, 'nothing that does not fit leaves')
+  const place = { ...PLACE, holdId: 'b'.repeat(32), authority: 'x', application: null, by: BY }
+  await t.rejects(link!.ask('hold.place', place), { code: 'CUSTOS_LINK_FAILED' }, 'nobody answers it here')
+  const unfit = link!.ask('hold.list', { withEnded: true, after: -1 })
+  await t.rejects(unfit, TypeError, 'nothing that does not fit leaves')
   t.equal(link!.isClosed, false)
 })
 
@@ -73,7 +82,8 @@ t.test('another version of the protocol is told by both, and a stranger\'s role 
   await using other = await Stranger.connect(folder)
   other.send({ hello: { protocol: 2, role: 'command', version: '3.0.0' } })
   await until('closed', () => other.isClosed)
-  t.match(other.messages(), [{ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } }], 'it hears which one stands here')
+  const own = { protocol: 1, role: 'recorder', version: '9.9.9' }
+  t.match(other.messages(), [{ hello: own }], 'it hears which one stands here')
   await using strange = await Stranger.connect(folder)
   strange.send({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } })
   await until('closed', () => strange.isClosed)
@@ -83,16 +93,11 @@ t.test('a recorder of another version, or one that dies before it answers, is to
   const folder = t.testdir({})
   let answer: (socket: Socket) => void = () => undefined
   await using _recorder = await serveStrange(folder, socket => { answer(socket) })
-  const frame = (message: unknown): Buffer => {
-    const payload = Buffer.from(JSON.stringify(message)), head = Buffer.alloc(5)
-    head.writeUInt32BE(payload.length)
-    return Buffer.concat([head, payload])
-  }
-  answer = socket => { socket.write(frame({ hello: { protocol: 7, role: 'recorder', version: '4.0.0' } })) }
+  answer = socket => { socket.write(frameOf({ hello: { protocol: 7, role: 'recorder', version: '4.0.0' } })) }
   await t.rejects(client(folder), LinkVersionError)
   await t.rejects(client(folder), /link 1 \(9\.9\.9\).*link 7 \(4\.0\.0\)/)
   answer = socket => {
-    socket.write(frame({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } }))
+    socket.write(frameOf({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } }))
     socket.on('data', chunk => { if (chunk.includes('hold.list')) socket.destroy() })
   }
   await using link = await client(folder)
@@ -124,7 +129,12 @@ t.test('who floods, asks too much at once, sends halves or does not read is clos
   const gone: boolean[] = []
   await using server = serve(folder, {
     'hold.list': async () => LISTED,
-    'hold.cost': (_, signal) => { gone.push(false); return new Promise((_, reject) => { signal.addEventListener('abort', () => { gone.push(true); reject(new Error('nobody waits')) }) }) },
+    'hold.cost': (_, signal) => {
+      gone.push(false)
+      const { promise, reject } = Promise.withResolvers<never>()
+      signal.addEventListener('abort', () => { gone.push(true); reject(new Error('nobody waits')) })
+      return promise
+    },
   })
   await until('listening', () => server.isListening)
   await using link = await client(folder)
@@ -139,21 +149,29 @@ t.test('who floods, asks too much at once, sends halves or does not read is clos
 
   await using flood = await Stranger.connect(folder)
   flood.greet()
-  for (let id = 1; id <= 6 * MOST_FRAMES_PER_S && !flood.isClosed; id++) flood.send({ ask: 'hold.list', id, body: { withEnded: true, after: 0 } })
+  for (let id = 1; id <= 6 * MOST_FRAMES_PER_S && !flood.isClosed; id++) {
+    flood.send({ ask: 'hold.list', id, body: ALL })
+  }
   await until('closed', () => flood.isClosed)
   await isServed()
 
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z')
-  const halves = LinkServer.open({ folder: t.testdir({ halves: {} }), version: '9.9.9', handlers: {}, takesRoles: ['command'], clock, log })
+  const halves = LinkServer.open({
+    folder: t.testdir({ halves: {} }), version: '9.9.9', handlers: {}, takesRoles: ['command'], clock, log,
+  })
   await until('listening', () => halves.isListening)
   const waits = [] as Stranger[]
-  for (const begin of [() => undefined, (each: Stranger) => { each.socket.write(Buffer.from([0, 0])) }, (each: Stranger) => { each.greet(); each.socket.write(Buffer.from([0, 0, 0, 9, 0, 1])) }]) {
-    const each = await Stranger.connect(path.join(t.testdirName))
-    begin(each)
+  for (const [greets, begun] of [[false, []], [false, [0, 0]], [true, [0, 0, 0, 9, 0, 1]]] as const) {
+    const each = await Stranger.connect(t.testdirName)
+    if (greets) each.greet()
+    each.socket.write(Buffer.from(begun))
     waits.push(each)
   }
   await until('they are known', () => halves.peers === 3 && clock.pendingWaits >= 3)
-  for (let second = 0; second < 13; second++) { await clock.advance(1_000); await new Promise(resolve => setTimeout(resolve, 20)) }
+  for (let second = 0; second < 13; second++) {
+    await clock.advance(1_000)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
   await until('closed', () => waits.every(each => each.isClosed))
   const disposed = halves[Symbol.asyncDispose]()
   await clock.advance(1_000)

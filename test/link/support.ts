@@ -8,7 +8,16 @@ import { systemClock } from '../../src/platform/clock.ts'
 export const log = pino({ level: 'silent' })
 
 export function serve(folder: string, handlers: Handlers = {}): LinkServer {
-  return LinkServer.open({ folder, version: '9.9.9', handlers, takesRoles: ['command', 'office'], clock: systemClock, log })
+  return LinkServer.open({
+    folder, version: '9.9.9', handlers, takesRoles: ['command', 'office'], clock: systemClock, log,
+  })
+}
+
+/** A JSON frame of the link. */
+export function frameOf(message: unknown): Buffer {
+  const payload = Buffer.from(JSON.stringify(message)), head = Buffer.alloc(5)
+  head.writeUInt32BE(payload.length)
+  return Buffer.concat([head, payload])
 }
 
 /** A peer that is not ours: it writes what it likes. */
@@ -32,11 +41,7 @@ export class Stranger implements AsyncDisposable {
     } finally { closeSync(descriptor) }
   }
 
-  send(message: unknown): void {
-    const payload = Buffer.from(JSON.stringify(message)), head = Buffer.alloc(5)
-    head.writeUInt32BE(payload.length)
-    this.socket.write(Buffer.concat([head, payload]))
-  }
+  send(message: unknown): void { this.socket.write(frameOf(message)) }
   greet(): void { this.send({ hello: { protocol: 1, role: 'command', version: '1.0.0' } }) }
 
   /** What came so far, frame by frame. */
@@ -60,8 +65,14 @@ export class Stranger implements AsyncDisposable {
 
 /** A recorder that is not ours, for each connection. */
 export async function serveStrange(folder: string, onSocket: (socket: Socket) => void): Promise<AsyncDisposable> {
-  const descriptor = openSync(folder, 'r'), server = createServer(socket => { socket.on('error', () => undefined); socket.resume(); onSocket(socket) })
+  const descriptor = openSync(folder, 'r'), server = createServer(socket => {
+    socket.on('error', () => undefined).resume()
+    onSocket(socket)
+  })
   server.listen(`/proc/self/fd/${descriptor}/link.sock`)
   await once(server, 'listening')
-  return { [Symbol.asyncDispose]: async () => { await new Promise(resolve => { server.close(resolve) }); closeSync(descriptor) } }
+  return { [Symbol.asyncDispose]: async () => {
+    await new Promise(resolve => { server.close(resolve) })
+    closeSync(descriptor)
+  } }
 }

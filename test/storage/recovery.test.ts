@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { FAULT_MODES, type Fault } from '../support/faulty-file-system.ts'
 import { checkInvariants, picturesOf, RecorderRig } from '../support/recorder-rig.ts'
@@ -202,18 +202,23 @@ t.test('a slot whose tail cannot be cleaned at the start keeps its footage in th
   t.same(rig.rows('SELECT state FROM slot').filter(row => (row as { state: string }).state === 'quarantined').length, 1)
 })
 
+/** Which of the last fragments are found after a kill, by a start that cannot sync what it finds. */
+async function foundUnsyncable(test: Test, rig: RecorderRig, last: number): Promise<RecorderRig['appended']> {
+  rig.freeze(rig.memory.afterKill())
+  await rig.reopen({ arm: fs => { fs.break({ step: 'recover kept sync', mode: 'not-applied' }) } })
+  await rig.lane.recover()
+  test.ok(rig.fs.hasBroken)
+  const names = (await rig.found()).map(({ name }) => name)
+  return rig.appended.slice(-last).filter(({ name }) => names.includes(name))
+}
+
 t.test('what a killed recorder had not synced, and a start cannot sync either, is a gap and no footage', async t => {
   const rig = await recorded(t)
   await rig.append(6)
   await rig.sync()
   const syncedTo = rig.nextAt
   await rig.append(4)
-  rig.freeze(rig.memory.afterKill())
-  await rig.reopen({ arm: fs => { fs.break({ step: 'recover kept sync', mode: 'not-applied' }) } })
-  await rig.lane.recover()
-  t.ok(rig.fs.hasBroken)
-  const names = (await rig.found()).map(({ name }) => name)
-  t.same(rig.appended.slice(-8).filter(({ name }) => names.includes(name)), rig.appended.slice(-8, -4))
+  t.same(await foundUnsyncable(t, rig, 8), rig.appended.slice(-8, -4))
   t.match(rig.rows("SELECT start_at, end_at FROM gap WHERE cause = 'storage-failed'"), [{ start_at: syncedTo, end_at: rig.nextAt }])
   t.match(rig.rows("SELECT start_at FROM gap WHERE cause = 'recorder-killed'").at(-1), { start_at: rig.nextAt })
   t.same(await checkInvariants(rig), [])
@@ -228,12 +233,7 @@ t.test('what had not been synced when the clock was set is no footage either whe
   rig.endRun()
   rig.clock.stepWall(HOUR_MS)
   await rig.append(1)
-  rig.freeze(rig.memory.afterKill())
-  await rig.reopen({ arm: fs => { fs.break({ step: 'recover kept sync', mode: 'not-applied' }) } })
-  await rig.lane.recover()
-  t.ok(rig.fs.hasBroken)
-  const names = (await rig.found()).map(({ name }) => name)
-  t.same(rig.appended.slice(-10).filter(({ name }) => names.includes(name)), rig.appended.slice(-10, -4))
+  t.same(await foundUnsyncable(t, rig, 10), rig.appended.slice(-10, -4))
 })
 
 t.test('a failed write-back that only the killed recorder was told of costs no later record', async t => {

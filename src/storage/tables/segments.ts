@@ -1,19 +1,12 @@
 import {
   cameraId, cameraUuid, epochMs, generation, slotNumber, streamName, volumeUuid,
-  type CameraId, type CameraUuid, type EpochMs, type Generation, type SlotNumber, type StreamName, type TimeRange, type VolumeUuid,
+  type CameraUuid, type EpochMs, type SlotNumber, type StreamName, type TimeRange, type VolumeUuid,
 } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
+import type { SlotHeader } from '../../slots/index.ts'
 
-/** One use of a slot. `endAt` and what follows are null until it is sealed. */
-export interface SegmentRow {
-  readonly volumeUuid: VolumeUuid
-  readonly slot: SlotNumber
-  readonly generation: Generation
-  readonly cameraId: CameraId
-  readonly cameraUuid: CameraUuid
-  readonly stream: StreamName
-  readonly startAt: EpochMs
-  readonly floorRule: string
+/** One use of a slot: what its header says. `endAt` and what follows are null until it is sealed. */
+export interface SegmentRow extends Omit<SlotHeader, 'slotSizeBytes'> {
   readonly endAt: EpochMs | null
   readonly keepUntil: EpochMs | null
   /** The newest frame by trusted time: what floors count from. */

@@ -47,7 +47,7 @@ t.test('[G9] a destination that hangs holds up nobody: it is told after a while,
   const { copyId, packageId } = await office.made({ kind: 'medium', path: stick.folder }, desk)
   stick.hang()
   const released = t.rejects(office.release(copyId, { desk }), { code: 'CUSTOS_COPY_TARGET', fault: 'hung', message: /目的地沒有回應/ })
-  await until('a courier that hangs, as nice as it should be', () => couriers().some(({ states, niceness }) => states.includes('D') && niceness === Math.min(19, getPriority() + 10)))
+  await until('a child that waits in the kernel, as nice as it should be', () => couriers().some(({ states, niceness }) => states.includes('D') && niceness === Math.min(19, getPriority() + 10)))
   const environments = couriers().map(({ environment }) => environment)
   await released
   t.same(environments.map(text => [text.includes('PATH='), text.includes('not for couriers')]), [[true, false]])
@@ -60,7 +60,7 @@ t.test('[G9] a destination that hangs holds up nobody: it is told after a while,
   const other = await office.made({ kind: 'here' }, desk)
   t.match(await office.release(other.copyId, { desk }), { job: { state: 'released' } }, 'another copy goes out meanwhile')
   stick.answer()
-  await until('no courier is left', () => couriers().length === 0)
+  await until('no child is left', () => couriers().length === 0)
   t.same(readdirSync(stick.folder).filter(name => !name.startsWith('.')), [], 'nothing half')
   t.match(await office.release(copyId, { desk }), { job: { state: 'released', isPublished: true } })
   t.same(readdirSync(stick.folder).sort(), namesOf(packageId), 'and nothing else is on it')
@@ -76,13 +76,13 @@ t.test('a start with a hanging destination: the queue makes copies, and what was
   stick.hang()
   const desk = new CopyDesk({ ...office.options, destinations: new Courier() }), stop = new AbortController()
   const running = desk.run(stop.signal)
-  await until('a courier that hangs', () => couriers().some(({ states }) => states.includes('D')))
+  await until('a child that waits in the kernel', () => couriers().some(({ states }) => states.includes('D')))
   const { number } = await office.approved()
   const next = desk.ask(await office.front.as(...CUSTODIAN), { application: number, target: { kind: 'here' } })
   await until('the next copy is ready', () => desk.get(next.copyId)?.state === 'ready')
   t.match(couriers().map(({ states }) => states), [/D/], 'while the destination hangs')
   stick.answer()
-  await until('no courier is left', () => couriers().length === 0)
+  await until('no child is left', () => couriers().length === 0)
   stop.abort()
   await running
   t.same(readdirSync(stick.folder), [])
@@ -94,12 +94,12 @@ t.test('the recorder is killed: its courier is gone with it, and writes no more'
   const delivery = { copyId: 'a'.repeat(32), packageId: 'P', folder: office.root, target: { kind: 'medium', path: stick.folder }, password: null, fingerprint: '', own: [] }
   const script = `import { Courier } from ${JSON.stringify(path.join(import.meta.dirname, '../../../src/export/index.ts'))}; void new Courier().deliver(${JSON.stringify(delivery)})`
   const recorder = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], { stdio: 'ignore' })
-  await until('a courier that hangs', () => childrenOf(recorder.pid!).some(({ states }) => states.includes('D')))
+  await until('a child that waits in the kernel', () => childrenOf(recorder.pid!).some(({ states }) => states.includes('D')))
   const [{ pid: courier }] = childrenOf(recorder.pid!) as [Seen]
   recorder.kill('SIGKILL')
   await once(recorder, 'exit')
   stick.answer()
-  await until('the courier is gone', () => !existsSync(`/proc/${courier}`))
+  await until('the child is gone', () => !existsSync(`/proc/${courier}`))
   const left = readdirSync(stick.folder, { recursive: true }) as string[]
   t.same(left.filter(name => path.basename(name) !== `.custos-${delivery.copyId}.part`), [], 'no file of it')
 })
