@@ -5,8 +5,9 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { cameraId, cameraUuid, epochMs, generation, slotNumber, streamName, volumeId } from '../src/domain/index.ts'
 import { takeVideos, type FootageShelf } from '../src/export/index.ts'
+import { SegmentReader, type SegmentRow, slotPath } from '../src/footage/index.ts'
 import { realFileSystem } from '../src/platform/file-system.ts'
-import { slotPath, SegmentReader, initVolume, type SegmentRow, type Volume } from '../src/storage/index.ts'
+import { initVolume, type Volume } from '../src/storage/index.ts'
 import { encodeSlotStart, freeHeader } from '../src/slots/slot-format.ts'
 import { SlotWriter } from '../src/storage/slot-writer.ts'
 import { builtFragment, builtInit, timedFragment } from '../test/support/fragments.ts'
@@ -42,7 +43,7 @@ try {
   const slots = Math.ceil(minutes * 60 * mbps * 1e6 / 8 / (SLOT_BYTES * 0.95)) + 2
   const volume = await initVolume(realFileSystem, { folder: path.join(folder, 'volume'), id: volumeId('bench'), sizeBytes: slots * SLOT_BYTES, slotSizeBytes: SLOT_BYTES, now: new Date() })
   const rows = await filled(volume)
-  const shelf: FootageShelf = { device: () => null, segments: () => rows, open: segment => SegmentReader.open(realFileSystem, volume, segment, null) }
+  const shelf: FootageShelf = { device: async () => null, segments: async () => rows, open: segment => SegmentReader.open(realFileSystem, volume, segment, null) }
   const range = { startAt: epochMs(START_MS), endAt: epochMs(START_MS + minutes * 60_000) }
   const ratios: number[] = []
   for (let pair = 0; pair < pairs; pair++) {

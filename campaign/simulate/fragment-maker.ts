@@ -1,6 +1,6 @@
+import type { TimedFragment } from '../../src/footage/index.ts'
 import { builtFragment, builtInit, timedFragment } from '../../test/support/fragments.ts'
 import type { InitSegment } from '../../src/media/index.ts'
-import type { TimedFragment } from '../../src/storage/index.ts'
 
 const FRAMES = 2
 const MARKS = 5

@@ -65,7 +65,7 @@ export function placeHold(world: World, dice: Dice): void {
     world.oracle.holds.placed({ id: hold.holdId, cameraUuid: hold.cameraUuid, fromAt: hold.fromAt, toAt: hold.toAt })
   }
   if (recorder?.upSince != null && dice.chance(0.5)) {
-    const uuid = recorder.life.quietly(() => recorder.storage.cameras()).find(camera => camera.id === stream.facts.camera)?.uuid
+    const uuid = recorder.life.quietly(() => recorder.storage.footage.cameras()).find(camera => camera.id === stream.facts.camera)?.uuid
     if (uuid === undefined) return
     recorder.storage.holds.place(ask(uuid)).then(hold => { if (!recorder.life.isGone) placed(hold) }, (error: unknown) => { world.note(`hold refused: ${textOf(error)}`) })
     return

@@ -1,8 +1,9 @@
 import { formatProblems, loadConfig } from '../config/index.ts'
 import { isoOf } from '../domain/index.ts'
+import type { SeenDevice } from '../footage/index.ts'
 import { tableLines } from '../health/index.ts'
 import { openCatalogueBeside } from '../platform/catalogue.ts'
-import { cameraChannels, lastDevices, type SeenDevice } from '../storage/index.ts'
+import { cameraChannels, lastDevices } from '../storage/index.ts'
 import type { Output } from './audit-access.ts'
 import { localText } from './local-time.ts'
 

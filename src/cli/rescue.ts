@@ -2,8 +2,9 @@ import path from 'node:path'
 import { userInfo } from 'node:os'
 import { cameraId, epochMs, FatalError, isoOf, NAME_PATTERN, slotNumber, streamName, type EpochMs, type TimeRange } from '../domain/index.ts'
 import { planClip, writeClipFile, type FootageSource } from '../export/index.ts'
+import { SegmentReader, slotPath } from '../footage/index.ts'
 import { realFileSystem, StorageError } from '../platform/file-system.ts'
-import { IDENTITY_FILE, parseIdentity, RESCUE_LOG, SegmentReader, slotPath, type Volume } from '../storage/index.ts'
+import { IDENTITY_FILE, parseIdentity, RESCUE_LOG, type Volume } from '../storage/index.ts'
 import { readSlot, type SlotFootage } from '../slots/index.ts'
 
 interface Streams { readonly out: { write(text: string): unknown }, readonly err: { write(text: string): unknown } }

@@ -5,11 +5,12 @@ import type { Book } from '../book/index.ts'
 import type { CameraUuid, EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { CopyDesk } from '../export/index.ts'
+import type { SeenDevice } from '../footage/index.ts'
 import type { CameraSurvey } from '../ingest/index.ts'
 import type { PaperPress } from '../paper/index.ts'
 import type { RequestDesk } from '../requests/index.ts'
 import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
-import type { FootageFinder, SeenDevice } from '../storage/index.ts'
+import type { FootageFinder } from '../storage/index.ts'
 import type { Viewing } from '../viewing/index.ts'
 
 /** A camera as a form offers it. One that left the configuration is still asked for as long as its footage stands. */

@@ -6,13 +6,14 @@ import type { Config } from '../config/index.ts'
 import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
 import { CopyDesk, Courier, printedForms, RecorderCertificate, releasedApplications, type MasterArchive, type TimestampHook } from '../export/index.ts'
+import { cameraOf } from '../footage/index.ts'
 import { CameraSurvey } from '../ingest/index.ts'
 import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { PROGRAM_VERSION } from '../platform/program-version.ts'
-import { deviceFinder, footageFinder, gapFinder, lastDevices, type Storage } from '../storage/index.ts'
+import { footageFinder, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
 import { LatePart } from './late-part.ts'
@@ -52,19 +53,19 @@ export async function openFrontOffice(options: FrontOfficeOptions): Promise<Asyn
   const { desk, book: { log: book } } = office
   const named = (id: CameraId): string => config().cameras.find(camera => camera.id === id)?.name ?? id
   const placeOf = (id: CameraId): string | null => config().cameras.find(camera => camera.id === id)?.place ?? null
-  const footage = footageFinder(db), deviceOf = lastDevices(db)
-  const idOf = (uuid: CameraUuid): CameraId | null => footage.camera(uuid)?.id ?? null
+  const { footage } = storage
+  const idOf = (uuid: CameraUuid): CameraId | null => cameraOf(footage, uuid)?.id ?? null
   const cameraName = (uuid: CameraUuid): string => { const id = idOf(uuid); return id === null ? uuid : named(id) }
   const press = parts.use(new PaperPress())
   const viewing = parts.use(openViewing({
-    db, audit, access, time, clock, log: log.child({ cap: 'viewing' }), stateDir: state.dir, book, requests: desk, rules: office.shelf, footage: storage, lane: (camera, stream) => storage.lane(camera, stream), cameraName,
-    cameras: () => storage.cameras().flatMap(({ id, uuid, isRetired }) => {
+    db, audit, access, time, clock, log: log.child({ cap: 'viewing' }), stateDir: state.dir, book, requests: desk, rules: office.shelf, footage, lane: (camera, stream) => storage.lane(camera, stream), cameraName,
+    cameras: () => footage.cameras().flatMap(({ id, uuid, isRetired }) => {
       const configured = isRetired ? undefined : config().cameras.find(camera => camera.id === id)
       return configured === undefined ? [] : [{ id, uuid, name: configured.name, streams: configured.streams.map(({ name }) => name).sort((a, b) => Number(b === 'main') - Number(a === 'main')) }]
     }),
   }))
   const copies = new CopyDesk({
-    db, audit, clock, rights: access.sessions, grants: desk.grants, book, shelf: { segments: storage.segmentsOf.bind(storage), open: storage.openReader.bind(storage), device: deviceFinder(db) }, gaps: gapFinder(db),
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book, footage,
     camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: placeOf(id) } },
     checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, destinations: new Courier(), papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
@@ -77,15 +78,17 @@ export async function openFrontOffice(options: FrontOfficeOptions): Promise<Asyn
       return { sync: { source: sync.source, state: sync.isSynchronised === true ? 'synchronised' : 'not-synchronised', stratum: null }, recorderOffsetMs: sync.referenceOffsetMs, uncertaintyMs: null, comparison: null }
     },
     own: () => { const { volumes, archive: archiveAt } = config(); return [state.dir, ...volumes.map(volume => volume.path), ...archiveAt === null ? [] : [archiveAt.dir], '/etc'] },
-    isBusy: () => storage.isBusy, folder: path.join(state.dir, 'copies'), office: site.name, timezone: site.timezone, version: PROGRAM_VERSION,
+    folder: path.join(state.dir, 'copies'), office: site.name, timezone: site.timezone, version: PROGRAM_VERSION,
   })
   const stop = new AbortController()
   const copying = copies.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'copies are not made any more until the recorder starts again') })
   parts.defer(async () => { stop.abort(); await copying })
   const console: ConsoleParts = {
-    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), viewing, copies, archive, press,
+    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(), viewing, copies, archive, press,
     survey: new CameraSurvey(clock),
-    cameras: () => storage.cameras().map(({ uuid, id }) => ({ uuid, id, name: named(id), location: placeOf(id) ?? '', device: deviceOf(id) })),
+    cameras: () => footage.cameras().map(({ uuid, id }) => ({
+      uuid, id, name: named(id), location: placeOf(id) ?? '', device: footage.lastDevice(uuid),
+    })),
   }
   parts.use(await LatePart.open({
     code: 'console-failed', faults, clock, log,

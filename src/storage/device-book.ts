@@ -1,10 +1,11 @@
 import { epochMs, SYSTEM, type AuditSink, type CameraChange, type CameraId, type CameraUuid,
   type DeviceFacts, type EpochMs } from '../domain/index.ts'
+import type { SeenDevice } from '../footage/index.ts'
 import { withCatalogue, type Catalogue, type Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { cameraTable } from './tables/cameras.ts'
-import { deviceTable, type SeenDevice } from './tables/devices.ts'
+import { deviceTable } from './tables/devices.ts'
 
 export interface DeviceBookOptions { readonly catalogue: Catalogue, readonly audit: AuditSink, readonly clock: Clock, readonly log: Logger }
 
@@ -59,11 +60,4 @@ export function lastDevices(db: Db): (camera: CameraId) => SeenDevice | null {
     const camera = cameras.find(id)
     return camera === null ? null : devices.newest(camera.uuid)
   }
-}
-
-/** The device of a camera at an instant, as far as it is known. */
-export type DeviceFinder = (camera: CameraUuid, at: EpochMs) => SeenDevice | null
-export function deviceFinder(db: Db): DeviceFinder {
-  const devices = deviceTable(db)
-  return (camera, at) => devices.at(camera, at)
 }

@@ -1,18 +1,13 @@
 import type { MonoMs } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { SegmentKey } from './tables/segments.ts'
+import type { Lease, Leases, SegmentKey } from '../footage/index.ts'
 
 export const LEASE_LAPSE_MS = 60_000 // a reader that is alive renews with every read
 
 const keyText = ({ volumeUuid, slot, generation }: SegmentKey): string => `${volumeUuid}/${slot}/${generation}`
 
-export interface Lease extends AsyncDisposable {
-  /** False when it lapsed: what is read from now on may belong to another generation. */
-  renew(): boolean
-}
-
 /** Who reads which slot generation; the guard keeps a leased one from reuse. In memory only: no reader survives the recorder. */
-export class LeaseTable {
+export class LeaseTable implements Leases {
   readonly #clock: Clock
   readonly #expiries = new Map<string, Map<symbol, MonoMs>>()
   constructor(clock: Clock) { this.#clock = clock }

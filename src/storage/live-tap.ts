@@ -1,8 +1,5 @@
+import type { FragmentWatcher, TimedFragment } from '../footage/index.ts'
 import type { InitSegment } from '../media/index.ts'
-import type { TimedFragment } from './slot-writer.ts'
-
-/** Sees a fragment once its slot has taken it. Must return at once and change nothing; the bytes are shared with whoever else watches. */
-export type FragmentWatcher = (timed: TimedFragment, init: InitSegment) => void
 
 /** Hands what a stream records to who watches it live. While nobody does it costs a look at an empty set [G9]. */
 export class LiveTap {

@@ -1,16 +1,16 @@
 import {
   epochMs, type CameraUuid, type EpochMs, type GapCause, type RunId, type StreamName, type TimeRange,
 } from '../domain/index.ts'
+import { type SegmentRow, without } from '../footage/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
-import { without } from './gap-finder.ts'
 import { holesBetween } from './holes.ts'
 import { runsIn } from './recovery.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { IndexEntry } from '../slots/index.ts'
 import { spansOf, type Span } from './slot-survey.ts'
 import { CLOCK_BACK_MS, TRIVIAL_GAP_MS, type Among, type runTable } from './tables/runs.ts'
-import type { segmentTable, SegmentRow } from './tables/segments.ts'
+import type { segmentTable } from './tables/segments.ts'
 
 /** The wall clock is written down once a minute: a recorder may have run so much longer. */
 const NOTED_EVERY_MS = 60_000

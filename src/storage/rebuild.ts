@@ -2,6 +2,7 @@ import {
   epochMs, isoOf, slotNumber, SYSTEM, type AuditActor, type AuditEvent, type AuditSink, type CameraId,
   type CameraUuid, type EpochMs, type SlotNumber, type VolumeId,
 } from '../domain/index.ts'
+import { slotPath } from '../footage/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
@@ -18,7 +19,7 @@ import { reconcile, type Contradiction, type ReconciledCounts } from './tables/r
 import { stockTaking, type Stock } from './tables/stock.ts'
 import { surveyTables, type CameraTrace } from './tables/survey.ts'
 import { readTimeCopy } from './time-file.ts'
-import { checkVolume, slotPath, type Volume } from './volume.ts'
+import { checkVolume, type Volume } from './volume.ts'
 
 export interface RebuildOptions {
   readonly catalogue: Catalogue

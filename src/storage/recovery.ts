@@ -1,4 +1,5 @@
 import { epochMs, isoOf, type CameraUuid, type EpochMs, type RunId } from '../domain/index.ts'
+import { type SegmentRow, slotPath, without } from '../footage/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -8,7 +9,6 @@ import type { TrustedTime } from '../trusted-time/index.ts'
 import type { FreeSlots } from './free-slots.ts'
 import { slotName, type OpenSlot, type Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
-import { without } from './gap-finder.ts'
 import type { RunIds } from './run-ids.ts'
 import {
   endOfFootage, freeHeader, readSlot, readSlotStart, type IndexEntry, type SlotFootage, type SlotStart,
@@ -17,9 +17,9 @@ import { SlotWriter } from './slot-writer.ts'
 import { isUnenteredUse } from './spot-check.ts'
 import type { cameraTable } from './tables/cameras.ts'
 import { TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
-import type { segmentTable, SegmentRow } from './tables/segments.ts'
+import type { segmentTable } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
-import { slotPath, zeroSlot, type Volume } from './volume.ts'
+import { type Volume, zeroSlot } from './volume.ts'
 import type { VolumeSet } from './volume-set.ts'
 
 export interface RecoveryOptions {

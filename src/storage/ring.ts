@@ -2,6 +2,7 @@ import { AuditUnavailableError } from '../audit/index.ts'
 import {
   CustosError, epochMs, generation, isoOf, RetryableError, streamKeyText, SYSTEM, type AuditSink, type CameraUuid, type CameraId, type EpochMs, type MonoMs, type StreamKey, type StreamName,
 } from '../domain/index.ts'
+import { type SegmentRow, slotPath } from '../footage/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { CatalogueFaultError, type Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -18,9 +19,9 @@ import {
 import { SlotWriter, type SealFacts } from './slot-writer.ts'
 import type { holdTable } from './tables/holds.ts'
 import type { runTable } from './tables/runs.ts'
-import type { segmentTable, SegmentRow } from './tables/segments.ts'
+import type { segmentTable } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
-import { slotPath, zeroSlot, type Volume } from './volume.ts'
+import { type Volume, zeroSlot } from './volume.ts'
 import type { VolumeSet } from './volume-set.ts'
 
 /**

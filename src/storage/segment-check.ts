@@ -1,12 +1,12 @@
 import { epochMs, type EpochMs } from '../domain/index.ts'
+import { type SegmentRow, slotPath } from '../footage/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
 import {
   encodeTrailer, FREE_HEADER_BYTES, freeHeader, readSlotStart, readTrailer, sha256, walkRecords, type
   IndexEntry, type SegmentIndex, type SlotStart,
 } from '../slots/index.ts'
-import type { SegmentRow } from './tables/segments.ts'
-import { slotPath, type Volume } from './volume.ts'
+import type { Volume } from './volume.ts'
 
 /**
  * `record`: bytes of footage differ from those that were sealed. `unreadable`: the disk does not give them. `header`, `index`: what describes the footage; the pictures may be whole.

@@ -1,4 +1,5 @@
 import { epochMs, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
+import { slotPath } from '../footage/index.ts'
 import type { VideoTrack } from '../media/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
@@ -6,7 +7,7 @@ import { keepUntil, latestRecordedAt, parseFloorRule } from '../retention/index.
 import {
   endOfFootage, mfraBytesOf, readSlot, readTrailer, type IndexEntry, type SlotFootage, type SlotHeader,
 } from '../slots/index.ts'
-import { slotPath, type Volume } from './volume.ts'
+import type { Volume } from './volume.ts'
 
 /** Longer than this between two records of one run is lost time; shorter is a camera that skips frames. */
 export const HOLE_IN_RUN_MS = 1500

@@ -1,27 +1,12 @@
 import { epochMs, RetryableError, type EpochMs, type Generation, type RunId, type SlotNumber } from '../domain/index.ts'
-import { patchDecodeTime, patchSequenceNumber, type Fragment, type InitSegment, type TrackFragment } from '../media/index.ts'
+import type { TimedFragment } from '../footage/index.ts'
+import { patchDecodeTime, patchSequenceNumber, type InitSegment } from '../media/index.ts'
 import type { VolumeFile } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
 import {
   encodeTrailer, endOfFootage, FREE_HEADER_BYTES, freeHeader, MAX_RECORDS_PER_SLOT, RECORD_HEAD_BYTES,
   sha256, trailerBytes, writeRecordHead, type IndexEntry, type RecordLabel,
 } from '../slots/index.ts'
-
-/** A fragment with what the recorder knows of it. */
-export interface TimedFragment {
-  readonly fragment: Fragment
-  readonly runId: RunId
-  /** Wall time of the first frame. */
-  readonly startAt: EpochMs
-  readonly durationMs: number
-  /**
-   * For each track the first sample's media time in the run; may be negative. The writer makes it count
-   * from its segment's start.
-   */
-  readonly trackTimes: readonly { readonly track: TrackFragment, readonly timescale: number, readonly ticks: bigint }[]
-  readonly startsWithKey: boolean
-  readonly cameraClockOffsetMs: number | null
-}
 
 /** Room that a fragment's buffer must have before its `moof` and behind its `mdat`. */
 export const FRAGMENT_ROOM = { headRoomBytes: RECORD_HEAD_BYTES, tailRoomBytes: FREE_HEADER_BYTES }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { slotNumber, type SlotNumber } from '../domain/index.ts'
+import { slotPath } from '../footage/index.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import { readSlotStart, type SlotStart } from '../slots/index.ts'
 import type { segmentTable } from './tables/segments.ts'
 import type { SlotRow, slotTable } from './tables/slots.ts'
-import { slotPath, type Volume } from './volume.ts'
+import type { Volume } from './volume.ts'
 
 const NEXT_IN_LINE = 4
 const BY_CHANCE = 24

@@ -2,6 +2,7 @@ import {
   type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type StreamKey, type StreamName,
   type TimeRange, type VolumeId,
 } from '../domain/index.ts'
+import { SegmentReader, VolumeAwayError, type Footage, type SegmentRow } from '../footage/index.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
@@ -15,6 +16,7 @@ import { FootageMoves } from './footage-moves.ts'
 import { HoldBook } from './hold-book.ts'
 import { holdDesk, type HoldDesk, type RefusedVolume } from './hold-desk.ts'
 import { LeaseTable } from './leases.ts'
+import { LocalFootage } from './local-footage.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
 import { RescueImport } from './rescue-log.ts'
@@ -22,14 +24,13 @@ import { Ring, type OpenSlot } from './ring.ts'
 import { RowQueue, type RowBacklog } from './row-queue.ts'
 import { RunIds } from './run-ids.ts'
 import { Scrubber } from './scrubber.ts'
-import { SegmentReader, VolumeAwayError } from './segment-reader.ts'
 import { StreamLane } from './stream-lane.ts'
 import { runSyncLoop } from './sync-loop.ts'
 import { cameraTable, mintCameraUuid } from './tables/cameras.ts'
 import { holdTable } from './tables/holds.ts'
 import { markTable } from './tables/marks.ts'
 import { runTable } from './tables/runs.ts'
-import { segmentTable, type SegmentRow } from './tables/segments.ts'
+import { segmentTable } from './tables/segments.ts'
 import { slotTable } from './tables/slots.ts'
 import { VolumeSet, type VolumeStatus } from './volume-set.ts'
 import { TimeFile } from './time-file.ts'
@@ -65,6 +66,8 @@ export class Storage implements AsyncDisposable {
   readonly holds: HoldBook
   readonly holdDesk: HoldDesk
   readonly overwrites: OverwriteBook
+  /** For those who show and copy it. */
+  readonly footage: Footage
   readonly #ring: Ring
   readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
@@ -95,6 +98,7 @@ export class Storage implements AsyncDisposable {
     this.#rescues = new RescueImport({ ...options, fs })
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
     this.holdDesk = holdDesk({ catalogue: options.catalogue, clock, book: this.holds, refused: () => this.#refused() })
+    this.footage = new LocalFootage(options.catalogue.db, this)
     this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#moves = new FootageMoves({ ...options, floor: options.floor, rows })
@@ -246,12 +250,6 @@ export class Storage implements AsyncDisposable {
   }
 
   /**
-   * The same by the camera's own mark, so that a device whose id was given to another is still found, and
-   * never the other.
-   */
-  segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] { return this.#tables.segments.inRange(camera, stream, range) }
-
-  /**
    * Whether a volume syncs so slowly just now that who reads old footage for somebody is to wait. The
    * scrubber, who has thirty days, waits a minute.
    */
@@ -278,9 +276,6 @@ export class Storage implements AsyncDisposable {
     }
     return new Scrubber({ ...this.#options, fs: this.#volumes.io, random, volumes })
   }
-
-  /** Every camera that was ever recorded, those in use first. */
-  cameras(): { uuid: CameraUuid, id: CameraId, isRetired: boolean }[] { return this.#tables.cameras.all() }
 
   #refused(): RefusedVolume[] {
     return this.#volumes.status().filter(({ state }) => state !== 'ok').map(({ id, detail }) => ({ id, detail }))

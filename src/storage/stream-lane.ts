@@ -1,15 +1,15 @@
 import { epochMs, type CameraId, type CameraUuid, type EpochMs, type GapCause, type InRunReason, type RunEndReason, type RunId, type StreamName } from '../domain/index.ts'
+import type { FragmentWatcher, TimedFragment } from '../footage/index.ts'
 import type { InitSegment } from '../media/index.ts'
 import { StorageError } from '../platform/file-system.ts'
 import { isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
-import { LiveTap, type FragmentWatcher } from './live-tap.ts'
+import { LiveTap } from './live-tap.ts'
 import type { OpenSlot, Ring } from './ring.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { RunIds } from './run-ids.ts'
-import type { TimedFragment } from './slot-writer.ts'
 import { CLOCK_BACK_MS, TRIVIAL_GAP_MS, type runTable } from './tables/runs.ts'
 
 export interface StreamLaneOptions {

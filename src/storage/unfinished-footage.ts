@@ -1,4 +1,5 @@
 import type { CameraUuid, EpochMs, MonoMs, StreamName } from '../domain/index.ts'
+import type { SegmentRow } from '../footage/index.ts'
 import type { StorageError } from '../platform/file-system.ts'
 import { floorRuleText, type FloorRule } from '../retention/index.ts'
 import type { FreeSlots } from './free-slots.ts'
@@ -9,7 +10,6 @@ import {
 } from './recovery.ts'
 import type { OpenSlot } from './ring.ts'
 import type { IndexEntry } from '../slots/index.ts'
-import type { SegmentRow } from './tables/segments.ts'
 import type { SlotRow } from './tables/slots.ts'
 import type { Volume } from './volume.ts'
 

@@ -1,8 +1,9 @@
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { slotPath } from '../footage/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { SlotRow } from './tables/slots.ts'
-import { slotPath, type Volume } from './volume.ts'
+import type { Volume } from './volume.ts'
 
 /** At a volume's root, where no slot is free to be tried. */
 export const PROBE_FILE = 'custos-probe.json'

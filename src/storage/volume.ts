@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { FatalError, slotNumber, volumeId, volumeUuid, type SlotNumber, type VolumeId, type VolumeUuid } from '../domain/index.ts'
+import { slotPath } from '../footage/index.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 
 /** The identity file at a volume's root. A folder without it is no volume and is never written to. */
 export const IDENTITY_FILE = 'custos-volume.json'
-const SLOTS_PER_FOLDER = 1000 // keeps a listing short on a volume of 100,000 slots
 export const MIN_SLOT_BYTES = 1 << 20
 export const MAX_SLOT_BYTES = 1 << 30 // positions inside a slot are kept in 32 bits
 const MAX_SLOTS = 1 << 24 // 1 PiB of the default size; an identity that says more is damaged
@@ -24,11 +24,6 @@ export interface Volume { readonly path: string, readonly identity: VolumeIdenti
 
 export type VolumeRefusal = 'missing' | 'foreign' | 'read-only' | 'unsupported' | 'not-mounted' | 'damaged'
 export type VolumeCheck = { readonly kind: 'ok', readonly volume: Volume } | { readonly kind: 'refused', readonly state: VolumeRefusal, readonly detail: string }
-
-export function slotPath(volume: Volume, slot: SlotNumber): string {
-  const folder = String(Math.floor(slot / SLOTS_PER_FOLDER)).padStart(4, '0')
-  return path.join(volume.path, 'slots', folder, `${String(slot).padStart(7, '0')}.mp4`)
-}
 
 /** Makes the whole slot read as zeros, on the medium when it returns [INV-2]. Throws StorageError. */
 export async function zeroSlot(fs: VolumeFileSystem, volume: Volume, { slot }: { readonly slot: SlotNumber }, step: string): Promise<void> {

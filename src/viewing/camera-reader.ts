@@ -1,19 +1,15 @@
 import { epochMs, type CameraUuid, type EpochMs, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
+import {
+  explainHole, SegmentGoneError, type ExplainedSpan, type Footage, type RecordReader, type SegmentRow,
+} from '../footage/index.ts'
 import { MalformedMediaError, type InitSegment } from '../media/index.ts'
 import { PRE_ROLL_MOST_MS } from '../requests/index.ts'
-import { explainHole, SegmentGoneError, type NotedGap, type SegmentRow } from '../storage/index.ts'
 import { RECORD_HEAD_BYTES, roomTicksOf, type SlotFootage } from '../slots/index.ts'
 import { cutRecord, type Cut, type FrameFence, type RecordToCut } from './cut-record.ts'
 import { Placement } from './placement.ts'
 
-/** Reads the records of one slot generation. `SegmentReader` is one. */
-export interface RecordReader extends AsyncDisposable { readonly footage: SlotFootage, read(position: number): Promise<Buffer> }
-/** Where footage is. `Storage` is one. */
-export interface FootageShelf {
-  segmentsOf(camera: CameraUuid, stream: StreamName, range: TimeRange): readonly SegmentRow[]
-  /** Throws SegmentGoneError. */
-  openReader(segment: SegmentRow): Promise<RecordReader>
-}
+/** Where footage is, and what was noted of it. */
+export type FootageShelf = Pick<Footage, 'segments' | 'open' | 'gaps'>
 
 /** Frames that may leave, as a fragment placed on the session's timeline. */
 export interface Piece extends Pick<Cut, 'startAt' | 'endAt' | 'lastAt' | 'isPreRoll' | 'beginsChain' | 'startsWithKey' | 'frames' | 'durationMs'> {
@@ -44,8 +40,6 @@ export interface CameraReaderOptions {
   /** As granted: in order, none touching the next. */
   readonly ranges: readonly TimeRange[]
   readonly fence: FrameFence
-  /** What was noted of a span that was not recorded. */
-  readonly noted: (span: TimeRange) => readonly NotedGap[]
   readonly isPreRollAllowed: boolean
   readonly originAt: EpochMs
 }
@@ -111,7 +105,8 @@ export class CameraReader implements AsyncDisposable {
     const before = this.#options.ranges.findLast(other => other.endAt <= range.startAt)?.endAt ?? -Infinity
     this.#lowest = epochMs(Math.max(before, range.startAt - (isPreRollAllowed ? PRE_ROLL_MOST_MS : 0)))
     const lowest = epochMs(Math.max(this.#at - PRE_ROLL_MOST_MS, this.#lowest))
-    const segments = [...shelf.segmentsOf(camera, stream, { startAt: lowest, endAt: range.endAt })].filter(segment => segment.cameraUuid === camera)
+    const segments = (await shelf.segments(camera, stream, { startAt: lowest, endAt: range.endAt }))
+      .filter(segment => segment.cameraUuid === camera)
     let start: Place | null = null
     search: for (const segment of segments) {
       if (segment.startAt > this.#at) break
@@ -160,7 +155,7 @@ export class CameraReader implements AsyncDisposable {
     )
     this.#chain = isOpenEnd ? { runId: entry.runId, segment, position, wasLast: position === footage.entries.length - 1 } : null
     const key = `${segment.volumeUuid}/${segment.slot}/${segment.generation}/${entry.runId}`
-    for (const cut of cuts) this.#tell(cut, footage.init, key)
+    for (const cut of cuts) await this.#tell(cut, footage.init, key)
     return true
   }
 
@@ -173,27 +168,34 @@ export class CameraReader implements AsyncDisposable {
     }
   }
 
-  #tell(cut: Cut, init: InitSegment, key: string): void {
-    this.#noteGap(cut.startAt)
+  async #tell(cut: Cut, init: InitSegment, key: string): Promise<void> {
+    await this.#noteGap(cut.startAt)
     const { startAt, endAt, lastAt, isPreRoll, beginsChain, startsWithKey, frames, durationMs } = cut
     this.#ready.push({ kind: 'piece', init, startAt, endAt, lastAt, isPreRoll, beginsChain, startsWithKey, frames, durationMs, ...this.#placement.build(cut, key) })
     this.#toldUntil = epochMs(Math.max(endAt, startAt < this.#toldUntil - CLOCK_NOISE_MS ? endAt : this.#toldUntil))
   }
 
-  #noteGap(until: EpochMs, leastMs = GAP_MS): void {
-    const from = this.#toldUntil
-    if (until - from > leastMs) {
-      if (this.#sawGone) this.#ready.push({ kind: 'gap', from, to: until, why: 'gone', cause: null })
-      else for (const { startAt, endAt, cause } of this.#explained({ startAt: from, endAt: until })) this.#ready.push({ kind: 'gap', from: startAt, to: endAt, why: 'no-footage', cause })
-    }
+  async #noteGap(until: EpochMs, leastMs = GAP_MS): Promise<void> {
+    const from = this.#toldUntil, isGone = this.#sawGone
     this.#sawGone = false
+    if (until - from <= leastMs) return
+    if (isGone) {
+      this.#ready.push({ kind: 'gap', from, to: until, why: 'gone', cause: null })
+      return
+    }
+    for (const { startAt, endAt, cause } of await this.#explained({ startAt: from, endAt: until })) {
+      this.#ready.push({ kind: 'gap', from: startAt, to: endAt, why: 'no-footage', cause })
+    }
   }
 
   /** Nothing of what is noted outside the hole is told: it lies beside what was granted. */
-  #explained(hole: TimeRange): ReturnType<typeof explainHole> { return explainHole(hole, this.#options.noted(hole)) }
+  async #explained(hole: TimeRange): Promise<ExplainedSpan[]> {
+    const { shelf, camera, stream } = this.#options
+    return explainHole(hole, await shelf.gaps(camera, stream, hole))
+  }
 
   async #leave(range: TimeRange): Promise<void> {
-    this.#noteGap(range.endAt, TAIL_MS)
+    await this.#noteGap(range.endAt, TAIL_MS)
     this.#ranges.shift()
     this.#segments = null
     this.#chain = null
@@ -205,7 +207,7 @@ export class CameraReader implements AsyncDisposable {
   async #open(segment: SegmentRow): Promise<SlotFootage | null> {
     if (this.#reader?.segment !== segment) {
       await this.release()
-      try { this.#reader = { segment, reader: await this.#options.shelf.openReader(segment) } }
+      try { this.#reader = { segment, reader: await this.#options.shelf.open(segment) } }
       catch (error) {
         if (!(error instanceof SegmentGoneError)) throw error
         this.#sawGone = true

@@ -1,6 +1,5 @@
 import { actorOf } from '../access/index.ts'
 import { epochMs, isoOf, streamName, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../domain/index.ts'
-import type { GapFinder } from '../storage/index.ts'
 import { ApplicationError, mayLeave, PRE_ROLL_MOST_MS, type ApplicationNumber, type Grant, type GrantBook } from '../requests/index.ts'
 import { ActPacer } from './act-pacer.ts'
 import { CameraPump } from './camera-pump.ts'
@@ -23,7 +22,6 @@ export interface GrantedCamera { readonly uuid: CameraUuid, readonly name: strin
 export interface GrantedCore extends ScreenCore {
   readonly grants: Pick<GrantBook, 'open' | 'now'>
   readonly shelf: FootageShelf
-  readonly gaps: GapFinder
   readonly stills: StillMaker
   readonly takeTranscode: () => Disposable | null
 }
@@ -94,7 +92,7 @@ export class GrantedScreen extends Screen {
 
   #readerOf(camera: GrantedCamera, stream: StreamName, at: EpochMs): CameraReader {
     return new CameraReader({
-      shelf: this.#core.shelf, noted: span => this.#core.gaps(camera.uuid, stream, span), camera: camera.uuid, stream, ranges: camera.ranges, fence: when => this.#verdict(camera.uuid, when), isPreRollAllowed: this.#grant.isPreRollAllowed, originAt: this.#originAt,
+      shelf: this.#core.shelf, camera: camera.uuid, stream, ranges: camera.ranges, fence: when => this.#verdict(camera.uuid, when), isPreRollAllowed: this.#grant.isPreRollAllowed, originAt: this.#originAt,
     }, at)
   }
 
@@ -105,10 +103,12 @@ export class GrantedScreen extends Screen {
   }
   async #isPlayable(camera: GrantedCamera, stream: StreamName, at: EpochMs, plays: readonly ('h264' | 'h265')[]): Promise<boolean> {
     const range = camera.ranges.find(each => each.endAt > at)
-    const [segment] = range === undefined ? [] : this.#core.shelf.segmentsOf(camera.uuid, stream, { startAt: epochMs(Math.max(at, range.startAt)), endAt: range.endAt })
+    if (range === undefined) return false
+    const from = epochMs(Math.max(at, range.startAt)), { shelf } = this.#core
+    const [segment] = await shelf.segments(camera.uuid, stream, { startAt: from, endAt: range.endAt })
     if (segment === undefined) return false
     try {
-      await using reader = await this.#core.shelf.openReader(segment)
+      await using reader = await shelf.open(segment)
       return plays.includes(reader.footage.init.video.codec)
     } catch { return false } // what is gone is told when it is read
   }

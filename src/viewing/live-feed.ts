@@ -1,6 +1,6 @@
 import { epochMs, type EpochMs } from '../domain/index.ts'
+import type { FragmentWatcher, TimedFragment } from '../footage/index.ts'
 import type { InitSegment } from '../media/index.ts'
-import type { FragmentWatcher, TimedFragment } from '../storage/index.ts'
 import type { Piece } from './camera-reader.ts'
 import { cutRecord } from './cut-record.ts'
 import { Placement } from './placement.ts'

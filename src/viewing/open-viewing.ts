@@ -4,7 +4,6 @@ import type { CameraId, CameraUuid, StreamName } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { GrantBook, DeskReader } from '../requests/index.ts'
 import type { Rules } from '../rules/index.ts'
-import { gapFinder } from '../storage/index.ts'
 import type { FootageShelf } from './camera-reader.ts'
 import { caseFactsOf } from './case-facts.ts'
 import { LiveDesk, type WatchableCamera } from './live-desk.ts'
@@ -24,7 +23,6 @@ export interface ViewingOptions extends Omit<ScreenCore, 'sessions'> {
   readonly book: Pick<LogBook, 'enter'>
   readonly requests: { readonly grants: GrantBook, readonly reader: DeskReader }
   readonly rules: Rules
-  /** `Storage` is both. */
   readonly footage: FootageShelf
   readonly lane: (camera: CameraId, stream: StreamName) => LiveLane
   /** Those in the configuration that were recorded at least once; `main` stands first among the streams of each. */
@@ -43,7 +41,7 @@ export function openViewing({ db, access: { sessions }, time, stateDir, book, re
   const live = new LiveDesk({ ...shared, screens, time, cameras, lane })
   return {
     screens, live, referenceImages: new ReferenceImages({ ...shared, db, live, stills, stateDir }),
-    desk: new ViewingDesk({ ...shared, screens, book, grants: requests.grants, shelf: footage, gaps: gapFinder(db), stills, takeTranscode: transcodeTurns(), caseFacts: caseFactsOf(requests.reader, rules), cameraName }),
+    desk: new ViewingDesk({ ...shared, screens, book, grants: requests.grants, shelf: footage, stills, takeTranscode: transcodeTurns(), caseFacts: caseFactsOf(requests.reader, rules), cameraName }),
     [Symbol.asyncDispose]: () => screens[Symbol.asyncDispose](),
   }
 }

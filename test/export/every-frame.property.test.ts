@@ -95,7 +95,7 @@ async function evidenceOf({ slots }: Recorded): Promise<Pictures[]> {
   const out = await mkdtemp(path.join(folder, 'evidence-'))
   try {
     const shelf = {
-      device: () => null, segments: (_: unknown, __: unknown, range: TimeRange) => rowsIn(slots, range),
+      device: async () => null, segments: async (_: unknown, __: unknown, range: TimeRange) => rowsIn(slots, range),
       open: (row: Parameters<typeof openRow>[1]) => openRow(slots, row),
     }
     const subject = {
@@ -113,9 +113,9 @@ async function evidenceOf({ slots }: Recorded): Promise<Pictures[]> {
 async function viewed({ slots }: Recorded): Promise<Pictures> {
   await using reader = new CameraReader({
     shelf: {
-      segmentsOf: (_, __, range) => rowsIn(slots, range), openReader: row => openRow(slots, row),
+      segments: async (_, __, range) => rowsIn(slots, range), open: row => openRow(slots, row), gaps: async () => [],
     }, camera: LANE_CAMERA, stream: LANE_STREAM,
-    ranges: [ALL], isPreRollAllowed: false, originAt: ALL.startAt, fence: () => 'inside', noted: () => [],
+    ranges: [ALL], isPreRollAllowed: false, originAt: ALL.startAt, fence: () => 'inside',
   }, ALL.startAt)
   const pieces: Buffer[] = []
   for (

@@ -4,8 +4,9 @@ import t, { type Test } from 'tap'
 import { AuditLog, entryTable } from '../../src/audit/index.ts'
 import { cameraId, cameraUuid, epochMs, streamName, type RunId, type DeviceFacts } from '../../src/domain/index.ts'
 import { migrate } from '../../src/platform/catalogue.ts'
-import { DeviceBook, deviceFinder } from '../../src/storage/index.ts'
+import { DeviceBook } from '../../src/storage/index.ts'
 import { MOST_CHANGES_A_DAY } from '../../src/storage/device-book.ts'
+import { deviceTable } from '../../src/storage/tables/devices.ts'
 import { cameraTable, mintCameraUuid } from '../../src/storage/tables/cameras.ts'
 import { RunIds } from '../../src/storage/run-ids.ts'
 import { runTable } from '../../src/storage/tables/runs.ts'
@@ -34,7 +35,7 @@ function book(t: Test) {
       return id
     },
     ends: (run: RunId, ms: number) => { runs.end(run, at(ms), 'closed-by-camera') },
-    finds: (ms: number) => deviceFinder(db)(uuid, at(ms))?.maker ?? null,
+    finds: (ms: number) => deviceTable(db).at(uuid, at(ms))?.maker ?? null,
     entries: () => entryTable(db).after(0, 1000).filter(({ action }) => action === 'camera.device-changed').map(({ object, detail }) => ({ object, detail: JSON.parse(detail) as Record<string, unknown> })),
   }
 }
@@ -66,8 +67,8 @@ t.test('another firmware is another device; silence is none', async t => {
   await hears(2000, { ...OLD, firmware: '1.1' })
   await hears(3000, { maker: null, model: null, firmware: null, serial: null })
   t.equal(entries().length, 2)
-  t.match(deviceFinder(db)(uuid, at(1000)), { firmware: '1.0' }, 'not from before the other was last heard')
-  t.match(deviceFinder(db)(uuid, at(1001)), { firmware: '1.1' })
+  t.match(deviceTable(db).at(uuid, at(1000)), { firmware: '1.0' }, 'not from before the other was last heard')
+  t.match(deviceTable(db).at(uuid, at(1001)), { firmware: '1.1' })
   t.equal(finds(5000), 'Alpha')
 })
 
@@ -80,5 +81,5 @@ t.test('a device that is another each time fills neither catalogue nor log, and 
   const clock = new VirtualClock('2026-11-22T08:00:00.000Z')
   new DeviceBook({ catalogue: { db, [Symbol.dispose]: () => undefined }, audit: new AuditLog({ db, clock }), clock, log: pino({ level: 'silent' }) }).heard(cameraId('nowhere'), NEW)
   t.equal(entries().length, MOST_CHANGES_A_DAY + 1)
-  t.equal(deviceFinder(db)(cameraUuid('f'.repeat(32)), epochMs(0)), null)
+  t.equal(deviceTable(db).at(cameraUuid('f'.repeat(32)), epochMs(0)), null)
 })

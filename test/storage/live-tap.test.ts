@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { TimedFragment } from '../../src/storage/index.ts'
+import type { TimedFragment } from '../../src/footage/index.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
 import { builtFragment, timedFragment } from '../support/fragments.ts'
 

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t from 'tap'
 import { slotNumber, volumeId } from '../../src/domain/index.ts'
+import { slotPath } from '../../src/footage/index.ts'
 import { realFileSystem } from '../../src/platform/file-system.ts'
-import { checkVolume, IDENTITY_FILE, initVolume, MIN_SLOT_BYTES, parseIdentity, slotPath } from '../../src/storage/index.ts'
+import {
+  checkVolume, IDENTITY_FILE, initVolume, MIN_SLOT_BYTES, parseIdentity,
+} from '../../src/storage/index.ts'
 import { MemoryFileSystem } from '../support/memory-file-system.ts'
 
 const MIB = 1 << 20

@@ -5,9 +5,10 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { epochMs, runId } from '../../src/domain/index.ts'
+import type { TimedFragment } from '../../src/footage/index.ts'
 import { FRAGMENT_OPTIONS } from '../../src/ingest/ffmpeg-arguments.ts'
 import { FragmentParser, makeBox, parseInitSegment, type Fragment, type InitSegment } from '../../src/media/index.ts'
-import { FRAGMENT_ROOM, type TimedFragment } from '../../src/storage/index.ts'
+import { FRAGMENT_ROOM } from '../../src/storage/index.ts'
 
 const run = promisify(execFile)
 const CACHE_FOLDER = path.join(import.meta.dirname, '../../.cache/fragments')

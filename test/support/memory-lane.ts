@@ -5,12 +5,13 @@ import {
   type TimeRange
 } from '../../src/domain/index.ts'
 import type { FootageSource } from '../../src/export/index.ts'
+import { type SegmentRow, slotPath, type TimedFragment } from '../../src/footage/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
-import type { SegmentRow, StreamLane, TimedFragment } from '../../src/storage/index.ts'
+import type { StreamLane } from '../../src/storage/index.ts'
 import { encodeSlotStart, freeHeader } from '../../src/slots/slot-format.ts'
 import { readSlot } from '../../src/slots/slot-walk.ts'
 import { SlotWriter } from '../../src/storage/slot-writer.ts'
-import { IDENTITY_FILE, slotPath } from '../../src/storage/volume.ts'
+import { IDENTITY_FILE } from '../../src/storage/volume.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
 
 export const LANE_CAMERA = cameraUuid('1'.repeat(32)), LANE_STREAM = streamName('main'), LANE_CAMERA_ID =

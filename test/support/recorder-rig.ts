@@ -8,10 +8,11 @@ import {
   type RunEndReason, type RunId,
 } from '../../src/domain/index.ts'
 import { AuditLog, AuditUnavailableError } from '../../src/audit/index.ts'
+import { type SegmentRow, slotPath } from '../../src/footage/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
 import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
-import { Storage, initVolume, slotPath, type SegmentRow, type StreamLane, type Volume } from '../../src/storage/index.ts'
+import { initVolume, Storage, type StreamLane, type Volume } from '../../src/storage/index.ts'
 import { readSlot, type SlotContent } from '../../src/slots/index.ts'
 import { newestFootageIn, TrustedTime } from '../../src/trusted-time/index.ts'
 import { FaultyCatalogue } from './faulty-catalogue.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import pino from 'pino'
-import { epochMs } from '../../src/domain/index.ts'
+import { type CameraUuid, epochMs } from '../../src/domain/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openViewing } from '../../src/viewing/index.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
@@ -19,16 +19,21 @@ t.test('eight viewings read the slots that are being written, from real files: e
   const { office, desk } = room.front
   await using viewing = openViewing({
     db: office.db, audit: office.audit, access: office.access, time: { wallNow: () => office.clock.wallNow(), steadyNow: () => 0 }, clock: systemClock, log: pino({ level: 'silent' }), stateDir: t.testdirName,
-    book: room.book.log, requests: desk, rules: RULES, footage: recorder.storage, lane: (camera, stream) => recorder.storage.lane(camera, stream), cameras: () => [], cameraName: () => '大廳',
+    book: room.book.log, requests: desk, rules: RULES, footage: recorder.storage.footage, lane: (camera, stream) => recorder.storage.lane(camera, stream), cameras: () => [], cameraName: () => '大廳',
   })
-  const footage = () => { const uuid = recorder.uuidOf('lobby'); return uuid === undefined ? 0 : (recorder.ingest.report()[0]?.lastFrameAt ?? 0) - recorder.storage.segmentsOf(uuid, MAIN, { startAt: epochMs(0), endAt: epochMs(4e12) })[0]!.startAt }
+  const firstAt = async (uuid: CameraUuid) =>
+    (await recorder.storage.footage.segments(uuid, MAIN, { startAt: epochMs(0), endAt: epochMs(4e12) }))[0]!.startAt
+  const recordedMs = async () => {
+    const uuid = recorder.uuidOf('lobby')
+    return uuid === undefined ? 0 : (recorder.ingest.report()[0]?.lastFrameAt ?? 0) - await firstAt(uuid)
+  }
   const deadline = performance.now() + 15_000
-  while (footage() < 6_000) {
+  while (await recordedMs() < 6_000) {
     if (performance.now() > deadline) throw new Error('nothing is recorded')
     await systemClock.wait(100)
   }
   const lobby = recorder.uuidOf('lobby')!
-  const begin = recorder.storage.segmentsOf(lobby, MAIN, { startAt: epochMs(0), endAt: epochMs(4e12) })[0]!.startAt
+  const begin = await firstAt(lobby)
   office.db.prepare("INSERT INTO camera (uuid, id, first_recorded_at) VALUES (?, 'hall', 1)").run(lobby)
   office.pass(systemClock.wallNow() - office.clock.wallNow()) // the office's day is today
   const from = epochMs(begin + 1_234), to = epochMs(begin + 4_567)

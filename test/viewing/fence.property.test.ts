@@ -48,7 +48,7 @@ t.test('whatever is granted and wherever one seeks, no byte of a frame outside l
       const ranges = rangesOf(scope, camera)
       for (const seek of seeks) {
         await using reader = new CameraReader({
-          shelf: rig.storage, noted: () => [], camera, stream: MAIN, ranges, isPreRollAllowed, originAt: epochMs(ZERO - 20_000),
+          shelf: rig.storage.footage, camera, stream: MAIN, ranges, isPreRollAllowed, originAt: epochMs(ZERO - 20_000),
           fence: at => covers(scope, camera, at) ? 'inside' : isPreRollAllowed && ranges.some(range => at < range.startAt && at >= range.startAt - 15_000) ? 'pre-roll' : 'outside',
         }, epochMs(ZERO + seek))
         const seen: number[] = []

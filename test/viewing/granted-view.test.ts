@@ -1,6 +1,6 @@
 import t from 'tap'
 import { epochMs, RetryableError } from '../../src/domain/index.ts'
-import { SegmentGoneError, type SegmentRow } from '../../src/storage/index.ts'
+import { SegmentGoneError, type SegmentRow } from '../../src/footage/index.ts'
 import { realFootage } from '../support/fragments.ts'
 import { at, CUSTODIAN, done } from '../requests/support/front-desk.ts'
 import { inside, recordRun } from './support/footage.ts'
@@ -126,11 +126,11 @@ t.test('opening is one act with its book line: right, grant, statement, visitor 
 t.test('footage that was overwritten, or whose lease lapsed while the viewer paused, is a gap or goes on; nothing else comes in its place', async t => {
   let lapses = 0
   const gone = new Set<number>()
-  await using room = await ScreeningRoom.open(t, { shelf: rig => ({
-    segmentsOf: (...asked) => rig.storage.segmentsOf(...asked),
-    async openReader(segment: SegmentRow) {
+  await using room = await ScreeningRoom.open(t, { shelf: ({ storage: { footage } }) => ({
+    segments: (...asked) => footage.segments(...asked), gaps: (...asked) => footage.gaps(...asked),
+    async open(segment: SegmentRow) {
       if (gone.has(segment.slot)) throw new SegmentGoneError('planted')
-      const reader = await rig.storage.openReader(segment)
+      const reader = await footage.open(segment)
       return {
         footage: reader.footage, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
         read: position => position === 3 && lapses++ === 0 ? Promise.reject(new SegmentGoneError('the lease lapsed')) : reader.read(position),
@@ -138,7 +138,7 @@ t.test('footage that was overwritten, or whose lease lapsed while the viewer pau
     },
   }) })
   const recorded = await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage: await realFootage({ ...H264, width: 640, height: 360 }), fromMs: NINE, seconds: 30 })
-  const segments = room.rig.storage.segmentsOf(LOBBY, 'main' as never, { startAt: epochMs(NINE), endAt: epochMs(NINE + 30_000) })
+  const segments = await room.rig.storage.footage.segments(LOBBY, 'main' as never, { startAt: epochMs(NINE), endAt: epochMs(NINE + 30_000) })
   t.ok(segments.length >= 3, `${segments.length} slots`)
   const lost = segments[1]!
   gone.add(lost.slot)
@@ -158,9 +158,9 @@ t.test('footage that was overwritten, or whose lease lapsed while the viewer pau
 
 t.test('a volume that fails ends the pictures of its camera with the reason; the others go on, and it is asked again at the next seek', async t => {
   let fails = true
-  await using room = await ScreeningRoom.open(t, { shelf: ({ storage }) => ({
-    segmentsOf: (...asked) => storage.segmentsOf(...asked),
-    openReader: segment => fails && segment.cameraUuid === LOBBY ? Promise.reject(new RetryableError('CUSTOS_PLANTED', '磁碟無法讀取。/ the volume cannot be read', { remedy: '請檢查磁碟。/ See to the disk.' })) : storage.openReader(segment),
+  await using room = await ScreeningRoom.open(t, { shelf: ({ storage: { footage } }) => ({
+    segments: (...asked) => footage.segments(...asked), gaps: (...asked) => footage.gaps(...asked),
+    open: segment => fails && segment.cameraUuid === LOBBY ? Promise.reject(new RetryableError('CUSTOS_PLANTED', '磁碟無法讀取。/ the volume cannot be read', { remedy: '請檢查磁碟。/ See to the disk.' })) : footage.open(segment),
   }) })
   for (const [camera, id] of [[LOBBY, 'hall'], [DOOR, 'gate']] as const) await recordRun(room.rig, { camera, id, footage: await realFootage(H264), fromMs: NINE, seconds: 12 })
   const { player, screen } = await room.watch(await room.granted([range(0, 10_000), range(0, 10_000, DOOR)]))

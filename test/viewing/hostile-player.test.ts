@@ -10,11 +10,11 @@ const minute = [{ camera: LOBBY, from: epochMs(NINE + 1_001), to: epochMs(NINE +
 
 async function watched(t: Parameters<typeof ScreeningRoom.open>[0]) {
   const readers = { open: 0, most: 0 }
-  const room = await ScreeningRoom.open(t, { shelf: ({ storage }) => ({
-    segmentsOf: (...asked) => storage.segmentsOf(...asked),
-    async openReader(segment) {
+  const room = await ScreeningRoom.open(t, { shelf: ({ storage: { footage } }) => ({
+    segments: (...asked) => footage.segments(...asked), gaps: (...asked) => footage.gaps(...asked),
+    async open(segment) {
       readers.most = Math.max(readers.most, ++readers.open)
-      const reader = await storage.openReader(segment)
+      const reader = await footage.open(segment)
       return { footage: reader.footage, read: position => reader.read(position), [Symbol.asyncDispose]: async () => { readers.open--; await reader[Symbol.asyncDispose]() } }
     },
   }) })

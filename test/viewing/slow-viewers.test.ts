@@ -50,7 +50,7 @@ t.test('a granted screen whose line has stayed full is let go after fifteen seco
   await recordRun(room.rig, { camera: LOBBY, id: 'hall', footage: await realFootage(H264), fromMs: NINE, seconds: 10 })
   const application = await room.granted([{ camera: LOBBY, from: epochMs(NINE), to: epochMs(NINE + 60_000) }])
   const desk = new ViewingDesk({
-    ...core, screens, book: room.book.log, grants: room.front.desk.grants, gaps: () => [], shelf: room.rig.storage, stills: new StillMaker(clock), takeTranscode: transcodeTurns(), caseFacts: caseFactsOf(room.front.desk.reader, RULES), cameraName: () => '大廳',
+    ...core, screens, book: room.book.log, grants: room.front.desk.grants, shelf: room.rig.storage.footage, stills: new StillMaker(clock), takeTranscode: transcodeTurns(), caseFacts: caseFactsOf(room.front.desk.reader, RULES), cameraName: () => '大廳',
   })
   const screen = desk.open(await room.login(), { application: application.number, visitor: { name: '趙警員', part: 'applicant' }, isStatementConfirmed: true })
   const { near, far } = await stuckLine(t)

@@ -35,12 +35,12 @@ export async function makeCopy(core: CopyCore, queued: CopyJob, signal: AbortSig
 }
 
 /** Recording goes first [G9]; on a disk that is always slow a copy is slow as well, and is made. */
-async function pace({ options: { isBusy, clock } }: CopyCore, signal: AbortSignal): Promise<void> {
-  for (const until = clock.monoNow() + BUSY_MOST_MS; isBusy() && !signal.aborted && clock.monoNow() < until;) await clock.wait(BUSY_WAIT_MS, signal)
+async function pace({ options: { footage, clock } }: CopyCore, signal: AbortSignal): Promise<void> {
+  for (const until = clock.monoNow() + BUSY_MOST_MS; footage.isBusy && !signal.aborted && clock.monoNow() < until;) await clock.wait(BUSY_WAIT_MS, signal)
 }
 
 async function read(core: CopyCore, job: CopyJob, folder: string, signal: AbortSignal): Promise<Omit<Draft, 'playback'>> {
-  const { shelf, grants, camera: known, office, gaps: noted } = core.options
+  const { footage, grants, camera: known, office } = core.options
   const isPreRollAllowed = job.intent === 'release' && grants.open(job.application as ApplicationNumber)?.isPreRollAllowed === true
   const videos: ManifestVideo[] = [], gaps: ManifestGap[] = [], cameraOffsets: Draft['cameraOffsets'][number][] = []
   let done = 0, told = 0
@@ -51,12 +51,14 @@ async function read(core: CopyCore, job: CopyJob, folder: string, signal: AbortS
   for (const { camera, from, to } of allowedScope(core, job)) {
     const facts = knownCamera(camera, known), range = { startAt: from, endAt: to }
     const taken = await takeVideos({
-      folder, shelf, camera, stream: MAIN, range, preRollMs: isPreRollAllowed ? PRE_ROLL_MOST_MS : 0, leave: fenceOf(core, job, camera), pace: () => pace(core, signal), signal, onBytes,
+      folder, shelf: footage, camera, stream: MAIN, range, preRollMs: isPreRollAllowed ? PRE_ROLL_MOST_MS : 0, leave: fenceOf(core, job, camera), pace: () => pace(core, signal), signal, onBytes,
       subject: { cameraId: facts.id, cameraUuid: camera, cameraName: facts.name, location: facts.location, stream: MAIN, unitName: `Custos ${office}`, operator: job.asked.name, exportedAt: job.asked.at },
     })
     videos.push(...taken.videos)
     cameraOffsets.push(...taken.cameraOffsets)
-    gaps.push(...gapsOf({ range, taken, noted: noted(camera, MAIN, range), of: { cameraId: facts.id, cameraName: facts.name, stream: MAIN } }))
+    const noted = await footage.gaps(camera, MAIN, range)
+    const of = { cameraId: facts.id, cameraName: facts.name, stream: MAIN }
+    gaps.push(...gapsOf({ range, taken, noted, of }))
   }
   return { videos: anchored(core, job, videos), gaps, cameraOffsets }
 }

@@ -2,16 +2,15 @@ import type { Acting, Act } from '../../access/index.ts'
 import type { AuditLog, CheckpointBook } from '../../audit/index.ts'
 import type { BookUse, LogBook } from '../../book/index.ts'
 import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
+import type { Footage } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Application, GrantBook } from '../../requests/index.ts'
 import type { RuleSet } from '../../rules/index.ts'
-import type { GapFinder } from '../../storage/index.ts'
 import type { Destinations } from '../courier/courier.ts'
 import type { RecorderCertificate } from '../package/certificate.ts'
 import type { Manifest } from '../package/manifest.ts'
 import type { CustodyStep, FormFile, SealFacts } from '../package/seal-package.ts'
-import type { FootageShelf } from '../package/take-videos.ts'
 import type { TimestampHook } from '../package/time-stamp.ts'
 import type { HandOver } from './hand-over.ts'
 
@@ -59,8 +58,8 @@ export interface CopyDeskOptions {
   readonly rights: { requireRight(acting: Acting, act: Act): void }
   readonly grants: Pick<GrantBook, 'open' | 'ended' | 'now' | 'mayLeave' | 'mayCopyNow' | 'record' | 'toPreserve'>
   readonly book: Pick<LogBook, 'enter' | 'last'>
-  readonly shelf: FootageShelf
-  readonly gaps: GapFinder
+  /** `isBusy`: reading waits [G9]. */
+  readonly footage: Pick<Footage, 'segments' | 'open' | 'device' | 'gaps' | 'isBusy'>
   readonly camera: (uuid: CameraUuid) => CameraFacts | null
   readonly checkpoints: CheckpointBook
   readonly certificate: () => Promise<RecorderCertificate>
@@ -71,8 +70,6 @@ export interface CopyDeskOptions {
   readonly papers: Papers
   /** What is known of the clock while packing (E5). */
   readonly time: () => Pick<Manifest['time'], 'sync' | 'recorderOffsetMs' | 'uncertaintyMs' | 'comparison'>
-  /** Whether recording is short of breath: reading waits [G9]. */
-  readonly isBusy: () => boolean
   /** Folders of the recorder itself, absolute: keys, catalogue, footage, archive. Nothing is delivered into them, whoever asks. */
   readonly own: () => readonly string[]
   /** Copies are put together below this folder, mode 0700. */

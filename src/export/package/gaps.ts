@@ -1,5 +1,5 @@
 import { epochMs, isoOf, type TimeRange } from '../../domain/index.ts'
-import { explainHole, isThinned, SEEN_MS, without, type NotedGap } from '../../storage/index.ts'
+import { explainHole, isThinned, type NotedGap, SEEN_MS, without } from '../../footage/index.ts'
 import { GAP_TEXTS, type PackageGapCause } from './gap-texts.ts'
 import type { ManifestGap, ManifestVideo } from './manifest.ts'
 import type { Taken } from './take-videos.ts'

@@ -1,4 +1,4 @@
-import { SegmentGoneError, type SegmentRow } from '../../storage/index.ts'
+import { SegmentGoneError, type SegmentRow } from '../../footage/index.ts'
 import type { FootageShelf } from './take-videos.ts'
 
 type Opened = Awaited<ReturnType<FootageShelf['open']>>

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { epochMs, isoOf, type CameraUuid, type DeviceFacts, type EpochMs, type StreamName, type TimeRange } from '../../domain/index.ts'
+import { SegmentGoneError, VolumeAwayError, type Footage, type SegmentRow } from '../../footage/index.ts'
 import type { LeaveVerdict } from '../../requests/index.ts'
-import { SegmentGoneError, VolumeAwayError, type SegmentReader, type SegmentRow } from '../../storage/index.ts'
 import { cameraClockOffsetOf } from '../../slots/index.ts'
 import { MalformedMediaError } from '../../media/index.ts'
 import { StorageError } from '../../platform/file-system.ts'
@@ -12,12 +12,9 @@ import { LastingReader } from './lasting-reader.ts'
 import type { ManifestTime, ManifestVideo } from './manifest.ts'
 import { VideoFile, type KeptRecord, type VideoSubject } from './video-file.ts'
 
-/** Where footage is read: the recorder's storage, or a test's. Segments oldest first; readers are the caller's to dispose of. */
-export interface FootageShelf {
-  /** What stood behind the camera at an instant, as far as it is known; null where it never told. */
-  device(camera: CameraUuid, at: EpochMs): Pick<DeviceFacts, 'maker' | 'model' | 'firmware'> | null
-  segments(camera: CameraUuid, stream: StreamName, range: TimeRange): readonly SegmentRow[]
-  open(segment: SegmentRow): Promise<Pick<SegmentReader, 'footage' | 'read'> & AsyncDisposable>
+/** Where footage is read, and what stood behind its camera. */
+export interface FootageShelf extends Pick<Footage, 'segments' | 'open'> {
+  device(camera: CameraUuid, at: EpochMs): Promise<Pick<DeviceFacts, 'maker' | 'model' | 'firmware'> | null>
 }
 
 export interface TakeOptions {
@@ -53,7 +50,8 @@ export async function takeVideos(options: TakeOptions): Promise<Taken> {
   await mkdir(path.join(options.folder, 'video'), { recursive: true, mode: 0o700 })
   try {
     const { shelf, camera, stream, range: { startAt, endAt }, preRollMs } = options
-    for (const segment of shelf.segments(camera, stream, { startAt: epochMs(startAt - preRollMs), endAt })) await taking.segment(segment)
+    const span = { startAt: epochMs(startAt - preRollMs), endAt }
+    for (const segment of await shelf.segments(camera, stream, span)) await taking.segment(segment)
     return await taking.end()
   } catch (error) {
     await taking.abandon()
@@ -156,7 +154,7 @@ class Taking {
   /** A file is of one run, and so of one device. */
   async #create(first: KeptRecord): Promise<VideoFile> {
     const { folder, subject, shelf, camera } = this.#options
-    const { maker, model, firmware } = shelf.device(camera, first.entry.startAt) ?? NO_DEVICE
+    const { maker, model, firmware } = await shelf.device(camera, first.entry.startAt) ?? NO_DEVICE
     return await VideoFile.create(folder, { ...subject, maker, model, firmware }, first)
   }
 

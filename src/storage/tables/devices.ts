@@ -1,8 +1,8 @@
 import { epochMs, type CameraChange, type CameraId, type CameraUuid, type DeviceFacts,
   type EpochMs } from '../../domain/index.ts'
+import type { SeenDevice } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 
-export interface SeenDevice extends DeviceFacts { readonly firstSeenAt: EpochMs, readonly lastSeenAt: EpochMs }
 interface Row extends DeviceFacts { first_seen_at: number, last_seen_at: number }
 
 /** Runs that began so close together are of one connection to the camera. */

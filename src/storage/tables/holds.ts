@@ -1,6 +1,6 @@
 import { cameraId, cameraUuid, epochMs, streamName, type CameraId, type CameraUuid, type EpochMs, type StreamName } from '../../domain/index.ts'
+import type { SegmentKey } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import type { SegmentKey } from './segments.ts'
 
 /** Footage of one camera that stays until a recorded act lets it go [G2]. */
 export interface Hold {

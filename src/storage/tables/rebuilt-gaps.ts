@@ -1,8 +1,8 @@
 import {
   epochMs, type CameraUuid, type EpochMs, type RunId, type StreamName, type TimeRange,
 } from '../../domain/index.ts'
+import { without } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import { without } from '../gap-finder.ts'
 import { holesBetween } from '../holes.ts'
 import { HOLE_IN_RUN_MS, type Span } from '../slot-survey.ts'
 import { isOfOneTime, runTable, TRIVIAL_GAP_MS, type StreamRef } from './runs.ts'

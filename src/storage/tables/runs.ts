@@ -1,7 +1,7 @@
 import { runId, type CameraUuid, type EpochMs, type GapCause, type RunEndReason, type RunId, type StreamName, type TimeRange } from '../../domain/index.ts'
+import { without } from '../../footage/index.ts'
 import type { VideoTrack } from '../../media/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import { without } from '../gap-finder.ts'
 
 /** Between runs this is rounding, not lost time: shorter than a frame at any rate that is recorded. */
 export const TRIVIAL_GAP_MS = 10

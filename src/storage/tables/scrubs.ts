@@ -1,7 +1,7 @@
 import { cameraId, cameraUuid, epochMs, generation, slotNumber, streamName, volumeUuid, type CameraId, type CameraUuid, type EpochMs, type SlotNumber, type StreamName, type VolumeUuid } from '../../domain/index.ts'
+import type { SegmentKey } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import type { FaultKind, SegmentFault } from '../segment-check.ts'
-import type { SegmentKey } from './segments.ts'
 
 /** How far round the scrubber is on one volume. */
 export interface ScrubPosition { readonly firstSlot: SlotNumber, readonly doneSlots: number, readonly passBeganAt: EpochMs, readonly lastPassAt: EpochMs | null }

@@ -3,19 +3,8 @@ import {
   type CameraUuid, type EpochMs, type SlotNumber, type StreamName, type TimeRange, type VolumeUuid,
 } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
-import type { SlotHeader } from '../../slots/index.ts'
+import type { SegmentKey, SegmentRow } from '../../footage/index.ts'
 
-/** One use of a slot: what its header says. `endAt` and what follows are null until it is sealed. */
-export interface SegmentRow extends Omit<SlotHeader, 'slotSizeBytes'> {
-  readonly endAt: EpochMs | null
-  readonly keepUntil: EpochMs | null
-  /** The newest frame by trusted time: what floors count from. */
-  readonly newestAt: EpochMs | null
-  readonly records: number | null
-  readonly usedBytes: number | null
-  readonly merkleRoot: string | null
-}
-export type SegmentKey = Pick<SegmentRow, 'volumeUuid' | 'slot' | 'generation'>
 export type NewSegment = Omit<SegmentRow, 'cameraId' | 'endAt' | 'keepUntil' | 'newestAt' | 'records' | 'usedBytes' | 'merkleRoot'>
 
 interface Raw {

@@ -6,11 +6,11 @@ import type { Book } from '../../../src/book/index.ts'
 import type { ConsoleParts } from '../../../src/console/index.ts'
 import { cameraId, epochMs } from '../../../src/domain/index.ts'
 import { CopyDesk, Courier, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
+import { SegmentGoneError } from '../../../src/footage/index.ts'
 import { PaperPress } from '../../../src/paper/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { RuleShelf, type RuleSet } from '../../../src/rules/index.ts'
-import { gapFinder, SegmentGoneError } from '../../../src/storage/index.ts'
 import { openViewing } from '../../../src/viewing/index.ts'
 import { Shelf } from '../../export/package/support.ts'
 import { DOOR, LOBBY, type FrontDesk } from '../../requests/support/front-desk.ts'
@@ -25,7 +25,7 @@ export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: R
   const cameraName = (camera: typeof LOBBY): string => NAMES.get(camera)?.name ?? camera
   const viewing = openViewing({
     db, audit, access, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, clock: systemClock, log: createLogger({ level: 'silent' }), stateDir, book: book.log, requests: desk, rules: new RuleShelf([rules]), cameraName,
-    footage: { segmentsOf: (camera, stream, range) => shelf.segments(camera, stream, range), openReader: segment => shelf.open(segment) },
+    footage: shelf,
     lane: () => { throw new SegmentGoneError('nothing is recorded here') }, cameras: () => [...NAMES].map(([uuid, { id, name }]) => ({ uuid, id, name, streams: [] })),
   })
   const dir = path.join(stateDir, 'archive-volume'), archiveTime = { aheadMs: 0 }, trusted = () => epochMs(clock.wallNow() + archiveTime.aheadMs)
@@ -37,10 +37,10 @@ export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: R
   checkpoints.openKey(stateDir)
   const { key } = openSigningKey(stateDir, clock.wallNow())
   const copies = new CopyDesk({
-    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, shelf, gaps: gapFinder(db), checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: () => null,
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, footage: shelf, checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: () => null,
     camera: uuid => { const known = NAMES.get(uuid); return known === undefined ? null : { ...known, location: null, maker: null, model: null, firmware: null } },
     archive, destinations: new Courier(), papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
-    isBusy: () => false, own: () => [stateDir], folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',
+    own: () => [stateDir], folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',
   })
   t.teardown(async () => { await viewing[Symbol.asyncDispose](); await press[Symbol.asyncDispose]() })
   return { viewing, copies, archive, press, shelf, archiveTime }

@@ -55,9 +55,11 @@ t.test('cancelled while it waits, is read, is read back or is ready: what was wr
   for (const when of ['queued', 'reading', 'packing', 'ready'] as const) {
     const office = await CopyOffice.open(t), { number } = await office.approved(), custodian = await office.front.as(...CUSTODIAN)
     let cancelling: Promise<unknown> | null = null
-    const desk: CopyDesk = new CopyDesk({
-      ...office.options, isBusy: () => { if (desk.get(copyId)?.state === when) cancelling ??= desk.cancel(custodian, copyId, '不再需要'); return false }, // asked before each piece that is read
-    })
+    const { desk } = office
+    office.shelf.busy = () => {
+      if (desk.get(copyId)?.state === when) cancelling ??= desk.cancel(custodian, copyId, '不再需要')
+      return false
+    }
     const { copyId } = desk.ask(custodian, { application: number, target: { kind: 'here' } })
     if (when !== 'queued') t.ok(await desk.runNext(never))
     if (when === 'queued' || when === 'ready') cancelling = desk.cancel(custodian, copyId, '不再需要')

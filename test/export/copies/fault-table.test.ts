@@ -16,8 +16,9 @@ t.test('a grant that ends while the copy is read, while it is ready, or while it
     mkdirSync(out)
     const revoking: Promise<Answer>[] = [], custodian = await office.front.as(...CUSTODIAN), director = await office.front.as(...DIRECTOR)
     const revoke = async () => { if (revoking.length === 0) revoking.push(office.front.desk.act(director, application.number, { key: 'revoked-just-now', command: { kind: 'revoke', version: application.version, reason: '誤核' } })); await revoking[0] }
+    office.shelf.busy = () => { if (when === 'reading') void revoke(); return false }
     const desk: CopyDesk = new CopyDesk({
-      ...office.options, isBusy: () => { if (when === 'reading') void revoke(); return false },
+      ...office.options,
       papers: { ...office.options.papers, forms: async () => { if (when === 'sealing') await revoke(); return [] } }, archive: { put: async (acting, ask) => { const put = await office.options.archive.put(acting, ask); if (when === 'archived') await revoke(); return put } },
     })
     const { copyId } = desk.ask(custodian, { application: application.number, target: { kind: 'folder', path: out } })
@@ -33,7 +34,8 @@ t.test('a grant that ends while the copy is read, while it is ready, or while it
 })
 
 t.test('a disk that is slow all the time makes a copy slow, and does not keep it from being made', async t => {
-  const office = await CopyOffice.open(t), { front: { office: { clock } } } = office, desk = new CopyDesk({ ...office.options, isBusy: () => true })
+  const office = await CopyOffice.open(t), { desk, front: { office: { clock } } } = office
+  office.shelf.busy = () => true
   const { number } = await office.approved(), { copyId } = desk.ask(await office.front.as(...CUSTODIAN), { application: number, target: { kind: 'here' } })
   let isEnded = false
   const making = desk.runNext(never).finally(() => { isEnded = true })
@@ -76,15 +78,14 @@ t.test('the archive refuses: nothing leaves, the copy stays ready and is bound t
 t.test('cancelled while the recorder stops: it stays cancelled', async t => {
   for (const first of ['cancel', 'stop'] as const) {
     const office = await CopyOffice.open(t), { number } = await office.approved(), custodian = await office.front.as(...CUSTODIAN), stop = new AbortController(), cancelling: Promise<unknown>[] = []
-    const desk: CopyDesk = new CopyDesk({
-      ...office.options, isBusy: () => {
-        if (cancelling.length > 0) return false
-        if (first === 'stop') stop.abort()
-        cancelling.push(desk.cancel(custodian, copyId, '不再需要'))
-        stop.abort()
-        return false
-      },
-    })
+    const { desk } = office
+    office.shelf.busy = () => {
+      if (cancelling.length > 0) return false
+      if (first === 'stop') stop.abort()
+      cancelling.push(desk.cancel(custodian, copyId, '不再需要'))
+      stop.abort()
+      return false
+    }
     const { copyId } = desk.ask(custodian, { application: number, target: { kind: 'here' } })
     await desk.runNext(stop.signal)
     t.equal(cancelling.length, 1)

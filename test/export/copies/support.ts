@@ -9,7 +9,7 @@ import { cameraId } from '../../../src/domain/index.ts'
 import { CopyDesk, RecorderCertificate, type CopyDeskOptions, type CopyJob, type CopyTarget, type Destinations, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
 import { deliver, deliverSheets, publish, verified, withdraw } from '../../../src/export/courier/destination.ts'
-import { gapFinder } from '../../../src/storage/index.ts'
+import { LocalFootage } from '../../../src/storage/index.ts'
 import { TrustedTime } from '../../../src/trusted-time/index.ts'
 import { realFootage } from '../../support/fragments.ts'
 import { CHIEF, CUSTODIAN, done, FrontDesk, OUTSIDE, party, police } from '../../requests/support/front-desk.ts'
@@ -53,11 +53,13 @@ export class CopyOffice {
     const certificate = RecorderCertificate.open(stateDir, key, '信義區戶政事務所')
     this.book = new LogBook({ db, audit, rights: access.sessions, time: clock })
     this.options = {
-      db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, shelf: this.shelf, gaps: gapFinder(db), checkpoints, certificate: () => certificate, timestamp: () => null,
+      db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, footage: this.shelf, checkpoints, certificate: () => certificate, timestamp: () => null,
       camera: uuid => uuid === LOBBY ? { id: cameraId('lobby'), name: '大廳', location: '一樓' } : null,
       archive: { put: async (_, ask) => { if (this.archiveFault !== null) throw this.archiveFault; this.stored.push(ask); return { itemNo: 'A115-0001' } } },
-      destinations: DIRECTLY, papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), isBusy: () => false, own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
+      destinations: DIRECTLY, papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
     }
+    const recorded = new LocalFootage(db, { isBusy: false, openReader: segment => this.shelf.open(segment) })
+    this.shelf.noted = (...of) => recorded.gaps(...of)
     this.desk = new CopyDesk(this.options)
   }
   static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> { return CopyOffice.at(await FrontDesk.open(t), path.join(t.testdir(), 'office'), footage) }

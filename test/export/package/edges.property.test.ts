@@ -70,7 +70,7 @@ const wordsIn = (bytes: Uint8Array): string[] => Buffer.from(bytes).toString('la
 async function viewed({ shelf }: Recorded, range: TimeRange): Promise<string[]> {
   const fence = (instant: number) => instant >= range.startAt && instant < range.endAt ? 'inside' as const : 'outside' as const
   await using reader = new CameraReader({
-    shelf: { segmentsOf: (...of) => shelf.segments(...of), openReader: segment => shelf.open(segment) }, noted: () => [], camera: LOBBY, stream: MAIN, ranges: [range], isPreRollAllowed: false, originAt: at(-60_000), fence,
+    shelf, camera: LOBBY, stream: MAIN, ranges: [range], isPreRollAllowed: false, originAt: at(-60_000), fence,
   }, range.startAt)
   const seen: string[] = []
   for (let told = await reader.next(); told !== null; told = await reader.next()) if (told.kind === 'piece') seen.push(...wordsIn(told.bytes))

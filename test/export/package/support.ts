@@ -7,9 +7,9 @@ import Database from 'better-sqlite3'
 import { AuditLog, CheckpointBook, entryTable, openSigningKey, type AuditEntry, type SigningKey } from '../../../src/audit/index.ts'
 import { cameraId, cameraUuid, epochMs, generation, isoOf, SYSTEM, slotNumber, streamName, volumeUuid, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../../src/domain/index.ts'
 import { auditEvidence, gapsOf, packageIdOf, RecorderCertificate, sealPackage, takeVideos, type FootageShelf, type SealFacts, type Taken, type TimestampHook } from '../../../src/export/index.ts'
+import { SegmentGoneError, VolumeAwayError, type Footage as FootagePort, type NotedGap, type SegmentRow } from '../../../src/footage/index.ts'
 import { migrate, type Db } from '../../../src/platform/catalogue.ts'
 import type { LeaveVerdict } from '../../../src/requests/index.ts'
-import { SegmentGoneError, VolumeAwayError, type SegmentRow } from '../../../src/storage/index.ts'
 import type { SlotFootage } from '../../../src/slots/index.ts'
 import { encodeSlotStart, freeHeader } from '../../../src/slots/slot-format.ts'
 import { readSlot } from '../../../src/slots/slot-walk.ts'
@@ -61,8 +61,17 @@ export class Shelf implements FootageShelf {
     this.#slots.push({ row, footage: content, bytes: () => fs.bytesOf('/slot') })
   }
 
-  device(_: CameraUuid, instant: EpochMs) { return this.devices.findLast(({ fromMs }) => at(fromMs) <= instant) ?? null }
-  segments(camera: CameraUuid, stream: StreamName, { startAt, endAt }: TimeRange): SegmentRow[] {
+  async device(_: CameraUuid, instant: EpochMs) {
+    const device = this.devices.findLast(({ fromMs }) => at(fromMs) <= instant)
+    return device === undefined ? null : { serial: null, firstSeenAt: at(device.fromMs), lastSeenAt: at(device.fromMs), ...device }
+  }
+  /** What was noted of spans that were not recorded. */
+  noted: (...of: Parameters<FootagePort['gaps']>) => Promise<readonly NotedGap[]> = async () => []
+  /** Asked before each piece that is read. */
+  busy: () => boolean = () => false
+  get isBusy(): boolean { return this.busy() }
+  async gaps(...of: Parameters<FootagePort['gaps']>): Promise<readonly NotedGap[]> { return await this.noted(...of) }
+  async segments(camera: CameraUuid, stream: StreamName, { startAt, endAt }: TimeRange): Promise<SegmentRow[]> {
     return this.#slots.map(({ row }) => row).filter(row => row.cameraUuid === camera && row.stream === stream && row.startAt < endAt && (row.endAt === null || row.endAt > startAt))
   }
   async open(segment: SegmentRow) {

@@ -6,7 +6,6 @@ import { cameraUuid, type CameraUuid } from '../../../src/domain/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
-import { gapFinder } from '../../../src/storage/index.ts'
 import { caseFactsOf, Screens, StillMaker, transcodeTurns, ViewingDesk, type FootageShelf, type GrantedScreen, type ViewingAsked } from '../../../src/viewing/index.ts'
 import type { Member } from '../../access/support/office.ts'
 import { CUSTODIAN, DIRECTOR, DOOR, done, FrontDesk, LOBBY, OUTSIDE, police } from '../../requests/support/front-desk.ts'
@@ -37,7 +36,7 @@ export class ScreeningRoom implements AsyncDisposable {
     this.screens = new Screens(this.core, db)
     this.book = openBook({ db, audit, time: clock, rights: access.sessions, applications: { standingOf: () => ({ kind: 'unknown' }), used: () => [] }, calendar: () => new OfficeCalendar(), grants: () => [] })
     this.desk = new ViewingDesk({
-      ...this.core, screens: this.screens, book: this.book.log, grants: front.desk.grants, shelf, gaps: (...asked) => rig.catalogue(db => gapFinder(db)(...asked)), stills: new StillMaker(systemClock), takeTranscode: transcodeTurns(),
+      ...this.core, screens: this.screens, book: this.book.log, grants: front.desk.grants, shelf, stills: new StillMaker(systemClock), takeTranscode: transcodeTurns(),
       caseFacts: caseFactsOf(front.desk.reader, RULES), cameraName: camera => NAMES[camera] ?? camera,
     })
   }
@@ -47,7 +46,7 @@ export class ScreeningRoom implements AsyncDisposable {
     const rig = await RecorderRig.open(t, { slots, start: '2026-11-20T00:50:00.000Z' })
     front.office.directorActing = await front.as('boss', 'director')
     const kuan = await front.office.person('kuan', ['custodian'])
-    return new ScreeningRoom(front, rig, kuan, shelf?.(rig) ?? rig.storage)
+    return new ScreeningRoom(front, rig, kuan, shelf?.(rig) ?? rig.storage.footage)
   }
 
   /** A case of the police, granted; its statement signed. */

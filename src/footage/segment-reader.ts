@@ -1,22 +1,40 @@
-import { RetryableError } from '../domain/index.ts'
+import path from 'node:path'
+import type { SlotNumber } from '../domain/index.ts'
 import type { VolumeFile, VolumeFileSystem } from '../platform/file-system.ts'
-import type { Lease, LeaseTable } from './leases.ts'
 import { decodeRecord, readSlot, type IndexEntry, type SlotFootage } from '../slots/index.ts'
-import type { SegmentKey, SegmentRow } from './tables/segments.ts'
-import { slotPath, type Volume } from './volume.ts'
+import { SegmentGoneError } from './errors.ts'
+import type { SegmentKey, SegmentRow } from './segment.ts'
 
-/** The footage that was asked for was overwritten, or never was there. */
-export class SegmentGoneError extends RetryableError {
-  constructor(why: string) { super('CUSTOS_SEGMENT_GONE', why, { remedy: 'Ask again: the ring has moved on.' }) }
+/** Who has one keeps a slot generation from reuse, as long as it renews it. The holder's to dispose of. */
+export interface Lease extends AsyncDisposable {
+  /** False when it lapsed: what is read from now on may belong to another generation. */
+  renew(): boolean
+}
+/** Where leases are to be had. */
+export interface Leases { take(segment: SegmentKey): Lease }
+
+/** What is known of a volume by who reads one of its slots. */
+export interface SlotPlace { readonly path: string, readonly identity: { readonly slotSizeBytes: number } }
+
+const SLOTS_PER_FOLDER = 1000 // keeps a listing short on a volume of 100,000 slots
+
+export function slotPath(volume: Pick<SlotPlace, 'path'>, slot: SlotNumber): string {
+  const folder = String(Math.floor(slot / SLOTS_PER_FOLDER)).padStart(4, '0')
+  return path.join(volume.path, 'slots', folder, `${String(slot).padStart(7, '0')}.mp4`)
 }
 
-/** Nothing is known of it but that its volume is not in use now: pulled, not mounted, failed. It may be there all the same. */
-export class VolumeAwayError extends SegmentGoneError {
-  constructor() { super('its volume is not in use') }
+/** Reads the records of one slot generation. `SegmentReader` is one. The caller's to dispose of. */
+export interface RecordReader extends AsyncDisposable {
+  readonly footage: SlotFootage
+  /** The record's bytes as they were recorded. Throws SegmentGoneError. */
+  read(position: number): Promise<Buffer>
 }
 
-/** Reads one slot generation. Every record is checked against slot, generation, sequence and CRC after it was read, so that bytes of a later use never come out. */
-export class SegmentReader implements AsyncDisposable {
+/**
+ * Every record is checked against slot, generation, sequence and CRC after it was read, so that bytes of a
+ * later use never come out.
+ */
+export class SegmentReader implements RecordReader {
   readonly footage: SlotFootage
   readonly #file: VolumeFile
   readonly #lease: Lease | null
@@ -27,8 +45,14 @@ export class SegmentReader implements AsyncDisposable {
     this.#lease = lease
   }
 
-  /** `leases` is null for a reader outside the recorder, which has no say in reuse and relies on the check alone. Throws SegmentGoneError, StorageError. */
-  static async open(fs: VolumeFileSystem, volume: Volume, key: SegmentKey & Partial<Pick<SegmentRow, 'usedBytes'>>, leases: LeaseTable | null): Promise<SegmentReader> {
+  /**
+   * `leases` is null for a reader outside the recorder, which has no say in reuse and relies on the check
+   * alone. Throws SegmentGoneError, StorageError.
+   */
+  static async open(
+    fs: VolumeFileSystem, volume: SlotPlace, key: SegmentKey & Partial<Pick<SegmentRow, 'usedBytes'>>,
+    leases: Leases | null,
+  ): Promise<SegmentReader> {
     const lease = leases?.take(key) ?? null
     try {
       const file = await fs.open(slotPath(volume, key.slot), 'read', 'read open')
@@ -46,7 +70,9 @@ export class SegmentReader implements AsyncDisposable {
     }
   }
 
-  /** The record's bytes as they were recorded. Throws SegmentGoneError when the slot was given to another generation meanwhile, or the bytes rotted. */
+  /**
+   * Throws SegmentGoneError when the slot was given to another generation meanwhile, or the bytes rotted.
+   */
   async read(position: number): Promise<Buffer> {
     const entry: IndexEntry | undefined = this.footage.entries[position]
     if (entry === undefined) throw new RangeError(`no record ${position}`)

@@ -1,17 +1,7 @@
-import { epochMs, type CameraUuid, type Gap, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
-import type { Db } from '../platform/catalogue.ts'
+import { epochMs, type Gap, type GapCause, type TimeRange } from '../domain/index.ts'
 
 /** As it was noted [G7]. `endAt` is null while it lasts. */
 export type NotedGap = Pick<Gap, 'startAt' | 'endAt' | 'cause'>
-/** What of a stream was not recorded in full and overlaps the range, oldest first. Spans of which only key frames were recorded have pictures, and may overlap the others. */
-export type GapFinder = (camera: CameraUuid, stream: StreamName, range: TimeRange) => NotedGap[]
-
-export function gapFinder(db: Db): GapFinder {
-  const gaps = db.prepare<[string, string, number, number], { start_at: number, end_at: number | null, cause: string }>(
-    'SELECT start_at, end_at, cause FROM unrecorded WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND (end_at IS NULL OR end_at > ?) ORDER BY start_at')
-  return (camera, stream, { startAt, endAt }) => gaps.all(camera, stream, endAt, startAt)
-    .map(row => ({ startAt: epochMs(row.start_at), endAt: row.end_at === null ? null : epochMs(row.end_at), cause: row.cause as GapCause }))
-}
 
 /** Of `cause` null nothing was noted. */
 export interface ExplainedSpan extends TimeRange { readonly cause: GapCause | null }

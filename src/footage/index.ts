@@ -1,0 +1,8 @@
+export { SegmentGoneError, VolumeAwayError } from './errors.ts'
+export { cameraOf } from './footage.ts'
+export type { Footage, FragmentWatcher, TimedFragment } from './footage.ts'
+export { explainHole, isThinned, SEEN_MS, without } from './noted-gap.ts'
+export type { ExplainedSpan, NotedGap } from './noted-gap.ts'
+export type { RecordedCamera, SeenDevice, SegmentKey, SegmentRow } from './segment.ts'
+export { SegmentReader, slotPath } from './segment-reader.ts'
+export type { Lease, Leases, RecordReader, SlotPlace } from './segment-reader.ts'
