@@ -1,15 +1,17 @@
-import { createHash } from 'node:crypto'
-import {
-  closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync,
-} from 'node:fs'
+import { closeSync, constants, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { FatalError, RetryableError } from '../domain/index.ts'
+import { migrate, newestVersionOf, versionOf, type Schema } from './migrations.ts'
 import { lockState, type StateLock } from './state-lock.ts'
 
 export type Db = Database.Database
+export { migrate } from './migrations.ts'
 
-const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
+/** Of the recorder: what it recorded, and its log. */
+export const CATALOGUE_FILE = 'catalogue.db'
+/** Of the office: people, cases, book, archive, and its log. */
+export const OFFICE_FILE = 'office.db'
 
 /** The event loop must not stand still for another process's lock; who gets SQLITE_BUSY tries again later. */
 const LOCK_WAIT_MS = 40
@@ -49,12 +51,12 @@ export interface OwnCatalogue extends Catalogue {
 export function openCatalogue(
   stateDir: string, nowMs: number, { makeRoom = () => false, lock = lockState }: OpenCatalogueOptions = {},
 ): OwnCatalogue {
-  const file = path.join(stateDir, 'catalogue.db')
+  const file = path.join(stateDir, CATALOGUE_FILE)
   let held: StateLock | null = null
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o750 })
     const own = held = lock(stateDir)
-    const opened = openWithLittleRoom(file, nowMs, makeRoom)
+    const opened = openWithLittleRoom(file, { nowMs, schema: db => schemaOf(db, stateDir) }, makeRoom)
     const { db } = opened
     let { isShared } = opened
     return {
@@ -69,15 +71,37 @@ export function openCatalogue(
     }
   } catch (error) {
     held?.close()
-    if (error instanceof FatalError) throw error
-    if (isCatalogueFault(error) && !DAMAGED.test((error as { code: string }).code)) {
-      throw new CatalogueFaultError(error)
-    }
-    throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue ${file} cannot be used: ${(error as Error).message}`, {
-      remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
-    })
+    throw openingFault(file, error)
   }
 }
+
+function openingFault(file: string, error: unknown): unknown {
+  if (error instanceof FatalError) return error
+  const isDamaged = isCatalogueFault(error) && DAMAGED.test((error as { code: string }).code)
+  return isCatalogueFault(error) && !isDamaged ? new CatalogueFaultError(error) : unusable(file, error)
+}
+
+/** A database of whoever calls, made when it is not there. Throws FatalError, CatalogueFaultError. */
+export function openOwn(file: string, nowMs: number, schema: Schema): Catalogue {
+  try {
+    const db = openDb(file, { nowMs, schema: () => schema }, true)
+    return { db, [Symbol.dispose]: () => { db.close() } }
+  } catch (error) { throw openingFault(file, error) }
+}
+
+/**
+ * A catalogue that was made before there was an office database keeps the office's tables until they stand in
+ * that: its file is there then.
+ */
+function schemaOf(db: Db, stateDir: string): Schema {
+  const version = versionOf(db), isPartedOrNew = version === 0 || version > newestVersionOf('whole')
+  return isPartedOrNew || existsSync(path.join(stateDir, OFFICE_FILE)) ? 'recorder' : 'whole'
+}
+
+const unusable = (file: string, cause: unknown): FatalError =>
+  new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue ${file} cannot be used: ${(cause as Error).message}`, {
+    remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause,
+  })
 
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)(_|$)/
 /** How a disk without room answers, or one without inodes; EDQUOT comes as an error of writing. */
@@ -87,21 +111,25 @@ const NO_ROOM = /^SQLITE_(FULL|CANTOPEN|IOERR)(_|$)/
  * First as usual; then with what `makeRoom` freed; then without the index in shared memory, which takes 32
  * KiB of disk: SQLite keeps it in its own memory while one process has the file to itself.
  */
-function openWithLittleRoom(file: string, nowMs: number, makeRoom: () => boolean): { db: Db, isShared: boolean } {
+function openWithLittleRoom(
+  file: string, made: MadeFor, makeRoom: () => boolean,
+): { db: Db, isShared: boolean } {
   const lacksRoom = (error: unknown): boolean =>
     error instanceof Database.SqliteError && NO_ROOM.test(error.code)
-  try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) {
+  try { return { db: openDb(file, made, true), isShared: true } } catch (error) {
     if (!lacksRoom(error)) throw error
   }
   if (makeRoom()) {
-    try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) {
+    try { return { db: openDb(file, made, true), isShared: true } } catch (error) {
       if (!lacksRoom(error)) throw error
     }
   }
-  return { db: openDb(file, nowMs, false), isShared: false }
+  return { db: openDb(file, made, false), isShared: false }
 }
 
-function openDb(file: string, nowMs: number, isShared: boolean): Db {
+interface MadeFor { readonly nowMs: number, readonly schema: (db: Db) => Schema }
+
+function openDb(file: string, { nowMs, schema }: MadeFor, isShared: boolean): Db {
   const db = new Database(file, { timeout: OPENING_LOCK_WAIT_MS })
   try {
     // before the first look, or the index is shared already
@@ -111,7 +139,7 @@ function openDb(file: string, nowMs: number, isShared: boolean): Db {
     db.pragma('foreign_keys = ON')
     db.pragma('wal_autocheckpoint = 500')
     db.pragma('cache_size = -4096')      // KiB; the kernel has the file in memory anyway, and 16 MiB would fill over the years
-    migrate(db, nowMs)
+    migrate(db, nowMs, schema(db))
     db.pragma(`busy_timeout = ${LOCK_WAIT_MS}`)
     return db
   } catch (error) {
@@ -138,13 +166,19 @@ function shareAgain(db: Db): void {
 }
 
 /**
- * Opens an existing catalogue beside whoever has it: for commands that look, or that add an act of their own in one transaction.
- * Throws FatalError when there is none, or when its schema is not the one of this program.
+ * Opens an existing catalogue beside whoever has it: for commands that look, or that add an act of their own
+ * in one transaction. Throws FatalError when there is none, or when its schema is not the one of this program.
  */
-export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): Catalogue {
-  const file = path.join(stateDir, 'catalogue.db')
-  const fail = (message: string, remedy: string, cause?: unknown): never => { throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', message, { remedy, cause }) }
-  if (!existsSync(file)) fail(`there is no catalogue ${file}`, 'Is state.dir right, and has the recorder been started once? A lost catalogue comes back by `custos rebuild`.')
+export const openCatalogueBeside = (stateDir: string, mode: 'read' | 'write'): Catalogue =>
+  openBeside(path.join(stateDir, CATALOGUE_FILE), mode, ['whole', 'recorder'])
+
+/** The same for a database of one of these schemas. */
+export function openBeside(file: string, mode: 'read' | 'write', schemas: readonly Schema[]): Catalogue {
+  if (!existsSync(file)) {
+    throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `there is no catalogue ${file}`, {
+      remedy: 'Is state.dir right, and has the recorder been started once? A lost catalogue comes back by `custos rebuild`.',
+    })
+  }
   try {
     const db = new Database(file, { readonly: mode === 'read', fileMustExist: true })
     try {
@@ -153,8 +187,7 @@ export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): C
         db.pragma('synchronous = FULL')
         db.pragma('foreign_keys = ON')
       }
-      const { version } = db.prepare<[], { version: number | null }>('SELECT max(version) AS version FROM schema_migration').get()!
-      if (version !== migrationFiles().length) fail(`the catalogue ${file} has schema ${version}, this program knows ${migrationFiles().length}`, 'Start the recorder of this version once, or use the program that wrote it; nothing was changed.')
+      requireSchema(db, file, schemas)
       return { db, [Symbol.dispose]: () => { db.close() } }
     } catch (error) {
       db.close()
@@ -162,9 +195,16 @@ export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): C
     }
   } catch (error) {
     if (error instanceof FatalError) throw error
-    if (isCatalogueBusy(error)) throw new CatalogueFaultError(error)
-    return fail(`the catalogue ${file} cannot be used: ${(error as Error).message}`, 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', error)
+    throw isCatalogueBusy(error) ? new CatalogueFaultError(error) : unusable(file, error)
   }
+}
+
+function requireSchema(db: Db, file: string, schemas: readonly Schema[]): void {
+  const version = versionOf(db), known = schemas.map(newestVersionOf)
+  if (known.includes(version)) return
+  throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `the catalogue ${file} has schema ${version}, this program knows ${known.join(' and ')}`, {
+    remedy: 'Start the recorder of this version once, or use the program that wrote it; nothing was changed.',
+  })
 }
 
 /** A fault of the catalogue's file or disk: full, unreadable, locked by somebody. May pass; a broken constraint never does. */
@@ -191,35 +231,5 @@ export function withCatalogue<Result>(use: () => Result): Result {
   try { return use() } catch (error) { throw isCatalogueFault(error) ? new CatalogueFaultError(error) : error }
 }
 
-const migrationFiles = (): string[] => readdirSync(MIGRATIONS).filter(name => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort()
-
 /** Owned by who opened it; all parts share its one connection, so that an act of several parts can be one transaction. */
 export interface Catalogue extends Disposable { readonly db: Db }
-
-/** Numbered SQL files, forward only, each in one transaction. A file that was applied must not have changed since. */
-export function migrate(db: Db, nowMs: number): void {
-  db.exec(`CREATE TABLE IF NOT EXISTS schema_migration (
-    version INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
-  const files = migrationFiles()
-  const applied = new Map(db.prepare<[], { version: number, name: string, sha256: string }>('SELECT version, name, sha256 FROM schema_migration').all().map(row => [row.version, row]))
-  const newest = Math.max(0, ...applied.keys())
-  if (newest > files.length) {
-    throw new FatalError('CUSTOS_SCHEMA_NEWER', `the catalogue has schema ${newest}, this program knows ${files.length}`, {
-      remedy: 'Install the version of Custos that wrote it, or a newer one; nothing was changed.',
-    })
-  }
-  for (const [position, name] of files.entries()) {
-    const version = position + 1
-    const sql = readFileSync(path.join(MIGRATIONS, name), 'utf8')
-    const sha256 = createHash('sha256').update(sql).digest('hex')
-    const before = applied.get(version)
-    if (before !== undefined) {
-      if (before.sha256 !== sha256) throw new FatalError('CUSTOS_SCHEMA_CHANGED', `migration ${name} is not the one that was applied`, { remedy: 'Restore the released migrations folder.' })
-      continue
-    }
-    db.transaction(() => {
-      db.exec(sql)
-      db.prepare('INSERT INTO schema_migration VALUES (?, ?, ?, ?)').run(version, name, sha256, nowMs)
-    })()
-  }
-}

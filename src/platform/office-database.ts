@@ -1,0 +1,124 @@
+import { existsSync, fsyncSync, closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { CATALOGUE_FILE, OFFICE_FILE, openBeside, openOwn, type Catalogue, type Db } from './catalogue.ts'
+import { migrate } from './migrations.ts'
+
+/** While it is being made. */
+const PART_FILE = `${OFFICE_FILE}.part`
+/** Of one table at a time, so that who else uses this thread has its turn. */
+const ROWS_AT_ONCE = 5_000
+
+/**
+ * Opens `office.db` in the state folder, made when it is not there: with what the office has in a catalogue of
+ * a release before there were two, or empty. What is in the catalogue stays there; the recorder's next start
+ * drops it. Killed anywhere, the next call begins again. Throws FatalError as `openCatalogue` does. `create`:
+ * tests give their own.
+ */
+export async function openOfficeDatabase(
+  stateDir: string, nowMs: number, { create = (file: string): Db => new Database(file) } = {},
+): Promise<Catalogue> {
+  const file = path.join(stateDir, OFFICE_FILE)
+  if (!existsSync(file)) await make(stateDir, file, { nowMs, create })
+  return openOwn(file, nowMs, 'office')
+}
+
+/** Beside whoever has it. Throws FatalError when there is none, or when its schema is not this program's. */
+export const openOfficeBeside = (stateDir: string, mode: 'read' | 'write'): Catalogue =>
+  openBeside(path.join(stateDir, OFFICE_FILE), mode, ['office'])
+
+interface Making { readonly nowMs: number, readonly create: (file: string) => Db }
+
+async function make(stateDir: string, file: string, { nowMs, create }: Making): Promise<void> {
+  const part = path.join(stateDir, PART_FILE)
+  for (const ending of ['', '-journal', '-wal', '-shm']) rmSync(`${part}${ending}`, { force: true })
+  const db = create(part)
+  try {
+    db.pragma('journal_mode = DELETE')
+    db.pragma('synchronous = FULL')
+    const catalogue = path.join(stateDir, CATALOGUE_FILE)
+    if (existsSync(catalogue) && hasOffice(catalogue)) await copyOffice(db, catalogue, nowMs)
+    else migrate(db, nowMs, 'office')
+  } finally { db.close() }
+  renameSync(part, file)
+  const folder = openSync(stateDir, 'r')
+  try { fsyncSync(folder) } finally { closeSync(folder) }
+}
+
+function hasOffice(catalogue: string): boolean {
+  const db = new Database(catalogue, { readonly: true, fileMustExist: true })
+  try {
+    return db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'account'").get() !== undefined
+  } finally { db.close() }
+}
+
+/** `kind`: `shadow` tables hold what a virtual one has, and are made with it. */
+interface Table { readonly name: string, readonly kind: 'table' | 'virtual' | 'shadow', readonly hasRowId: boolean, readonly sql: string }
+
+/** What an office database is made of: tables, then what stands on them. */
+function officeSchema(nowMs: number) {
+  const db = new Database(':memory:')
+  try {
+    migrate(db, nowMs, 'office')
+    return {
+      tables: db.prepare<[], Table>(`SELECT list.name, list.type AS kind, NOT list.wr AS hasRowId, sql
+        FROM pragma_table_list AS list JOIN sqlite_schema AS made ON made.name = list.name
+        WHERE schema = 'main' AND list.type <> 'view' AND list.name NOT LIKE 'sqlite_%' ORDER BY made.rowid`).all(),
+      others: db.prepare<[], string>(`SELECT sql FROM sqlite_schema
+        WHERE type IN ('index', 'trigger', 'view') AND sql IS NOT NULL ORDER BY rowid`).pluck().all(),
+      migrations: db.prepare('SELECT * FROM schema_migration').raw().all() as unknown[][],
+    }
+  } finally { db.close() }
+}
+
+/**
+ * Tables first, then their rows as they stand at one moment, then indexes and triggers: a trigger would judge
+ * rows that were judged before.
+ */
+async function copyOffice(db: Db, catalogue: string, nowMs: number): Promise<void> {
+  const { tables, others, migrations } = officeSchema(nowMs)
+  db.pragma('foreign_keys = OFF')
+  db.unsafeMode(true) // shadow tables are written
+  db.prepare('ATTACH ? AS old').run(catalogue)
+  db.exec('BEGIN')
+  for (const { sql, kind } of tables) if (kind !== 'shadow') db.exec(sql)
+  for (const table of tables) if (table.name !== 'schema_migration') await copyTable(db, table)
+  const migrated = db.prepare('INSERT INTO schema_migration VALUES (?, ?, ?, ?)')
+  for (const row of migrations) migrated.run(...row)
+  partLog(db)
+  for (const sql of others) db.exec(sql)
+  const broken = db.pragma('foreign_key_check') as unknown[]
+  if (broken.length > 0) throw new Error(`${broken.length} rows of the office refer to what is not there`)
+  db.exec('COMMIT')
+  db.exec('DETACH old')
+}
+
+async function copyTable(db: Db, { name, kind, hasRowId }: Table): Promise<void> {
+  if (kind === 'virtual') return
+  if (kind === 'shadow') db.exec(`DELETE FROM main.${name}`)
+  const columns = db.prepare<[string], string>('SELECT name FROM pragma_table_info(?)').pluck().all(name).join(', ')
+  const into = `INSERT INTO main.${name} (${columns}) SELECT ${columns} FROM old.${name}`
+  if (hasRowId) await inPieces(db, name, into)
+  else db.exec(into)
+  const count = (of: string): number => db.prepare<[], number>(`SELECT count(*) FROM ${of}.${name}`).pluck().get()!
+  if (count('main') !== count('old')) throw new Error(`table ${name} was not copied whole`)
+}
+
+async function inPieces(db: Db, name: string, into: string): Promise<void> {
+  const nextEnd = db.prepare<[number, number], number | null>(`SELECT max(at) FROM
+    (SELECT rowid AS at FROM old.${name} WHERE rowid > ? ORDER BY rowid LIMIT ?)`).pluck()
+  const copy = db.prepare<[number, number]>(`${into} WHERE rowid > ? AND rowid <= ?`)
+  for (let after = Number.MIN_SAFE_INTEGER; ;) {
+    const to = nextEnd.get(after, ROWS_AT_ONCE) ?? null
+    if (to === null) return
+    copy.run(after, to)
+    after = to
+    await new Promise(resolve => { setImmediate(resolve) })
+  }
+}
+
+/** The same entries, and from here on a log of its own: a checkpoint of one never passes for the other's. */
+function partLog(db: Db): void {
+  db.exec(`UPDATE audit_log SET parted_from = id, parted_size = (SELECT coalesce(max(seq), 0) FROM audit_entry);
+    UPDATE audit_log SET id = lower(hex(randomblob(8)))`)
+}
