@@ -34,6 +34,14 @@ const GUARD = [
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
 ]
 
+const ARCHIVE = [
+  one('an archived copy goes a day early', /^G3: .*before its year ends/, 'archive/guard.ts', 'return now >= until ?', 'return now >= until - 86_400_000 ?'),
+  one('an archived copy stays for ever', /^G3: .*is still there/, 'archive/sweeper.ts',
+    '(endsAt === null || now < endsAt)', '(endsAt === null || now > 0)'),
+  one('a copy put in while both clocks were behind is not dated again', /^G3: .*before its year ends/, 'archive/archive.ts',
+    'stamp: isSure ? null : trustedTime.stamp(),', 'stamp: null,'),
+]
+
 /** Footage that stays too long. */
 const REUSE = [
   one('the ring never reuses', /^reuse: the ring is full/, 'retention/choose-slot.ts', "if (verdict.allowed) return { kind: 'reuse'", "if (verdict.allowed && trustedNow === null) return { kind: 'reuse'"),
@@ -134,7 +142,7 @@ const VOLUMES = [
   ]),
 ]
 
-export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+export const PLANTS: readonly Plant[] = [...GUARD, ...ARCHIVE, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
 
 export function plantOf(name: string): Plant {
   const plant = PLANTS.find(each => each.name === name)
