@@ -133,7 +133,7 @@ const CATALOGUE = [
 const VOLUMES = [
   one('a volume that failed once stands idle', /^reuse: |^V1: /, 'storage/volume-set.ts',
     '        await this.#calm(entry, entry.volume)\n', ''),
-  one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) return"),
+  one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) entry.health.noteFailedProbe(this.#options.clock.monoNow())"),
   one('one hung disk holds up the syncs of all', /^G4: a power cut/, 'storage/storage.ts', 'if (openSlot?.volume.identity.id === id) yield openSlot', 'if (openSlot !== null && id !== ("" as never)) yield openSlot'),
   one('foreign volume accepted', /belongs to another recorder|^rescue: /, 'storage/volume-set.ts', "if (decodeSlotStart(start).kind !== 'blank') {", "if (decodeSlotStart(start).kind === 'damaged') {"),
   several('older image accepted', /^rescue: |^G4: |^G7: /, [
