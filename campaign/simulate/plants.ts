@@ -28,8 +28,6 @@ const GUARD = [
     '...saved, monoMs: reading.monoMs, bootId: reading.bootId,', '...saved, allowanceMs: ALLOWANCE_MS, monoMs: reading.monoMs, bootId: reading.bootId,'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'moves.add(since, byMs)', 'if (since < 0) moves.add(since, byMs)'),
-  one('footage is reused while it moves with trusted time', /^G1: .*before its floor ends/, 'storage/footage-moves.ts',
-    'return this.#pending.reduce(', 'return newestAt > 0 ? newestAt : this.#pending.reduce('),
   one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
 ]
