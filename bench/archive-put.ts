@@ -11,6 +11,7 @@ import { isoOf } from '../src/domain/index.ts'
 import { openCatalogue } from '../src/platform/catalogue.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { facts } from '../test/archive/support/rig.ts'
+import { agreedTime } from '../test/support/archive-time.ts'
 
 const FILES = 4, SAMPLE_MS = 20
 const sizeMiB = Number(process.argv[2] ?? 1024), base = mkdtempSync(path.join(process.argv[3] ?? tmpdir(), 'custos-put-'))
@@ -23,7 +24,7 @@ try {
   await initArchive(realArchiveDisk, dir, isoOf(systemClock.wallNow()))
   const { db } = catalogue, now = () => systemClock.wallNow()
   const store = await Archive.open({
-    db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => undefined }, trustedTime: { now, nowForArchive: now }, time: { wallNow: now, steadyNow: now },
+    db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => undefined }, trustedTime: agreedTime(now), time: { wallNow: now, steadyNow: now },
     rule: () => ({ period: { years: 1 }, from: 'copied' }), dir, quotaBytes: 2 ** 40, stateDir, log: pino({ level: 'silent' }),
   })
   let peakBytes = 0

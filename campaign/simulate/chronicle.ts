@@ -1,6 +1,6 @@
 import { timeTables } from '../../src/trusted-time/index.ts'
 import { Dice } from './dice.ts'
-import { happeningsIn, WINDOWS_A_YEAR } from './happenings.ts'
+import { happeningsIn, WINDOWS_A_YEAR, type Happening } from './happenings.ts'
 import { DAY_MS } from './oracle/calendar.ts'
 import type { VolumeInPlace } from './oracle/catalogue-judge.ts'
 import { identityOf } from './oracle/volume-files.ts'
@@ -11,6 +11,8 @@ import { START, type World } from './world.ts'
 const HOUR_MS = 3_600_000
 /** Before a window everything that repeats each minute gets its turn. */
 const WARM_UP_MS = 70_000
+/** Who reads has begun to when the footage of the hours comes, and with it the turn of other slots. */
+const READING_MS = 10_000
 const PIECES = 4
 const PIECE_MS = 500
 /** Until what was sent last is stored and synced. */
@@ -46,20 +48,16 @@ export class Chronicle {
   async #window(index: number): Promise<void> {
     const world = this.#world, { queue } = world
     const dice = new Dice(world.seed, `window ${index}`)
+    const happenings = happeningsIn(world.seed, index, this.#without)
     const startAt = queue.now + dice.between(0.7, 1.3) * 365 * 24 / WINDOWS_A_YEAR * HOUR_MS
     queue.jumpTo(startAt - WARM_UP_MS)
+    for (const each of happenings) if (each.kind === 'reader') this.#strike(each, startAt - READING_MS)
     await queue.runUntil(startAt)
     world.figures.windows++
     world.note(`window ${index} at ${startAt}`)
     this.#film(startAt, PIECES, PIECE_MS, dice)
     void world.recorder?.lookAtRing()
-    for (const { id, kind, offsetMs, dice: own } of happeningsIn(world.seed, index, this.#without)) {
-      queue.at(startAt + offsetMs, () => {
-        world.note(`* ${id}`)
-        world.happened.push(id)
-        STRIKES[kind](world, own)
-      })
-    }
+    for (const each of happenings) if (each.kind !== 'reader') this.#strike(each, startAt)
     await queue.runUntil(startAt + PIECES * PIECE_MS + 1_000)
     this.#attend(dice)
     await this.#cruise(startAt, dice)
@@ -69,6 +67,15 @@ export class Chronicle {
     if (world.now >= world.unsettledUntil) this.#judge(startAt, hasAgreed)
     if (index % 2 === 0) world.recorder?.daily()
     if (index % 20 === 0) world.oracle.footage.forgetBefore(queue.now - FORGOTTEN_AFTER_MS)
+  }
+
+  #strike({ id, kind, offsetMs, dice }: Happening, from: number): void {
+    const world = this.#world
+    world.queue.at(from + offsetMs, () => {
+      world.note(`* ${id}`)
+      world.happened.push(id)
+      STRIKES[kind](world, dice)
+    })
   }
 
   #film(from: number, pieces: number, everyMs: number, dice: Dice): void {

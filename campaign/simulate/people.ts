@@ -40,7 +40,8 @@ export function exchangeCamera(world: World, dice: Dice): void {
   world.removeStream(stream)
   const add = (): void => {
     if (world.streams.some(each => each.facts.camera === camera)) return
-    if (world.oracle.catalogue.isInUse(camera)) { // what the catalogue has not taken yet, a kill undoes
+    // What the catalogue has not taken yet, a kill undoes; once all is well it has taken it.
+    if (world.oracle.catalogue.isInUse(camera) && !world.isCalm) {
       world.queue.after(HOUR_MS, add)
       return
     }

@@ -28,10 +28,16 @@ const GUARD = [
     '...saved, monoMs: reading.monoMs, bootId: reading.bootId,', '...saved, allowanceMs: ALLOWANCE_MS, monoMs: reading.monoMs, bootId: reading.bootId,'),
   one('restamp forgotten', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'moves.add(since, byMs)', 'if (since < 0) moves.add(since, byMs)'),
-  one('footage is reused while it moves with trusted time', /^G1: .*before its floor ends/, 'storage/footage-moves.ts',
-    'return this.#pending.reduce(', 'return newestAt > 0 ? newestAt : this.#pending.reduce('),
   one('overwritten without an audit entry', /^G10: .*no audit entry/, 'storage/ring.ts', 'const { seq } = audit.append({', 'const { seq } = ((_: unknown) => ({ seq: audit === null ? 1 : 0 }))({'),
   one('lease ignored', /^G1: .*while somebody reads/, 'storage/leases.ts', 'if (holders === undefined) return false', 'if (holders !== undefined || this.#expiries !== null) return false'),
+]
+
+const ARCHIVE = [
+  one('an archived copy goes a day early', /^G3: .*before its year ends/, 'archive/guard.ts', 'return now >= until ?', 'return now >= until - 86_400_000 ?'),
+  one('an archived copy stays for ever', /^G3: .*is still there/, 'archive/sweeper.ts',
+    '(endsAt === null || now < endsAt)', '(endsAt === null || now > 0)'),
+  one('a copy put in while both clocks were behind is not dated again', /^G3: .*before its year ends/, 'archive/archive.ts',
+    'stamp: isSure ? null : trustedTime.stamp(),', 'stamp: null,'),
 ]
 
 /** Footage that stays too long. */
@@ -125,7 +131,7 @@ const CATALOGUE = [
 const VOLUMES = [
   one('a volume that failed once stands idle', /^reuse: |^V1: /, 'storage/volume-set.ts',
     '        await this.#calm(entry, entry.volume)\n', ''),
-  one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) return"),
+  one('volume given up for good', /^V1: /, 'storage/volume-set.ts', "if (entry.state === 'failed' && entry.volume !== null) await this.#probe(entry, entry.volume)", "if (entry.state === 'failed' && entry.volume !== null) entry.health.noteFailedProbe(this.#options.clock.monoNow())"),
   one('one hung disk holds up the syncs of all', /^G4: a power cut/, 'storage/storage.ts', 'if (openSlot?.volume.identity.id === id) yield openSlot', 'if (openSlot !== null && id !== ("" as never)) yield openSlot'),
   one('foreign volume accepted', /belongs to another recorder|^rescue: /, 'storage/volume-set.ts', "if (decodeSlotStart(start).kind !== 'blank') {", "if (decodeSlotStart(start).kind === 'damaged') {"),
   several('older image accepted', /^rescue: |^G4: |^G7: /, [
@@ -134,7 +140,7 @@ const VOLUMES = [
   ]),
 ]
 
-export const PLANTS: readonly Plant[] = [...GUARD, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
+export const PLANTS: readonly Plant[] = [...GUARD, ...ARCHIVE, ...REUSE, ...HOLDS, ...FOUND, ...GAPS, ...SLOTS, ...CATALOGUE, ...VOLUMES]
 
 export function plantOf(name: string): Plant {
   const plant = PLANTS.find(each => each.name === name)

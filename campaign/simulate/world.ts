@@ -99,6 +99,11 @@ export class World implements Site {
   get now(): number { return this.queue.now }
   get upUntil(): number { return this.recorder === null ? this.#downAt : this.now }
   note(line: string): void { this.trace.note(line) }
+  /** Nothing has been wrong for a minute, and the recorder has been up for as long. */
+  get isCalm(): boolean {
+    const { recorder, now } = this
+    return now >= this.unsettledUntil && recorder?.upSince != null && recorder.upSince < now - RECOVERY_MS
+  }
   unsettle(forMs: number): void { this.unsettledUntil = Math.max(this.unsettledUntil, this.now + forMs) }
 
   // ---- configuration

@@ -88,13 +88,14 @@ export class Archive implements ArchivePort {
   /** Folder of the half-made, key, payload, read again, sidecar, publish, row: in this order, so that what a crash leaves is known by what is there. */
   async #pin(acting: Acting, plan: FolderPlan, facts: ArchiveFacts, { store, keys }: OpenVault): Promise<ArchiveItem> {
     const { items, options: { trustedTime, rule, audit } } = this.#core
+    const isSure = trustedTime.nowForArchive() !== null
     const madeAt = toldNow(this.#core), recordedTo = Math.max(...facts.ranges.map(({ to }) => to)) as EpochMs
     const { itemNo, keyId, key } = await keys.add(rocYear(officeDay(madeAt)), [...items.numbers(), ...(await store.list()).items], no => store.begin(no))
     const { payloadSha256, bytes } = await store.write(itemNo, key, plan)
     const fault = await store.faultOf(itemNo, key, payloadSha256, 'fresh')
     if (fault !== null) throw new ArchiveItemError(itemNo, { zh: '存入後讀回不符，未存入', en: `was not read back as it was written (${fault}); nothing was put in` })
     const ruled = rule()
-    const item: SidecarItem = { ...facts, itemNo, payloadSha256, bytes, madeAt, recordedTo, countsFrom: ruled.from, ...pinOf(ruled, { madeAt, recordedTo }, trustedTime.nowForArchive() !== null), keyId, filed: null, holds: [], revision: 1 }
+    const item: SidecarItem = { ...facts, itemNo, payloadSha256, bytes, madeAt, recordedTo, countsFrom: ruled.from, ...pinOf(ruled, { madeAt, recordedTo }, isSure), stamp: isSure ? null : trustedTime.stamp(), laterMs: 0, keyId, filed: null, holds: [], revision: 1 }
     await store.publish(item, key)
     try {
       audit.transaction(() => {

@@ -2,6 +2,7 @@ import { actorOf, FactorNeededError, RightMissingError, type AccessTime, type Ac
 import { epochMs, SYSTEM, type AuditActor, type AuditEvent, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { TimeStamp } from '../trusted-time/index.ts'
 import type { ArchiveDisk } from './disk.ts'
 import { ArchiveItemError, ArchiveRefusedError } from './errors.ts'
 import type { ItemNo } from './item.ts'
@@ -16,6 +17,16 @@ export interface ArchiveTime {
   now(): EpochMs | null
   /** Null unless both clocks agree. */
   nowForArchive(): EpochMs | null
+  /** Trusted time, for what is dated while they do not. */
+  stamp(): TimeStamp
+  /** When that was, as is known now; null: nobody can tell. */
+  standing(stamp: TimeStamp): EpochMs | null
+}
+
+/** For commands that put in nothing and let nothing go. */
+export const NO_TIME: ArchiveTime = {
+  now: () => null, nowForArchive: () => null, standing: () => null,
+  stamp: () => { throw new TypeError('this command puts nothing in') },
 }
 
 export interface ArchiveOptions {

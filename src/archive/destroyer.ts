@@ -5,7 +5,7 @@ import { rocDateText } from '../rules/index.ts'
 import { note, required, toldNow, type ArchiveCore } from './core.ts'
 import { mayDestroy, type DestroyVerdict } from './guard.ts'
 import type { ItemNo } from './item.ts'
-import { lastDayBefore } from './pin.ts'
+import { expiryOf, lastDayBefore } from './pin.ts'
 import type { StoredItem } from './tables/items.ts'
 import type { DestructionContent } from './tables/destructions.ts'
 import type { OpenVault, Vault } from './vault.ts'
@@ -42,7 +42,7 @@ export class Destroyer {
       if (item.state === 'destroyed') return false
       if (item.state === 'destroying' && key === null) return true // decided, and past the point of return
       if (!this.#verdict(item, sidecarExpiresAt).allowed) return false
-      if (items.move(itemNo, 'kept', 'destroying')) note(this.#core, { action: 'archive.destruction-began', object: itemNo, application: item.application }, { expiresAt: isoOf(item.expiresAt), key: item.keyId })
+      if (items.move(itemNo, 'kept', 'destroying')) note(this.#core, { action: 'archive.destruction-began', object: itemNo, application: item.application }, { expiresAt: isoOf(expiryOf(item)), key: item.keyId })
       return true
     })
     if (!goesOn) return false
@@ -68,14 +68,16 @@ export class Destroyer {
       if (item.state !== 'destroying') return // a twin of this process was faster
       const now = toldNow(this.#core), copies = this.#core.keyBackups.at(now)
       const lost = item.lost === null ? '' : `；銷毀前即發現異常（${isoOf(item.lost.since)}：${item.lost.what}）`
+      const expiresAt = expiryOf(item)
+      const moved = expiresAt === item.expiresAt ? '' : `；其後查明存入時間較晚，順延至${rocDateText(lastDayBefore(expiresAt))}屆滿`
       const content: DestructionContent = {
-        itemNo, application: item.application, kind: item.kind, ranges: item.ranges, bytes: item.bytes, footageSha256: item.footageSha256, payloadSha256: item.payloadSha256, copiedAt: item.madeAt, expiresAt: item.expiresAt,
-        expiryText: item.expiryText, destroyedAt: now, method: METHOD, keyId: item.keyId, executor: 'custos（系統期滿自動執行）', readBack: `金鑰檔與存檔區均已查無（重新自磁碟讀取確認）${lost}`,
+        itemNo, application: item.application, kind: item.kind, ranges: item.ranges, bytes: item.bytes, footageSha256: item.footageSha256, payloadSha256: item.payloadSha256, copiedAt: item.madeAt, expiresAt,
+        expiryText: `${item.expiryText}${moved}`, destroyedAt: now, method: METHOD, keyId: item.keyId, executor: 'custos（系統期滿自動執行）', readBack: `金鑰檔與存檔區均已查無（重新自磁碟讀取確認）${lost}`,
         otherKeyCopies: copies.length === 0 ? '無已知之其他金鑰備份' : copies.map(({ place, until }) => `${place}（至${rocDateText(lastDayBefore(until))}）`).join('、'),
       }
       const text = canonicalJson(content as unknown as AuditValue), sha256 = createHash('sha256').update(text).digest('hex')
       const seq = note(this.#core, { action: 'archive.destroyed', object: itemNo, application: item.application }, {
-        record: sha256, key: item.keyId, bytes: item.bytes, footageSha256: item.footageSha256, payloadSha256: item.payloadSha256, copiedAt: isoOf(item.madeAt), expiresAt: isoOf(item.expiresAt),
+        record: sha256, key: item.keyId, bytes: item.bytes, footageSha256: item.footageSha256, payloadSha256: item.payloadSha256, copiedAt: isoOf(item.madeAt), expiresAt: isoOf(expiresAt),
       })
       destructions.add(itemNo, text, sha256, now, seq)
       items.move(itemNo, 'destroying', 'destroyed')

@@ -1,4 +1,5 @@
 import type { Branded, CameraId, CameraUuid, EpochMs } from '../domain/index.ts'
+import type { TimeStamp } from '../trusted-time/index.ts'
 
 /** 存檔編號, `A115-0001`: year of 民國 and running number; never given twice. Names the folder of the item too. */
 export type ItemNo = Branded<string, 'ItemNo'>
@@ -71,6 +72,10 @@ export interface ArchiveItem extends ArchiveFacts {
   readonly expiresAt: EpochMs
   /** How it was computed, in words. */
   readonly expiryText: string
+  /** It was put in while the clocks disagreed, and is not dated yet: trusted time of then. */
+  readonly stamp: TimeStamp | null
+  /** By so much it was made later than `madeAt`, as was known later; it expires later by as much. */
+  readonly laterMs: number
   /** Names the key in the key file; not the key. */
   readonly keyId: string
   readonly state: 'kept' | 'destroying' | 'destroyed'

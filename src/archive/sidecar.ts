@@ -8,6 +8,8 @@ import { subKey } from './payload.ts'
 export const SIDECAR_FILE = 'sidecar.json'
 export const SIDECAR_MOST_BYTES = 1 << 20
 const FORMAT = 'custos-archive-item/1'
+/** What sidecars of before do not tell. */
+const UNDOUBTED: Pick<SidecarItem, 'stamp' | 'laterMs'> = { stamp: null, laterMs: 0 }
 const NONCE_BYTES = 12, TAG_BYTES = 16
 
 /** What a sidecar tells: the item as it stood at `revision`. */
@@ -29,7 +31,7 @@ export function sidecarBytes(item: SidecarItem, itemKey: Buffer): Buffer {
   const cipher = createCipheriv('aes-256-gcm', subKey(itemKey, 'words'), nonce).setAAD(Buffer.from(`${item.itemNo}/${item.revision}`))
   const sealed = Buffer.concat([nonce, cipher.update(JSON.stringify(words), 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64')
   const body = {
-    format: FORMAT, ...open, ranges: open.ranges.map(range => ({ ...range })),
+    format: FORMAT, ...open, ranges: open.ranges.map(range => ({ ...range })), stamp: open.stamp === null ? null : { ...open.stamp },
     isFiled: filed !== null, holdsUntil: holds.filter(hold => hold.endedAt === null).map(hold => hold.until), sealed,
   } satisfies Record<string, AuditValue>
   return Buffer.from(`${canonicalJson({ ...body, mac: macOf(itemKey, canonicalJson(body)).toString('hex') })}\n`)
@@ -48,6 +50,6 @@ export function readSidecar(bytes: Buffer, itemNo: ItemNo, itemKey: Buffer | nul
     const decipher = createDecipheriv('aes-256-gcm', subKey(itemKey, 'words'), raw.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
       .setAAD(Buffer.from(`${itemNo}/${String(open['revision'])}`)).setAuthTag(raw.subarray(-TAG_BYTES))
     const words = JSON.parse(Buffer.concat([decipher.update(raw.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8')) as Words
-    return { kind: 'whole', item: { ...open, ...words } as unknown as SidecarItem }
+    return { kind: 'whole', item: { ...UNDOUBTED, ...open, ...words } as unknown as SidecarItem }
   } catch { return { kind: 'bad', why: 'it cannot be read' } } // whatever is wrong with it, it proves nothing
 }

@@ -115,6 +115,7 @@ export class Sweeper {
     const { options: { audit }, items } = this.#core
     audit.transaction(() => {
       for (const hold of sidecar.holds.filter(each => items.holds.get(each.holdId) === null)) items.holds.import(item.itemNo, hold)
+      items.takeDate(item.itemNo, sidecar)
       if (sidecar.filed !== null && item.filed === null) items.setFiled(item.itemNo, sidecar.filed)
       items.raise(item.itemNo, sidecar.revision)
       note(this.#core, { action: 'archive.sidecar-taken-in', object: item.itemNo, application: item.application }, { revision: sidecar.revision })
@@ -137,6 +138,7 @@ export class Sweeper {
     const now = trustedTime.nowForArchive(), item = items.get(itemNo)
     if (item === null) return false
     if (now === null) return item.state === 'destroying' && await this.#destroyer.run(itemNo, vault)
+    this.#date(item, now)
     this.#acts.lapseHolds(item, now)
     const aged = items.get(itemNo) ?? item
     if (aged.state === 'kept') this.#notify(aged, now)
@@ -146,6 +148,19 @@ export class Sweeper {
       return false
     }
     return await this.#destroyer.run(itemNo, vault)
+  }
+
+  /**
+   * It was put in while the clocks disagreed; now they agree, and what trusted time has counted since tells when
+   * that was. Where another counting has begun since, it was now at the latest.
+   */
+  #date({ itemNo, application, madeAt, stamp }: StoredItem, now: EpochMs): void {
+    if (stamp === null) return
+    const { items, options: { audit, trustedTime } } = this.#core
+    const laterMs = Math.max(0, (trustedTime.standing(stamp) ?? now) - madeAt)
+    audit.transaction(() => {
+      if (items.date(itemNo, laterMs)) note(this.#core, { action: 'archive.dated', object: itemNo, application }, { laterMs, madeAt: isoOf(madeAt) })
+    })
   }
 
   #notify(item: StoredItem, now: EpochMs): void {

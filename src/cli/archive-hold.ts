@@ -1,5 +1,5 @@
 import { openAccess, atMachine, steadyTime } from '../access/index.ts'
-import { Archive, archiveCredential, archiveRules, ArchiveRefusedError, isItemNo, lastDayBefore, type ArchiveItem, type ItemHold, type ItemNo } from '../archive/index.ts'
+import { Archive, archiveCredential, archiveRules, ArchiveRefusedError, isItemNo, lastDayBefore, NO_TIME, type ArchiveItem, type ItemHold, type ItemNo } from '../archive/index.ts'
 import { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError } from '../domain/index.ts'
@@ -25,7 +25,7 @@ export async function archiveHold(act: ArchiveHoldAct, options: Options, out: Ou
   const time = act === 'list' || act === 'key-backups' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId)
   const access = openAccess({ db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => null })
   const store = await Archive.open({
-    db, audit, rights: access.sessions, trustedTime: { now: () => null, nowForArchive: () => null }, time, rule: await archiveRules(() => systemClock.wallNow()),
+    db, audit, rights: access.sessions, trustedTime: NO_TIME, time, rule: await archiveRules(() => systemClock.wallNow()),
     dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: () => archiveCredential(process.env), log: createLogger({ level: 'warn' }),
   })
   if (act === 'list') {

@@ -1,5 +1,5 @@
 import { steadyTime } from '../access/index.ts'
-import { Archive, archiveCredential, archiveRules, initArchive, isItemNo, ITEM_KINDS, ITEM_STATES, lastDayBefore, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
+import { Archive, archiveCredential, archiveRules, expiryOf, initArchive, isItemNo, ITEM_KINDS, ITEM_STATES, lastDayBefore, NO_TIME, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
 import { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError, isoOf } from '../domain/index.ts'
@@ -24,7 +24,7 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
   using catalogue = act === 'rebuild' ? openCatalogue(config.state.dir, systemClock.wallNow()) : openCatalogueBeside(config.state.dir, act === 'list' ? 'read' : 'write')
   const { db } = catalogue
   const store = await Archive.open({
-    db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: { now: () => null, nowForArchive: () => null },
+    db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: NO_TIME,
     time: act === 'list' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId), rule: await archiveRules(() => systemClock.wallNow()),
     dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: () => archiveCredential(process.env), log: createLogger({ level: 'warn' }),
   })
@@ -50,4 +50,4 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
 
 /** One line an item; what must be seen to stands at its end. */
 const lineOf = (item: ArchiveItem): string =>
-  `${item.itemNo}  ${item.application}  ${ITEM_KINDS[item.kind].zh} ${ITEM_KINDS[item.kind].en}  ${ITEM_STATES[item.state].zh} ${ITEM_STATES[item.state].en}  至 until ${lastDayBefore(item.expiresAt).toString()}  ${(item.bytes / 1e6).toFixed(1)} MB${item.filed === null ? '' : '  已歸檔 filed'}${item.holds.some(hold => hold.endedAt === null) ? '  保全中 held' : ''}${item.lost === null ? '' : `  遺失或被更動 LOST OR CHANGED: ${item.lost.what}`}\n`
+  `${item.itemNo}  ${item.application}  ${ITEM_KINDS[item.kind].zh} ${ITEM_KINDS[item.kind].en}  ${ITEM_STATES[item.state].zh} ${ITEM_STATES[item.state].en}  至 until ${lastDayBefore(expiryOf(item)).toString()}  ${(item.bytes / 1e6).toFixed(1)} MB${item.filed === null ? '' : '  已歸檔 filed'}${item.holds.some(hold => hold.endedAt === null) ? '  保全中 held' : ''}${item.lost === null ? '' : `  遺失或被更動 LOST OR CHANGED: ${item.lost.what}`}\n`

@@ -2,6 +2,7 @@ import type { InitSegment } from '../media/index.ts'
 import { declaredDepth, DecodingOrder, type StampedFrame } from './decoding-order.ts'
 import type { ArrivedFrame } from './frame-arrivals.ts'
 import { FrameClock, type FrameToTime } from './frame-clock.ts'
+import { FrameHoles, longestStandMs, SLOW_LEAST_MS, type Hole, type StandingFrame } from './frame-holes.ts'
 import { median } from './median.ts'
 import { ShowingOrder } from './showing-order.ts'
 
@@ -16,55 +17,33 @@ export interface FrameTimes {
   readonly startTicks: number
   /** End of the last frame: never behind the start of the next fragment. */
   readonly endTicks: number
+  /** The last frame may stand for longer: the next fragment tells, by `endBeforeTicks`. */
+  readonly isEndOpen: boolean
+  /** Where the last frame of the fragment before ends after all; null: where it was told to. */
+  readonly endBeforeTicks: number | null
   /** Frames that stand so long that others must be missing, in order: from the start of each to that of the next. */
-  readonly holes: readonly { readonly startTicks: number, readonly endTicks: number }[]
+  readonly holes: readonly Hole[]
 }
 
-/** A frame that stands longer than this is a hole whatever the camera's rate: none is asked for less than a frame a second. */
-const HOLE_MOST_MS = 1500
-/** Shorter pauses are the unsteadiness of a camera's own clock, however many frames it sends. */
-const HOLE_LEAST_MS = 200
-const HOLE_USUAL_FRAMES = 2.5
 const STAMP_TICKS_A_MS = 90
 const AT_ONCE_MS = 2
-/** Some cameras send a frame in several seconds only; what is further apart is another count. */
+/**
+ * Some cameras send a frame in several seconds only; what is further apart is another count, unless the session
+ * has lasted as long.
+ */
 const LONGEST_STEP_MS = 5000
 /** Enough to see a group of reordered frames. */
 const FIRST_STAMPS = 5
 /** In a session's first second: what is further apart than so many usual distances is another count. */
 const MOST_LIKELY_STEPS = 3
-/** A frame stamped so much later than it was placed is of another count, which tells nothing. */
-const ANOTHER_COUNT = 2
-/** So many frames show whether a late one was held up: then they come sooner than usual. */
-const DOUBT_FRAMES = 8
-const HELD_UP_SHARE = 0.75
 /** Of a session whose first fragment has but one frame. */
 const UNKNOWN_USUAL_MS = 100
+/** A frame that stands longer by less ends where it usually does. */
+const STEADY_MS = 150
 
-/**
- * How long a frame may stand before time counts as lost [G7], for frames that usually stand `usualMs`. A
- * camera that slows down is told once: what it usually does is known by the next fragment.
- */
-export function longestStandMs(usualMs: number | null): number {
-  if (usualMs === null) return HOLE_MOST_MS
-  return Math.min(HOLE_MOST_MS, Math.max(HOLE_LEAST_MS, HOLE_USUAL_FRAMES * usualMs))
-}
-
-type Hole = FrameTimes['holes'][number]
-/** A frame came late by its arrival alone: whether others are missing shows by those behind it. */
-interface Doubt {
-  readonly hole: Hole
-  /** Beyond the usual distance. */
-  readonly lateMs: number
-  readonly cameMs: number
-  frames: number
-}
-
-interface LastFrame {
-  readonly startTicks: number
+interface LastFrame extends StandingFrame {
   readonly endTicks: number
-  /** As it came. */
-  readonly told: FrameToTime
+  readonly isEndOpen: boolean
 }
 
 /**
@@ -76,15 +55,16 @@ export class SessionTimes {
   readonly #order: DecodingOrder
   readonly #clock: FrameClock
   readonly #showing = new ShowingOrder()
+  readonly #holes: FrameHoles
   #usualMs: number | null = null
   /** Start and end of the last frame of the fragment before. */
   #before: LastFrame | null = null
-  #doubts: Doubt[] = []
 
   constructor(init: InitSegment, rate: number) {
     this.#timescale = init.video.timescale
     this.#order = new DecodingOrder(declaredDepth(init))
     this.#clock = new FrameClock(rate)
+    this.#holes = new FrameHoles(this.#timescale)
   }
 
   /** Distance of frames as last seen. */
@@ -107,31 +87,50 @@ export class SessionTimes {
     return arrived
   }
 
+  /** Data was lost on the way at these times. */
+  noteLosses(lossesMs: readonly number[]): void { this.#holes.noteLosses(lossesMs) }
+
   /** `nextArrivedMs`: when the frame behind the fragment came, as far as ffmpeg told. */
   place(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameTimes {
     const usualTicks = (this.#usualMs ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
     const ordered = frames.map(frame => this.#order.next(frame, usualTicks))
     const timed = toTime(frames, ordered.map(({ decodeTicks }) => decodeTicks))
       .map((frame, i) => ({ ...frame, isShownBefore: ordered[i]!.isShownBefore }))
-    const starts = this.#ticksOf(this.#clock.place(timed, nextArrivedMs))
-    const longestMs = longestStandMs(this.#usualMs) // by what was usual before
-    this.#usualMs = usualOf(starts.map(ticks => ({ arrivedMs: this.#ms(ticks) }))) ?? this.#usualMs
-    const last = starts.at(-1)!
-    // A frame that was placed before its arrival leaves room as well: what a line held up comes at once.
-    const roomMs = nextArrivedMs - Math.min(timed.at(-1)!.arrivedMs, this.#ms(last))
-    const standsMs = Math.min(this.#usualMs ?? UNKNOWN_USUAL_MS, roomMs)
-    const endTicks = last + Math.max(1, Math.round(standsMs * this.#timescale / 1000))
-    const before = this.#before
-    this.#before = { startTicks: last, endTicks, told: timed.at(-1)! }
-    const holes = this.#holes(before, starts, timed, longestMs)
+    const starts = this.#ticksOf(this.#clock.place(timed, nextArrivedMs)), before = this.#before
+    const { holes, isFirstOne } = this.#judge(starts, timed, nextArrivedMs)
+    const { endTicks } = this.#before = this.#lastOf(starts.at(-1)!, timed.at(-1)!, nextArrivedMs)
     const showScale = this.rate * this.#timescale / 1000 / STAMP_TICKS_A_MS
     return {
-      startTicks: starts[0]!, endTicks, holes,
+      startTicks: starts[0]!, endTicks, holes, isEndOpen: this.#before.isEndOpen,
+      endBeforeTicks: isFirstOne && before?.isEndOpen === true ? starts[0]! : null,
       frames: starts.map((startTicks, i) => ({
         startTicks, durationTicks: (starts[i + 1] ?? endTicks) - startTicks,
         showAfterTicks: this.#showAfter(startTicks, Math.round(ordered[i]!.showAfterTicks * showScale), frames[i]!),
       })),
     }
+  }
+
+  /** Where frames are missing, and what is usual from now on. */
+  #judge(starts: readonly number[], told: readonly FrameToTime[], nextArrivedMs: number):
+  ReturnType<FrameHoles['judge']> {
+    const longestMs = longestStandMs(this.#usualMs), before = this.#before // by what was usual before
+    const ownMs = usualOf(starts.map(ticks => ({ arrivedMs: this.#ms(ticks) })))
+    this.#usualMs = ownMs ?? this.#usualMs
+    const frames = starts.map((startTicks, i) => ({ startTicks, told: told[i]! }))
+    const judged = this.#holes.judge({ frames: before === null ? frames : [before, ...frames], nextArrivedMs,
+      longestMs, usualMs: this.usualMs, rate: this.rate })
+    this.#usualMs = ownMs ?? this.#holes.usualStepMs ?? this.#usualMs
+    return before === null ? { ...judged, isFirstOne: false } : judged
+  }
+
+  /** It stands as long as usual, or for longer where the next fragment shows that it does. */
+  #lastOf(startTicks: number, told: FrameToTime, nextArrivedMs: number): LastFrame {
+    // A frame that was placed before its arrival leaves room as well: what a line held up comes at once.
+    const roomMs = nextArrivedMs - Math.min(told.arrivedMs, this.#ms(startTicks))
+    const standsMs = Math.min(this.usualMs, roomMs)
+    const endTicks = startTicks + Math.max(1, Math.round(standsMs * this.#timescale / 1000))
+    const isEndOpen = roomMs > Math.max(SLOW_LEAST_MS, standsMs + STEADY_MS)
+    return { startTicks, told, endTicks, isEndOpen }
   }
 
   #ms(ticks: number): number { return ticks * 1000 / this.#timescale }
@@ -153,49 +152,7 @@ export class SessionTimes {
   }
 
   /** What was in doubt when the session ended. */
-  end(): Hole[] { return this.#doubts.splice(0).map(({ hole }) => hole) }
-
-  /**
-   * A frame was decided to stand long, and was stamped as late as that, or came so late and those behind it do
-   * not make up for it: where only the decision went from stamps to arrivals, nothing is missing.
-   */
-  #holes(
-    before: LastFrame | null, starts: readonly number[], told: readonly FrameToTime[], longestMs: number
-  ): Hole[] {
-    const all = [
-      ...before === null ? [] : [before], ...starts.map((startTicks, i) => ({ startTicks, told: told[i]! })),
-    ]
-    const holes = all.slice(1).flatMap(({ startTicks: endTicks, told }, i) => {
-      const { startTicks, told: from } = all[i]!, settled = this.#settle(told.arrivedMs)
-      const standsMs = this.#ms(endTicks - startTicks), stampedMs = this.#stampedMs(from, told)
-      if (standsMs <= longestMs) return settled
-      const hole = { startTicks, endTicks }, elapsedMs = told.arrivedMs - from.arrivedMs
-      if (stampedMs > longestMs && stampedMs <= ANOTHER_COUNT * standsMs) return [...settled, hole]
-      if (elapsedMs > longestMs) {
-        this.#doubts.push({ hole, lateMs: elapsedMs - this.usualMs, cameMs: told.arrivedMs, frames: 0 })
-      }
-      return settled
-    })
-    return holes.sort((a, b) => a.startTicks - b.startTicks)
-  }
-
-  /** A frame more has come: what is no doubt any more. */
-  #settle(arrivedMs: number): Hole[] {
-    const settled: Hole[] = []
-    this.#doubts = this.#doubts.filter(doubt => {
-      const usuallyMs = ++doubt.frames * this.usualMs, tookMs = arrivedMs - doubt.cameMs
-      if (usuallyMs - tookMs >= doubt.lateMs / 2) return false // it was held up
-      if (doubt.frames < DOUBT_FRAMES) return true
-      if (tookMs > usuallyMs * HELD_UP_SHARE) settled.push(doubt.hole)
-      return false
-    })
-    return settled
-  }
-
-  /** From a frame to the next by their stamps; 0 where they say nothing. */
-  #stampedMs(from: FrameToTime, to: FrameToTime): number {
-    return from.stampMs === null || to.stampMs === null ? 0 : (to.stampMs - from.stampMs) * this.rate
-  }
+  end(): Hole[] { return this.#holes.end() }
 }
 
 function toTime(frames: readonly ArrivedFrame[], stamps: readonly (number | null)[]): FrameToTime[] {
@@ -229,7 +186,7 @@ function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[
 function withArrivals(
   frames: readonly FrameToPlace[], decodeTicks: readonly (number | null)[], nextArrivedMs: number
 ): FrameToPlace[] {
-  const steps = likelySteps(decodeTicks, usualOf(frames))
+  const steps = likelySteps(decodeTicks, usualOf(frames), nextArrivedMs)
   let sinceFirstMs = 0, leastLateMs = Infinity, prompt = 0
   for (const [i, arrivedMs] of [...frames.map(frame => frame.arrivedMs), nextArrivedMs].entries()) {
     if (arrivedMs !== null && arrivedMs - sinceFirstMs < leastLateMs) {
@@ -251,15 +208,18 @@ function withArrivals(
  * From each frame to the next: by the stamps, where they grow; the usual distance where one is of another
  * count.
  */
-function likelySteps(decodeTicks: readonly (number | null)[], arrivalsMs: number | null): number[] {
+function likelySteps(
+  decodeTicks: readonly (number | null)[], arrivalsMs: number | null, sinceStartMs: number
+): number[] {
   const steps = decodeTicks.slice(1).map((ticks, i) => {
     const before = decodeTicks[i] ?? null
     return ticks === null || before === null ? 0 : (ticks - before) / STAMP_TICKS_A_MS
   })
   const stampedMs = median(steps) ?? 0
-  const usualMs = arrivalsMs ?? (stampedMs > 0 && stampedMs <= LONGEST_STEP_MS ? stampedMs : UNKNOWN_USUAL_MS)
+  const longestMs = stampedMs * decodeTicks.length <= sinceStartMs ? Infinity : LONGEST_STEP_MS
+  const usualMs = arrivalsMs ?? (stampedMs > 0 && stampedMs <= longestMs ? stampedMs : UNKNOWN_USUAL_MS)
   if (steps.some(stepMs => stepMs <= 0)) return decodeTicks.map(() => usualMs)
-  const mostMs = Math.min(LONGEST_STEP_MS, MOST_LIKELY_STEPS * stampedMs)
+  const mostMs = Math.min(longestMs, MOST_LIKELY_STEPS * stampedMs)
   return [...steps.map(stepMs => stepMs <= mostMs ? stepMs : usualMs), usualMs]
 }
 

@@ -77,6 +77,8 @@ export class RunFootage {
   #lost: LostPictures | null = null
   #runId: RunId | null = null
   #held: Held[] = []
+  /** Placed, and stored once the next fragment shows where its last frame ends. */
+  #open: { readonly held: Held, readonly times: FrameTimes } | null = null
   #seen = 0
   #endTicks = 0           // of the last stored frame
   #isOver = false
@@ -106,14 +108,24 @@ export class RunFootage {
     const held = this.#read(arrival, video)
     if (this.#seen === 0 && held.sets === null) return null // no decoder has a use for it
     this.#seen++
-    if (this.#wallStep.observe(arrival.wall, arrival.mono)) return this.#finish('clock-stepped')
+    if (this.#wallStep.observe(arrival.wall, arrival.mono)) {
+      await this.#appendOpen(null)
+      return this.#finish('clock-stepped')
+    }
     if (this.#runId !== null) return await this.#store(held)
     this.#held.push(held)
-    return this.#hasSettled() ? await this.flush() : null
+    return this.#hasSettled() ? await this.#placeHeld() : null
+  }
+
+  /** Stores what is held: the run ends. */
+  async flush(): Promise<Trouble | null> {
+    const trouble = await this.#placeHeld()
+    if (trouble === null) await this.#appendOpen(null)
+    return trouble
   }
 
   /** Decides the times of what is held, and stores that. Also for a run that ends before. */
-  async flush(): Promise<Trouble | null> {
+  async #placeHeld(): Promise<Trouble | null> {
     const [first] = this.#held
     if (this.#isOver || first === undefined) return null
     const held = this.#held, last = held.at(-1)!
@@ -122,7 +134,8 @@ export class RunFootage {
     const frames = this.#times!.begin(held.flatMap(each => each.frames), nextArrivedMs)
     this.#held = []
     for (const each of held) {
-      const trouble = await this.#store(each, frames.splice(0, each.frames.length))
+      const own = frames.splice(0, each.frames.length)
+      const trouble = await this.#store({ ...each, nextArrivedMs: frames[0]?.arrivedMs ?? nextArrivedMs }, own)
       if (trouble !== null || this.#isOver) return trouble
     }
     return null
@@ -173,13 +186,24 @@ export class RunFootage {
   async #store(held: Held, frames = held.frames): Promise<Trouble | null> {
     if (this.#isOver) return null
     const session = this.#times!, rateBefore = session.rate
+    this.#noteLosses()
     const times = session.place(frames, held.nextArrivedMs)
     if (session.rate !== rateBefore) this.#options.onStampRate(session.rate)
+    await this.#appendOpen(times.endBeforeTicks)
     if (!await this.#ensureRun(held, this.#wallOf(times.startTicks))) return null
     this.#noteHoles(times.holes, 'no-frames')
     this.#noteHoles(this.#lostIn(frames, times), 'packets-lost')
-    await this.#append(held, times)
+    if (times.isEndOpen) this.#open = { held, times }
+    else await this.#append(held, times)
     return null
+  }
+
+  /** What waited for the next fragment; null: its last frame stands no longer than usual. */
+  async #appendOpen(endTicks: number | null): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    if (open === null || this.#isOver) return
+    await this.#append(open.held, endTicks === null ? open.times : endingAt(open.times, endTicks))
   }
 
   #noteHoles(holes: readonly LostSpan[], cause: InRunReason): void {
@@ -188,11 +212,17 @@ export class RunFootage {
     }
   }
 
-  /** Pictures that lost data on the way; what is a hole already is told. */
-  #lostIn(frames: readonly FrameToPlace[], times: FrameTimes): LostSpan[] {
+  #noteLosses(): void {
     const { takeLossesAgoMs, startedAt, clock } = this.#options
     const lossesAgoMs = takeLossesAgoMs?.() ?? []
-    if (lossesAgoMs.length > 0) this.#lost!.note(lossesAgoMs.map(agoMs => clock.wallNow() - startedAt - agoMs))
+    if (lossesAgoMs.length === 0) return
+    const lossesMs = lossesAgoMs.map(agoMs => clock.wallNow() - startedAt - agoMs)
+    this.#lost!.note(lossesMs)
+    this.#times!.noteLosses(lossesMs)
+  }
+
+  /** Pictures that lost data on the way; what is a hole already is told. */
+  #lostIn(frames: readonly FrameToPlace[], times: FrameTimes): LostSpan[] {
     const placed = times.frames.map(({ startTicks }, i) => ({ startTicks, arrivedMs: frames[i]!.arrivedMs ?? 0 }))
     return this.#lost!.place(placed, this.#times!.usualMs, times.holes)
   }
@@ -282,6 +312,13 @@ export class RunFootage {
     const frameEndAt = this.#wallOf(times.endTicks)
     onFragment({ at: mono, frameEndAt, bytes, frames: frames.length, durationMs })
   }
+}
+
+/** The same, but for how long the last frame stands. */
+function endingAt(times: FrameTimes, endTicks: number): FrameTimes {
+  const frames = times.frames.map((frame, i) => i < times.frames.length - 1 ? frame
+    : { ...frame, durationTicks: endTicks - frame.startTicks })
+  return { ...times, frames, endTicks }
 }
 
 interface ToRebuild {

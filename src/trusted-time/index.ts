@@ -1,5 +1,5 @@
 export { TrustedTime } from './trusted-time.ts'
-export type { AdvanceListener, TimeStatus, TrustedTimeOptions } from './trusted-time.ts'
+export type { AdvanceListener, TimeStamp, TimeStatus, TrustedTimeOptions } from './trusted-time.ts'
 export { submitConfirmation } from './submit-confirmation.ts'
 export type { ConfirmationOutcome } from './submit-confirmation.ts'
 export { openHostClock } from './host-clock.ts'

@@ -43,6 +43,9 @@ export interface TimeStatus {
 /** Trusted time went forward by `byMs` at once: what was recorded since `since`, by trusted time, is moved by as much, so that it ages by nothing. */
 export type AdvanceListener = (advance: { readonly since: EpochMs, readonly byMs: number }) => void
 
+/** An instant of one counting of trusted time. It stands elsewhere once that went forward at once. */
+export interface TimeStamp { readonly timeline: string, readonly at: EpochMs }
+
 const TICK_MS = 1_000
 const ASK_EVERY_MS = 60_000
 const SAVE_EVERY_MS = 60_000
@@ -149,6 +152,16 @@ export class TrustedTime implements AsyncDisposable {
     const agrees = this.#state.isKnown && Math.abs(this.#options.clock.wallNow() - trustedMs) <= AGREED_MS
     if (agrees && wall >= trustedMs - STAMP_LAG_MS && wall <= trustedMs + AGREED_MS) return wall
     return epochMs(Math.ceil(trustedMs) + (agrees || !this.#options.countsDays ? 0 : DAY_MS))
+  }
+
+  /** For what is dated while the clocks disagree: now, as far as it is known. */
+  stamp(): TimeStamp { return { timeline: this.#timeline, at: instantOf(this.#trustedMs) } }
+
+  /** When that was, by what was counted since; null where another counting has begun, which cannot tell. */
+  standing({ timeline, at }: TimeStamp): EpochMs | null {
+    if (timeline !== this.#timeline) return null
+    const moved = (to: number, { sinceMs, atMs, byMs }: PastAdvance): number => to >= sinceMs && to <= atMs ? to + byMs : to
+    return epochMs(this.#advances.reduce(moved, at))
   }
 
   /** Called inside the transaction that moves trusted time; a throw undoes the move. */

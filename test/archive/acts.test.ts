@@ -5,6 +5,7 @@ import { Archive, initArchive, realArchiveDisk, type ItemNo } from '../../src/ar
 import { epochMs } from '../../src/domain/index.ts'
 import { Office } from '../access/support/office.ts'
 import { ACTING, ArchiveRig, at, DAY_MS, facts } from './support/rig.ts'
+import { agreedTime } from '../support/archive-time.ts'
 
 const SECOND = atMachine({ kind: 'machine-user', name: '陳大文', role: null, source: 'login root' })
 const lastDay = Temporal.PlainDate.from('2028-03-01')
@@ -20,7 +21,7 @@ async function staffed(owner: { testdir(): string, teardown(work: () => unknown)
   const now = () => epochMs(office.clock.wallNow() + aheadMs)
   const archive = await Archive.open({
     db: office.db, audit: office.audit, rights: office.access.sessions, time: { wallNow: () => office.clock.wallNow(), steadyNow: () => office.clock.monoNow() }, rule: () => rig.rule, dir, quotaBytes: 2 ** 30, stateDir: `${rig.folder}/office-state`,
-    trustedTime: { now, nowForArchive: now }, log: pino({ level: 'silent' }),
+    trustedTime: agreedTime(now), log: pino({ level: 'silent' }),
   })
   const itemNo: ItemNo = (await archive.put(ACTING, { folder: rig.source({ 'a.txt': 'a' }), facts: facts() })).itemNo
   await office.withDirector()

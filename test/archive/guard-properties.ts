@@ -14,9 +14,11 @@ export function yearEnd(startMs: number): number {
   return Date.UTC(first.getUTCFullYear() + 1, first.getUTCMonth(), first.getUTCDate()) - TAIPEI_MS
 }
 
+const STAMP = { timeline: 'a', at: epochMs(0) }
 const cases = fc.record({
   madeAt: instants, recordedBeforeMs: fc.integer({ min: 1, max: 400 * DAY_MS }), countsFrom: fc.constantFrom('copied', 'recorded'),
   rowMs: fc.integer({ min: -500 * DAY_MS, max: 500 * DAY_MS }), sidecarMs: fc.option(fc.integer({ min: -500 * DAY_MS, max: 500 * DAY_MS })),
+  laterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 * DAY_MS })),
   nearMs: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -900 * DAY_MS, max: 900 * DAY_MS })),
 })
 type Case = typeof cases extends fc.Arbitrary<infer Value> ? Value : never
@@ -26,10 +28,15 @@ const itemOf = (each: Case) => {
   const year = yearEnd(startOf(each))
   return {
     madeAt: each.madeAt, recordedTo: epochMs(each.madeAt - each.recordedBeforeMs), countsFrom: each.countsFrom, expiresAt: epochMs(year + each.rowMs), sidecarExpiresAt: each.sidecarMs === null ? null : epochMs(year + each.sidecarMs),
-    holds: [], filed: false, isRead: false,
+    laterMs: each.laterMs, stamp: null, holds: [], filed: false, isRead: false,
   } as const
 }
-const endOf = (each: Case): number => yearEnd(startOf(each)) + Math.max(0, each.rowMs, each.sidecarMs ?? 0)
+const dayOf = (ms: number): number => Math.floor((ms + TAIPEI_MS) / DAY_MS)
+const yearEndOf = (each: Case): number => yearEnd(startOf(each) + each.laterMs)
+function endOf(each: Case): number {
+  const movedMs = (dayOf(startOf(each) + each.laterMs) - dayOf(startOf(each))) * DAY_MS
+  return Math.max(yearEndOf(each), yearEnd(startOf(each)) + Math.max(each.rowMs, each.sidecarMs ?? -Infinity) + movedMs)
+}
 const holdsOf = (each: Case, holds: readonly (readonly [number, boolean])[]) => holds.map(([ms, ended]) => ({ until: epochMs(endOf(each) + ms), endedAt: ended ? each.madeAt : null }))
 const holds = fc.array(fc.tuple(fc.integer({ min: -5, max: 5 }), fc.boolean()), { maxLength: 4 })
 
@@ -41,11 +48,11 @@ export const GUARD_PROPERTIES: Readonly<Record<string, (guard: Guard) => fc.IPro
   }),
   'no record makes it shorter than the year': (guard: Guard) => fc.property(cases, each => {
     const item = { ...itemOf(each), expiresAt: epochMs(0), sidecarExpiresAt: null }
-    return !guard(item, epochMs(yearEnd(startOf(each)) - 1)).allowed && guard(item, epochMs(yearEnd(startOf(each)))).allowed
+    return !guard(item, epochMs(yearEndOf(each) - 1)).allowed && guard(item, epochMs(yearEndOf(each))).allowed
   }),
-  'filed, read or with a clock in doubt it never goes, however old': (guard: Guard) => fc.property(cases, fc.constantFrom('filed', 'being-read', 'time-in-doubt'), (each, why) => {
-    const verdict = guard({ ...itemOf(each), filed: why === 'filed', isRead: why === 'being-read' }, why === 'time-in-doubt' ? null : epochMs(Date.UTC(9000, 0)))
-    return !verdict.allowed && verdict.reason === why
+  'filed, read or with a clock in doubt it never goes, however old': (guard: Guard) => fc.property(cases, fc.constantFrom('filed', 'being-read', 'time-in-doubt', 'undated'), (each, why) => {
+    const verdict = guard({ ...itemOf(each), filed: why === 'filed', isRead: why === 'being-read', stamp: why === 'undated' ? STAMP : null }, why === 'time-in-doubt' ? null : epochMs(Date.UTC(9000, 0)))
+    return !verdict.allowed && verdict.reason === (why === 'undated' ? 'time-in-doubt' : why)
   }),
   'a hold keeps it until the hold is ended or over, the longest one counts': (guard: Guard) => fc.property(cases, holds, (each, list) => {
     const now = epochMs(endOf(each))

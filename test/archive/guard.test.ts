@@ -9,7 +9,8 @@ const SEED = Number(process.env['FC_SEED'] ?? 20261126)
 const RUNS = { seed: SEED, numRuns: 5_000 }
 const end = at('2027-11-27')
 const item = (change: Partial<DestroyCandidate> = {}): DestroyCandidate => ({
-  madeAt: at('2026-11-26T10:00:00'), recordedTo: at('2026-11-20T10:00:00'), countsFrom: 'copied', expiresAt: end, sidecarExpiresAt: end, holds: [], filed: false, isRead: false, ...change,
+  madeAt: at('2026-11-26T10:00:00'), recordedTo: at('2026-11-20T10:00:00'), countsFrom: 'copied', expiresAt: end, sidecarExpiresAt: end, laterMs: 0, stamp: null, holds: [],
+  filed: false, isRead: false, ...change,
 })
 const pinned = (until: number): DestroyVerdict => ({ allowed: false, reason: 'pinned', until: epochMs(until) })
 const hold = (until: number, endedAt: number | null = null) => ({ until: epochMs(until), endedAt: endedAt === null ? null : epochMs(endedAt) })
@@ -20,6 +21,12 @@ t.test('golden table: each item is kept or let go with its reason', async t => {
     ['a millisecond before the year ends', item(), end - 1, pinned(end)],
     ['when it ends', item(), end, { allowed: true }],
     ['time in doubt, long after', item(), null, { allowed: false, reason: 'time-in-doubt' }],
+    ['put in while the clocks disagreed, and not dated yet', item({ stamp: { timeline: 'a', at: at('2026-11-26') } }),
+      end + 900 * DAY_MS, { allowed: false, reason: 'time-in-doubt' }],
+    ['made two days later than was thought', item({ laterMs: 2 * DAY_MS }), end, pinned(end + 2 * DAY_MS)],
+    ['later, and the row asks for more than the year', item({ laterMs: 2 * DAY_MS, expiresAt: epochMs(end + 9 * DAY_MS) }), end,
+      pinned(end + 11 * DAY_MS)],
+    ['later, but on the same day', item({ laterMs: 13 * 3_600_000 }), end, { allowed: true }],
     ['filed, long after', item({ filed: true }), end + 900 * DAY_MS, { allowed: false, reason: 'filed' }],
     ['held', item({ holds: [hold(end + DAY_MS)] }), end, { allowed: false, reason: 'held' }],
     ['held, on the instant the hold is over', item({ holds: [hold(end + DAY_MS)] }), end + DAY_MS, { allowed: true }],

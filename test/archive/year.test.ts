@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { ItemNo } from '../../src/archive/index.ts'
 import { epochMs } from '../../src/domain/index.ts'
 import { officeDay } from '../../src/rules/index.ts'
+import { timeTables } from '../../src/trusted-time/index.ts'
 import { ACTING, ArchiveRig, at, contentOf, DAY_MS } from './support/rig.ts'
 
 const HOUR_MS = 3_600_000
@@ -122,6 +123,86 @@ t.test('put in while the clock was in doubt, it is kept from the later of both c
   const itemNo = await rig.put()
   t.equal(rig.archive.get(itemNo)?.expiresAt, at('2027-12-17'))
   t.match(rig.archive.get(itemNo)?.expiryText, /未經確認/)
+})
+
+/** Off for six days, the battery of the clock is dead: at the boot no clock shows the time off, and a copy is put in. */
+async function putBehind(t: Test, rig: ArchiveRig): Promise<ItemNo> {
+  rig.clock.stepWall(-56 * 365 * DAY_MS)
+  rig.bootId = 'boot-2'
+  await rig.startTime()
+  await rig.start()
+  const itemNo = await rig.put({}, small)
+  t.match(rig.archive.get(itemNo), { expiresAt: at('2027-11-27'), laterMs: 0, stamp: {} })
+  t.match(rig.archive.get(itemNo)?.expiryText, /未經確認/)
+  return itemNo
+}
+/** The clock is set, six days later than trusted time knows, and two people vouch for it. */
+function setRight(t: Test, rig: ArchiveRig): void {
+  rig.clock.stepWall((56 * 365 + 6) * DAY_MS)
+  rig.time.tick()
+  const { db, clock, bootId } = rig
+  for (const name of ['first', 'second']) {
+    timeTables(db).addConfirmation({ name, reason: 'compared', login: name, wallMs: clock.wallNow(), monoMs: clock.monoNow(), bootId })
+  }
+  rig.time.takeConfirmations()
+  t.equal(rig.time.status().state, 'agreed')
+}
+const TRUE_END = at('2027-12-03')
+
+t.test('put in while both clocks were behind, it is kept for the year that it has [G3]', async t => {
+  const rig = await ArchiveRig.open(t)
+  const itemNo = await putBehind(t, rig)
+  t.equal(await rig.archive.sweep(), 0)
+  setRight(t, rig)
+  await walk(rig, TRUE_END - HOUR_MS)
+  t.match(rig.archive.get(itemNo), { state: 'kept', stamp: null, laterMs: 6 * DAY_MS })
+  t.same(noticesOf(rig, itemNo).map(each => each.split(' ')[1]), ['2027-11-02', '2027-11-25', '2027-12-01'])
+  await walk(rig, TRUE_END + HOUR_MS)
+  t.equal(destroyedOn(rig, itemNo), '2027-12-03')
+  t.match(rig.archive.destruction(itemNo), { expiresAt: TRUE_END, expiryText: /順延至116年12月2日/ })
+  t.throws(() => rig.db.exec('UPDATE archive_item SET later_ms = 0'), /never dated earlier/)
+})
+
+t.test('its date outlives the catalogue, once it is known; until then it counts from when the clocks agree', async t => {
+  for (const isDatedBefore of [true, false]) {
+    const rig = await ArchiveRig.open(t)
+    const itemNo = await putBehind(t, rig)
+    if (isDatedBefore) {
+      setRight(t, rig)
+      await rig.archive.sweep()
+      await rig.loseCatalogue()
+    } else {
+      rig.clock.stepWall((56 * 365 + 6) * DAY_MS)
+      await rig.loseCatalogue()
+    }
+    await rig.archive.sweep()
+    await walk(rig, TRUE_END - HOUR_MS)
+    t.match(rig.archive.get(itemNo), { state: 'kept', stamp: null })
+    await walk(rig, TRUE_END + HOUR_MS)
+    t.equal(destroyedOn(rig, itemNo), '2027-12-03')
+  }
+})
+
+t.test('a catalogue restored from an older backup takes in when it was made', async t => {
+  const rig = await ArchiveRig.open(t)
+  const itemNo = await putBehind(t, rig)
+  setRight(t, rig)
+  await rig.archive.sweep()
+  rig.db.exec(`DROP TRIGGER archive_item_dated_later;
+    UPDATE archive_item SET revision = 1, sidecar_revision = 1, later_ms = 0, stamp_timeline = 'other', stamp_at = 1`)
+  await rig.archive.sweep()
+  t.match(rig.archive.get(itemNo), { stamp: null, laterMs: 6 * DAY_MS })
+})
+
+t.test('a clock that is behind while trusted time is right keeps nothing longer', async t => {
+  const rig = await ArchiveRig.open(t)
+  rig.clock.stepWall(-6 * DAY_MS)
+  rig.time.tick()
+  const itemNo = await rig.put({}, small)
+  rig.clock.stepWall(6 * DAY_MS)
+  rig.time.tick()
+  await rig.archive.sweep()
+  t.match(rig.archive.get(itemNo), { stamp: null, laterMs: 0, expiresAt: at('2027-11-27') })
 })
 
 t.test('an item that is being read goes when it was read', async t => {

@@ -13,6 +13,7 @@ import { CustosError } from '../../src/domain/index.ts'
 import { facts, flip } from '../archive/support/rig.ts'
 import { run } from '../support/recorder/real-media.ts'
 import { spoken } from './support/office.ts'
+import { agreedTime } from '../support/archive-time.ts'
 
 const CUSTOS = path.join(import.meta.dirname, '../../bin/custos')
 const LIN = atMachine({ kind: 'machine-user', name: '林承辦', role: null, source: 'login root' })
@@ -51,7 +52,7 @@ class Site {
     using catalogue = openCatalogue(stateDir, systemClock.wallNow())
     const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = steadyTime(db, systemClock, 'boot')
     const store = await Archive.open({
-      db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: { now: () => systemClock.wallNow(), nowForArchive: () => systemClock.wallNow() }, time,
+      db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: agreedTime(() => systemClock.wallNow()), time,
       rule: await archiveRules(() => systemClock.wallNow()), dir: path.join(this.folder, 'archive'), quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),
     })
     return (await store.put(LIN, { folder: source, facts: facts({ application, kind }) })).itemNo

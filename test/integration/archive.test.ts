@@ -11,6 +11,7 @@ import { facts } from '../archive/support/rig.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
+import { agreedTime } from '../support/archive-time.ts'
 
 /** What copying does, while no recorder runs. */
 async function putIn(recorder: RealRecorder, dir: string): Promise<string> {
@@ -20,7 +21,7 @@ async function putIn(recorder: RealRecorder, dir: string): Promise<string> {
   using catalogue = openCatalogue(stateDir, systemClock.wallNow())
   const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = steadyTime(db, systemClock, 'boot'), now = () => systemClock.wallNow()
   const store = await Archive.open({
-    db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: { now, nowForArchive: now }, time, rule: await archiveRules(now), dir, quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),
+    db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: agreedTime(now), time, rule: await archiveRules(now), dir, quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),
   })
   return (await store.put(atMachine({ kind: 'machine-user', name: '林承辦', role: null, source: 'login root' }), { folder: source, facts: facts() })).itemNo
 }

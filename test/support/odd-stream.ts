@@ -89,11 +89,16 @@ function fragmentOf(
 
 /** One session of such a camera into a lane. */
 export async function recordSession(
-  lane: StreamLane, frames: readonly SentFrame[], end: RunEndReason = 'closed-by-camera'
+  lane: StreamLane, frames: readonly SentFrame[],
+  { end = 'closed-by-camera', lossesMs = [] }: {
+    end?: RunEndReason, /** When packets were. */ lossesMs?: readonly number[] } = {}
 ): Promise<void> {
+  const untold = [...lossesMs]
   const footage = new RunFootage({
-    lane, clock: null as never, startedAt: STARTED_AT, sound: null, stampRate: 1, onStampRate: () =>
-      undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
+    lane, clock: { wallNow: () => epochMs(STARTED_AT + readMs) } as never, startedAt: STARTED_AT, sound: null,
+    stampRate: 1, onStampRate: () => undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
+    takeLossesAgoMs: () => untold.splice(0, untold.filter(atMs => atMs <= readMs).length)
+      .map(atMs => readMs - atMs),
   })
   const init = oddInit()
   footage.begin(init)
@@ -131,7 +136,7 @@ const STAMPS: readonly Stamps[] = [
  * Sessions of cameras: stamps of every kind, steady and stalling lines, B frames, changing parameter sets.
  */
 export const oddSession: fc.Arbitrary<readonly SentFrame[]> = fc.record({
-  count: fc.integer({ min: 1, max: 90 }), fps: fc.constantFrom(2, 8.4, 10, 15, 25), group: fc.integer({ min: 1, max: 30 }),
+  count: fc.integer({ min: 1, max: 90 }), fps: fc.constantFrom(0.25, 1, 2, 8.4, 10, 15, 25), group: fc.integer({ min: 1, max: 30 }),
   stamps: fc.constantFrom(...STAMPS), reorders: fc.boolean(), changesSets: fc.boolean(),
   bends: fc.array(fc.integer({ min: -20_000, max: 20_000 }), { minLength: 1, maxLength: 8 }),
   delays: fc.array(fc.oneof(fc.nat(30), fc.nat(3000)), { minLength: 1, maxLength: 8 }),
@@ -140,8 +145,9 @@ export const oddSession: fc.Arbitrary<readonly SentFrame[]> = fc.record({
   let arrivedMs = 0
   return Array.from({ length: count }, (_, n) => {
     const inGroup = n % group, isKey = inGroup === 0
-    const isBidirectional = reorders && !isKey && inGroup % 3 !== 1
-    const shown = !reorders || isKey ? n : inGroup % 3 === 1 ? n + 2 : n - 1 // I P B B P B B
+    const hasB = reorders && fps >= 2 // a camera that sends a frame in seconds has nothing to reorder
+    const isBidirectional = hasB && !isKey && inGroup % 3 !== 1
+    const shown = !hasB || isKey ? n : inGroup % 3 === 1 ? n + 2 : n - 1 // I P B B P B B
     arrivedMs = Math.max(arrivedMs + 0.03, 500 + n * stepMs + delays[Math.floor(n / 5) % delays.length]!)
     const sets = !isKey ? [] : [SPS, changesSets && Math.floor(n / group) % 2 === 1 ? OTHER_PPS : PPS]
     return { arrivedMs, stampMs: stamps(shown, { stepMs, bends }), isKey, isBidirectional, sets }

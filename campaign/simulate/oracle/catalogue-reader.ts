@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
+import { DAY_MS } from './calendar.ts'
 
 export interface SegmentFact {
   readonly volume_uuid: string
@@ -31,6 +32,11 @@ export interface GapRow { readonly gap_id: number, readonly camera_uuid: string,
 export interface GapFact { readonly start_at: number, readonly end_at: number | null, readonly cause: string }
 export interface HoldFact { readonly hold_id: string, readonly camera_uuid: string, readonly from_at: number, readonly to_at: number, readonly ended_at: number | null }
 
+/** Gaps of one camera name and stream that touch this time. */
+interface GapWindow { readonly fromMs: number, readonly toMs: number, readonly gaps: readonly GapFact[] }
+/** What is judged together lies within so long, mostly. */
+const GAPS_AROUND_MS = 31 * DAY_MS
+
 /**
  * Looks into the catalogue with a connection and questions of its own, as an auditor would. Null answers
  * while there is none.
@@ -40,6 +46,9 @@ export class CatalogueReader {
   #db: Database.Database | null = null
   /** Prepared once for each connection. */
   readonly #statements = new Map<string, Database.Statement<(string | number)[]>>()
+  /** What was answered since `atOnce` began; null outside of it. */
+  #answers: Map<string, unknown[]> | null = null
+  readonly #gaps = new Map<string, GapWindow>()
   constructor(stateDir: string) { this.#file = path.join(stateDir, 'catalogue.db') }
 
   #open(): Database.Database | null {
@@ -60,6 +69,22 @@ export class CatalogueReader {
     this.#statements.clear()
   }
 
+  /** Within `work`, which waits for nothing, nobody changes the catalogue: the same question is asked once. */
+  atOnce(work: () => void): void {
+    this.#answers = new Map()
+    try { work() } finally {
+      this.#answers = null
+      this.#gaps.clear()
+    }
+  }
+  #askOnce<Row>(sql: string): Row[] {
+    const known = this.#answers?.get(sql)
+    if (known !== undefined) return known as Row[]
+    const rows = this.ask<Row>(sql)
+    this.#answers?.set(sql, rows)
+    return rows
+  }
+
   ask<Row>(sql: string, ...values: (string | number)[]): Row[] {
     try { return this.#prepared(sql)?.all(...values) as Row[] | undefined ?? [] } catch (error) {
       if (/no such table/.test(String(error))) return [] // a catalogue that is just being made
@@ -68,7 +93,7 @@ export class CatalogueReader {
   }
 
   segments(): SegmentFact[] {
-    return this.ask(`SELECT volume_uuid, slot, generation, camera_uuid, start_at, end_at, records, merkle_root, sealed_at, is_quarantined
+    return this.#askOnce(`SELECT volume_uuid, slot, generation, camera_uuid, start_at, end_at, records, merkle_root, sealed_at, is_quarantined
       FROM segment WHERE ended_at IS NULL`)
   }
   sealed(): SealedFact[] {
@@ -85,8 +110,8 @@ export class CatalogueReader {
     return this.ask<GapFact>(`SELECT start_at, end_at, cause FROM gap JOIN camera ON camera.uuid = camera_uuid
       WHERE camera.id = ? AND retired_at IS NULL AND stream = ? AND end_at IS NULL`, camera, stream)[0] ?? null
   }
-  slots(): SlotFact[] { return this.ask('SELECT volume_uuid, slot, generation, state, reason FROM slot') }
-  holds(): HoldFact[] { return this.ask('SELECT hold_id, camera_uuid, from_at, to_at, ended_at FROM hold') }
+  slots(): SlotFact[] { return this.#askOnce('SELECT volume_uuid, slot, generation, state, reason FROM slot') }
+  holds(): HoldFact[] { return this.#askOnce('SELECT hold_id, camera_uuid, from_at, to_at, ended_at FROM hold') }
   isInUse(camera: string): boolean { return this.ask('SELECT 1 FROM camera WHERE id = ? AND retired_at IS NULL', camera).length > 0 }
   /** Whether the camera that has this name now has a run or a gap. */
   isRecorded(camera: string, stream: string): boolean {
@@ -95,6 +120,16 @@ export class CatalogueReader {
   }
   /** Of every camera that had the name, for only one has it at a time. `key`: `lobby/main`. */
   gaps(key: string, fromMs: number, toMs: number): GapFact[] {
+    if (this.#answers === null) return this.#gapsIn(key, fromMs, toMs)
+    let window = this.#gaps.get(key)
+    if (window === undefined || fromMs < window.fromMs || toMs > window.toMs) {
+      const wide = { fromMs: fromMs - GAPS_AROUND_MS, toMs: toMs + GAPS_AROUND_MS }
+      window = { ...wide, gaps: this.#gapsIn(key, wide.fromMs, wide.toMs) }
+      this.#gaps.set(key, window)
+    }
+    return window.gaps.filter(({ start_at: from, end_at: to }) => from <= toMs && (to === null || to >= fromMs))
+  }
+  #gapsIn(key: string, fromMs: number, toMs: number): GapFact[] {
     const [camera, stream] = key.split('/') as [string, string]
     return this.ask(`SELECT start_at, end_at, cause FROM gap WHERE camera_uuid IN (SELECT uuid FROM camera WHERE id = ?) AND stream = ?
       AND start_at <= ? AND (end_at IS NULL OR end_at >= ?) ORDER BY start_at`, camera, stream, toMs, fromMs)

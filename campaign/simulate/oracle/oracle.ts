@@ -203,6 +203,9 @@ export class Oracle implements DiskJudge {
    * agree.
    */
   judgeCalm(state: CalmState, volumes: readonly VolumeInPlace[]): void {
+    this.catalogue.atOnce(() => { this.#judgeCalm(state, volumes) })
+  }
+  #judgeCalm(state: CalmState, volumes: readonly VolumeInPlace[]): void {
     const { now, floorDays, gains } = this.#world
     const broken = this.#audit.read()
     if (broken !== null) this.violate('G10', broken)

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { ArchiveUnavailableError, destroysAt, ITEM_KINDS, ITEM_STATES, lastDayBefore, type Archive, type ArchiveItem, type ItemKind, type ItemNo } from '../../archive/index.ts'
+import { ArchiveUnavailableError, destroysAt, expiryOf, ITEM_KINDS, ITEM_STATES, lastDayBefore, type Archive, type ArchiveItem, type ItemKind, type ItemNo } from '../../archive/index.ts'
 import { entryTable } from '../../audit/index.ts'
 import type { EpochMs } from '../../domain/index.ts'
 import { startOfOfficeDay } from '../../rules/index.ts'
@@ -89,10 +89,10 @@ function itemOf(parts: ConsoleParts, itemNo: ItemNo): ArchiveItem {
 }
 
 function lineOf(item: ArchiveItem) {
-  const { itemNo, application, kind, state, bytes, madeAt, expiresAt, filed, holds, lost, ranges } = item
+  const { itemNo, application, kind, state, bytes, madeAt, filed, holds, lost, ranges } = item
   const recordedTo = Math.max(...ranges.map(({ to }) => to)) as EpochMs
   return {
-    itemNo, application, kind, state, bytes, madeAt, expiresAt, isHeld: holds.some(hold => hold.endedAt === null), isFiled: filed !== null, isLost: lost !== null,
+    itemNo, application, kind, state, bytes, madeAt, expiresAt: expiryOf(item), isHeld: holds.some(hold => hold.endedAt === null), isFiled: filed !== null, isLost: lost !== null,
     destroysAt: state === 'destroyed' ? null : destroysAt({ ...item, recordedTo, filed: filed !== null, sidecarExpiresAt: null }),
   }
 }

@@ -35,6 +35,7 @@ export class ArchiveRig {
   archive!: Archive
   rule: ArchiveRule = { period: { years: 1 }, from: 'copied' }
   quotaBytes = 2 ** 30
+  bootId = 'boot-1'
   disk: ArchiveDisk = realArchiveDisk
   more: Partial<ArchiveOptions> = {}
   #sources = 0
@@ -62,7 +63,7 @@ export class ArchiveRig {
   async startTime(): Promise<void> {
     this.time = await TrustedTime.open({
       db: this.db, audit: this.audit, clock: this.clock, countsDays: true, newestFootageAt: () => null, log,
-      hostClock: { bootId: 'boot-1', askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0.1 }) },
+      hostClock: { bootId: this.bootId, askSync: () => Promise.resolve({ source: 'chrony', isSynchronised: true, referenceOffsetMs: 0.1 }) },
     })
     this.time.tick()
   }

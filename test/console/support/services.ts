@@ -14,6 +14,7 @@ import { RuleShelf, type RuleSet } from '../../../src/rules/index.ts'
 import { openViewing } from '../../../src/viewing/index.ts'
 import { Shelf } from '../../export/package/support.ts'
 import { DOOR, LOBBY, type FrontDesk } from '../../requests/support/front-desk.ts'
+import { agreedTime } from '../../support/archive-time.ts'
 
 const NAMES = new Map([[LOBBY, { id: cameraId('lobby'), name: '大廳' }], [DOOR, { id: cameraId('door'), name: '大門' }]])
 const OFFICE = '臺北市信義區戶政事務所'
@@ -31,7 +32,7 @@ export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: R
   const dir = path.join(stateDir, 'archive-volume'), archiveTime = { aheadMs: 0 }, trusted = () => epochMs(clock.wallNow() + archiveTime.aheadMs)
   await initArchive(realArchiveDisk, dir, 'now')
   const archive = await Archive.open({
-    db, audit, rights: access.sessions, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, trustedTime: { now: trusted, nowForArchive: trusted }, rule: () => ({ period: { years: 1 }, from: 'copied' }), dir, quotaBytes: 2 ** 30, stateDir, log: createLogger({ level: 'silent' }),
+    db, audit, rights: access.sessions, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() }, trustedTime: agreedTime(trusted), rule: () => ({ period: { years: 1 }, from: 'copied' }), dir, quotaBytes: 2 ** 30, stateDir, log: createLogger({ level: 'silent' }),
   })
   const checkpoints = new CheckpointBook({ db, log: audit, clock })
   checkpoints.openKey(stateDir)
