@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 
-type Stdio = 'pipe' | 'ignore'
+type Stdio = 'pipe' | 'ignore' | 'inherit'
 
 export interface ChildOptions<In extends Stdio, Out extends Stdio, Err extends Stdio>
   extends Pick<SpawnOptions, 'env' | 'cwd' | 'detached' | 'timeout' | 'killSignal'> {
