@@ -10,8 +10,11 @@ export { migrate } from './migrations.ts'
 
 /** Of the recorder: what it recorded, and its log. */
 export const CATALOGUE_FILE = 'catalogue.db'
-/** Of the office: people, cases, book, archive, and its log. */
-export const OFFICE_FILE = 'office.db'
+/**
+ * Of the office: people, cases, book, archive, and its log. In a folder of its own, which belongs to the user
+ * that the office runs as.
+ */
+export const OFFICE_FILE = 'office/office.db'
 
 /** The event loop must not stand still for another process's lock; who gets SQLITE_BUSY tries again later. */
 const LOCK_WAIT_MS = 40

@@ -1,8 +1,9 @@
-import { existsSync, fsyncSync, closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { CATALOGUE_FILE, OFFICE_FILE, openBeside, openOwn, type Catalogue, type Db } from './catalogue.ts'
 import { migrate } from './migrations.ts'
+import { lockState } from './state-lock.ts'
 
 /** While it is being made. */
 const PART_FILE = `${OFFICE_FILE}.part`
@@ -10,17 +11,25 @@ const PART_FILE = `${OFFICE_FILE}.part`
 const ROWS_AT_ONCE = 5_000
 
 /**
- * Opens `office.db` in the state folder, made when it is not there: with what the office has in a catalogue of
- * a release before there were two, or empty. What is in the catalogue stays there; the recorder's next start
- * drops it. Killed anywhere, the next call begins again. Throws FatalError as `openCatalogue` does. `create`:
- * tests give their own.
+ * Opens the office's database in the state folder and takes it for this process alone. One that is not there is
+ * made: with what the office has in a catalogue of a release before there were two, or empty. What is in the
+ * catalogue stays there; the recorder's next start drops it. Killed anywhere, the next call begins again. Throws
+ * FatalError as `openCatalogue` does. `create`: tests give their own.
  */
 export async function openOfficeDatabase(
   stateDir: string, nowMs: number, { create = (file: string): Db => new Database(file) } = {},
 ): Promise<Catalogue> {
   const file = path.join(stateDir, OFFICE_FILE)
-  if (!existsSync(file)) await make(stateDir, file, { nowMs, create })
-  return openOwn(file, nowMs, 'office')
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  const lock = lockState(path.dirname(file))
+  try {
+    if (!existsSync(file)) await make(stateDir, file, { nowMs, create })
+    const office = openOwn(file, nowMs, 'office')
+    return { db: office.db, [Symbol.dispose]: () => { office[Symbol.dispose](); lock.close() } }
+  } catch (error) {
+    lock.close()
+    throw error
+  }
 }
 
 /** Beside whoever has it. Throws FatalError when there is none, or when its schema is not this program's. */
@@ -41,7 +50,7 @@ async function make(stateDir: string, file: string, { nowMs, create }: Making): 
     else migrate(db, nowMs, 'office')
   } finally { db.close() }
   renameSync(part, file)
-  const folder = openSync(stateDir, 'r')
+  const folder = openSync(path.dirname(file), 'r')
   try { fsyncSync(folder) } finally { closeSync(folder) }
 }
 

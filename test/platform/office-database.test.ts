@@ -81,12 +81,12 @@ t.test('killed at any statement, the next call makes it whole', async t => {
       .then(office => { office[Symbol.dispose](); return true }, () => false)
   let statements = 1
   for (; !await attempt(statements); statements += statements < 10 ? 1 : 9) {
-    if (existsSync(path.join(folder, 'office.db'))) throw new Error(`killed at ${statements}, and there is an office`)
+    if (existsSync(path.join(folder, 'office/office.db'))) throw new Error(`killed at ${statements}, and there is an office`)
     using before = openCatalogueBeside(folder, 'read')
     t.equal(countOf(before.db, 'account'), rows.get('account'), `killed at ${statements}: the older one is as it was`)
   }
   t.ok(statements > 100)
   using office = openOfficeBeside(folder, 'read')
   t.equal(countOf(office.db, 'application_event'), rows.get('application_event'))
-  t.same(readdirSync(folder).filter(name => name.includes('part')), [])
+  t.same(readdirSync(path.join(folder, 'office')).filter(name => name.includes('part')), [])
 })
