@@ -1,3 +1,4 @@
+import { witnessRequests, type CheckpointBook } from '../audit/index.ts'
 import type { Handlers } from '../link/index.ts'
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -14,11 +15,13 @@ const FINDING_EVERY_MS = 20
 export interface LinkRequestsOptions {
   readonly storage: Pick<Storage, 'holdDesk' | 'scrubRequests'>
   readonly trustedTime: Pick<TrustedTime, 'status' | 'submitConfirmation'>
+  readonly checkpoints: CheckpointBook
   readonly clock: Clock
 }
 
 /** What the running recorder answers to commands. */
-export function linkRequests({ storage, trustedTime, clock }: LinkRequestsOptions): Handlers {
+export function linkRequests({ storage, trustedTime, checkpoints, clock }: LinkRequestsOptions): Handlers {
+  const witness = witnessRequests(checkpoints)
   const holds = holdRequests(storage.holdDesk)
   const scrub = storage.scrubRequests, findings = new Turns(FINDING_EVERY_MS, clock)
   const patiently = async <T>(answer: () => Promise<T>, signal: AbortSignal): Promise<T> => {
@@ -38,6 +41,7 @@ export function linkRequests({ storage, trustedTime, clock }: LinkRequestsOption
     'scrub.segments': (body, signal) => patiently(() => scrub['scrub.segments'](body), signal),
     'scrub.finding': (body, signal) =>
       findings.take(() => patiently(() => scrub['scrub.finding'](body), signal), signal),
+    'audit.witnessed': (body, signal) => patiently(() => witness['audit.witnessed'](body), signal),
     'time.confirm': async (sent, signal) => {
       const { offsetMs } = trustedTime.status()
       return { ...await patiently(() => trustedTime.submitConfirmation(sent, signal), signal), offsetMs }

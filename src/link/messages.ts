@@ -103,6 +103,8 @@ export const REQUESTS = {
   'scrub.finding': request(
     exact({ volume: Id, slot: Whole, generation: Whole, faults: Type.Array(Fault, { maxItems: MOST_FAULTS }) }),
     exact({ isStanding: Type.Boolean() }), DURABLE),
+  /** A person printed the checkpoint over so many entries and had it filed. Once; again changes nothing. */
+  'audit.witnessed': request(exact({ size: Whole, by: Actor }), exact({ isKnown: Type.Boolean() }), USUAL),
 } as const satisfies Record<string, RequestShape>
 
 export type RequestName = keyof typeof REQUESTS
