@@ -160,7 +160,8 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   await reload.start()
   sacrifice.start()
   parts.use(LinkServer.open({
-    folder: state.dir, version: PROGRAM_VERSION, handlers: linkRequests({ storage, trustedTime, clock }), takesRoles: ['command'], clock, log,
+    folder: state.dir, version: PROGRAM_VERSION, takesRoles: ['command'], clock, log,
+    handlers: linkRequests({ storage, trustedTime, checkpoints: auditKeeper.checkpoints, clock }),
   }))
   const scrubbing = parts.use(await LatePart.open({
     code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log,

@@ -30,6 +30,22 @@ const Hold = exact({
 })
 /** Configured volumes that cannot be written now: the recorder writes there once they are back. */
 const Refused = Type.Array(exact({ id: Name, detail: Text }), { maxItems: 64 })
+
+// ---- of `scrub`
+const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+/** Of one segment, told at once. */
+export const MOST_FAULTS = 64
+/** What a slot is compared with. `isDoubted`: faults of it are on record. */
+const SealedSegment = exact({
+  slot: Whole, generation: Whole, cameraId: Name, cameraUuid: Id, stream: Name, startAt: Instant, endAt: Instant,
+  records: Whole, usedBytes: orNull(Whole), merkleRoot: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  isQuarantined: Type.Boolean(), isDoubted: Type.Boolean(),
+})
+const Fault = exact({
+  kind: Type.Enum(['record', 'unreadable', 'header', 'index', 'frame', 'missing']),
+  fromAt: Instant, toAt: Instant, firstRecord: orNull(Whole), records: orNull(Whole),
+})
+
 /**
  * `withinMs`: how long an answer may take. `isKeyed`: made twice it is the same as made once, so that it may be
  * asked again when its answer is lost.
@@ -65,12 +81,37 @@ export const REQUESTS = {
   'time.confirm': request(
     exact({ name: Text, reason: Text, login: Text }),
     exact({ outcome: Type.Enum(['counted', 'waiting', 'refused']), why: Text, offsetMs: orNull(Type.Number()) }), CONFIRMED),
+  /**
+   * Sealed segments of a volume in the slots from `from` on that overlap the range, at most 200 a page; `next`
+   * is the `from` of the page behind. `startId`: the start of a recorder that the volume's own mark names, null
+   * where it names none and behind the first page. Not `isKnown`: the catalogue is not the one that the volume
+   * was last used with, and nothing is listed.
+   */
+  'scrub.segments': request(
+    exact({
+      volume: Id, startId: orNull(Id), from: Whole, camera: orNull(Name),
+      range: orNull(exact({ startAt: Instant, endAt: Instant })),
+    }),
+    exact({
+      isKnown: Type.Boolean(), segments: Type.Array(SealedSegment, { maxItems: 200 }), next: orNull(Whole),
+    }), USUAL),
+  /**
+   * All that a look at one segment brought, none too; answered when it is durable. Keyed by the segment, and
+   * the kind and the beginning of each fault. Not `isStanding`: it was overwritten meanwhile, or never was, and
+   * nothing is written down.
+   */
+  'scrub.finding': request(
+    exact({ volume: Id, slot: Whole, generation: Whole, faults: Type.Array(Fault, { maxItems: MOST_FAULTS }) }),
+    exact({ isStanding: Type.Boolean() }), DURABLE),
+  /** A person printed the checkpoint over so many entries and had it filed. Once; again changes nothing. */
+  'audit.witnessed': request(exact({ size: Whole, by: Actor }), exact({ isKnown: Type.Boolean() }), USUAL),
 } as const satisfies Record<string, RequestShape>
 
 export type RequestName = keyof typeof REQUESTS
 export type Ask<N extends RequestName> = Static<(typeof REQUESTS)[N]['body']>
 export type Answer<N extends RequestName> = Static<(typeof REQUESTS)[N]['answer']>
 export type HoldMessage = Static<typeof Hold>
+export type SealedSegmentMessage = Static<typeof SealedSegment>
 export type ActorMessage = Static<typeof Actor>
 
 const Number32 = Type.Integer({ minimum: 1, maximum: 2 ** 32 })

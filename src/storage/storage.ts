@@ -23,6 +23,7 @@ import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
 import { RowQueue, type RowBacklog } from './row-queue.ts'
 import { RunIds } from './run-ids.ts'
+import { scrubRequests } from './scrub-requests.ts'
 import { Scrubber } from './scrubber.ts'
 import { StreamLane } from './stream-lane.ts'
 import { runSyncLoop } from './sync-loop.ts'
@@ -65,6 +66,7 @@ export class Storage implements AsyncDisposable {
   readonly #leases: LeaseTable
   readonly holds: HoldBook
   readonly holdDesk: HoldDesk
+  readonly scrubRequests: ReturnType<typeof scrubRequests>
   readonly overwrites: OverwriteBook
   /** For those who show and copy it. */
   readonly footage: Footage
@@ -98,6 +100,7 @@ export class Storage implements AsyncDisposable {
     this.#rescues = new RescueImport({ ...options, fs })
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
     this.holdDesk = holdDesk({ catalogue: options.catalogue, clock, book: this.holds, refused: () => this.#refused() })
+    this.scrubRequests = scrubRequests(options)
     this.footage = new LocalFootage(options.catalogue.db, this)
     this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
