@@ -63,7 +63,10 @@ const FOUND = [
   one('a slot that is being sealed does not move with trusted time', /^G1: .*before its floor ends/, 'storage/ring.ts',
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    try {',
     'const keepUntilOf = () => keepUntil(open.floor, open.newestAt)\n    this.#unsealed.delete(open)\n    try {'),
-  one('holds do not reach a volume that was away', /^G2: hold/, 'storage/storage.ts', '      this.holds.forget(volume)\n', ''),
+  several('holds do not reach a volume that was away', /^G2: hold/, [
+    ['storage/storage.ts', '      this.holds.forget(volume)\n', ''],
+    ['storage/hold-book.ts', 'if (this.#written.get(volume.identity.uuid) !== this.#list.text)', 'if (!this.#written.has(volume.identity.uuid))'],
+  ]),
   one('a predecessor that is read late is not told', /^G7: /, 'storage/past-gaps.ts',
     "if (knownAt - endAt > TRIVIAL_GAP_MS) runs.addGap(of, endAt, knownAt, 'recorder-killed', now, this.#behind(run.id))",
     'void knownAt'),
