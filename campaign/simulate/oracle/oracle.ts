@@ -146,6 +146,7 @@ export class Oracle implements DiskJudge {
     if (isLost) this.#knownDevices.clear()
     this.disks.catalogueReplaced()
     this.#gaps.catalogueReplaced(this.#world.now)
+    this.archive.catalogueReplaced()
     this.#toldGaps.startOver()
     this.#reuse.startOver(this.#world.now)
     for (const fragment of this.footage.all()) if (fragment.found <= 0 && fragment.copies === 0) fragment.excuse ??= 'its catalogue was lost'
