@@ -18,7 +18,7 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     streams: config.cameras.flatMap(({ id: cameraId, streams }) => streams.map(({ name: stream }) => ({
       cameraId, stream, state: 'waiting' as const, stateSince: since, lastFrameAt: null, lastFrameAgeMs: null,
       supervisorTickAgeMs: 0, bitrateBps: 0, fps: 0, restarts: 0, mode: 'full' as const, lastEndReason: null,
-      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false,
+      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0,
       oldestFrameAt: null, openGapSince: null, openGapCause: null, forecastDays: null,
     }))),
     volumes: [],

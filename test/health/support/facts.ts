@@ -8,7 +8,7 @@ export const stream = (id: string, change: Partial<StreamView> = {}): StreamView
   cameraId: cameraId(id), stream: streamName('main'), state: 'recording', stateSince: at('2026-11-22T07:00:00.000Z'),
   lastFrameAt: at('2026-11-22T07:59:59.500Z'), lastFrameAgeMs: 500, supervisorTickAgeMs: 200, bitrateBps: 4_000_000, fps: 15,
   oldestFrameAt: at('2026-10-10T00:00:00.000Z'), restarts: 0, mode: 'full', lastEndReason: null, openGapSince: null, openGapCause: null, forecastDays: 60,
-  cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, ...change,
+  cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0, ...change,
 })
 
 /** A stream that is down and waits to try again. */
