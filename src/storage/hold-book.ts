@@ -41,6 +41,13 @@ export interface HoldBookOptions {
 }
 
 const refuse = (message: string, remedy: string): never => { throw new FatalError('CUSTOS_HOLD_REFUSED', message, { remedy }) }
+const unknown = (holdId: string): never => {
+  throw new FatalError('CUSTOS_HOLD_UNKNOWN', `there is no hold ${holdId}`, { remedy: 'See `custos hold list`.' })
+}
+/** Of its own code: who asks again because an answer was lost must know that it is over. */
+const ended = (holdId: string, remedy: string): never => {
+  throw new FatalError('CUSTOS_HOLD_ENDED', `hold ${holdId} was ended before`, { remedy })
+}
 
 /**
  * Places and ends holds: in the catalogue first, where the ring sees them at once, then on every volume;
@@ -53,6 +60,8 @@ export class HoldBook {
   /** What stands in the file of each volume, as far as this process knows. */
   readonly #written = new Map<string, string>()
   readonly #list: HoldList
+  #publishing: Promise<void> | null = null
+  #nextPublished: Promise<void> | null = null
   constructor(options: HoldBookOptions) {
     this.#options = options
     this.#list = new HoldList(options.catalogue.db, options.holds)
@@ -63,24 +72,18 @@ export class HoldBook {
     return this.#options.holds.cost({ ...request, cameraUuid: request.camera.uuid })
   }
 
-  /** In force of one application. */
-  ofApplication(application: string): Hold[] { return this.#options.holds.ofApplication(application) }
-
   /**
    * Durable in the catalogue and on every volume in use on return. Throws FatalError for a request that
    * makes no sense.
    */
   async place(request: HoldRequest): Promise<Hold> {
-    const hold = this.#options.catalogue.db.transaction(() => this.enter(request)).immediate()
+    const hold = this.#options.catalogue.db.transaction(() => this.#enter(request)).immediate()
     await this.publish()
     return hold
   }
 
-  /**
-   * Row, counts and entry, inside the caller's transaction; whoever calls it publishes once that is
-   * committed. Throws FatalError for a request that makes no sense.
-   */
-  enter(request: HoldRequest): Hold {
+  /** Row, counts and entry. */
+  #enter(request: HoldRequest): Hold {
     const { holds, audit, clock } = this.#options
     const { camera, by } = request
     if (request.toAt <= request.fromAt) refuse(`the range ends (${isoOf(request.toAt)}) before it begins (${isoOf(request.fromAt)})`, 'Give --from before --to.')
@@ -99,24 +102,23 @@ export class HoldBook {
     return hold
   }
 
-  /** Throws FatalError when there is no such hold in force. */
+  /**
+   * Ended before by the same person for the same reason, it is that hold. Throws FatalError when there is no
+   * such hold in force.
+   */
   async end(holdId: string, by: AuditActor, reason: string): Promise<Hold> {
-    const hold = this.#options.catalogue.db.transaction(() => this.leave(holdId, by, reason)).immediate()
+    const hold = this.#options.catalogue.db.transaction(() => this.#leave(holdId, by, reason)).immediate()
     await this.publish()
     return hold
   }
 
-  /**
-   * Ends a hold inside the caller's transaction; to be published after it. Ended before by the same person
-   * for the same reason, it is that hold. Throws FatalError when there is no such hold in force.
-   */
-  leave(holdId: string, by: AuditActor, reason: string): Hold {
+  #leave(holdId: string, by: AuditActor, reason: string): Hold {
     const { holds, audit, clock } = this.#options
     if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
-    const { hold, ended } = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
-    if (ended?.endedBy === by.name && ended.endReason === reason) return hold
+    const { hold, ended: before } = holds.find(holdId) ?? unknown(holdId)
+    if (before?.endedBy === by.name && before.endReason === reason) return hold
     this.#list.changed(holdId)
-    if (!holds.end(hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
+    if (!holds.end(hold, clock.wallNow(), by.name, reason)) ended(holdId, 'See `custos hold list --all`.')
     audit.append({ action: 'hold.ended', actor: by, object: holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), reason } })
     return hold
   }
@@ -125,7 +127,18 @@ export class HoldBook {
    * Writes the holds in force to every volume that takes them. Throws StorageError when one did not: the
    * catalogue has them all the same, and `catchUp` writes them there later.
    */
-  async publish(): Promise<void> { await this.#publishTo(this.#options.volumes) }
+  publish(): Promise<void> {
+    if (this.#publishing === null) return this.#publishNow()
+    // What several changed while one list is being written is one list more.
+    return this.#nextPublished ??= this.#publishing.catch(() => undefined).then(() => {
+      this.#nextPublished = null
+      return this.#publishNow()
+    })
+  }
+
+  #publishNow(): Promise<void> {
+    return this.#publishing = this.#publishTo(this.#options.volumes).finally(() => { this.#publishing = null })
+  }
 
   /**
    * Writes them to a volume that has not taken them as they are now, or that came back. Throws
@@ -192,10 +205,10 @@ export class HoldBook {
   }
 }
 
-function sameAgain({ hold, ended }: FoundHold, { holdId, camera, stream, fromAt, toAt, authority, application, by }: HoldRequest): Hold {
+function sameAgain({ hold, ended: end }: FoundHold, { holdId, camera, stream, fromAt, toAt, authority, application, by }: HoldRequest): Hold {
   const asked = [camera.uuid, stream, fromAt, toAt, authority, application, by.name]
   const stands = [hold.cameraUuid, hold.stream, hold.fromAt, hold.toAt, hold.authority, hold.application, hold.placedBy]
-  if (ended !== null) return refuse(`hold ${holdId} was ended before`, 'Place another one.')
+  if (end !== null) return ended(hold.holdId, 'Place another one.')
   if (asked.some((each, i) => each !== stands[i])) return refuse(`hold ${holdId} is another one`, 'Place it again.')
   return hold
 }
