@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { cameraId, cameraUuid, epochMs, FatalError, isoOf, streamName, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type StreamName } from '../domain/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -16,6 +17,8 @@ import type { Volume } from './volume.ts'
 export const HOLDS_FILE = 'custos-holds.json'
 const MAX_FILE_BYTES = 64 << 20 // some 150,000 holds
 const MAX_TEXT = 500
+/** Those that come in a row wait for each other no longer. */
+const MOST_TURNS = 32
 
 export interface HoldRequest {
   /** Chosen by who asks, so that the same again is the same hold; else one is made. */
@@ -60,6 +63,8 @@ export class HoldBook {
   /** What stands in the file of each volume, as far as this process knows. */
   readonly #written = new Map<string, string>()
   readonly #list: HoldList
+  /** How often, so far. */
+  #asked = 0
   #publishing: Promise<void> | null = null
   #nextPublished: Promise<void> | null = null
   constructor(options: HoldBookOptions) {
@@ -128,16 +133,20 @@ export class HoldBook {
    * catalogue has them all the same, and `catchUp` writes them there later.
    */
   publish(): Promise<void> {
-    if (this.#publishing === null) return this.#publishNow()
-    // What several changed while one list is being written is one list more.
-    return this.#nextPublished ??= this.#publishing.catch(() => undefined).then(() => {
-      this.#nextPublished = null
-      return this.#publishNow()
-    })
+    this.#asked++
+    return this.#nextPublished ??= this.#publishNext(this.#publishing)
   }
 
-  #publishNow(): Promise<void> {
-    return this.#publishing = this.#publishTo(this.#options.volumes).finally(() => { this.#publishing = null })
+  /** One list for what several changed in one moment, or while the last one was being written. */
+  async #publishNext(last: Promise<void> | null): Promise<void> {
+    await last?.catch(() => undefined)
+    for (let seen = 0, turns = 0; seen !== this.#asked && turns < MOST_TURNS; turns++) {
+      seen = this.#asked
+      await turn()
+    }
+    this.#nextPublished = null
+    const publishing = this.#publishing = this.#publishTo(this.#options.volumes)
+    try { await publishing } finally { if (this.#publishing === publishing) this.#publishing = null }
   }
 
   /**

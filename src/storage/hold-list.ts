@@ -11,19 +11,27 @@ const HEAD = '{\n "format": 1,\n "holds": [', TAIL = ']\n}\n'
 const textOf = (hold: Hold): string =>
   JSON.stringify({ id: hold.holdId, application: hold.application, ...factsOf(hold) }, null, 1).replace(/^/gm, '  ')
 
+/** Joined anew when one of them changed; all others stand joined. */
+const HOLDS_A_PART = 500
+class Part {
+  readonly texts = new Map<string, string>()
+  joined: string | null = null
+}
+
 /**
  * The text of all holds in force, as it stands on every volume. It is asked for at each change and each look at
- * a volume, and there may be tens of thousands: what did not change is not read again.
+ * a volume, and there may be tens of thousands: what did not change is neither read nor joined again.
  */
 export class HoldList {
   readonly #holds: Pick<ReturnType<typeof holdTable>, 'inForce' | 'find'>
   readonly #version: () => unknown
-  /** Changes when another connection wrote. */
+  /** Changes when another connection wrote; undefined before the first look. */
   #seenVersion: unknown
-  /** By hold; null before the first look. */
-  #texts: Map<string, string> | null = null
+  /** In the order of placing. */
+  #parts: Part[] = []
+  readonly #partOf = new Map<string, Part>()
   readonly #changed = new Set<string>()
-  #whole = ''
+  #whole: string | null = null
 
   constructor(db: Db, holds: Pick<ReturnType<typeof holdTable>, 'inForce' | 'find'>) {
     this.#holds = holds
@@ -34,27 +42,55 @@ export class HoldList {
   changed(holdId: string): void { this.#changed.add(holdId) }
 
   get text(): string {
-    const texts = this.#current()
-    if (this.#changed.size > 0) {
-      for (const id of this.#changed) {
-        const found = this.#holds.find(id)
-        if (found?.ended === null) texts.set(id, textOf(found.hold))
-        else texts.delete(id)
-      }
-      this.#changed.clear()
-      this.#whole = ''
+    const version = this.#version()
+    if (version !== this.#seenVersion) this.#read(version)
+    for (const id of this.#changed) {
+      const found = this.#holds.find(id)
+      if (found?.ended === null) this.#put(id, textOf(found.hold))
+      else this.#drop(id)
     }
-    if (this.#whole === '') this.#whole = texts.size === 0 ? HEAD + TAIL : `${HEAD}\n${[...texts.values()].join(',\n')}\n ${TAIL}`
-    return this.#whole
+    this.#changed.clear()
+    return this.#whole ??= this.#join()
   }
 
-  #current(): Map<string, string> {
-    const version = this.#version()
-    if (this.#texts !== null && version === this.#seenVersion) return this.#texts
-    this.#texts = new Map(this.#holds.inForce().map(hold => [hold.holdId, textOf(hold)]))
+  #read(version: unknown): void {
+    this.#parts = []
+    this.#partOf.clear()
+    for (const hold of this.#holds.inForce()) this.#put(hold.holdId, textOf(hold))
     this.#seenVersion = version
     this.#changed.clear()
-    this.#whole = ''
-    return this.#texts
+    this.#whole = null
+  }
+
+  #put(id: string, text: string): void {
+    const part = this.#partOf.get(id) ?? this.#last()
+    part.texts.set(id, text)
+    part.joined = null
+    this.#partOf.set(id, part)
+    this.#whole = null
+  }
+
+  #drop(id: string): void {
+    const part = this.#partOf.get(id)
+    if (part === undefined) return
+    part.texts.delete(id)
+    part.joined = null
+    this.#partOf.delete(id)
+    this.#whole = null
+  }
+
+  #last(): Part {
+    const last = this.#parts.at(-1)
+    if (last !== undefined && last.texts.size < HOLDS_A_PART) return last
+    const part = new Part()
+    this.#parts.push(part)
+    return part
+  }
+
+  #join(): string {
+    this.#parts = this.#parts.filter(({ texts }) => texts.size > 0)
+    if (this.#parts.length === 0) return HEAD + TAIL
+    const joined = this.#parts.map(part => part.joined ??= [...part.texts.values()].join(',\n'))
+    return `${HEAD}\n${joined.join(',\n')}\n ${TAIL}`
   }
 }

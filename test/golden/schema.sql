@@ -1091,7 +1091,7 @@ CREATE UNIQUE INDEX gap_open ON gap (camera_uuid, stream) WHERE end_at IS NULL;
 
 CREATE UNIQUE INDEX hand_over_open ON hand_over (from_id, role) WHERE taken_at IS NULL;
 
-CREATE INDEX hold_in_force ON hold (camera_uuid, from_at) WHERE ended_at IS NULL;
+CREATE INDEX hold_in_force ON hold (camera_uuid, from_at, to_at, stream) WHERE ended_at IS NULL;
 
 CREATE INDEX hold_of_application ON hold (application) WHERE application IS NOT NULL AND ended_at IS NULL;
 
