@@ -1,7 +1,8 @@
 import { witnessRequests, type CheckpointBook } from '../audit/index.ts'
-import type { Handlers } from '../link/index.ts'
+import type { Answer, Ask, Handlers } from '../link/index.ts'
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { AskHolds } from '../requests/index.ts'
 import { holdRequests, type Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { Turns } from './turns.ts'
@@ -19,12 +20,10 @@ export interface LinkRequestsOptions {
   readonly clock: Clock
 }
 
-/** What the running recorder answers to commands. */
-export function linkRequests({ storage, trustedTime, checkpoints, clock }: LinkRequestsOptions): Handlers {
-  const witness = witnessRequests(checkpoints)
-  const holds = holdRequests(storage.holdDesk)
-  const scrub = storage.scrubRequests, findings = new Turns(FINDING_EVERY_MS, clock)
-  const patiently = async <T>(answer: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+type Patiently = <T>(answer: () => Promise<T>, signal: AbortSignal) => Promise<T>
+/** Waits some seconds for a catalogue that is locked. */
+const patientWith = (clock: Clock): Patiently =>
+  async <T>(answer: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     for (const until = clock.monoNow() + LOCKED_WITHIN_MS; ;) {
       try { return await answer() } catch (error) {
         const mayWait = isCatalogueBusy(error) && clock.monoNow() < until && !signal.aborted
@@ -33,11 +32,31 @@ export function linkRequests({ storage, trustedTime, checkpoints, clock }: LinkR
       await clock.wait(LOOK_AGAIN_MS, signal)
     }
   }
+
+function holdHandlers(desk: Storage['holdDesk'], patiently: Patiently) {
+  const holds = holdRequests(desk)
   return {
     'hold.cost': (body, signal) => patiently(() => holds['hold.cost'](body), signal),
     'hold.place': (body, signal) => patiently(() => holds['hold.place'](body), signal),
     'hold.end': (body, signal) => patiently(() => holds['hold.end'](body), signal),
     'hold.list': (body, signal) => patiently(() => holds['hold.list'](body), signal),
+  } as const satisfies Handlers
+}
+
+/** Asks for holds in the process that has them. */
+export function ownHolds(desk: Storage['holdDesk'], clock: Clock): AskHolds {
+  const { signal } = new AbortController()
+  const handlers: { readonly [N in keyof ReturnType<typeof holdHandlers>]:
+    (body: Ask<N>, signal: AbortSignal) => Promise<Answer<N>> } = holdHandlers(desk, patientWith(clock))
+  return (name, body) => handlers[name](body, signal)
+}
+
+/** What the running recorder answers to commands. */
+export function linkRequests({ storage, trustedTime, checkpoints, clock }: LinkRequestsOptions): Handlers {
+  const patiently = patientWith(clock), witness = witnessRequests(checkpoints)
+  const scrub = storage.scrubRequests, findings = new Turns(FINDING_EVERY_MS, clock)
+  return {
+    ...holdHandlers(storage.holdDesk, patiently),
     'scrub.segments': (body, signal) => patiently(() => scrub['scrub.segments'](body), signal),
     'scrub.finding': (body, signal) =>
       findings.take(() => patiently(() => scrub['scrub.finding'](body), signal), signal),

@@ -242,7 +242,7 @@ const UNSIGNED_NOTE_DAYS = 3
 const UNSIGNED_LATE_DAYS = 7
 
 /** What the office owes its own procedure; none of it stops recording. */
-function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems, book, cases, inbox }: OfficeView): Finding[] {
+function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems, book, cases, inbox, holds }: OfficeView): Finding[] {
   const counted = (code: ReasonCode, severity: Severity, count: number, more: Record<string, string> = {}): Finding[] => count === 0 ? [] : [finding(code, severity, null, { count: String(count), ...more })]
   const unsigned = book.unsignedDays >= UNSIGNED_LATE_DAYS ? DEGRADED : NOTE
   return [
@@ -256,6 +256,8 @@ function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems
     ...counted('applications-overdue', DEGRADED, cases.overdue), ...counted('applications-due-soon', NOTE, cases.soon),
     ...inbox.state === 'failed' ? [finding('inbox-failed', DEGRADED, null)] : [],
     ...counted('inbox-rejected', DEGRADED, inbox.rejected).map(each => ({ ...each, beganAt: inbox.rejectedAt })),
+    ...counted('case-holds-waiting', TONIGHT, holds.waiting).map(each => ({ ...each, beganAt: holds.waitingSince })),
+    ...counted('case-holds-unknown', DEGRADED, holds.unknown).map(each => ({ ...each, beganAt: holds.unknownSince })),
   ]
 }
 

@@ -19,10 +19,15 @@ const Text = Type.String({ maxLength: 2000 })
 
 /** Who acts: taken down as told, as it is at the command line. */
 const Actor = exact({
-  kind: Type.Union([Type.Literal('machine-user'), Type.Literal('account')]),
+  kind: Type.Union([Type.Literal('machine-user'), Type.Literal('account'), Type.Literal('system')]),
   name: Text, role: orNull(Text), source: orNull(Text),
 })
-const HoldRange = { camera: Name, stream: orNull(Name), fromAt: Instant, toAt: Instant }
+/**
+ * A command names the camera of an id; the office the very one, which may have left the configuration, or whose
+ * id another device has by now.
+ */
+const Camera = Type.Union([exact({ id: Name }), exact({ uuid: Id })])
+const HoldRange = { camera: Camera, stream: orNull(Name), fromAt: Instant, toAt: Instant }
 const Hold = exact({
   holdId: Id, cameraId: Name, cameraUuid: Id, stream: orNull(Name), fromAt: Instant, toAt: Instant, authority: Text,
   application: orNull(Text), placedBy: Text, placedAt: Instant,

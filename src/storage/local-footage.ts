@@ -45,6 +45,9 @@ export class LocalFootage implements Footage {
   async open(segment: SegmentRow): Promise<RecordReader> { return await this.#open.openReader(segment) }
 }
 
+/** For a command that needs their names alone. */
+export const recordedCameras = (db: Db): RecordedCamera[] => cameraTable(db).all()
+
 /** Parts of the range that stand on a volume, in any stream, joined. */
 function standingSpans(db: Db): (camera: CameraUuid, range: TimeRange) => TimeRange[] {
   const segments = db.prepare<[string, number, number], { start_at: number, end_at: number | null }>(

@@ -93,6 +93,8 @@ CREATE TRIGGER book_signature_is_never_deleted BEFORE DELETE ON book_signature B
 
 CREATE TRIGGER break_glass_stays BEFORE DELETE ON break_glass BEGIN SELECT RAISE(ABORT, 'an opening is closed, never deleted'); END;
 
+CREATE TRIGGER case_hold_stays BEFORE DELETE ON case_hold BEGIN SELECT RAISE(ABORT, 'what a case held is ended, never deleted'); END;
+
 CREATE TRIGGER copy_job_ends_once BEFORE UPDATE OF state ON copy_job WHEN OLD.ended_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'a copy that ended does not go on'); END;
 
 CREATE TRIGGER copy_job_stays BEFORE DELETE ON copy_job BEGIN SELECT RAISE(ABORT, 'a copy ends, its row stays'); END;
@@ -570,6 +572,36 @@ CREATE TABLE camera_trait (
   PRIMARY KEY (camera_uuid, trait)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE case_hold (
+  hold_id           TEXT PRIMARY KEY CHECK (length(hold_id) = 32), -- chosen here: asked for again, it is the same hold
+  application       TEXT NOT NULL REFERENCES application (number) DEFERRABLE INITIALLY DEFERRED, -- written before its case is
+  version           INTEGER NOT NULL,           -- of the case: the step that wished it; 0 for what was held before this table was
+  camera_uuid       TEXT NOT NULL,              -- the recorder knows the camera
+  stream            TEXT,                       -- null: all streams; another only in what a command placed before this table was
+  from_at           INTEGER NOT NULL,
+  to_at             INTEGER NOT NULL,           -- half-open
+  authority         TEXT NOT NULL,
+  wished_by         TEXT NOT NULL,              -- canonical JSON
+  wished_at         INTEGER NOT NULL,
+  state             TEXT NOT NULL CHECK (state IN ('wanted', 'held', 'ending', 'ended')), -- ending: let go here, and the recorder may have it
+  changed_at        INTEGER NOT NULL,           -- since when it is in this state
+  is_asked          INTEGER NOT NULL DEFAULT 0 CHECK (is_asked IN (0, 1)), -- the recorder was asked to place it, and may have done it whatever it answered
+  held_at           INTEGER,                    -- when the recorder said so; null again where it was found to have lost it
+  slots             INTEGER,                    -- what it covered before it was placed; null: not known
+  bytes             INTEGER,
+  newly_held        INTEGER,                    -- of the slots, those that were in no hold
+  let_go_by         TEXT,                       -- canonical JSON
+  let_go_at         INTEGER,
+  let_go_reason     TEXT,
+  trouble           TEXT,                       -- why the last try failed; null once one succeeded
+  trouble_code      TEXT,
+  is_refused        INTEGER NOT NULL DEFAULT 0 CHECK (is_refused IN (0, 1)), -- by the recorder, for good: a person must act
+  CHECK (to_at > from_at),
+  CHECK ((state IN ('wanted', 'held')) = (let_go_at IS NULL)),
+  CHECK ((let_go_at IS NULL) = (let_go_by IS NULL) AND (let_go_at IS NULL) = (let_go_reason IS NULL)),
+  CHECK (state != 'held' OR held_at IS NOT NULL)
+) STRICT;
+
 CREATE TABLE catalogue_start (
   start_no          INTEGER PRIMARY KEY AUTOINCREMENT,
   start_id          TEXT NOT NULL UNIQUE CHECK (length(start_id) = 32), -- random
@@ -953,6 +985,13 @@ CREATE TABLE undertaking (
   CHECK (signed_at IS NOT NULL OR note IS NOT NULL)
 ) STRICT;
 
+CREATE TABLE unknown_hold (
+  hold_id           TEXT PRIMARY KEY CHECK (length(hold_id) = 32),
+  application       TEXT NOT NULL,
+  noticed_at        INTEGER NOT NULL,
+  gone_at           INTEGER                     -- no longer held by the recorder
+) STRICT;
+
 CREATE TABLE viewing_session (
   id                TEXT PRIMARY KEY CHECK (length(id) = 32), -- hex; the object of its audit entries and of its book line
   kind              TEXT NOT NULL CHECK (kind IN ('granted', 'live', 'aiming')),
@@ -1037,6 +1076,14 @@ CREATE INDEX break_glass_standing ON break_glass (opening_id) WHERE opened_at IS
 
 CREATE UNIQUE INDEX camera_by_id ON camera (id) WHERE retired_at IS NULL;
 
+CREATE INDEX case_hold_of_application ON case_hold (application) WHERE state != 'ended';
+
+CREATE INDEX case_hold_to_do ON case_hold (state) WHERE state IN ('wanted', 'ending');
+
+CREATE INDEX case_hold_waiting ON case_hold (changed_at) WHERE state IN ('wanted', 'ending');
+
+CREATE INDEX case_hold_wished ON case_hold (application, version);
+
 CREATE INDEX copy_job_waiting ON copy_job (asked_at) WHERE ended_at IS NULL;
 
 CREATE INDEX deputy_by_deputy ON deputy (deputy_account_id);
@@ -1047,7 +1094,7 @@ CREATE UNIQUE INDEX gap_open ON gap (camera_uuid, stream) WHERE end_at IS NULL;
 
 CREATE UNIQUE INDEX hand_over_open ON hand_over (from_id, role) WHERE taken_at IS NULL;
 
-CREATE INDEX hold_in_force ON hold (camera_uuid, from_at) WHERE ended_at IS NULL;
+CREATE INDEX hold_in_force ON hold (camera_uuid, from_at, to_at, stream) WHERE ended_at IS NULL;
 
 CREATE INDEX hold_of_application ON hold (application) WHERE application IS NOT NULL AND ended_at IS NULL;
 
@@ -1094,6 +1141,8 @@ CREATE INDEX slot_by_state ON slot (volume_uuid, state, slot);
 CREATE INDEX time_confirmation_open ON time_confirmation (confirmation_id) WHERE outcome IS NULL;
 
 CREATE INDEX undertaking_of ON undertaking (account_id, kind);
+
+CREATE INDEX unknown_hold_standing ON unknown_hold (noticed_at) WHERE gone_at IS NULL;
 
 CREATE INDEX viewing_session_by_application ON viewing_session (application, opened_at) WHERE application IS NOT NULL;
 

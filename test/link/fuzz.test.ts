@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 import { log, serve, Stranger } from './support.ts'
 
 const LISTED = { holds: [], next: null }, ALL = { withEnded: true, after: 0 }
-const COST = { camera: 'lobby', stream: null, fromAt: 1, toAt: 2 }
+const COST = { camera: { id: 'lobby' }, stream: null, fromAt: 1, toAt: 2 }
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31)
 const RUNS = Number(process.env['FC_RUNS'] ?? 150)
 

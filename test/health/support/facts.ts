@@ -35,7 +35,7 @@ export const witness = (change: Partial<WitnessView> = {}): WitnessView =>
   ({ configured: true, lastAt: at('2026-11-21T16:00:05.000Z'), lastSize: 1200, overdueSince: null, ...change })
 
 export const office = (change: Partial<OfficeView> = {}): OfficeView => ({
-  rules: 'in-force', ruleProblems: 0, calendarMissing: [], calendarProblems: 0, cases: { overdue: 0, soon: 0 }, inbox: { state: 'ok', waiting: 0, rejected: 0, rejectedAt: null },
+  rules: 'in-force', ruleProblems: 0, calendarMissing: [], calendarProblems: 0, cases: { overdue: 0, soon: 0 }, holds: { waiting: 0, waitingSince: null, unknown: 0, unknownSince: null }, inbox: { state: 'ok', waiting: 0, rejected: 0, rejectedAt: null },
   book: { lines: 20, orphans: 0, reconciledAt: at('2026-11-21T19:37:00.000Z'), isReconcilingLate: false, unsigned: 0, oldestUnsignedAt: null, unsignedDays: 0, packsDue: 0 }, ...change,
 })
 
