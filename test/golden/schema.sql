@@ -1038,6 +1038,8 @@ CREATE INDEX copy_job_waiting ON copy_job (asked_at) WHERE ended_at IS NULL;
 
 CREATE INDEX deputy_by_deputy ON deputy (deputy_account_id);
 
+CREATE INDEX gap_by_length ON gap (camera_uuid, stream, end_at - start_at, start_at);
+
 CREATE INDEX gap_by_stream ON gap (camera_uuid, stream, start_at);
 
 CREATE UNIQUE INDEX gap_open ON gap (camera_uuid, stream) WHERE end_at IS NULL;
@@ -1064,6 +1066,9 @@ CREATE INDEX run_by_stream ON run (camera_uuid, stream, start_at);
 
 CREATE INDEX run_open ON run (run_id) WHERE end_at IS NULL;
 
+CREATE INDEX sacrifice_step_by_length ON sacrifice_step (camera_uuid, stream, ended_at - started_at, started_at)
+  WHERE mode = 'key-frames';
+
 CREATE INDEX sacrifice_step_by_stream ON sacrifice_step (camera_uuid, stream, started_at);
 
 CREATE UNIQUE INDEX sacrifice_step_open ON sacrifice_step (camera_uuid, stream) WHERE ended_at IS NULL;
@@ -1071,6 +1076,8 @@ CREATE UNIQUE INDEX sacrifice_step_open ON sacrifice_step (camera_uuid, stream) 
 CREATE UNIQUE INDEX scrub_finding_once ON scrub_finding (volume_uuid, slot, generation, kind, from_at) WHERE cleared_at IS NULL;
 
 CREATE INDEX scrub_finding_standing ON scrub_finding (finding_id) WHERE cleared_at IS NULL;
+
+CREATE INDEX segment_by_length ON segment (camera_uuid, stream, end_at - start_at, start_at) WHERE ended_at IS NULL;
 
 CREATE INDEX segment_by_stream ON segment (camera_uuid, stream, start_at) WHERE ended_at IS NULL;
 
