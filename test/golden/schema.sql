@@ -1079,7 +1079,7 @@ CREATE INDEX scrub_finding_standing ON scrub_finding (finding_id) WHERE cleared_
 
 CREATE INDEX segment_by_length ON segment (camera_uuid, stream, end_at - start_at, start_at) WHERE ended_at IS NULL;
 
-CREATE INDEX segment_by_stream ON segment (camera_uuid, stream, start_at) WHERE ended_at IS NULL;
+CREATE INDEX segment_by_stream ON segment (camera_uuid, stream, start_at, end_at, ended_at) WHERE ended_at IS NULL;
 
 CREATE INDEX segment_freed ON segment (freed_trusted_at) WHERE freed_trusted_at IS NOT NULL;
 
