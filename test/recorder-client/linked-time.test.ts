@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { Answer } from '../../src/link/index.ts'
-import { LinkedTime, RecorderAwayError, RecorderConnection, type ConnectedHook } from '../../src/recorder-client/index.ts'
+import {
+  LinkedTime, RecorderAwayError, type ConnectedHook, type RecorderConnection,
+} from '../../src/recorder-client/index.ts'
 import { log } from '../link/support.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
 import { until } from '../support/until.ts'
