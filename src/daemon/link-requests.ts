@@ -1,10 +1,10 @@
 import { witnessRequests, type CheckpointBook } from '../audit/index.ts'
-import type { Answer, Ask, Handlers } from '../link/index.ts'
+import type { Answer, Ask, Asker, Handlers } from '../link/index.ts'
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { AskHolds } from '../requests/index.ts'
 import { holdRequests, type Storage } from '../storage/index.ts'
-import type { TrustedTime } from '../trusted-time/index.ts'
+import { timeRequests, type TrustedTime } from '../trusted-time/index.ts'
 import { Turns } from './turns.ts'
 
 /** Another process has the catalogue for a moment, as a rule. */
@@ -49,6 +49,33 @@ export function ownHolds(desk: Storage['holdDesk'], clock: Clock): AskHolds {
   const handlers: { readonly [N in keyof ReturnType<typeof holdHandlers>]:
     (body: Ask<N>, signal: AbortSignal) => Promise<Answer<N>> } = holdHandlers(desk, patientWith(clock))
   return (name, body) => handlers[name](body, signal)
+}
+
+export interface OfficeRequestsOptions extends LinkRequestsOptions {
+  readonly storage: Pick<Storage, 'holdDesk' | 'scrubRequests' | 'officeRequests' | 'isBusy'>
+  readonly trustedTime: Pick<TrustedTime, 'status' | 'submitConfirmation' | 'nowForArchive' | 'steadyNow'>
+  /** Of the host clock that trusted time was opened with. */
+  readonly bootId: string
+}
+
+/** What the running recorder answers to who asks: to the office more than to commands. */
+export function requestsFor(options: OfficeRequestsOptions): (asker: Asker) => Handlers {
+  const { storage } = options, forAll = linkRequests(options)
+  const time = timeRequests({ ...options, isBusy: () => storage.isBusy })
+  return asker => asker.role === 'office'
+    ? { ...forAll, ...toldFaults(storage.officeRequests(asker)), ...time } : forAll
+}
+
+/** The same; a fault of the catalogue is told as one. */
+function toldFaults(handlers: Handlers): Handlers {
+  type Answering = (body: unknown, signal: AbortSignal) => Promise<unknown>
+  return Object.fromEntries(Object.entries(handlers as Record<string, Answering>).map(([name, answer]) => [
+    name, async (body: unknown, signal: AbortSignal) => {
+      try { return await answer(body, signal) } catch (error) {
+        throw isCatalogueFault(error) ? new CatalogueFaultError(error) : error
+      }
+    },
+  ]))
 }
 
 /** What the running recorder answers to commands. */

@@ -1088,6 +1088,8 @@ CREATE INDEX copy_job_waiting ON copy_job (asked_at) WHERE ended_at IS NULL;
 
 CREATE INDEX deputy_by_deputy ON deputy (deputy_account_id);
 
+CREATE INDEX gap_by_length ON gap (camera_uuid, stream, end_at - start_at, start_at);
+
 CREATE INDEX gap_by_stream ON gap (camera_uuid, stream, start_at);
 
 CREATE UNIQUE INDEX gap_open ON gap (camera_uuid, stream) WHERE end_at IS NULL;
@@ -1114,6 +1116,9 @@ CREATE INDEX run_by_stream ON run (camera_uuid, stream, start_at);
 
 CREATE INDEX run_open ON run (run_id) WHERE end_at IS NULL;
 
+CREATE INDEX sacrifice_step_by_length ON sacrifice_step (camera_uuid, stream, ended_at - started_at, started_at)
+  WHERE mode = 'key-frames';
+
 CREATE INDEX sacrifice_step_by_stream ON sacrifice_step (camera_uuid, stream, started_at);
 
 CREATE UNIQUE INDEX sacrifice_step_open ON sacrifice_step (camera_uuid, stream) WHERE ended_at IS NULL;
@@ -1122,7 +1127,9 @@ CREATE UNIQUE INDEX scrub_finding_once ON scrub_finding (volume_uuid, slot, gene
 
 CREATE INDEX scrub_finding_standing ON scrub_finding (finding_id) WHERE cleared_at IS NULL;
 
-CREATE INDEX segment_by_stream ON segment (camera_uuid, stream, start_at) WHERE ended_at IS NULL;
+CREATE INDEX segment_by_length ON segment (camera_uuid, stream, end_at - start_at, start_at) WHERE ended_at IS NULL;
+
+CREATE INDEX segment_by_stream ON segment (camera_uuid, stream, start_at, end_at, ended_at) WHERE ended_at IS NULL;
 
 CREATE INDEX segment_freed ON segment (freed_trusted_at) WHERE freed_trusted_at IS NOT NULL;
 
