@@ -47,6 +47,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
     facts({ streams: [down('lobby'), down('door', { state: 'stopped', lastEndReason: 'recorder-stopped' })] }), 11_000, ['critical', 'tonight critical stream-unreachable lobby/main']],
   ['a supervisor that stopped by itself is missed', facts({ streams: [HEALTHY, down('door', { state: 'stopped', lastEndReason: 'stalled' })] }), 11_000, ['degraded', 'week degraded stream-stalled door/main']],
   ['never connected', facts({ streams: [HEALTHY, down('door', { state: 'connecting', lastEndReason: null })] }), 11_000, ['degraded', 'week degraded stream-connecting door/main']],
+  ['recording a frame each 4 s', facts({ streams: [HEALTHY, stream('door', { lastFrameAgeMs: 12_000, pictureWaitMs: 4_000 })] }), 11_000, ['healthy']],
   ['recording without frames', facts({ streams: [HEALTHY, stream('door', { lastFrameAgeMs: 12_000 })] }), 11_000, ['degraded', 'week degraded stream-no-frames door/main']],
   ['no camera at all', facts({ streams: [] }), 0, ['degraded', 'week degraded nothing-to-record -']],
   ['footage rotted in two places of one stream', facts({ scrub: { lastPassAt: null, progress: 0.5, rotten: ['2026-11-20T01:02:03.000Z', '2026-11-19T01:02:03.000Z'].map(iso =>

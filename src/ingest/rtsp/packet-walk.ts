@@ -1,4 +1,5 @@
-import { isRtpHead, isVersioned, payloadTypeAt, sequenceAt, sourceAt, timestampAt } from './rtp-head.ts'
+import { PictureWatch, type PictureSign } from './picture-watch.ts'
+import { isRtpHead, isVersioned, payloadTypeAt, sequenceAt, sourceAt } from './rtp-head.ts'
 import { leadOf } from './rtp-lead.ts'
 import { CR, DOLLAR, headEnd, HEAD_END_BYTES, isCapital, LF, MAX_HEAD_BYTES, PACKET_HEAD_BYTES,
   RTP_HEAD_BYTES } from './rtsp-message.ts'
@@ -23,8 +24,7 @@ export interface Walked {
   readonly left: Buffer
   /** Whether bytes or whole packets are missing in what was found. */
   readonly isDamaged: boolean
-  /** Whether a picture begins in it, by another stamp than the one before. */
-  readonly hasPicture: boolean
+  readonly picture: PictureSign
   /** More came between packets than any camera sends: what is behind them was not looked at. */
   readonly isFlooded: boolean
 }
@@ -57,9 +57,7 @@ export class PacketWalk {
   readonly #payloadTypes = new Map<number, number>()
   #isLost = false
   #isDamaged = false
-  #hasPicture = false
-  /** Of the last packet of the pictures. */
-  #timestamp: number | null = null
+  readonly #pictures = new PictureWatch()
   /** In the bytes at hand: from the last place that was looked at up to there no head ends. */
   #endlessTo = 0
   #lostBytes = 0
@@ -127,10 +125,10 @@ export class PacketWalk {
     return { parts, messages, left: bytes.subarray(at), ...this.#takeNotes(), isFlooded: false }
   }
 
-  #takeNotes(): Pick<Walked, 'isDamaged' | 'hasPicture'> {
-    const notes = { isDamaged: this.#isDamaged, hasPicture: this.#hasPicture }
-    this.#isDamaged = this.#hasPicture = false
-    return notes
+  #takeNotes(): Pick<Walked, 'isDamaged' | 'picture'> {
+    const isDamaged = this.#isDamaged
+    this.#isDamaged = false
+    return { isDamaged, picture: this.#pictures.take() }
   }
 
   /**
@@ -149,7 +147,7 @@ export class PacketWalk {
     if (!isRtp(bytes, at)) return 'next'
     const channel = bytes[at + 1]!, source = sourceAt(bytes, at + PACKET_HEAD_BYTES)
     this.#videoChannel ??= channel
-    if (channel === this.#videoChannel) this.#notePicture(timestampAt(bytes, at + PACKET_HEAD_BYTES))
+    if (channel === this.#videoChannel) this.#pictures.note(bytes, at + PACKET_HEAD_BYTES)
     if (this.#seenOnce.get(channel) === source) this.#sources.set(channel, source)
     this.#seenOnce.set(channel, source)
     let sequence = this.#sequences.get(channel)
@@ -160,11 +158,6 @@ export class PacketWalk {
     const isUsual = this.#payloadTypes.get(channel) === payloadType
     this.#payloadTypes.set(channel, payloadType)
     return isUsual ? step : 'next' // of a medium that was not described, or damaged
-  }
-
-  #notePicture(timestamp: number): void {
-    if (timestamp !== this.#timestamp) this.#hasPicture = true
-    this.#timestamp = timestamp
   }
 
   /** Where a known source goes on; where to look again when more has come. */

@@ -37,9 +37,9 @@ export class PicturePace {
     if (this.#isTrial) this.#triedAtMs = nowMs
   }
 
-  /** A picture has come, or begun to. */
-  came(nowMs: number): void {
-    if (this.#lastMs !== null) this.#waits = [...this.#waits.slice(1 - WAITS_KEPT), nowMs - this.#lastMs]
+  /** A picture begins to come; not `isNew`: more of it, or nothing tells one from the next. */
+  came(nowMs: number, isNew = true): void {
+    if (this.#lastMs !== null && isNew) this.#waits = [...this.#waits.slice(1 - WAITS_KEPT), nowMs - this.#lastMs]
     this.#firstMs ??= nowMs
     this.#lastMs = nowMs
     if (this.#waits.length < WAITS_KEPT) return

@@ -170,7 +170,7 @@ export class RelaySession {
     }
     this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',
       onPacket: bytes => this.#passUdp(bytes), onLoss: this.#options.onLoss,
-      onPicture: () => { this.#options.pace.came(performance.now()) } })
+      onPicture: isNew => { this.#options.pace.came(performance.now(), isNew) } })
     const asked = await this.#udp.setup(request)
     const answer = asked === null ? null : await this.#exchange(asked)
     if (answer === null || statusOf(answer) !== 200) {
@@ -261,7 +261,7 @@ export class RelaySession {
     }
     const first = link.handOver()
     const pumped = { client, camera: link.socket, videoChannel: this.#videoChannel, onLoss, onEnd: end,
-      onPicture: () => { pace.came(performance.now()) },
+      onPicture: (isNew: boolean) => { pace.came(performance.now(), isNew) },
       onMessage: (bytes: Buffer) => { this.#takeMessage(bytes) }, onFlood: () => { this.#endFlood() } }
     const pump = this.#pump = link.isTls ? new TlsPump(pumped, first) : new PacketPump(pumped, first)
     if (client.destroyed || client.writableEnded) return

@@ -31,10 +31,10 @@ export class TlsPump {
     const { client, camera, onMessage, onFlood, onLoss, onPicture, onEnd } = this.#options
     this.#lastBytesAt = performance.now()
     const whole = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes])
-    const { parts, messages, left, isDamaged, hasPicture, isFlooded } = this.#walk.walk(whole)
+    const { parts, messages, left, isDamaged, picture, isFlooded } = this.#walk.walk(whole)
     this.#left = left
     if (isDamaged) onLoss()
-    if (hasPicture) onPicture()
+    if (picture !== 'none') onPicture(picture === 'new')
     for (const part of toWrite(parts)) client.write(part)
     for (const message of messages) if (!client.destroyed) onMessage(message)
     if (isFlooded) {

@@ -1,7 +1,8 @@
 import { createSocket, type Socket as UdpSocket, type SocketType } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
-import { isRtpHead, sequenceAt, sourceAt, timestampAt } from './rtp-head.ts'
+import { PictureWatch } from './picture-watch.ts'
+import { isRtpHead, sequenceAt, sourceAt } from './rtp-head.ts'
 import { leadOf } from './rtp-lead.ts'
 import { SequenceWatch } from './sequence-watch.ts'
 import {
@@ -24,8 +25,8 @@ export interface UdpMediaOptions {
   readonly onPacket: (bytes: Buffer) => boolean
   /** Packets of the first track are missing before the one that came just now. */
   readonly onLoss: () => void
-  /** A picture has begun to come. */
-  readonly onPicture: () => void
+  /** Packets of pictures have come; `isNew`: one begins with them. */
+  readonly onPicture: (isNew: boolean) => void
 }
 
 /**
@@ -36,8 +37,7 @@ export class UdpMedia {
   readonly #options: UdpMediaOptions
   readonly #tracks: Track[] = []
   readonly #sequence = new SequenceWatch()
-  /** Of the last packet of the pictures. */
-  #timestamp: number | null = null
+  readonly #pictures = new PictureWatch()
   lastPacketAt = performance.now()
 
   constructor(options: UdpMediaOptions) { this.#options = options }
@@ -83,17 +83,15 @@ export class UdpMedia {
     }
   }
 
-  #notePicture(timestamp: number): void {
-    if (timestamp !== this.#timestamp) this.#options.onPicture()
-    this.#timestamp = timestamp
-  }
-
   close(): void { for (const { sockets } of this.#tracks) for (const socket of sockets) socket.close() }
 
   #pass(channel: number, bytes: Buffer): void {
     this.lastPacketAt = performance.now()
     const isVideo = channel === this.#tracks[0]?.channels[0] && isRtpHead(bytes, 0)
-    if (isVideo) this.#notePicture(timestampAt(bytes, 0))
+    if (isVideo) {
+      this.#pictures.note(bytes, 0)
+      this.#options.onPicture(this.#pictures.take() === 'new')
+    }
     const step = isVideo ? this.#sequence.step(sourceAt(bytes, 0), sequenceAt(bytes, 0)) : 'next'
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)

@@ -67,3 +67,12 @@ t.test('the wait under way counts, and none of another session', t => {
   t.equal(pace.sinceFirstMs(70_000), null)
   t.end()
 })
+
+t.test('packets of which nothing tells the pictures are a sign of life, and of no pace', t => {
+  const pace = new PicturePace()
+  pace.begin(0)
+  for (let ms = 0; ms <= 60_000; ms += 5000) pace.came(ms, false)
+  t.equal(pace.sinceLastMs(61_000), 1000)
+  t.equal(pace.mostSilentMs, 7000)
+  t.end()
+})
