@@ -1,9 +1,10 @@
+import Database from 'better-sqlite3'
 import {
-  CheckpointBook, headNow, notePartedLog, OfficeCheckpoints, originOf, OtherLogs, partedEvent, partLog,
-  type AuditLog, type HeadSigner, type WholeHead,
+  AuditLog, CheckpointBook, headNow, notePartedLog, OfficeCheckpoints, originOf, OtherLogs, partedEvent, partLog,
+  type HeadSigner, type WholeHead,
 } from '../../../src/audit/index.ts'
 import { checkpointTable } from '../../../src/audit/tables/checkpoints.ts'
-import type { Db } from '../../../src/platform/catalogue.ts'
+import { migrate, type Db } from '../../../src/platform/catalogue.ts'
 import type { TestOwner } from '../../support/virtual-clock.ts'
 import { dropGuards, openLog, type LogRig } from './log.ts'
 
@@ -23,12 +24,20 @@ export interface OfficeRig extends LogRig { readonly checkpoints: OfficeCheckpoi
 export function officeOf(rig: LogRig, signer: HeadSigner): OfficeRig {
   return { ...rig, checkpoints: new OfficeCheckpoints({ ...rig, signer }) }
 }
-export const openOffice = (owner: TestOwner, recorder: RecorderRig): OfficeRig =>
-  officeOf(openLog(owner, undefined, recorder.clock), recorder.others)
+export const openOffice = (owner: TestOwner, recorder: RecorderRig, file?: string): OfficeRig =>
+  officeOf(file === undefined ? openLog(owner, undefined, recorder.clock) : logIn(owner, recorder, file), recorder.others)
+
+function logIn(owner: TestOwner, { folder, clock }: RecorderRig, file: string): LogRig {
+  const db = new Database(file)
+  db.pragma('journal_mode = WAL')
+  migrate(db, clock.wallNow())
+  owner.teardown(() => { db.close() })
+  return { folder, clock, db, log: new AuditLog({ db, clock }) }
+}
 
 /** As a start parts an installation: the office gets a copy of the log so far, and each goes on by itself. */
-export function partedOffice(owner: TestOwner, recorder: RecorderRig): OfficeRig {
-  const office = openOffice(owner, recorder)
+export function partedOffice(owner: TestOwner, recorder: RecorderRig, file?: string): OfficeRig {
+  const office = openOffice(owner, recorder, file)
   copyLog(recorder.db, office.db)
   const parting = partLog(office.db)
   notePartedLog(recorder, headOfLog(office))
