@@ -35,7 +35,7 @@ export const OFFICE_LOG_ACCEPTED = 'audit.office-log-accepted'
  * The office's log as the recorder knows it. Remembers its heads, signs them, and takes none that is not at or
  * behind the newest: a smaller one, another root over as many entries or another log means that somebody
  * restored or exchanged the office's database. From then on every head is refused until a person accepts the
- * newest: entries that are added to a restored log make it longer again, and no shorter log could be told.
+ * newest: entries that are added to a restored log make it longer again, and no shorter log could be told [AUD-6].
  * Heads have to come in the order in which they were made.
  */
 export class OtherLogs {

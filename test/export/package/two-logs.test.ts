@@ -43,7 +43,8 @@ async function twoLogs(t: Test, name: string, isParted: boolean): Promise<Two> {
   const checkpoints = new OfficeCheckpoints({ db, log, clock, signer: others })
   const office: Packer = {
     db, log, clock, checkpoints, certificate: recorder.certificate,
-    note: (action: string, application: string | null, detail: Record<string, string | string[]> = {}) => log.append({ action, actor: SYSTEM, object: null, application, result: 'done', detail }).seq,
+    note: (...[action, application, detail]: Parameters<Packer['note']>) =>
+      log.append({ action, actor: SYSTEM, object: null, application, result: 'done', detail: detail ?? {} }).seq,
     // the office's day, then the recorder's, which leaves
     async leave() { await checkpoints.signedNow(); book.witnessed(book.make('entries'), 'print') },
   }
