@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import path from 'node:path'
 import { AuditLog, sqliteCode } from '../audit/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { FatalError, type AuditActor } from '../domain/index.ts'
-import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
+import { openCatalogueBeside, type Catalogue, type Db } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { loginName } from './acting-person.ts'
 
@@ -31,6 +32,13 @@ export async function withAudit(options: { readonly configFile: string, readonly
       remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
     })
   }
+}
+
+const OFFICE_FILE = 'office.db'
+
+/** The office's database in the same folder, to be read beside whoever has it; null where there is none. The caller closes it. Throws FatalError when it cannot be used. */
+export function openOfficeBeside(stateDir: string): Catalogue | null {
+  return existsSync(path.join(stateDir, OFFICE_FILE)) ? openCatalogueBeside(stateDir, 'read', OFFICE_FILE) : null
 }
 
 /** Whoever is logged in, where a command asks for no name. */

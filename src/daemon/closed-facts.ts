@@ -34,7 +34,10 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
       state: 'unknown', offsetMs: 0, synchronised: null, source: 'none', referenceOffsetMs: null,
       trustedAt: null, waitingMs: 0, waitingFor: null,
     },
-    audit: { state: 'failed', failedSince: since, entries: 0, reserve: 'checking', key: 'ok', isWhole: true },
+    audit: {
+      state: 'failed', failedSince: since, entries: 0, reserve: 'checking', key: 'ok', isWhole: true,
+      officeLogRefusedSince: null,
+    },
     witness: { configured: config.witness !== null, lastAt: null, lastSize: null, overdueSince: null },
     configReload: rejected && {
       rejectedAt: since, problems: rejected.problems.length, fromLastGood: true,

@@ -186,6 +186,8 @@ const OTHER = {
     '今晚清出系統磁碟（state.dir）空間；保留空間用完後觀看與匯出會停止', 'Make room on the disk of state.dir tonight; when the reserve is used up, viewing and export stop'),
   'audit-damaged': says('稽核紀錄有缺漏，無法製作查核點', 'Entries of the audit log are gone, so that no checkpoint can be made',
     '不要更動主機；執行 custos audit verify 查明並通知政風或稽核', 'Leave the machine as it is; run custos audit verify and tell whoever audits the office'),
+  'office-log-shrunk': says('辦公端的稽核紀錄變短或不是原來那一份：辦公端資料庫可能被還原或更換；證據複製不予簽署', 'The office\'s audit log became shorter or is another one: somebody may have restored or exchanged its database; no evidence is signed',
+    '查明是誰還原或更換 office.db；若屬正當，以 custos audit accept-office-log 記名確認', 'Find out who restored or exchanged office.db; if it was rightful, say so by name with custos audit accept-office-log'),
   'audit-key-replaced': says('簽署稽核查核點的金鑰已更換，外界尚未收到新金鑰的查核點', 'The key that signs audit checkpoints was replaced, and none of the new key has left the machine yet',
     '查明原因；送出或列印新的查核點，並重新公布金鑰指紋', 'Find out why; send or print a new checkpoint and post the new fingerprint'),
   'audit-key-unusable': says('簽署稽核查核點的金鑰無法使用，查核點沒有簽章', 'The key that signs audit checkpoints cannot be used: checkpoints carry no signature',

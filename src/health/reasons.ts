@@ -205,11 +205,15 @@ function clockFindings({ state, offsetMs, synchronised, referenceOffsetMs, waiti
   return found
 }
 
-function auditFindings({ state, failedSince, reserve, key, isWhole }: AuditView): Finding[] {
+function auditFindings(audit: AuditView): Finding[] {
+  const { state, failedSince, reserve, key, isWhole, officeLogRefusedSince } = audit
   const found: Finding[] = []
   if (state === 'failed') found.push({ ...finding('audit-unwritable', CRITICAL, null), beganAt: failedSince })
   else if (reserve === 'used' || reserve === 'absent') found.push(finding('audit-reserve-used', TONIGHT, null))
   if (!isWhole) found.push(finding('audit-damaged', CRITICAL, null))
+  if (officeLogRefusedSince !== null) {
+    found.push({ ...finding('office-log-shrunk', TONIGHT, null), beganAt: officeLogRefusedSince })
+  }
   if (key !== 'ok') found.push(finding(key === 'replaced' ? 'audit-key-replaced' : 'audit-key-unusable', DEGRADED, null))
   return found
 }

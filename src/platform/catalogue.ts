@@ -141,8 +141,8 @@ function shareAgain(db: Db): void {
  * Opens an existing catalogue beside whoever has it: for commands that look, or that add an act of their own in one transaction.
  * Throws FatalError when there is none, or when its schema is not the one of this program.
  */
-export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write'): Catalogue {
-  const file = path.join(stateDir, 'catalogue.db')
+export function openCatalogueBeside(stateDir: string, mode: 'read' | 'write', name = 'catalogue.db'): Catalogue {
+  const file = path.join(stateDir, name)
   const fail = (message: string, remedy: string, cause?: unknown): never => { throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', message, { remedy, cause }) }
   if (!existsSync(file)) fail(`there is no catalogue ${file}`, 'Is state.dir right, and has the recorder been started once? A lost catalogue comes back by `custos rebuild`.')
   try {

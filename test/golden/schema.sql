@@ -58,6 +58,10 @@ CREATE TRIGGER audit_entry_is_never_changed BEFORE UPDATE ON audit_entry BEGIN S
 
 CREATE TRIGGER audit_entry_is_never_deleted BEFORE DELETE ON audit_entry BEGIN SELECT RAISE(ABORT, 'an audit entry is never deleted'); END;
 
+CREATE TRIGGER audit_head_is_never_changed BEFORE UPDATE ON audit_head BEGIN SELECT RAISE(ABORT, 'a head is never changed'); END;
+
+CREATE TRIGGER audit_head_is_never_deleted BEFORE DELETE ON audit_head BEGIN SELECT RAISE(ABORT, 'a head is never deleted'); END;
+
 CREATE TRIGGER book_line_in_order BEFORE INSERT ON book_line WHEN NEW.line <> (SELECT coalesce(max(line), 0) + 1 FROM book_line)
   BEGIN SELECT RAISE(ABORT, 'book lines are added at the end'); END;
 
@@ -411,6 +415,28 @@ CREATE TABLE audit_entry (
   hash              BLOB NOT NULL CHECK (length(hash) = 32) -- over 0x00 and the canonical JSON of all of the above: also the entry's leaf in the Merkle tree
 ) STRICT;
 
+CREATE TABLE audit_head (
+  head_id           INTEGER PRIMARY KEY,
+  origin            TEXT NOT NULL CHECK (origin LIKE 'custos/%'),
+  size              INTEGER NOT NULL CHECK (size >= 0), -- entries covered
+  root              BLOB NOT NULL CHECK (length(root) = 32),
+  last_hash         BLOB NOT NULL CHECK (length(last_hash) = 32), -- of the last entry; zeros for none
+  at                INTEGER NOT NULL,
+  how               TEXT NOT NULL CHECK (how IN ('signed', 'told', 'accepted', 'asked')), -- signed here; only named to us; accepted by a person though it did not fit; asked: of this log, sent to be signed
+  audit_seq         INTEGER,                    -- the entry that tells of it: of the first one of an origin, and of each accepted one
+  CHECK (how <> 'accepted' OR audit_seq IS NOT NULL)
+) STRICT;
+
+CREATE TABLE audit_head_refused (
+  only              INTEGER PRIMARY KEY CHECK (only = 1),
+  origin            TEXT NOT NULL,
+  size              INTEGER NOT NULL CHECK (size >= 0),
+  root              BLOB NOT NULL CHECK (length(root) = 32),
+  last_hash         BLOB NOT NULL CHECK (length(last_hash) = 32),
+  since             INTEGER NOT NULL,           -- first refusal in a row
+  audit_seq         INTEGER NOT NULL            -- the entry that tells of that one
+) STRICT;
+
 CREATE TABLE audit_key (
   first_seq         INTEGER PRIMARY KEY,        -- the audit entry that tells of it
   fingerprint       TEXT NOT NULL CHECK (length(fingerprint) = 64), -- SHA-256 of the public key (SubjectPublicKeyInfo, DER)
@@ -422,7 +448,8 @@ CREATE TABLE audit_log (
   only              INTEGER PRIMARY KEY CHECK (only = 1),
   id                TEXT NOT NULL CHECK (length(id) = 16), -- hex, random
   written_at        INTEGER                     -- last time that writing was tried and went well
-) STRICT;
+, parted_from TEXT CHECK (length(parted_from) = 16), parted_size INTEGER
+  CHECK ((parted_size IS NULL) = (parted_from IS NULL) AND coalesce(parted_size, 0) >= 0)) STRICT;
 
 CREATE TABLE audit_tile (
   level             INTEGER NOT NULL CHECK (level BETWEEN 1 AND 6),

@@ -121,6 +121,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['audit log lives on its reserve', facts({ audit: audit({ reserve: 'used' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],
   ['no room for a reserve', facts({ audit: audit({ reserve: 'absent' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],
   ['entries are gone', facts({ audit: audit({ isWhole: false }) }), 0, ['critical', 'tonight critical audit-damaged -']],
+  ['the office\'s log does not fit', facts({ audit: audit({ officeLogRefusedSince: at('2026-11-22T07:59:00.000Z') }) }), 0, ['degraded', 'tonight degraded office-log-shrunk -']],
   ['another signing key', facts({ audit: audit({ key: 'replaced' }) }), 0, ['degraded', 'week degraded audit-key-replaced -']],
   ['no signing key', facts({ audit: audit({ key: 'unusable' }) }), 0, ['degraded', 'week degraded audit-key-unusable -']],
   ['no witness', facts({ witness: witness({ configured: false, lastAt: null, lastSize: null }) }), 0, ['degraded', 'week degraded no-witness-configured -']],

@@ -29,7 +29,7 @@ export const clock = (change: Partial<ClockView> = {}): ClockView => ({
   state: 'agreed', offsetMs: 3, synchronised: true, source: 'chrony', referenceOffsetMs: 0.4, trustedAt: at('2026-11-22T08:00:00.000Z'), waitingMs: 0, waitingFor: null, ...change,
 })
 
-export const audit = (change: Partial<AuditView> = {}): AuditView => ({ state: 'ok', failedSince: null, entries: 1234, reserve: 'kept', key: 'ok', isWhole: true, ...change })
+export const audit = (change: Partial<AuditView> = {}): AuditView => ({ state: 'ok', failedSince: null, entries: 1234, reserve: 'kept', key: 'ok', isWhole: true, officeLogRefusedSince: null, ...change })
 
 export const witness = (change: Partial<WitnessView> = {}): WitnessView =>
   ({ configured: true, lastAt: at('2026-11-21T16:00:05.000Z'), lastSize: 1200, overdueSince: null, ...change })
