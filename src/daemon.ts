@@ -6,7 +6,7 @@ import { closedFacts } from './daemon/closed-facts.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
 import { LatePart } from './daemon/late-part.ts'
 import { LaterHouse } from './daemon/later-house.ts'
-import { linkRequests } from './daemon/link-requests.ts'
+import { requestsFor } from './daemon/link-requests.ts'
 import { PartFaults } from './daemon/part-faults.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
@@ -120,8 +120,9 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
     logger: log, onRoom: share,
   }))
   const { CUSTOS_CHRONYC: chronyc, CUSTOS_TIMEDATECTL: timedatectl } = process.env
+  const hostClock = openHostClock({ chronyc, timedatectl }), { bootId } = hostClock
   const trustedTime = parts.use(await TrustedTime.open({
-    db, audit, clock, log, hostClock: openHostClock({ chronyc, timedatectl }),
+    db, audit, clock, log, hostClock,
     newestFootageAt: () => newestFootageIn(db), countsDays: retention.floor.kind === 'calendar-days',
   }))
   audit.setClockState(() => {
@@ -160,7 +161,8 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   await reload.start()
   sacrifice.start()
   parts.use(LinkServer.open({
-    folder: state.dir, version: PROGRAM_VERSION, handlers: linkRequests({ storage, trustedTime, clock }), takesRoles: ['command'], clock, log,
+    folder: state.dir, version: PROGRAM_VERSION, takesRoles: ['command', 'office'], clock, log,
+    handlers: requestsFor({ storage, trustedTime, checkpoints: auditKeeper.checkpoints, bootId, clock }),
   }))
   const scrubbing = parts.use(await LatePart.open({
     code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log,

@@ -10,7 +10,7 @@ const SOURCES = globSync('src/**/*.ts', { cwd: ROOT }).sort()
 
 /** From the bottom up. A part may import those on lower rungs, never one beside it. */
 const LADDER = [
-  ['domain'], ['platform'], ['config', 'media', 'link'], ['slots'], ['footage'], ['retention', 'rules'], ['audit'], ['trusted-time'], ['storage'], ['ingest', 'access'], ['capacity'], ['requests', 'book'], ['paper', 'archive'], ['viewing', 'export', 'inbox'], ['health'],
+  ['domain'], ['platform'], ['config', 'media', 'link'], ['slots'], ['footage'], ['retention', 'rules', 'recorder-client'], ['audit'], ['trusted-time'], ['storage'], ['ingest', 'access'], ['capacity'], ['requests', 'book'], ['paper', 'archive'], ['viewing', 'export', 'inbox'], ['health'],
   ['console'], ['daemon'], ['cli', 'main'],
 ]
 /** The command line puts parts together itself; main only picks the command. */

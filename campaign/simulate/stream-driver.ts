@@ -93,7 +93,7 @@ export class StreamDriver {
       cameraId: cameraId(stream.facts.camera), stream: streamName(stream.facts.stream), mode: this.#mode, state: this.#recordingSince === null ? 'waiting' : 'recording',
       stateSince: this.#recordingSince ?? clock.wallNow(), lastFrameAt: null, lastFrameAgeMs: null, supervisorTickAgeMs: 0,
       bitrateBps: this.#recordingSince === null ? 0 : stream.bps, fps: 15, restarts: 0, lastEndReason: null,
-      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false,
+      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0,
     }
   }
 

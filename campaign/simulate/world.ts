@@ -349,6 +349,8 @@ export class World implements Site {
 
   #cut(disk: SimDisk) {
     const troubledAt = disk.trouble.lastAt(this.now)
+    const all = [...this.machine.mounts.values(), ...this.volumes.map(({ home }) => home)]
+    const anyTroubledAt = Math.max(...all.map(each => each?.trouble.lastAt(this.now) ?? -Infinity))
     const liedAbout = new Set<string>(), files: string[] = []
     for (const [path, file] of disk.files) {
       if (disk.trouble.hungUntil <= this.now) file.writeBack(this.now - WRITE_BACK_MS)
@@ -359,7 +361,7 @@ export class World implements Site {
     }
     disk.plugs++
     disk.trouble.end(this.now)
-    return { disk, files, liedAbout, troubledAt }
+    return { disk, files, liedAbout, troubledAt, anyTroubledAt }
   }
 
   boot(onBoot?: () => void): void {

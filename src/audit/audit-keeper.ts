@@ -5,6 +5,7 @@ import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { AuditLog } from './audit-log.ts'
 import { CheckpointBook, type KeyState } from './checkpoint-book.ts'
+import { OtherLogs } from './other-logs.ts'
 import { AuditReserve, type ReserveState } from './reserve.ts'
 import { signedTextOf } from './tables/checkpoints.ts'
 import { channelsOf, type WitnessChannel, type WitnessSettings } from './witness-channel.ts'
@@ -34,6 +35,8 @@ export interface AuditView {
   readonly key: KeyState
   /** False when no checkpoint can be made over the entries there are: some are gone. */
   readonly isWhole: boolean
+  /** Since when the office's log does not fit what was signed of it before; null while it does, or is none. */
+  readonly officeLogRefusedSince: EpochMs | null
 }
 export interface WitnessView {
   readonly configured: boolean
@@ -61,6 +64,7 @@ const PRINT_OVERDUE_AFTER_MS = 5 * 24 * HOUR_MS
 export class AuditKeeper implements AsyncDisposable {
   readonly #options: AuditKeeperOptions
   readonly #book: CheckpointBook
+  readonly #others: OtherLogs
   readonly #reserve: AuditReserve
   readonly #channels: readonly Way[]
   readonly #stop = new AbortController()
@@ -68,13 +72,14 @@ export class AuditKeeper implements AsyncDisposable {
   #looks = 0
   #trouble: string | null = null
   #isWhole = true
-  #lastView: AuditView = { state: 'ok', failedSince: null, entries: 0, reserve: 'checking', key: 'unusable', isWhole: true }
+  #lastView: AuditView = { state: 'ok', failedSince: null, entries: 0, reserve: 'checking', key: 'unusable', isWhole: true, officeLogRefusedSince: null }
   #lastOutside: ReturnType<CheckpointBook['lastOutside']> = { at: null, size: null, since: null }
 
   private constructor(options: AuditKeeperOptions) {
     this.#options = options
     const { db, log, clock, stateDir, fs } = options
-    this.#book = new CheckpointBook({ db, log, clock })
+    this.#others = new OtherLogs({ db, log, clock, key: () => this.#book.key })
+    this.#book = new CheckpointBook({ db, log, clock, others: () => this.#others.newest() })
     this.#reserve = new AuditReserve(stateDir, fs)
     this.#channels = (options.channels ?? channelsOf(options.witness)).map(channel => ({ channel, failures: 0, nextMono: Number.NEGATIVE_INFINITY }))
   }
@@ -100,6 +105,8 @@ export class AuditKeeper implements AsyncDisposable {
   }
 
   get checkpoints(): CheckpointBook { return this.#book }
+  /** Signs for the office. */
+  get otherLogs(): OtherLogs { return this.#others }
 
   /** Never throws: a database that cannot even be read is a failed log. */
   auditView(): AuditView {
@@ -113,7 +120,11 @@ export class AuditKeeper implements AsyncDisposable {
 
   #look(): AuditView {
     const state = this.#options.log.auditState()
-    return { state: state.state, failedSince: state.state === 'failed' ? state.since : null, entries: this.#options.log.size(), reserve: this.#reserve.state, key: this.#book.keyState(), isWhole: this.#isWhole }
+    return {
+      state: state.state, failedSince: state.state === 'failed' ? state.since : null,
+      entries: this.#options.log.size(), reserve: this.#reserve.state, key: this.#book.keyState(),
+      isWhole: this.#isWhole, officeLogRefusedSince: this.#others.refused()?.since ?? null,
+    }
   }
 
   witnessView(): WitnessView {

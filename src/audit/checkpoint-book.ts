@@ -2,26 +2,61 @@ import { SYSTEM, type AuditActor, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { AuditLog } from './audit-log.ts'
-import { checkpointBody, originOf } from './checkpoint.ts'
+import { checkpointBody, originOf, type Checkpoint, type LogHead, type WholeHead } from './checkpoint.ts'
 import { ZERO_HASH } from './entry.ts'
 import { openSigningKey, type SigningKey } from './signing-key.ts'
-import { checkpointTable, type CheckpointReason, type StoredCheckpoint, type WitnessHow } from './tables/checkpoints.ts'
+import { checkpointTable, signedTextOf, type CheckpointReason, type StoredCheckpoint, type WitnessHow } from './tables/checkpoints.ts'
 
-export interface CheckpointBookOptions { readonly db: Db, readonly log: AuditLog, readonly clock: Clock }
+export interface CheckpointBookOptions {
+  readonly db: Db
+  readonly log: AuditLog
+  readonly clock: Clock
+  /** Heads of other logs that each checkpoint names; `MOST_ALSO` at most. */
+  readonly others?: () => readonly WholeHead[]
+}
+
+/** Checkpoints of one log as evidence needs them, whoever signs. */
+export interface EvidenceCheckpoints {
+  readonly table: ReturnType<typeof checkpointTable>
+  /** Over all entries of now. Rejects where it cannot be made; one without a signature says that no key can be used. */
+  signedNow(): Promise<StoredCheckpoint>
+  /** The note that left the machine last, of this log or naming its head; null before the first. */
+  outside(): Checkpoint | null
+  /** Heads of this log that may stand outside, smallest first. */
+  earlier(): readonly LogHead[]
+}
+
+/** The head of a log over all its entries of now. To be called in a transaction. */
+export function headNow(log: AuditLog, logId: string): WholeHead {
+  const size = log.size()
+  return { origin: originOf(logId), size, root: log.tree.root(size), lastHash: log.get(size)?.hash ?? ZERO_HASH }
+}
+
+/** The note that left the machine last, as this log's own rows have it. */
+export function lastOutsideNote(table: ReturnType<typeof checkpointTable>): Checkpoint | null {
+  const size = table.lastWitness()?.size ?? null
+  const stored = size === null ? null : table.ofSize(size)
+  return stored === null ? null : signedTextOf(stored)
+}
+
+export const storedHeads = (table: ReturnType<typeof checkpointTable>): LogHead[] =>
+  table.bySize().flatMap(stored => signedTextOf(stored) ?? [])
 
 /** `replaced`: no checkpoint of the new key has left the machine yet, so nobody outside can know it. */
 export type KeyState = 'ok' | 'replaced' | 'unusable'
 
 /** Makes checkpoints, keeps them, and keeps which of them left the machine. Writes in transactions of its own. */
-export class CheckpointBook {
+export class CheckpointBook implements EvidenceCheckpoints {
   readonly #log: AuditLog
   readonly #clock: Clock
+  readonly #others: () => readonly WholeHead[]
   readonly table: ReturnType<typeof checkpointTable>
   #key: SigningKey | null = null
 
-  constructor({ db, log, clock }: CheckpointBookOptions) {
+  constructor({ db, log, clock, others = () => [] }: CheckpointBookOptions) {
     this.#log = log
     this.#clock = clock
+    this.#others = others
     this.table = checkpointTable(db)
   }
 
@@ -51,13 +86,16 @@ export class CheckpointBook {
   /** A checkpoint over all entries of now. */
   make(reason: CheckpointReason, day: string | null = null): StoredCheckpoint {
     return this.#log.transaction(() => {
-      const size = this.#log.size(), at = this.#clock.wallNow(), key = this.#key
-      const root = this.#log.tree.root(size), lastHash = this.#log.get(size)?.hash ?? ZERO_HASH
-      const keyFingerprint = key?.fingerprint ?? null
-      const body = checkpointBody({ origin: originOf(this.table.logId()), size, root, at, lastHash, keyFingerprint })
+      const head = headNow(this.#log, this.table.logId()), { size, root } = head
+      const at = this.#clock.wallNow(), key = this.#key, keyFingerprint = key?.fingerprint ?? null
+      const body = checkpointBody({ ...head, at, keyFingerprint, also: this.#others() })
       return this.table.insert({ size, root, at, reason, day, keyFingerprint, body, signature: key?.sign(body) ?? null })
     })
   }
+
+  async signedNow(): Promise<StoredCheckpoint> { return this.make('entries') }
+  outside(): Checkpoint | null { return lastOutsideNote(this.table) }
+  earlier(): readonly LogHead[] { return storedHeads(this.table) }
 
   /** Entries since the newest checkpoint; all of them when there is none, or when another key signs since. */
   entriesSince(): number {

@@ -1,5 +1,5 @@
 import { isoOf, type EpochMs } from '../domain/index.ts'
-import { noteText, type Checkpoint } from './checkpoint.ts'
+import { headLines, noteText, type Checkpoint } from './checkpoint.ts'
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
 
@@ -15,7 +15,7 @@ const grouped = (hex: string): string => hex.match(/.{1,4}/g)?.join(' ') ?? ''
 
 /** One A4 page of a checkpoint, Chinese and English, to be printed, signed and filed. Needs no network and runs no script. */
 export function pageHtml({ site, checkpoint, timezone }: { readonly site: string, readonly checkpoint: Checkpoint & { readonly at: EpochMs }, readonly timezone: string }): string {
-  const { origin, size, root, at, lastHash, keyFingerprint } = checkpoint
+  const { size, root, at, lastHash, keyFingerprint, body } = checkpoint
   const row = (zh: string, en: string, value: string, isCode = true) =>
     `<tr><th>${zh}<br><small>${en}</small></th><td${isCode ? ' class="code"' : ''}>${escaped(value)}</td></tr>`
   return `<!doctype html>
@@ -33,7 +33,7 @@ table { border-collapse: collapse; width: 100%; margin: 4mm 0 } th, td { border:
 <p>${escaped(site)}　錄影系統 Custos<br><b>${escaped(rocText(at, timezone))}</b> <small>${escaped(isoOf(at))} (UTC)</small></p>
 <p>本頁證明：上述時刻，稽核紀錄共有 <b>${size}</b> 筆，內容由下列雜湊固定。日後任何一筆被更改、刪除或插入，都會與本頁不符。請簽名歸檔，勿存於錄影主機。<br>
 <small>At that time the audit log held ${size} entries, fixed by the hash below. Any later change to one of them will not fit this page. Sign it, file it, and keep it away from the recorder.</small></p>
-<pre class="three">${escaped(`${origin}\n${size}\n${root.toString('base64')}`)}</pre>
+<pre class="three">${escaped(headLines(body).join('\n'))}</pre>
 <table>
 ${row('雜湊（十六進位）', 'root, hexadecimal', grouped(root.toString('hex')))}
 ${row('最後一筆雜湊', 'hash of the last entry', lastHash === null ? '–' : grouped(lastHash.toString('hex')))}
@@ -41,7 +41,7 @@ ${row('簽署金鑰指紋', 'fingerprint of the signing key (SHA-256)', keyFinge
 </table>
 <p>完整文字（含數位簽章） <small>The whole text with its digital signature</small></p>
 <pre>${escaped(noteText(checkpoint))}</pre>
-<p><small>查核 / to verify: custos audit verify --config FILE --checkpoint 本頁三行所存之檔 (a file with the three lines above) ・ 列印後登錄 / after printing: custos audit witnessed --config FILE --size ${size} --by 姓名 --how print</small></p>
+<p><small>查核 / to verify: custos audit verify --config FILE --checkpoint 框內各行所存之檔 (a file with the lines in the frame) ・ 列印後登錄 / after printing: custos audit witnessed --config FILE --size ${size} --by 姓名 --how print</small></p>
 <table class="sign"><tr><th>列印人<br><small>printed by</small></th><td></td><th>主管<br><small>head of office</small></th><td></td></tr>
 <tr><th>政風或稽核<br><small>ethics or audit</small></th><td></td><th>歸檔日期、檔號<br><small>filed on, number</small></th><td></td></tr></table>
 </body></html>

@@ -27,6 +27,11 @@ export function fingerprintOf(publicKey: KeyObject): string {
   return createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
 }
 
+/** Of a public key in PEM; null for what is none. */
+export function fingerprintOfPem(publicPem: string): string | null {
+  try { return fingerprintOf(createPublicKey(publicPem)) } catch { return null }
+}
+
 /** The key of this recorder, made on first use. The private half never leaves its file (0600). Throws the system's error when folder or file cannot be read or written. */
 export function openSigningKey(stateDir: string, nowMs: number): OpenedKey {
   const folder = keyFolderOf(stateDir)

@@ -1,8 +1,9 @@
 import { isoOf, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import { RunningRoot } from '../platform/merkle.ts'
-import { isSignedBy, originOf, type Checkpoint } from './checkpoint.ts'
+import { isSignedBy, originOf, type Checkpoint, type LogHead } from './checkpoint.ts'
 import { entryHash, entryText, ZERO_HASH, type AuditEntry } from './entry.ts'
+import type { Parting } from './parting.ts'
 import { checkpointTable, signedTextOf, type StoredCheckpoint } from './tables/checkpoints.ts'
 import { entryTable } from './tables/entries.ts'
 import { AuditTree, foldNodes, TILE_SIZE } from './tree.ts'
@@ -10,6 +11,7 @@ import { AuditTree, foldNodes, TILE_SIZE } from './tree.ts'
 /** What is wrong, and where it shows first. `seq` is null where no entry can be named. */
 export interface AuditFault {
   readonly kind: 'missing' | 'unreadable' | 'content' | 'chain' | 'tile' | 'stored-checkpoint' | 'stored-signature' | 'guards' | 'other-log' | 'cut-off' | 'rewritten' | 'outside-signature' | 'unknown-key'
+    | 'not-parted-so' | 'not-accepted-so' | 'log-missing'
   readonly seq: number | null
   readonly at: EpochMs | null
   /** What differs: Traditional Chinese, and the same in English. */
@@ -21,22 +23,43 @@ export interface AuditVerdict {
   readonly entries: number
   readonly root: Buffer
   readonly checkpoints: number
-  /** Size of the largest outside checkpoint that fits; null when none was given or none fits. */
+  /** Checkpoints from outside that say something of this log. */
+  readonly compared: number
+  /** Size of the largest outside checkpoint that fits, as it counts this log; null when none was given or none fits. */
   readonly outsideSize: number | null
   /** The first of them all, in the order of the log; null when unbroken. */
   readonly fault: AuditFault | null
 }
 
 const PAGE = 1_000
-const GUARDS = ['audit_entry_in_order', 'audit_entry_is_never_changed', 'audit_entry_is_never_deleted', 'audit_checkpoint_is_never_changed', 'audit_checkpoint_is_never_deleted']
+const GUARDS = [
+  'audit_entry_in_order', 'audit_entry_is_never_changed', 'audit_entry_is_never_deleted',
+  'audit_checkpoint_is_never_changed', 'audit_checkpoint_is_never_deleted',
+  'audit_head_is_never_changed', 'audit_head_is_never_deleted',
+]
+
+/** What stands beside a log that is one of two. */
+export interface BesideLog {
+  /** Origins of the other log: a checkpoint that names none but these is not this log's business. */
+  readonly others?: ReadonlySet<string>
+  /** Public keys in PEM by fingerprint, which the other log has. */
+  readonly keys?: ReadonlyMap<string, string>
+  /** Heads of this log that the other one remembers. */
+  readonly remembered?: readonly LogHead[]
+}
 
 /**
- * Walks the whole log: numbers without holes, every hash, every tile, every stored checkpoint with its signature, and that each checkpoint from outside
- * is a beginning of it. Reads page by page, so that memory is bounded and a recorder beside is not held up; the log only grows meanwhile. Stops at the first fault.
+ * Walks the whole log: numbers without holes, every hash, every tile, every stored checkpoint with its
+ * signature, and that each head from outside is a beginning of it: of checkpoints that left the machine, as
+ * their own log or as another that they name, and of those that the other log remembers. Up to where a log
+ * parted from another one, that one's checkpoints are its own. Reads page by page, so that memory is bounded
+ * and a recorder beside is not held up; the log only grows meanwhile. Stops at the first fault.
  */
-export function verifyAuditLog(db: Db, outside: readonly Checkpoint[] = []): AuditVerdict {
+export function verifyAuditLog(db: Db, outside: readonly Checkpoint[] = [], beside: BesideLog = {}): AuditVerdict {
   const table = checkpointTable(db), entries = entryTable(db)
-  const walk = new Walk({ db, keys: new Map(table.keys().map(key => [key.fingerprint, key.publicPem])), stored: table.bySize(), outside, origin: originOf(table.logId()) })
+  const keys = new Map([...beside.keys ?? [], ...keysOf(db)])
+  const origin = originOf(table.logId()), parting = table.parting()
+  const walk = new Walk({ db, keys, stored: table.bySize(), outside, beside, origin, parting })
   const lastSeq = entries.tail().seq
   let fault = walk.begin()
   while (fault === null && walk.size < lastSeq) {
@@ -47,10 +70,16 @@ export function verifyAuditLog(db: Db, outside: readonly Checkpoint[] = []): Aud
     }
     for (const entry of page) if ((fault = walk.next(entry)) !== null) break
   }
-  return { entries: walk.size, root: walk.root(), checkpoints: walk.checkpoints, outsideSize: walk.outsideSize, fault: fault ?? walk.end() }
+  fault ??= walk.end()
+  const { size, checkpoints, compared, outsideSize } = walk
+  return { entries: size, root: walk.root(), checkpoints, compared, outsideSize, fault }
 }
 
-const faultOf = (kind: AuditFault['kind'], seq: number | null, at: EpochMs | null, zh: string, en: string): AuditFault => ({ kind, seq, at, zh, en })
+/** Public keys in PEM by fingerprint. */
+export const keysOf = (db: Db): Map<string, string> =>
+  new Map(checkpointTable(db).keys().map(key => [key.fingerprint, key.publicPem]))
+
+export const faultOf = (kind: AuditFault['kind'], seq: number | null, at: EpochMs | null, zh: string, en: string): AuditFault => ({ kind, seq, at, zh, en })
 
 interface WalkOptions {
   readonly db: Db
@@ -58,34 +87,44 @@ interface WalkOptions {
   /** Smallest first. */
   readonly stored: readonly StoredCheckpoint[]
   readonly outside: readonly Checkpoint[]
+  readonly beside: BesideLog
   readonly origin: string
+  readonly parting: Parting | null
 }
+
+/** A head that this log has to hold, and who says so. */
+interface Expected extends LogHead { readonly at: EpochMs | null, readonly by: 'outside' | 'other-log' }
 
 class Walk {
   readonly #options: WalkOptions
   readonly #tree: AuditTree
-  readonly #outside: readonly Checkpoint[]
+  readonly #expected: readonly Expected[]
   readonly #running = new RunningRoot()
   #hash: Buffer = ZERO_HASH
   #at: EpochMs | null = null
   #storedIndex = 0
-  #outsideIndex = 0
+  #expectedIndex = 0
+  #outsideSize: number | null = null
   /** Hashes since the last tile, by tile level. */
   readonly #tiles: Buffer[][] = []
 
   constructor(options: WalkOptions) {
     this.#options = options
     this.#tree = new AuditTree(options.db, entryTable(options.db))
-    this.#outside = options.outside.toSorted((a, b) => a.size - b.size)
+    const outside = options.outside.flatMap(checkpoint =>
+      this.#headsIn(checkpoint).map((head): Expected => ({ ...head, at: checkpoint.at, by: 'outside' })))
+    const remembered = (options.beside.remembered ?? []).map((head): Expected => ({ ...head, at: null, by: 'other-log' }))
+    this.#expected = [...outside, ...remembered].toSorted((a, b) => a.size - b.size)
   }
 
   get size(): number { return this.#running.size }
   get checkpoints(): number { return this.#storedIndex }
-  get outsideSize(): number | null { return this.#outside[this.#outsideIndex - 1]?.size ?? null }
+  get outsideSize(): number | null { return this.#outsideSize }
+  get compared(): number { return this.#options.outside.filter(each => this.#headsIn(each).length > 0).length }
   root(): Buffer { return this.#running.root() }
 
   begin(): AuditFault | null {
-    for (const checkpoint of this.#outside) {
+    for (const checkpoint of this.#options.outside) {
       const fault = this.#outsideItself(checkpoint)
       if (fault) return fault
     }
@@ -110,10 +149,11 @@ class Walk {
   }
 
   end(): AuditFault | null {
-    const left = [...this.#options.stored.slice(this.#storedIndex), ...this.#outside.slice(this.#outsideIndex)][0]
+    const left = [...this.#options.stored.slice(this.#storedIndex), ...this.#expected.slice(this.#expectedIndex)][0]
     if (left === undefined) return this.#guardsGone()
-    return faultOf('cut-off', this.size + 1, this.#at, `紀錄只到第 ${this.size} 筆，但查核點（${left.at === null ? '時間不明' : isoOf(left.at)}）證明曾有 ${left.size} 筆：結尾被截斷`,
-      `the log ends with entry ${this.size}, but a checkpoint (${left.at === null ? 'time unknown' : isoOf(left.at)}) shows that there were ${left.size}: its end was cut off`)
+    const { zh, en } = witnessText('by' in left ? left : { at: left.at, by: 'outside' })
+    return faultOf('cut-off', this.size + 1, this.#at, `紀錄只到第 ${this.size} 筆，但${zh}證明曾有 ${left.size} 筆：結尾被截斷`,
+      `the log ends with entry ${this.size}, but ${en} shows that there were ${left.size}: its end was cut off`)
   }
 
   /** Last, for an entry that was changed says more. */
@@ -148,21 +188,29 @@ class Walk {
       if (fault) return fault
       this.#storedIndex += 1
     }
-    for (let next = this.#outside[this.#outsideIndex]; next !== undefined && next.size <= this.size; next = this.#outside[this.#outsideIndex]) {
-      if (!next.root.equals(this.root()) || (next.lastHash !== null && !next.lastHash.equals(this.#hash))) {
-        const good = this.outsideSize ?? 0
-        return faultOf('rewritten', null, null, `第 ${good + 1} 至 ${next.size} 筆之中有紀錄在查核點（${next.at === null ? '時間不明' : isoOf(next.at)}）離開本機之後被改寫：整串重算過，但與外部查核點不符`,
-          `among the entries ${good + 1} to ${next.size} some were rewritten after the checkpoint (${next.at === null ? 'time unknown' : isoOf(next.at)}) had left the machine: all hashes were computed anew, but do not fit it`)
-      }
-      this.#outsideIndex += 1
+    const expected = this.#expected
+    for (let next = expected[this.#expectedIndex]; next !== undefined && next.size <= this.size; next = expected[this.#expectedIndex]) {
+      if (!next.root.equals(this.root()) || (next.lastHash !== null && !next.lastHash.equals(this.#hash))) return this.#rewritten(next)
+      if (next.by === 'outside') this.#outsideSize = next.size
+      this.#expectedIndex += 1
     }
     return null
+  }
+
+  #rewritten(head: Expected): AuditFault {
+    const first = (this.#expected[this.#expectedIndex - 1]?.size ?? 0) + 1, { zh, en } = witnessText(head)
+    if (head.by === 'outside') {
+      return faultOf('rewritten', null, null, `第 ${first} 至 ${head.size} 筆之中有紀錄在${zh}離開本機之後被改寫：整串重算過，但與外部查核點不符`,
+        `among the entries ${first} to ${head.size} some were rewritten after ${en.replace('a check', 'the check')} had left the machine: all hashes were computed anew, but do not fit it`)
+    }
+    return faultOf('rewritten', null, null, `第 ${first} 至 ${head.size} 筆之中有紀錄被改寫，或整份被換成另一份：與${zh}不符`,
+      `among the entries ${first} to ${head.size} some were rewritten, or the log was exchanged: they do not fit ${en}`)
   }
 
   #storedHere(stored: StoredCheckpoint): AuditFault | null {
     const text = signedTextOf(stored)
     const label = { zh: `第 ${stored.size} 筆的查核點（${isoOf(stored.at)}）`, en: `the stored checkpoint over ${stored.size} entries (${isoOf(stored.at)})` }
-    const isSound = text !== null && text.origin === this.#options.origin && text.size === stored.size && text.root.equals(stored.root) && text.root.equals(this.root())
+    const isSound = text !== null && this.#isMine(text) && text.size === stored.size && text.root.equals(stored.root) && text.root.equals(this.root())
       && text.lastHash?.equals(this.#hash) === true && text.at === stored.at && text.keyFingerprint === stored.keyFingerprint
     if (!isSound) return faultOf('stored-checkpoint', stored.size, this.#at, `${label.zh}與紀錄不符：該筆以前的紀錄或查核點被改寫`, `${label.en} does not fit the log: entries up to there, or the checkpoint, were rewritten`)
     if (text.keyFingerprint === null) return null // made while no key could be used; health said so then
@@ -171,10 +219,27 @@ class Walk {
     return faultOf('stored-signature', stored.size, this.#at, `${label.zh}的簽章不符`, `${label.en} does not carry a good signature`)
   }
 
-  /** Whether a checkpoint from outside is one of this log, and signed. */
+  /** What it says of this log: its own head, or one that another log's names. */
+  #headsIn(checkpoint: Checkpoint): LogHead[] {
+    return [checkpoint, ...checkpoint.also].filter(head => this.#isMine(head))
+  }
+
+  /** Before it parted from another log, this one was that one. */
+  #isMine({ origin, size }: LogHead): boolean {
+    const { parting } = this.#options
+    return origin === this.#options.origin || (parting !== null && origin === originOf(parting.from) && size <= parting.size)
+  }
+
+  #isOfOther(origin: string): boolean {
+    const { beside: { others }, parting } = this.#options
+    return others?.has(origin) === true || (parting !== null && origin === originOf(parting.from))
+  }
+
+  /** Whether a checkpoint from outside is of this log, and signed; one of the other log alone is nobody's business here. */
   #outsideItself(checkpoint: Checkpoint): AuditFault | null {
     const { origin, size, keyFingerprint, signature } = checkpoint
-    if (origin !== this.#options.origin) {
+    if (this.#headsIn(checkpoint).length === 0) {
+      if ([checkpoint, ...checkpoint.also].some(head => this.#isOfOther(head.origin))) return null
       return faultOf('other-log', null, null, `查核點屬於另一份紀錄（${origin}），本機為 ${this.#options.origin}：拿錯檔案，或紀錄整份被換掉`,
         `the checkpoint is of another log (${origin}); this one is ${this.#options.origin}: a mistaken file, or the whole log was exchanged`)
     }
@@ -184,6 +249,11 @@ class Walk {
     if (known.some(([, pem]) => isSignedBy(checkpoint, pem))) return null
     return faultOf('outside-signature', null, null, `查核點檔案（${size} 筆）的簽章不符：檔案本身被更改或抄錯`, `the signature on the given checkpoint over ${size} entries is wrong: that file was changed or miscopied`)
   }
+}
+
+const witnessText = ({ at, by }: Pick<Expected, 'at' | 'by'>): { readonly zh: string, readonly en: string } => {
+  if (by === 'other-log') return { zh: '另一份紀錄所記得的', en: 'what the other log remembers of it' }
+  return { zh: `查核點（${at === null ? '時間不明' : isoOf(at)}）`, en: `a checkpoint (${at === null ? 'time unknown' : isoOf(at)})` }
 }
 
 /** Null for content that no event of ours could have. */

@@ -1,10 +1,12 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import path from 'node:path'
 import { AuditLog, sqliteCode } from '../audit/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { FatalError, type AuditActor } from '../domain/index.ts'
-import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
+import { OFFICE_FILE, openCatalogueBeside, type Catalogue, type Db } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
+import { openOfficeBeside } from '../platform/office-database.ts'
 import { loginName } from './acting-person.ts'
 
 export interface Output { write(text: string): unknown }
@@ -31,6 +33,11 @@ export async function withAudit(options: { readonly configFile: string, readonly
       remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
     })
   }
+}
+
+/** The office's database, to be read beside whoever has it; null where there is none. The caller closes it. */
+export function officeToRead(stateDir: string): Catalogue | null {
+  return existsSync(path.join(stateDir, OFFICE_FILE)) ? openOfficeBeside(stateDir, 'read') : null
 }
 
 /** Whoever is logged in, where a command asks for no name. */

@@ -1,9 +1,14 @@
-import { CheckpointBook, checkpointTable, noteText, pageHtml, signedTextOf, type Checkpoint, type StoredCheckpoint } from '../audit/index.ts'
+import {
+  AuditLog, CheckpointBook, checkpointTable, noteText, pageHtml, signedTextOf, witnessRequests,
+  type Checkpoint, type StoredCheckpoint,
+} from '../audit/index.ts'
+import { formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError, type EpochMs } from '../domain/index.ts'
-import type { Db } from '../platform/catalogue.ts'
+import { openCatalogueBeside } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { actingPerson } from './acting-person.ts'
-import { usage, wholeNumber, withAudit, writeNew, type Output } from './audit-access.ts'
+import { EXIT_BAD_CONFIG, usage, wholeNumber, withAudit, writeNew, type Output } from './audit-access.ts'
+import { RecorderLink } from './recorder-link.ts'
 
 interface Common { readonly configFile: string, readonly out: Output }
 
@@ -50,17 +55,28 @@ export async function auditPage({ configFile, date, outFile, out }: Common & { r
   })
 }
 
-const storedOver = (db: Db, size: number): StoredCheckpoint => checkpointTable(db).ofSize(size)
-  ?? usage(`there is no checkpoint over ${size} entries`, 'Give the number that stands on the page, second of the three lines.')
-
-/** `custos audit witnessed`: a person vouches that a checkpoint left the machine. */
+/**
+ * `custos audit witnessed`: a person vouches that a checkpoint left the machine. The running recorder is told;
+ * without one the state folder itself.
+ */
 export async function auditWitnessed({ configFile, size: sizeText, by, how, out }: Common & { readonly size: string, readonly by: string, readonly how: string }): Promise<number> {
   const size = wholeNumber(sizeText, '--size')
   const actor = actingPerson(by, '--by')
   if (how !== 'print') usage(`--how ${JSON.stringify(how)} is not known`, 'Only --how print is said by a person; syslog and command are noted by the recorder.')
-  return await withAudit({ configFile, mode: 'write', out }, ({ db, log }) => {
-    new CheckpointBook({ db, log, clock: systemClock }).witnessed(storedOver(db, size), 'print', { actor, name: actor.name })
-    out.write(`已登錄：${actor.name} 列印查核點（${size} 筆）。\nNoted: ${actor.name} printed the checkpoint over ${size} entries.\n`)
-    return 0
-  })
+  const result = await loadConfig(configFile, { secrets: 'skip' })
+  if (!result.ok) { out.write(formatProblems(result.problems)); return EXIT_BAD_CONFIG }
+  const { state: { dir: stateDir } } = result.config
+  await using parts = new AsyncDisposableStack()
+  const recorder = parts.use(new RecorderLink<'audit.witnessed'>({ stateDir, alone: async () => {
+    const { db } = parts.use(openCatalogueBeside(stateDir, 'write')), clock = systemClock
+    const log = new AuditLog({ db, clock, trusted: () => ({ at: null, state: 'command-line' }) })
+    return witnessRequests(new CheckpointBook({ db, log, clock }))
+  } }))
+  if (!(await recorder.ask('audit.witnessed', { size, by: actor })).isKnown) {
+    const remedy = 'Give the number that stands on the page, second of the three lines.'
+    usage(`there is no checkpoint over ${size} entries`, remedy)
+  }
+  out.write(`已登錄：${actor.name} 列印查核點（${size} 筆）。\n`
+    + `Noted: ${actor.name} printed the checkpoint over ${size} entries.\n`)
+  return 0
 }

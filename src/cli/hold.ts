@@ -51,7 +51,7 @@ async function place(
 ): Promise<number> {
   const stream = optionalOf(options, 'stream')
   const asked = {
-    camera: knownCamera(textOf(options, 'camera'), config), stream: stream === null ? null : streamOf(stream),
+    camera: { id: knownCamera(textOf(options, 'camera'), config) }, stream: stream === null ? null : streamOf(stream),
     fromAt: instantOption(textOf(options, 'from'), '--from'), toAt: instantOption(textOf(options, 'to'), '--to'),
   }
   const authority = textOf(options, 'authority'), application = optionalOf(options, 'application')

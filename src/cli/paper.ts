@@ -4,12 +4,13 @@ import { AuditLog, checkpointTable } from '../audit/index.ts'
 import { LogBook } from '../book/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { FatalError, type CameraUuid } from '../domain/index.ts'
+import { cameraOf } from '../footage/index.ts'
 import { announcementOrder, blankOrder, bookOrder, cameraLabel, caseOrder, checkpointOrder, formNamed, FORM_NAMES, layOut, notePrinted, PaperRefusedError, printPaper, signageOrder, Typeface, type CaseForm, type FormName, type PaperOrder } from '../paper/index.ts'
 import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { applicationTables, UnknownApplicationError, type Application } from '../requests/index.ts'
 import { loadRuleShelf, parseRocDate, type RuleSet, type RuleShelf } from '../rules/index.ts'
-import { footageFinder } from '../storage/index.ts'
+import { recordedCameras } from '../storage/index.ts'
 import { openHostClock } from '../trusted-time/index.ts'
 import { actingPerson } from './acting-person.ts'
 import type { Output } from './audit-access.ts'
@@ -121,8 +122,8 @@ function dayOf(text: string): Temporal.PlainDate {
 
 /** Name and id of the configuration; the id alone for a camera that left it. */
 function cameraNames(db: Db, { cameras }: Config): (camera: CameraUuid) => string {
-  const finder = footageFinder(db)
-  return uuid => { const id = finder.camera(uuid)?.id; return cameraLabel(uuid, id === undefined ? null : { id, name: cameras.find(camera => camera.id === id)?.name }) }
+  const recorded = recordedCameras(db), footage = { cameras: () => recorded }
+  return uuid => { const id = cameraOf(footage, uuid)?.id; return cameraLabel(uuid, id === undefined ? null : { id, name: cameras.find(camera => camera.id === id)?.name }) }
 }
 
 function bookOf(db: Db, config: Config): LogBook {

@@ -4,8 +4,9 @@ import { cameraId, FatalError, isoOf, NAME_PATTERN, volumeId } from '../domain/i
 import { openCatalogueBeside } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { realFileSystem } from '../platform/file-system.ts'
-import { scrubNow, type ScrubFinding } from '../storage/index.ts'
+import { scrubNow, scrubRequests, type ScrubFinding } from '../storage/index.ts'
 import { instantOption, localText } from './local-time.ts'
+import { RecorderLink } from './recorder-link.ts'
 
 interface Out { write(text: string): unknown }
 export interface ScrubCommandOptions {
@@ -23,7 +24,11 @@ const KIND_TEXTS = {
   index: '索引損壞，影像另驗 / the index is damaged; the pictures are checked apart', frame: '播放用資訊損壞，影像完好 / what players need is damaged, the pictures are whole', missing: '槽內不是這段影像 / the slot does not hold it',
 } as const
 
-/** `custos scrub`: reads footage again at full speed, beside a running recorder. Exit code 0 when all is as it was sealed, 1 when not or when a volume could not be read, 2 for a bad configuration. */
+/**
+ * `custos scrub`: reads footage again at full speed. The running recorder is asked what is to be read and told
+ * what was found; without one it works on the state folder itself. Exit code 0 when all is as it was sealed, 1
+ * when not or when a volume could not be read, 2 for a bad configuration.
+ */
 export async function scrub(options: ScrubCommandOptions): Promise<number> {
   const { json, out } = options
   const result = await loadConfig(options.configFile, { secrets: 'skip' })
@@ -36,14 +41,24 @@ export async function scrub(options: ScrubCommandOptions): Promise<number> {
   const range = options.from === undefined && options.to === undefined ? null
     : { startAt: instantOption(options.from ?? '1970-01-01T00:00:00Z', '--from'), endAt: instantOption(options.to ?? '9999-12-31T00:00:00Z', '--to') }
   if (range !== null && range.endAt <= range.startAt) throw new FatalError('CUSTOS_BAD_TIME', '--to is not after --from', { remedy: 'Exchange them.' })
-  using catalogue = openCatalogueBeside(config.state.dir, 'write')
+  await using parts = new AsyncDisposableStack()
+  const recorder = parts.use(new RecorderLink<'scrub.segments' | 'scrub.finding'>({
+    stateDir: config.state.dir,
+    alone: async () => {
+      const catalogue = parts.use(openCatalogueBeside(config.state.dir, 'write')), clock = systemClock
+      return scrubRequests({ catalogue, audit: new AuditLog({ db: catalogue.db, clock }), clock })
+    },
+  }))
   const tell = ({ volume: id, segment, fault }: ScrubFinding): void => {
     const at = (ms: typeof fault.fromAt) => localText(ms, config.site.timezone)
     out.write(json ? `${JSON.stringify({ camera: segment.cameraId, cameraUuid: segment.cameraUuid, stream: segment.stream, kind: fault.kind, from: isoOf(fault.fromAt), to: isoOf(fault.toAt), volume: id, slot: segment.slot, generation: segment.generation, firstRecord: fault.firstRecord, records: fault.records })}\n`
       : `${segment.cameraId}/${segment.stream}  ${at(fault.fromAt)} - ${at(fault.toAt)}  ${id}/${segment.slot}/${segment.generation}  ${KIND_TEXTS[fault.kind]}\n`)
   }
   const summary = await scrubNow({
-    catalogue, audit: new AuditLog({ db: catalogue.db, clock: systemClock }), volumes: config.volumes, fs: realFileSystem, clock: systemClock,
+    recorder: {
+      segments: of => recorder.ask('scrub.segments', of), finding: told => recorder.ask('scrub.finding', told),
+    },
+    volumes: config.volumes, fs: realFileSystem,
     filter: { volume, camera: options.camera === undefined ? null : cameraId(named('camera', options.camera)), range }, onFinding: tell,
   })
   if (json) out.write(`${JSON.stringify({ ...summary })}\n`)

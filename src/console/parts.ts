@@ -4,13 +4,13 @@ import type { AuditLog } from '../audit/index.ts'
 import type { Book } from '../book/index.ts'
 import type { CameraUuid, EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { CopyDesk } from '../export/index.ts'
-import type { SeenDevice } from '../footage/index.ts'
+import type { Footage, SeenDevice } from '../footage/index.ts'
 import type { CameraSurvey } from '../ingest/index.ts'
 import type { PaperPress } from '../paper/index.ts'
 import type { RequestDesk } from '../requests/index.ts'
 import type { OfficeCalendar, RuleShelf } from '../rules/index.ts'
-import type { FootageFinder } from '../storage/index.ts'
 import type { Viewing } from '../viewing/index.ts'
 
 /** A camera as a form offers it. One that left the configuration is still asked for as long as its footage stands. */
@@ -27,9 +27,11 @@ export interface ConsoleParts {
   readonly book: Book
   readonly shelf: Pick<RuleShelf, 'all' | 'get' | 'inForceOn'>
   readonly calendar: () => OfficeCalendar
-  readonly footage: FootageFinder
+  readonly footage: Pick<Footage, 'cameras' | 'found'>
   /** For the day that is today, and no right. */
   readonly wallNow: () => EpochMs
+  /** For what is waited for. */
+  readonly clock: Clock
   readonly cameras: () => readonly ConsoleCamera[]
   readonly survey: Pick<CameraSurvey, 'discover' | 'probe'>
   readonly viewing: Viewing

@@ -18,7 +18,7 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     streams: config.cameras.flatMap(({ id: cameraId, streams }) => streams.map(({ name: stream }) => ({
       cameraId, stream, state: 'waiting' as const, stateSince: since, lastFrameAt: null, lastFrameAgeMs: null,
       supervisorTickAgeMs: 0, bitrateBps: 0, fps: 0, restarts: 0, mode: 'full' as const, lastEndReason: null,
-      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false,
+      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0,
       oldestFrameAt: null, openGapSince: null, openGapCause: null, forecastDays: null,
     }))),
     volumes: [],
@@ -34,7 +34,10 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
       state: 'unknown', offsetMs: 0, synchronised: null, source: 'none', referenceOffsetMs: null,
       trustedAt: null, waitingMs: 0, waitingFor: null,
     },
-    audit: { state: 'failed', failedSince: since, entries: 0, reserve: 'checking', key: 'ok', isWhole: true },
+    audit: {
+      state: 'failed', failedSince: since, entries: 0, reserve: 'checking', key: 'ok', isWhole: true,
+      officeLogRefusedSince: null,
+    },
     witness: { configured: config.witness !== null, lastAt: null, lastSize: null, overdueSince: null },
     configReload: rejected && {
       rejectedAt: since, problems: rejected.problems.length, fromLastGood: true,

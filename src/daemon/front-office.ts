@@ -13,7 +13,7 @@ import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { PROGRAM_VERSION } from '../platform/program-version.ts'
-import { footageFinder, type Storage } from '../storage/index.ts'
+import type { Storage } from '../storage/index.ts'
 import type { TrustedTime } from '../trusted-time/index.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
 import { LatePart } from './late-part.ts'
@@ -84,7 +84,7 @@ export async function openFrontOffice(options: FrontOfficeOptions): Promise<Asyn
   const copying = copies.run(stop.signal).catch((error: unknown) => { log.error({ err: error }, 'copies are not made any more until the recorder starts again') })
   parts.defer(async () => { stop.abort(); await copying })
   const console: ConsoleParts = {
-    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(), viewing, copies, archive, press,
+    site, db, audit, access, desk, book: office.book, shelf: office.shelf, calendar: office.calendar, footage, wallNow: () => clock.wallNow(), clock, viewing, copies, archive, press,
     survey: new CameraSurvey(clock),
     cameras: () => footage.cameras().map(({ uuid, id }) => ({
       uuid, id, name: named(id), location: placeOf(id) ?? '', device: footage.lastDevice(uuid),

@@ -9,11 +9,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { LastKnown } from '../platform/last-known.ts'
 import type { Logger } from '../platform/logger.ts'
 import { openSchedule, type ScheduledJob } from '../platform/schedule.ts'
+import { holdsPort } from '../requests/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { openHostClock, type TrustedTime } from '../trusted-time/index.ts'
 import { openFrontOffice, usedApplications } from './front-office.ts'
 import { archiveReader, glassReader } from './house-facts.ts'
 import { LatePart } from './late-part.ts'
+import { ownHolds } from './link-requests.ts'
 import { LiveRules } from './live-rules.ts'
 import { openOffice } from './office.ts'
 import type { PartFaults } from './part-faults.ts'
@@ -45,7 +47,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   await rules.reload() // without any the office is closed
   const time = steadyTime(db, clock, openHostClock().bootId)
   const access: Access = openAccess({ db, audit, time, stateDir: state.dir, officeName: site.name, mayCombine: roles => rules.mayCombine(roles, clock.wallNow()) })
-  const office = await openOffice({ catalogue, audit, access, storage, config: config(), rules, time, log, used: () => usedApplications(db) })
+  const office = await openOffice({ catalogue, audit, access, holds: holdsPort(ownHolds(storage.holdDesk, clock)), footage: storage.footage, config: config(), rules, time, clock, log, used: () => usedApplications(db) })
   const inbox = inboxAt === null ? null : new Inbox({
     db, audit, keys: new InboxKeys({ db, audit, rights: access.sessions, time }), desk: office.desk, folder: new InboxFolder(inboxAt.dir), clock, log: log.child({ cap: 'inbox' }),
   })
@@ -60,6 +62,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
     }),
   }))
   parts.use(office.watch())
+  parts.use(office.keepHolds())
   if (inbox !== null) parts.use(inbox.watch())
   const jobs: ScheduledJob[] = [
     { name: 'accounts', when: '*/5 * * * *', run: async () => { access.sweep() } },

@@ -4,13 +4,14 @@ import type { AuditEntry } from '../audit/index.ts'
 import { openBook, type Book, type Standing } from '../book/index.ts'
 import type { OfficeConfig } from '../config/index.ts'
 import { epochMs } from '../domain/index.ts'
+import type { Footage } from '../footage/index.ts'
 import type { OfficeView } from '../health/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
+import type { Clock } from '../platform/clock.ts'
 import { LastKnown } from '../platform/last-known.ts'
 import type { Logger } from '../platform/logger.ts'
-import { RequestDesk, type CaseRecords } from '../requests/index.ts'
+import { HoldKeeper, RequestDesk, type CaseRecords, type HoldsPort } from '../requests/index.ts'
 import { officeDay, RuleSetError, type OfficeCalendar } from '../rules/index.ts'
-import { footageFinder, type Storage } from '../storage/index.ts'
 import { LiveCalendar } from './live-calendar.ts'
 import type { LiveRules } from './live-rules.ts'
 
@@ -19,16 +20,20 @@ const SOON_DAYS = 3
 const DAY_MS = 86_400_000
 /** A night that failed is tried again the next one. */
 const RECONCILED_WITHIN_MS = 2 * DAY_MS
+const NO_HOLDS: OfficeView['holds'] = { waiting: 0, waitingSince: null, unknown: 0, unknownSince: null }
 const SETTLE_MS = 300 // a folder is copied in several steps
 
 export interface OfficeOptions {
   readonly catalogue: Catalogue
   readonly audit: AuditBook & { get(seq: number): AuditEntry | null }
   readonly access: Access
-  readonly storage: Pick<Storage, 'holds'>
+  /** Of the recorder. */
+  readonly holds: HoldsPort
+  readonly footage: Pick<Footage, 'cameras' | 'found'>
   readonly config: { readonly state: { readonly dir: string }, readonly office: OfficeConfig }
   readonly rules: LiveRules
   readonly time: AccessTime
+  readonly clock: Clock
   readonly log: Logger
   /** Applications whose own record says that they were viewed or copied: sessions and packages tell. */
   readonly used?: () => Iterable<string>
@@ -43,25 +48,28 @@ export interface Office {
   readonly book: Book
   /** Reconciliation and review packs, in slices [G9]. */
   nightly(signal?: AbortSignal): Promise<void>
-  /** What time and disk have done since the last one: folders read again, grants over. Idempotent. */
+  /** What time and disk have done since the last one: folders read again, grants over, holds asked for again. Idempotent. */
   sweep(): Promise<void>
-  /** As of the last sweep or night: cheap. */
+  /** As of the last sweep or night, holds as of now: cheap. */
   view(): Omit<OfficeView, 'inbox'>
   /** Wakes `sweep` when a rule set or calendar changes. */
   watch(): AsyncDisposable
+  /** Has the recorder hold what cases want, until it is disposed of. */
+  keepHolds(): AsyncDisposable
 }
 
 /** Puts the parts together. Nothing in here can keep the recorder from recording: without rules the office is closed and says so. */
-export async function openOffice({ catalogue, audit, access, storage, config, rules, time, log, used = () => [] }: OfficeOptions): Promise<Office> {
+export async function openOffice({ catalogue, audit, access, holds, footage, config, rules, time, clock, log, used = () => [] }: OfficeOptions): Promise<Office> {
   const { db } = catalogue
   const calendars = new LiveCalendar({ folder: config.office.calendar, log })
   await calendars.reload()
   const calendar = (): OfficeCalendar => calendars.now
+  const keeper = new HoldKeeper({ db, audit, port: holds, time, clock, log: log.child({ cap: 'holds' }) })
   const desk = new RequestDesk({
-    db, audit, access, holds: storage.holds, footage: footageFinder(db), shelf: rules, calendar, time, stateDir: config.state.dir, managingUnit: config.office.managingUnit,
+    db, audit, access, keeper, footage, shelf: rules, calendar, time, clock, stateDir: config.state.dir, managingUnit: config.office.managingUnit,
   })
   const book = openBook({ db, audit, rights: access.sessions, time, calendar, applications: { standingOf: number => standingOf(desk.records, number), used }, grants: range => desk.records.openedIn(range) })
-  const look = (): Omit<OfficeView, 'inbox'> => {
+  const look = (): Omit<OfficeView, 'inbox' | 'holds'> => {
     const day = officeDay(time.wallNow())
     const { reconciled, waiting, packsDue } = book.view()
     return {
@@ -82,10 +90,13 @@ export async function openOffice({ catalogue, audit, access, storage, config, ru
   const sweep = async (): Promise<void> => {
     await rules.reload()
     await calendars.reload()
-    try { await desk.grants.sweep() } finally { refresh() }
+    try {
+      desk.grants.sweep()
+      await keeper.settle()
+    } finally { refresh() }
   }
   return {
-    shelf: rules, calendar, desk, book, sweep, view: () => last,
+    shelf: rules, calendar, desk, book, sweep, view: () => ({ ...last, holds: known.ask('holds', () => keeper.view(), NO_HOLDS) }),
     async nightly(signal) {
       try {
         const { orphans, packsMade } = await book.nightly(signal)
@@ -102,6 +113,12 @@ export async function openOffice({ catalogue, audit, access, storage, config, ru
       watcher.on('all', () => { reading = reading.then(sweep).catch((error: unknown) => { log.error({ err: error }, 'the office could not be looked at') }) })
       watcher.on('error', error => { log.warn({ err: error }, 'rule sets and calendars cannot be watched') })
       return { [Symbol.asyncDispose]: async () => { await watcher.close(); await reading } }
+    },
+    keepHolds() {
+      const stop = new AbortController()
+      const keeping = keeper.run(stop.signal)
+        .catch((error: unknown) => { log.error({ err: error }, 'holds of cases are not asked for again until the office is opened again') })
+      return { [Symbol.asyncDispose]: async () => { stop.abort(); await keeping } }
     },
   }
 }

@@ -10,6 +10,8 @@ export interface Lease extends AsyncDisposable {
   /** False when it lapsed: what is read from now on may belong to another generation. */
   renew(): boolean
 }
+/** After the last renewal; a reader that is alive renews with every read. */
+export const LEASE_LAPSE_MS = 60_000
 /** Where leases are to be had. */
 export interface Leases { take(segment: SegmentKey): Lease }
 

@@ -205,11 +205,15 @@ function clockFindings({ state, offsetMs, synchronised, referenceOffsetMs, waiti
   return found
 }
 
-function auditFindings({ state, failedSince, reserve, key, isWhole }: AuditView): Finding[] {
+function auditFindings(audit: AuditView): Finding[] {
+  const { state, failedSince, reserve, key, isWhole, officeLogRefusedSince } = audit
   const found: Finding[] = []
   if (state === 'failed') found.push({ ...finding('audit-unwritable', CRITICAL, null), beganAt: failedSince })
   else if (reserve === 'used' || reserve === 'absent') found.push(finding('audit-reserve-used', TONIGHT, null))
   if (!isWhole) found.push(finding('audit-damaged', CRITICAL, null))
+  if (officeLogRefusedSince !== null) {
+    found.push({ ...finding('office-log-shrunk', TONIGHT, null), beganAt: officeLogRefusedSince })
+  }
   if (key !== 'ok') found.push(finding(key === 'replaced' ? 'audit-key-replaced' : 'audit-key-unusable', DEGRADED, null))
   return found
 }
@@ -242,7 +246,7 @@ const UNSIGNED_NOTE_DAYS = 3
 const UNSIGNED_LATE_DAYS = 7
 
 /** What the office owes its own procedure; none of it stops recording. */
-function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems, book, cases, inbox }: OfficeView): Finding[] {
+function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems, book, cases, inbox, holds }: OfficeView): Finding[] {
   const counted = (code: ReasonCode, severity: Severity, count: number, more: Record<string, string> = {}): Finding[] => count === 0 ? [] : [finding(code, severity, null, { count: String(count), ...more })]
   const unsigned = book.unsignedDays >= UNSIGNED_LATE_DAYS ? DEGRADED : NOTE
   return [
@@ -256,6 +260,8 @@ function officeFindings({ rules, ruleProblems, calendarMissing, calendarProblems
     ...counted('applications-overdue', DEGRADED, cases.overdue), ...counted('applications-due-soon', NOTE, cases.soon),
     ...inbox.state === 'failed' ? [finding('inbox-failed', DEGRADED, null)] : [],
     ...counted('inbox-rejected', DEGRADED, inbox.rejected).map(each => ({ ...each, beganAt: inbox.rejectedAt })),
+    ...counted('case-holds-waiting', TONIGHT, holds.waiting).map(each => ({ ...each, beganAt: holds.waitingSince })),
+    ...counted('case-holds-unknown', DEGRADED, holds.unknown).map(each => ({ ...each, beganAt: holds.unknownSince })),
   ]
 }
 

@@ -20,8 +20,13 @@ interface Memory {
   counts: { readonly mono: MonoMs, readonly restarts: number }[]
 }
 
-const delivers = (stream: StreamView): boolean =>
-  stream.state === 'recording' && stream.lastFrameAgeMs !== null && stream.lastFrameAgeMs <= STREAM_DOWN_AFTER_MS
+/** Frames of a camera that sends one in several seconds are stored so many later. */
+const FRAMES_HELD = 4
+/** How old the newest frame of a stream may be beyond what is usual: by how seldom the camera sends. */
+export const extraAgeMs = ({ pictureWaitMs }: Pick<StreamView, 'pictureWaitMs'>): number => FRAMES_HELD * pictureWaitMs
+
+const delivers = (stream: StreamView): boolean => stream.state === 'recording' && stream.lastFrameAgeMs !== null
+  && stream.lastFrameAgeMs <= STREAM_DOWN_AFTER_MS + extraAgeMs(stream)
 
 /** Remembers outages across the states of a reconnecting stream. Lengths are running time. */
 export class StreamWatcher {

@@ -130,6 +130,13 @@ export interface OfficeView {
   }
   readonly cases: { readonly overdue: number, readonly soon: number }
   readonly inbox: InboxView
+  /** Footage of cases: not confirmed by the recorder for a minute; held by it and wanted by no case. */
+  readonly holds: {
+    readonly waiting: number
+    readonly waitingSince: EpochMs | null
+    readonly unknown: number
+    readonly unknownSince: EpochMs | null
+  }
 }
 export interface InboxView {
   /** `failed`: the folder cannot be read or written. */

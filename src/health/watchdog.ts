@@ -1,4 +1,5 @@
 import { streamKeyText } from '../domain/index.ts'
+import { extraAgeMs } from './stream-watch.ts'
 import { isWanted, type RecorderFacts } from './views.ts'
 
 /** A supervisor waits on nothing longer than this while it connects or records. */
@@ -23,7 +24,7 @@ export function decideWatchdog(facts: RecorderFacts): WatchdogDecision {
   if (stuck) return { pet: false, why: 'supervisor-stuck', subject: streamKeyText(stuck) }
 
   // A stream that never wrote has been silent for as long as the process runs, at most.
-  const silentMs = (stream: (typeof busy)[number]) => stream.lastFrameAgeMs ?? facts.process.uptimeMs
+  const silentMs = (stream: (typeof busy)[number]) => (stream.lastFrameAgeMs ?? facts.process.uptimeMs) - extraAgeMs(stream)
   const wrote = facts.streams.some(stream => isWanted(stream) && silentMs(stream) <= PROGRESS_WITHIN_MS)
   const waits = (stream: (typeof busy)[number]) => stream.state === 'recording' || stream.lastEndReason === 'storage-too-slow'
   const silent = facts.streams.find(stream => isWanted(stream) && waits(stream) && silentMs(stream) > PROGRESS_WITHIN_MS)

@@ -154,7 +154,8 @@ export class Inbox {
     }).catch((error: unknown): 'id-reused' => { if (error instanceof RequestKeyError) return 'id-reused'; throw error })
     if (answer === 'id-reused') return this.#reject(name, look, sha256, { reason: 'id-reused', faults: [] }, keyId)
     if (!answer.ok) return this.#reject(name, look, sha256, rejectionOf(answer), keyId)
-    if (answer.unpublished !== null) this.#options.log.error({ err: answer.unpublished }, 'holds of an inbox request could not be written to every volume')
+    const { application: { number }, holding } = answer
+    if (holding.state !== 'held') this.#options.log.warn({ application: number, ...holding }, 'holds of an inbox request are not confirmed by the recorder yet')
     if (decided === null) throw new TypeError('a paper was taken and nothing written down')
     return this.#move(decided, look)
   }

@@ -27,11 +27,12 @@ export interface FrameTimes {
 
 const STAMP_TICKS_A_MS = 90
 const AT_ONCE_MS = 2
-/**
- * Some cameras send a frame in several seconds only; what is further apart is another count, unless the session
- * has lasted as long.
- */
+/** Some cameras send a frame in several seconds only; what is further apart is another count, */
 const LONGEST_STEP_MS = 5000
+/** unless the first picture came as long before. */
+const FIRST_AGREES_MS = 500
+/** Pictures so far apart make it matter which of the first ones came when. */
+const SELDOM_MS = 1000
 /** Enough to see a group of reordered frames. */
 const FIRST_STAMPS = 5
 /** In a session's first second: what is further apart than so many usual distances is another count. */
@@ -74,15 +75,16 @@ export class SessionTimes {
 
   /**
    * Once, with all frames that are there before the first is placed. Gives them back as they are to be
-   * placed: with an arrival each, and the first one with a stamp.
+   * placed: with an arrival each, and the first one with a stamp. `firstMs`: when the first picture came, where
+   * that is known otherwise.
    */
-  begin(frames: readonly FrameToPlace[], nextArrivedMs: number): FrameToPlace[] {
+  begin(frames: readonly FrameToPlace[], nextArrivedMs: number, firstMs: number | null = null): FrameToPlace[] {
     const stamped = withFirstStamp(frames)
     this.#order.learn(stamped)
     const order = this.#order.anew()
     const usualTicks = (usualOf(stamped) ?? stampedUsualMs(stamped) ?? UNKNOWN_USUAL_MS) * STAMP_TICKS_A_MS
     const decodeTicks = stamped.map(frame => order.next(frame, usualTicks).decodeTicks)
-    const arrived = withArrivals(stamped, decodeTicks, nextArrivedMs)
+    const arrived = withArrivals(stamped, decodeTicks, { nextArrivedMs, firstMs })
     this.#clock.begin(toTime(arrived, decodeTicks))
     return arrived
   }
@@ -184,43 +186,66 @@ function withFirstStamp(frames: readonly FrameToPlace[]): readonly FrameToPlace[
  * came.
  */
 function withArrivals(
-  frames: readonly FrameToPlace[], decodeTicks: readonly (number | null)[], nextArrivedMs: number
+  frames: readonly FrameToPlace[], decodeTicks: readonly (number | null)[],
+  { nextArrivedMs, firstMs }: { readonly nextArrivedMs: number, readonly firstMs: number | null }
 ): FrameToPlace[] {
-  const steps = likelySteps(decodeTicks, usualOf(frames), nextArrivedMs)
+  const arrivals = [...frames.map(frame => frame.arrivedMs), nextArrivedMs]
+  const stamped = stampedSteps(decodeTicks)
+  const likely = likelySteps(stamped, usualOf(frames))
+  const isSeldom = firstMs !== null && stamped.some(stepMs => stepMs >= SELDOM_MS)
+    && isAsLongAgo(stamped, arrivals, firstMs)
+  const steps = isSeldom ? stamped : likely
+  if (isSeldom) arrivals[0] = firstMs
   let sinceFirstMs = 0, leastLateMs = Infinity, prompt = 0
-  for (const [i, arrivedMs] of [...frames.map(frame => frame.arrivedMs), nextArrivedMs].entries()) {
+  for (const [i, arrivedMs] of arrivals.entries()) {
     if (arrivedMs !== null && arrivedMs - sinceFirstMs < leastLateMs) {
       leastLateMs = arrivedMs - sinceFirstMs
       prompt = i
     }
     sinceFirstMs += steps[i] ?? 0
   }
-  const arrived = frames.map(frame => ({ ...frame }))
-  let atMs = frames[prompt]?.arrivedMs ?? nextArrivedMs
+  const arrived = frames.map((frame, i) => ({ ...frame, arrivedMs: arrivals[i] ?? null }))
+  let atMs = arrivals[prompt] ?? nextArrivedMs
   for (let i = prompt - 1; i >= 0; i--) {
     atMs -= steps[i]!
     arrived[i]!.arrivedMs = atMs
   }
+  for (const [i, frame] of arrived.entries()) {
+    if (i > 0) frame.arrivedMs ??= arrived[i - 1]!.arrivedMs! + steps[i - 1]!
+  }
   return arrived
+}
+
+/** From each frame to the next; 0 where one has no stamp. */
+function stampedSteps(decodeTicks: readonly (number | null)[]): number[] {
+  return decodeTicks.slice(1).map((ticks, i) => {
+    const before = decodeTicks[i] ?? null
+    return ticks === null || before === null ? 0 : (ticks - before) / STAMP_TICKS_A_MS
+  })
+}
+
+/**
+ * Whether stamps that grow lead from the first picture to no later than the others came: the session is as old
+ * as they say.
+ */
+function isAsLongAgo(steps: readonly number[], arrivals: readonly (number | null)[], firstMs: number): boolean {
+  let atMs = firstMs
+  return steps.every(stepMs => stepMs > 0) && arrivals.every((arrivedMs, i) => {
+    atMs += steps[i - 1] ?? 0
+    return arrivedMs === null || atMs <= arrivedMs + FIRST_AGREES_MS
+  })
 }
 
 /**
  * From each frame to the next: by the stamps, where they grow; the usual distance where one is of another
  * count.
  */
-function likelySteps(
-  decodeTicks: readonly (number | null)[], arrivalsMs: number | null, sinceStartMs: number
-): number[] {
-  const steps = decodeTicks.slice(1).map((ticks, i) => {
-    const before = decodeTicks[i] ?? null
-    return ticks === null || before === null ? 0 : (ticks - before) / STAMP_TICKS_A_MS
-  })
-  const stampedMs = median(steps) ?? 0
-  const longestMs = stampedMs * decodeTicks.length <= sinceStartMs ? Infinity : LONGEST_STEP_MS
-  const usualMs = arrivalsMs ?? (stampedMs > 0 && stampedMs <= longestMs ? stampedMs : UNKNOWN_USUAL_MS)
-  if (steps.some(stepMs => stepMs <= 0)) return decodeTicks.map(() => usualMs)
-  const mostMs = Math.min(longestMs, MOST_LIKELY_STEPS * stampedMs)
-  return [...steps.map(stepMs => stepMs <= mostMs ? stepMs : usualMs), usualMs]
+function likelySteps(stamped: readonly number[], arrivalsMs: number | null): number[] {
+  const stampedMs = median(stamped) ?? 0
+  const usualMs = arrivalsMs ?? (stampedMs > 0 && stampedMs <= LONGEST_STEP_MS ? stampedMs : UNKNOWN_USUAL_MS)
+  if (stamped.some(stepMs => stepMs <= 0)) return [...stamped.map(() => usualMs), usualMs]
+  const mostMs = Math.min(LONGEST_STEP_MS, MOST_LIKELY_STEPS * stampedMs)
+  return [...stamped.map(stepMs => stepMs <= mostMs ? stepMs : usualMs), usualMs]
 }
 
 /** By the stamps of all frames together, in whatever order they are shown. */

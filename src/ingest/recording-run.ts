@@ -22,6 +22,8 @@ const FIRST_FRAGMENT_BOUND_MS = 60_000
 const BLOCKED_BOUND_MS = 15_000
 /** Longest silence afterwards. Above ffmpeg's own 3 s, so that its word on the cause comes first. */
 const STALL_BOUND_MS = 6_000
+/** Pictures that ffmpeg holds: a fragment comes so many of them later; with key frames only a group later. */
+const PICTURES_HELD = { 'all': 4, 'key-frames': 64 } as const
 /** With key frames only a fragment is a whole group of pictures, and comes when the next one begins: some cameras send a key frame every ten seconds only. */
 const KEY_FRAME_BOUND_MS = 25_000
 const WATCHDOG_TICK_MS = 500
@@ -42,6 +44,10 @@ export interface RunOptions {
   readonly wayFault?: () => { readonly reason: RunEndReason, readonly message: string } | null
   /** When data of pictures was lost on the way since the last call. */
   readonly takeLossesAgoMs?: () => readonly number[]
+  /** From one picture to the next, of late, the one under way among them. */
+  readonly pictureWaitMs?: () => number
+  /** How long ago the first picture of the session came; null before. */
+  readonly firstPictureAgoMs?: () => number | null
   readonly secrets: readonly string[]
   readonly pictures: PictureTreatment
   /** What is known of the camera's sound, and a way to the camera for each session of it. Null: none is wanted. */
@@ -244,8 +250,9 @@ class RecordingRun {
         continue
       }
       blockedSince = null
-      const boundMs = this.#options.pictures === 'key-frames'
-        ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS
+      const heldMs = PICTURES_HELD[this.#options.pictures] * (this.#options.pictureWaitMs?.() ?? 0)
+      const boundMs = heldMs + (this.#options.pictures === 'key-frames'
+        ? KEY_FRAME_BOUND_MS : this.#fragments === 0 ? FIRST_FRAGMENT_BOUND_MS : STALL_BOUND_MS)
       if (now - this.#lastProgress > boundMs) this.#fail('stalled')
     }
   }

@@ -37,6 +37,8 @@ export interface RunFootageOptions {
   /** As last sampled. */
   readonly cameraClockOffsetMs: () => number | null
   readonly onFragment: (facts: StoredFragment) => void
+  /** How long ago the first picture of the session came, where that is known. */
+  readonly firstPictureAgoMs?: () => number | null
   /** When data of pictures was lost on the way since the last call. */
   readonly takeLossesAgoMs?: () => readonly number[]
 }
@@ -131,7 +133,7 @@ export class RunFootage {
     const held = this.#held, last = held.at(-1)!
     // a session of one frame has nothing behind it
     const nextArrivedMs = last.nextArrivedMs > 1 ? last.nextArrivedMs : last.wall - this.#options.startedAt
-    const frames = this.#times!.begin(held.flatMap(each => each.frames), nextArrivedMs)
+    const frames = this.#times!.begin(held.flatMap(each => each.frames), nextArrivedMs, this.#firstPictureMs())
     this.#held = []
     for (const each of held) {
       const own = frames.splice(0, each.frames.length)
@@ -139,6 +141,12 @@ export class RunFootage {
       if (trouble !== null || this.#isOver) return trouble
     }
     return null
+  }
+
+  #firstPictureMs(): number | null {
+    const { firstPictureAgoMs, clock, startedAt } = this.#options
+    const agoMs = firstPictureAgoMs?.() ?? null
+    return agoMs === null ? null : clock.wallNow() - startedAt - agoMs
   }
 
   end(reason: RunEndReason): void {

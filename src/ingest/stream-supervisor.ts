@@ -11,7 +11,7 @@ import { findStream, measureClockOffset, OnvifError, readInformation } from './o
 import type { LaneTurn } from './lane-turn.ts'
 import { modeLane } from './mode-lane.ts'
 import { recordOnce, withoutUrls, type RunEnd } from './recording-run.ts'
-import type { CameraRelay, RelayTicket } from './rtsp/index.ts'
+import { PicturePace, type CameraRelay, type RelayTicket } from './rtsp/index.ts'
 import { StreamRate } from './stream-rate.ts'
 
 export type StreamState = 'connecting' | 'recording' | 'waiting' | 'stopped'
@@ -38,6 +38,8 @@ export interface StreamFacts {
   readonly stampRate: number
   /** Sound is wanted, and the last try brought none. */
   readonly isSoundMissing: boolean
+  /** From one picture of the camera to the next, as it usually is. */
+  readonly pictureWaitMs: number
 }
 
 const LADDERS = {
@@ -102,6 +104,7 @@ export class StreamSupervisor {
   #channel: string | null = null
   /** Milliseconds of ours in one of the camera's stamps. */
   #stampRate = 1
+  readonly #pace = new PicturePace()
   #isSoundMissing = false
   readonly #ends: FailureLog
   readonly #refusals: FailureLog
@@ -197,10 +200,12 @@ export class StreamSupervisor {
     }
     if (signal.aborted) return { ...NO_RUN, reason: 'recorder-stopped' }
     const { camera, relay } = this.#options
-    using ticket = relay.ticket(url, camera.credential)
+    using ticket = relay.ticket(url, camera.credential, this.#pace)
     const end = await recordOnce({
       secretUrl: ticket.url, socketTimeoutMs: RELAYED_TIMEOUT_MS, wayFault: () => this.#wayFault(ticket, url),
       takeLossesAgoMs: () => ticket.takeLossesAgoMs(),
+      pictureWaitMs: () => this.#pace.waitMs(performance.now()),
+      firstPictureAgoMs: () => this.#pace.sinceFirstMs(performance.now()),
       secrets: this.#secrets, pictures: mode === 'key-frames' ? 'key-frames' : 'all',
       sound: mode === 'key-frames' || this.#sound === null ? null // over missing pictures it would tell nothing
         : { known: this.#sound, way: () => relay.ticket(url, camera.credential) },
@@ -351,7 +356,7 @@ export class StreamSupervisor {
       lastFrameAt: this.#lastFrame?.endAt ?? null, lastFrameAgeMs: this.#lastFrame === null ? null : now - this.#lastFrame.arrivedAt,
       supervisorTickAgeMs: now - this.#tickAt, ...this.#rate.at(now), restarts: this.#restarts, lastEndReason: this.#lastEndReason,
       cameraClockOffsetMs: this.#clockOffsetMs, channel: this.#channel,
-      stampRate: this.#stampRate, isSoundMissing: this.#isSoundMissing,
+      stampRate: this.#stampRate, isSoundMissing: this.#isSoundMissing, pictureWaitMs: this.#pace.usualWaitMs,
     }
   }
 }

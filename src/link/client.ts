@@ -9,6 +9,10 @@ export interface ConnectOptions {
   readonly folder: string
   readonly role: Exclude<LinkRole, 'recorder'>
   readonly version: string
+  /** Gives up when it is aborted; what is connected then stays. */
+  readonly signal?: AbortSignal
+  /** Each media frame, as it comes; what it throws ends the connection. */
+  readonly onMedia?: (payload: Buffer) => void
   readonly clock: Clock
   readonly log: Logger
 }
@@ -19,14 +23,19 @@ export interface ConnectOptions {
  * EACCES.
  */
 export async function connectLink(
-  { folder, role, version, clock, log }: ConnectOptions,
+  { folder, role, version, signal, onMedia, clock, log }: ConnectOptions,
 ): Promise<LinkPeer | null> {
   const socket = await reach(folder)
   if (socket === null) return null
   const peer = new LinkPeer({
-    socket, own: { role, version }, takesRoles: ['recorder'], takesFrames: ['json', 'media'], handlers: {}, clock, log,
+    socket, own: { role, version }, takesRoles: ['recorder'],
+    takesFrames: onMedia === undefined ? ['json'] : ['json', 'media'],
+    handlers: () => ({}), onMedia, clock, log,
   })
-  await peer.greeted
+  const giveUp = (): void => { void peer[Symbol.asyncDispose]() }
+  signal?.addEventListener('abort', giveUp, { once: true })
+  if (signal?.aborted === true) giveUp()
+  try { await peer.greeted } finally { signal?.removeEventListener('abort', giveUp) }
   return peer
 }
 

@@ -6,7 +6,7 @@ import { CustosError, FatalError, RetryableError } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { LinkClosedError, LinkTimeoutError, LinkVersionError, LinkViolation } from './errors.ts'
-import { FrameError, frameHead, FrameReader, type FrameKind } from './frame.ts'
+import { FRAME_HEAD_BYTES, FrameError, frameHead, FrameReader, type Frame, type FrameKind } from './frame.ts'
 import {
   EnvelopeSchema, LINK_VERSION, REQUESTS, type Answer, type Ask, type Envelope, type RequestName,
 } from './messages.ts'
@@ -18,12 +18,30 @@ type Handler<N extends RequestName> = (body: Ask<N>, signal: AbortSignal) => Pro
 type AnyHandler = (body: unknown, signal: AbortSignal) => Promise<unknown>
 export type Handlers = { readonly [N in RequestName]?: Handler<N> }
 
+/** The other side of a connection, as those see it who answer it. */
+export interface Asker {
+  readonly role: LinkRole
+  /** Aborted when the connection is over. */
+  readonly gone: AbortSignal
+  /** Media that the other side has not taken yet. */
+  waiting(): { readonly frames: number, readonly bytes: number }
+  /**
+   * One media frame of these parts, none of which is copied or may change until it is taken. Never waits: who
+   * calls asks `waiting` before. After the end it does nothing. Throws FrameError for one that is too long.
+   */
+  sendMedia(parts: readonly Buffer[]): void
+}
+/** Called once for each connection, when it has greeted: its handlers may keep what belongs to it. */
+export type HandlersFor = (asker: Asker) => Handlers
+
 export interface LinkPeerOptions {
   readonly socket: Socket
   readonly own: { readonly role: LinkRole, readonly version: string }
   readonly takesRoles: readonly LinkRole[]
   readonly takesFrames: readonly FrameKind[]
-  readonly handlers: Handlers
+  readonly handlers: HandlersFor
+  /** Each media frame, as it comes; what it throws ends the connection. */
+  readonly onMedia?: ((payload: Buffer) => void) | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -61,6 +79,9 @@ export class LinkPeer implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>()
   #lastId = 0
   #isGreeted = false
+  #handlers: Handlers = {}
+  #waitingFrames = 0
+  #waitingBytes = 0
   #isPumping = false
   #framesLeft = FRAMES_SAVED
   #framesAt: number
@@ -119,8 +140,31 @@ export class LinkPeer implements AsyncDisposable {
       return
     }
     socket.write(Buffer.concat([head, payload]))
-    if (socket.writableLength <= MOST_WAITING_BYTES) return
+    if (socket.writableLength - this.#waitingBytes <= MOST_WAITING_BYTES) return
     this.#end(new LinkViolation('it does not read what it is sent'))
+  }
+
+  #sendMedia(parts: readonly Buffer[]): void {
+    if (this.isClosed) return
+    const { socket } = this.#options, bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    const frame = [frameHead('media', bytes), ...parts], last = frame.pop()!
+    this.#waitingFrames++
+    this.#waitingBytes += bytes + FRAME_HEAD_BYTES
+    socket.cork()
+    for (const part of frame) socket.write(part)
+    socket.write(last, () => {
+      this.#waitingFrames--
+      this.#waitingBytes -= bytes + FRAME_HEAD_BYTES
+    })
+    socket.uncork()
+  }
+
+  #askerOf(role: LinkRole): Asker {
+    return {
+      role, gone: this.#gone.signal,
+      waiting: () => ({ frames: this.#waitingFrames, bytes: this.#waitingBytes }),
+      sendMedia: parts => { this.#sendMedia(parts) },
+    }
   }
 
   // ---- what comes
@@ -133,7 +177,7 @@ export class LinkPeer implements AsyncDisposable {
       for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
         this.#countFrame()
         this.#midwaySince = clock.monoNow()
-        this.#take(frame.payload)
+        this.#take(frame)
         if (this.isClosed) return
         if (clock.monoNow() < until) continue
         this.#isPumping = true
@@ -160,7 +204,12 @@ export class LinkPeer implements AsyncDisposable {
     if (--this.#framesLeft < 0) throw new LinkViolation(`it sends more than ${MOST_FRAMES_PER_S} frames a second`)
   }
 
-  #take(payload: Buffer): void {
+  #take({ kind, payload }: Frame): void {
+    if (kind === 'media') {
+      if (!this.#isGreeted) throw new LinkViolation('it did not greet')
+      this.#options.onMedia?.(payload)
+      return
+    }
     const said: unknown = JSON.parse(payload.toString('utf8'))
     if (!fits(EnvelopeSchema, said)) throw new LinkViolation('a message has a shape of its own')
     if ('hello' in said) { this.#greet(said.hello); return }
@@ -178,6 +227,7 @@ export class LinkPeer implements AsyncDisposable {
     const known = takesRoles.find(each => each === role)
     if (known === undefined) throw new LinkViolation(`nobody of the role ${role} is expected`)
     this.#isGreeted = true
+    this.#handlers = this.#options.handlers(this.#askerOf(known))
     this.#greeted.resolve(known)
   }
 
@@ -189,7 +239,7 @@ export class LinkPeer implements AsyncDisposable {
     if (shape === undefined || !fits(shape.body, body)) {
       throw new LinkViolation(`it asked ${ask} in a way of its own`)
     }
-    const handler = this.#options.handlers[ask as RequestName] as AnyHandler | undefined
+    const handler = this.#handlers[ask as RequestName] as AnyHandler | undefined
     const answering = this.#work(ask, id, body, shape.answer, handler)
       .finally(() => { this.#answering.delete(answering) })
     this.#answering.add(answering)

@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
-import { LinkPeer, type Handlers, type LinkRole } from './peer.ts'
+import { LinkPeer, type Handlers, type HandlersFor, type LinkRole } from './peer.ts'
 import { LINK_FILE } from './socket-path.ts'
 
 /** Connections at one time; one more is closed at once. */
@@ -15,7 +15,7 @@ export interface LinkServerOptions {
   /** The caller has it for itself: a socket that stands there is a dead one's. */
   readonly folder: string
   readonly version: string
-  readonly handlers: Handlers
+  readonly handlers: Handlers | HandlersFor
   readonly takesRoles: readonly LinkRole[]
   readonly clock: Clock
   readonly log: Logger
@@ -80,7 +80,8 @@ export class LinkServer implements AsyncDisposable {
       return
     }
     const peer = new LinkPeer({
-      socket, own: { role: 'recorder', version }, takesRoles, takesFrames: ['json'], handlers, clock, log,
+      socket, own: { role: 'recorder', version }, takesRoles, takesFrames: ['json'],
+      handlers: typeof handlers === 'function' ? handlers : () => handlers, clock, log,
     })
     this.#peers.add(peer)
     void peer.closed.then(() => { this.#peers.delete(peer) })

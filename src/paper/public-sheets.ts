@@ -1,4 +1,4 @@
-import { noteText, rocText, type Checkpoint } from '../audit/index.ts'
+import { headLines, noteText, rocText, type Checkpoint } from '../audit/index.ts'
 import type { EpochMs } from '../domain/index.ts'
 import { frame, type Mark } from './marks.ts'
 import { grouped, paperOf, type Paper, type PaperContext, type PaperRecord } from './paper.ts'
@@ -66,10 +66,10 @@ function cameraMarks(x: number, y: number): readonly Mark[] {
   return [line(-20, -14, 14, -8), line(14, -8, 12, 4), line(12, 4, -22, -2), line(-22, -2, -20, -14), line(14, -6, 20, -8), line(20, -8, 18, 5), line(18, 5, 12, 3), line(-8, 0.5, -10, 10), line(-10, 10, -20, 14), line(-22, 8, -20, 19)]
 }
 
-/** P6: the three lines that bind the audit log, as QR and text, with the whole signed note. The HTML page of `custos audit page` says the same. */
+/** P6: the lines that bind the audit logs, as QR and text, with the whole signed note. The HTML page of `custos audit page` says the same. */
 export function checkpointPaper(context: PaperContext, { site, timezone, checkpoint }: CheckpointSheet): Paper {
   const { face } = context
-  const { origin, size, root, at, lastHash, keyFingerprint } = checkpoint
+  const { size, root, at, lastHash, keyFingerprint, body } = checkpoint
   const title = '稽核紀錄查核點'
   const record: PaperRecord = { systemNo: `checkpoint-${size}`, sha256: root.toString('hex'), at }
   const sheets = new Sheets(face, {}, (each, isFirst) => { each.title(`${context.office}${title}${isFirst ? '' : '（續頁）'}`, context.office); each.gap(2) })
@@ -77,7 +77,7 @@ export function checkpointPaper(context: PaperContext, { site, timezone, checkpo
   sheets.gap(3)
   sheets.text(`本頁證明：上述時刻，稽核紀錄共有 ${size} 筆，內容由下列雜湊固定。日後任何一筆被更改、刪除或插入，都會與本頁不符。請簽名歸檔，勿存於錄影主機。`, { lead: 1.5 })
   sheets.gap(3)
-  const three = `${origin}\n${size}\n${root.toString('base64')}\n`, top = sheets.y, high = 50
+  const three = `${headLines(body).join('\n')}\n`, top = sheets.y, high = 50
   sheets.put(...frame({ x: sheets.side, y: top, w: sheets.width, h: high }), ...fitText(face, three.trim(), { x: sheets.side + 2, y: top, w: sheets.width - high - 4, h: high }, { sizePt: 12, minPt: 8, valign: 'middle', lead: 1.6 }).marks,
     { kind: 'qr', box: { x: sheets.side + sheets.width - high + 3, y: top + 3, w: high - 6, h: high - 6 }, text: three })
   sheets.gap(high + 3)
@@ -88,7 +88,7 @@ export function checkpointPaper(context: PaperContext, { site, timezone, checkpo
   sheets.text('完整文字（含數位簽章）', { sizePt: 10 })
   sheets.text(noteText(checkpoint).trimEnd(), { sizePt: 8.5 })
   sheets.gap(3)
-  sheets.text(`核對：custos audit verify --config 設定檔 --checkpoint 存有上列三行之檔。列印後登錄：custos audit witnessed --config 設定檔 --size ${size} --by 姓名 --how print`, { sizePt: 9 })
+  sheets.text(`核對：custos audit verify --config 設定檔 --checkpoint 存有框內各行之檔。列印後登錄：custos audit witnessed --config 設定檔 --size ${size} --by 姓名 --how print`, { sizePt: 9 })
   sheets.gap(3)
   sheets.boxes(['列印人', '主管', '政風或稽核', '歸檔日期、檔號'], { highMm: 22 })
   return paperOf(context, sheets, { form: 'checkpoint', title, record })

@@ -10,20 +10,28 @@ const PART_FILE = `${OFFICE_FILE}.part`
 /** Of one table at a time, so that who else uses this thread has its turn. */
 const ROWS_AT_ONCE = 5_000
 
+export interface OfficeDatabaseOptions {
+  readonly nowMs: number
+  /** Makes a log of its own out of the copy of the recorder's, before anything is entered. */
+  readonly partLog: (db: Db) => unknown
+  /** Tests give their own. */
+  readonly create?: (file: string) => Db
+}
+
 /**
  * Opens the office's database in the state folder and takes it for this process alone. One that is not there is
  * made: with what the office has in a catalogue of a release before there were two, or empty. What is in the
  * catalogue stays there; the recorder's next start drops it. Killed anywhere, the next call begins again. Throws
- * FatalError as `openCatalogue` does. `create`: tests give their own.
+ * FatalError as `openCatalogue` does.
  */
 export async function openOfficeDatabase(
-  stateDir: string, nowMs: number, { create = (file: string): Db => new Database(file) } = {},
+  stateDir: string, { nowMs, partLog, create = file => new Database(file) }: OfficeDatabaseOptions,
 ): Promise<Catalogue> {
   const file = path.join(stateDir, OFFICE_FILE)
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   const lock = lockState(path.dirname(file))
   try {
-    if (!existsSync(file)) await make(stateDir, file, { nowMs, create })
+    if (!existsSync(file)) await make(stateDir, file, { nowMs, partLog, create })
     const office = openOwn(file, nowMs, 'office')
     return { db: office.db, [Symbol.dispose]: () => { office[Symbol.dispose](); lock.close() } }
   } catch (error) {
@@ -36,18 +44,18 @@ export async function openOfficeDatabase(
 export const openOfficeBeside = (stateDir: string, mode: 'read' | 'write'): Catalogue =>
   openBeside(path.join(stateDir, OFFICE_FILE), mode, ['office'])
 
-interface Making { readonly nowMs: number, readonly create: (file: string) => Db }
+type Making = Required<OfficeDatabaseOptions>
 
-async function make(stateDir: string, file: string, { nowMs, create }: Making): Promise<void> {
+async function make(stateDir: string, file: string, making: Making): Promise<void> {
   const part = path.join(stateDir, PART_FILE)
   for (const ending of ['', '-journal', '-wal', '-shm']) rmSync(`${part}${ending}`, { force: true })
-  const db = create(part)
+  const db = making.create(part)
   try {
     db.pragma('journal_mode = DELETE')
     db.pragma('synchronous = FULL')
     const catalogue = path.join(stateDir, CATALOGUE_FILE)
-    if (existsSync(catalogue) && hasOffice(catalogue)) await copyOffice(db, catalogue, nowMs)
-    else migrate(db, nowMs, 'office')
+    if (existsSync(catalogue) && hasOffice(catalogue)) await copyOffice(db, catalogue, making)
+    else migrate(db, making.nowMs, 'office')
   } finally { db.close() }
   renameSync(part, file)
   const folder = openSync(path.dirname(file), 'r')
@@ -84,7 +92,7 @@ function officeSchema(nowMs: number) {
  * Tables first, then their rows as they stand at one moment, then indexes and triggers: a trigger would judge
  * rows that were judged before.
  */
-async function copyOffice(db: Db, catalogue: string, nowMs: number): Promise<void> {
+async function copyOffice(db: Db, catalogue: string, { nowMs, partLog }: Making): Promise<void> {
   const { tables, others, migrations } = officeSchema(nowMs)
   db.pragma('foreign_keys = OFF')
   db.unsafeMode(true) // shadow tables are written
@@ -124,10 +132,4 @@ async function inPieces(db: Db, name: string, into: string): Promise<void> {
     after = to
     await new Promise(resolve => { setImmediate(resolve) })
   }
-}
-
-/** The same entries, and from here on a log of its own: a checkpoint of one never passes for the other's. */
-function partLog(db: Db): void {
-  db.exec(`UPDATE audit_log SET parted_from = id, parted_size = (SELECT coalesce(max(seq), 0) FROM audit_entry);
-    UPDATE audit_log SET id = lower(hex(randomblob(8)))`)
 }

@@ -2,11 +2,12 @@ import { actorOf, FactorNeededError, hasRight, personKey, RightMissingError, typ
 import { canonicalJson } from '../audit/index.ts'
 import { epochMs, type AuditActor, type AuditValue, type EpochMs } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
+import { cameraOf, type Footage } from '../footage/index.ts'
+import type { Clock } from '../platform/clock.ts'
 import { officeDay, rocYear, RuleSetError, type OfficeCalendar, type RequestForm, type RuleSet, type Rules } from '../rules/index.ts'
-import type { FootageFinder } from '../storage/index.ts'
-import { changeOf, type Answer, type SentCommand, type Told } from './answer.ts'
+import { changeOf, type Answer, type Refused, type SentCommand, type Taken, type Told, type ToldOfFootage } from './answer.ts'
 import { AttachmentStore } from './attachment-store.ts'
-import { CaseHolds, foundOf, type HoldsPort } from './case-holds.ts'
+import { CaseHolds } from './case-holds.ts'
 import type { Application, Content } from './cases/application.ts'
 import { nextNumber, type ApplicationNumber } from './cases/application-number.ts'
 import type { CaseContext, Command, Outcome } from './cases/command.ts'
@@ -20,7 +21,10 @@ import { isApproved } from './cases/transition.ts'
 import { nominalDayFor } from './due.ts'
 import { Effects } from './effects.ts'
 import { RequestKeyError, UnknownApplicationError } from './errors.ts'
+import { foundOf } from './found-lines.ts'
 import { GrantBook } from './grant-book.ts'
+import type { HoldKeeper } from './hold-keeper.ts'
+import { costOf } from './holding.ts'
 import { IdNumbers } from './id-numbers.ts'
 import { actorOfSystem, PaperRefused, personOfSystem, type DocumentSystem, type Paper, type PaperAnswer, type PaperStep } from './paper.ts'
 import { openPersonVault, type PersonVault } from './person-vault.ts'
@@ -29,6 +33,7 @@ import { CaseRecords } from './records.ts'
 import { actingStaff, paperPerson } from './staff.ts'
 import { READ, RECEIVE, STEPS } from './steps.ts'
 import { applicationTables } from './tables/applications.ts'
+import { caseHoldTable } from './tables/case-holds.ts'
 import { grantTables } from './tables/grants.ts'
 import { idNumberTable } from './tables/id-numbers.ts'
 
@@ -36,11 +41,12 @@ export interface DeskOptions {
   readonly db: Db
   readonly audit: AuditBook
   readonly access: Pick<Access, 'accounts' | 'register' | 'sessions'>
-  readonly holds: HoldsPort
-  readonly footage: FootageFinder
+  readonly keeper: Pick<HoldKeeper, 'holding' | 'settle'>
+  readonly footage: Pick<Footage, 'cameras' | 'found'>
   readonly shelf: Rules
   readonly calendar: () => OfficeCalendar
   readonly time: AccessTime
+  readonly clock: Clock
   readonly stateDir: string
   /** 管理單位 as accounts spell it: its head signs last on 附件4. */
   readonly managingUnit: string
@@ -68,24 +74,26 @@ export class RequestDesk {
   readonly #options: DeskOptions
   readonly #applications: ReturnType<typeof applicationTables>
   readonly #effects: Effects
+  readonly #holds: ReturnType<typeof caseHoldTable>
   readonly #ids: IdNumbers
   readonly #vault: () => PersonVault
 
   constructor(options: DeskOptions) {
-    const { db, audit, holds, footage, shelf, time, stateDir, calendar, access, managingUnit } = options
+    const { db, audit, footage, shelf, time, clock, stateDir, calendar, access, managingUnit } = options
     this.#options = options
     this.#applications = applicationTables(db)
-    const grantRows = grantTables(db), caseHolds = new CaseHolds(holds, footage)
+    const grantRows = grantTables(db), holds = this.#holds = caseHoldTable(db)
+    const caseHolds = new CaseHolds(holds, () => time.wallNow())
     this.#effects = new Effects({ audit, caseHolds, grants: grantRows })
     const numbers = idNumberTable(db)
     let vault = options.vault
     this.#vault = () => vault ??= openPersonVault(stateDir, numbers.hasAny())
     this.#ids = new IdNumbers(numbers, this.#vault)
     this.attachments = new AttachmentStore(stateDir, { steadyNow: () => time.steadyNow() })
-    this.grants = new GrantBook({ audit, time, shelf, holds, applications: this.#applications, grants: grantRows, caseHolds })
+    this.grants = new GrantBook({ audit, time, shelf, applications: this.#applications, grants: grantRows, caseHolds })
     this.records = new CaseRecords({ shelf, calendar, time, applications: this.#applications, grants: grantRows })
     this.reader = new DeskReader({
-      audit, access, shelf, time, calendar, managingUnit, footage, attachments: this.attachments, applications: this.#applications, grants: grantRows, ids: this.#ids,
+      audit, access, shelf, time, clock, calendar, managingUnit, footage, attachments: this.attachments, applications: this.#applications, grants: grantRows, ids: this.#ids,
       requireAny: (acting, acts) => this.#requireAny(acting, acts), holdsOf: number => holds.ofApplication(number),
     })
   }
@@ -132,8 +140,8 @@ export class RequestDesk {
    * No session comes of it, and nothing but this one act. The steps count from now: a file cannot make yesterday's viewing right. Throws RuleSetError, RequestKeyError, AuditUnavailableError, PersonKeyError.
    */
   async takeApproved(system: DocumentSystem, paper: Paper, settle: (application: Application) => void): Promise<PaperAnswer> {
-    const { audit, holds, time } = this.#options
-    let taken: Extract<Answer, { ok: true }>
+    const { audit, time } = this.#options
+    let taken: Taken
     try {
       taken = audit.transaction(() => {
         const mark = this.#vault().mark(canonicalJson(paper as unknown as AuditValue))
@@ -144,7 +152,7 @@ export class RequestDesk {
         let { holds: changes } = last
         for (const index of paper.steps.keys()) {
           last = this.#paperSigned(system, paper, index, { mark, now, before: last.application })
-          changes = { placed: changes.placed + last.holds.placed, ended: changes.ended + last.holds.ended, slots: last.holds.slots, bytes: last.holds.bytes, newlyHeld: changes.newlyHeld + last.holds.newlyHeld }
+          changes = { placed: changes.placed + last.holds.placed, ended: changes.ended + last.holds.ended }
         }
         if (!isApproved(last.application)) throw new PaperRefused(null, refusal('not-approved'))
         settle(last.application)
@@ -154,11 +162,10 @@ export class RequestDesk {
       if (error instanceof PaperRefused) return { ok: false, refusal: error.refusal, step: error.step }
       throw error
     }
-    const unpublished = await holds.publish().then(() => null, (error: unknown) => (error as Error).message)
-    return { ...taken, unpublished }
+    return { ...taken, ...await this.#ofFootage(taken) }
   }
 
-  #paperReceived(system: DocumentSystem, { id, content: sent, receivedBy, receivedAt }: Paper, mark: Buffer, now: EpochMs): Extract<Answer, { ok: true }> {
+  #paperReceived(system: DocumentSystem, { id, content: sent, receivedBy, receivedAt }: Paper, mark: Buffer, now: EpochMs): Taken {
     const { shelf, access, managingUnit } = this.#options
     const day = officeDay(now), ruleSet = shelf.inForceOn(day)
     if (ruleSet === null) throw new RuleSetError('CUSTOS_RULE_SET_MISSING', `no rule set is in force on ${day.toString()}`, { remedy: 'look at the clock, or put the rule set of that day into the folder' })
@@ -176,7 +183,7 @@ export class RequestDesk {
     return this.#store({ ...this.#paperDoer(system, id, 0, person.account, receivedAt), verb: 'received', kind: 'receive' }, mark, outcome, { outcome, full: content, ruleSet, before: null }, now)
   }
 
-  #paperSigned(system: DocumentSystem, paper: Paper, index: number, { mark, now, before }: { readonly mark: Buffer, readonly now: EpochMs, readonly before: Application }): Extract<Answer, { ok: true }> {
+  #paperSigned(system: DocumentSystem, paper: Paper, index: number, { mark, now, before }: { readonly mark: Buffer, readonly now: EpochMs, readonly before: Application }): Taken {
     const { shelf, access, managingUnit } = this.#options
     const step: PaperStep = paper.steps[index]!
     const ruleSet = shelf.get(before.ruleSet), { chain } = rulesOf(before, { ruleSet })
@@ -221,7 +228,7 @@ export class RequestDesk {
 
   #context(ruleSet: RuleSet, staffing: Staffing, now: EpochMs): CaseContext {
     const { calendar, footage } = this.#options
-    return { now, ruleSet, calendar: calendar(), staffing, isKnownCamera: camera => footage.camera(camera) !== null }
+    return { now, ruleSet, calendar: calendar(), staffing, isKnownCamera: camera => cameraOf(footage, camera) !== null }
   }
 
   #maySee(acting: Acting, { content }: Application): boolean {
@@ -233,11 +240,11 @@ export class RequestDesk {
   }
 
   async #carry(job: Job, decide: (now: EpochMs) => Decided): Promise<Answer> {
-    const { audit, holds } = this.#options
+    const { audit } = this.#options
     const { acting, verb, key, number } = job
     if (!KEY.test(key)) throw new RequestKeyError('malformed')
     const entry = { action: `application.${verb}`, actor: actorOf(acting), object: number, application: number }
-    let answer: Answer
+    let answer: Taken | Refused
     try {
       answer = audit.transaction(() => {
         this.#requireAny(acting, job.acts)
@@ -245,7 +252,7 @@ export class RequestDesk {
         const first = this.#applications.byKey(personKey(acting), key)
         if (first !== null) {
           if (!first.mark.equals(mark)) throw new RequestKeyError('reused')
-          return { ok: true, ...JSON.parse(first.event.answer) as Told, application: first.event.record, isReplay: true, unpublished: null }
+          return { ok: true, ...toldBefore(first.event.answer), application: first.event.record, isReplay: true }
         }
         const now = epochMs(this.#options.time.wallNow())
         const decided = decide(now)
@@ -260,16 +267,26 @@ export class RequestDesk {
       if (error instanceof RightMissingError || error instanceof FactorNeededError) audit.append({ ...entry, result: 'refused', detail: { code: error.code } })
       throw error
     }
-    if (answer.ok) for (const sha256 of filesOf(answer.application)) this.attachments.attached(sha256)
-    if (!answer.ok || answer.holds.placed + answer.holds.ended === 0) return answer
-    // Also when it is a replay: the first time may have ended between the commit and here.
-    const unpublished = await holds.publish().then(() => null, (error: unknown) => (error as Error).message)
-    return { ...answer, unpublished }
+    if (!answer.ok) return answer
+    for (const sha256 of filesOf(answer.application)) this.attachments.attached(sha256)
+    return { ...answer, ...await this.#ofFootage(answer) }
+  }
+
+  /**
+   * What the recorder has to say of a step that stands, also when it is a replay: the first time may have
+   * ended between the commit and here.
+   */
+  async #ofFootage({ application: { number, version, content }, isFootageTold }: Taken): Promise<ToldOfFootage> {
+    const { keeper, footage, clock } = this.#options
+    const [holding, found] = await Promise.all([
+      keeper.holding(number), isFootageTold ? foundOf(content.asked, footage, clock) : [],
+    ])
+    return { holding, footage: found, cost: costOf(this.#holds.wishedIn(number, version)) }
   }
 
   /** The next version with all that follows from it. Inside the transaction. */
-  #store({ actor, person, verb, kind, key, more = {} }: Doer, mark: Buffer, outcome: Extract<Outcome, { ok: true }>, { full, ruleSet, before }: Decided, now: EpochMs): Extract<Answer, { ok: true }> {
-    const { audit, footage } = this.#options
+  #store({ actor, person, verb, kind, key, more = {} }: Doer, mark: Buffer, outcome: Extract<Outcome, { ok: true }>, { full, ruleSet, before }: Decided, now: EpochMs): Taken {
+    const { audit } = this.#options
     const form = ruleSet.requestForm(outcome.application.content.form)
     if (form === null) throw new TypeError(`${outcome.application.number} was decided without its form`)
     const application: Application = full === null ? outcome.application : { ...outcome.application, content: this.#ids.masked(outcome.application.content, form) }
@@ -278,7 +295,7 @@ export class RequestDesk {
     const changes = this.#effects.hold(outcome.effects, { application, before, kind }, actor)
     const notices = outcome.effects.flatMap(effect => effect.kind === 'draft-notice' ? [{ notice: effect.notice, values: effect.values, scope: effect.scope }] : [])
     const told: Told = {
-      holds: changes, notices, footage: outcome.effects.some(effect => effect.kind === 'hold') ? foundOf(content.asked, footage) : [], warnings: full === null ? [] : contentWarnings(full, form),
+      holds: changes, notices, isFootageTold: outcome.effects.some(effect => effect.kind === 'hold'), warnings: full === null ? [] : contentWarnings(full, form),
     }
     const sha256 = this.#applications.write({ record: application, verb, at: now, actor, answer: JSON.stringify(told), person, key, mark }, { names: namesIn(content, form), nominalDay: nominalDayFor(application, { ruleSet }) })
     if (full !== null) this.#ids.keep(outcome.application.content, form, number, version)
@@ -288,6 +305,13 @@ export class RequestDesk {
       detail: { version, record: sha256, state: application.state.kind, ruleSet: ruleSet.ref.name, ...more, ...(signature === undefined ? {} : { post: signature.post, capacity: signature.capacity, decision: signature.decision, ground: signature.ground }) },
     })
     this.#effects.grant(outcome.effects, { application, kind }, actor, now)
-    return { ok: true, ...told, application, isReplay: false, unpublished: null }
+    return { ok: true, ...told, application, isReplay: false }
   }
+}
+
+/** Steps of before the recorder was asked afterwards have what was found, and the cost, in what they said. */
+function toldBefore(answer: string): Told {
+  const { holds: { placed, ended }, notices, warnings, ...rest } = JSON.parse(answer) as
+    Omit<Told, 'isFootageTold'> & { readonly isFootageTold?: boolean, readonly footage?: readonly unknown[] }
+  return { holds: { placed, ended }, notices, warnings, isFootageTold: rest.isFootageTold ?? (rest.footage ?? []).length > 0 }
 }

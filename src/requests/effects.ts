@@ -15,9 +15,8 @@ export class Effects {
   constructor(parts: { readonly audit: AuditSink, readonly caseHolds: CaseHolds, readonly grants: ReturnType<typeof grantTables> }) { this.#parts = parts }
 
   hold(effects: readonly Effect[], transition: Transition & { readonly before: Application | null }, actor: AuditActor): HoldChange {
-    return effects.map(effect => this.#hold(effect, transition, actor)).reduce((sum, change) => ({
-      placed: sum.placed + change.placed, ended: sum.ended + change.ended, slots: sum.slots + change.slots, bytes: sum.bytes + change.bytes, newlyHeld: sum.newlyHeld + change.newlyHeld,
-    }), NO_CHANGE)
+    return effects.map(effect => this.#hold(effect, transition, actor))
+      .reduce((sum, change) => ({ placed: sum.placed + change.placed, ended: sum.ended + change.ended }), NO_CHANGE)
   }
 
   #hold(effect: Effect, { application, before, kind }: Transition & { readonly before: Application | null }, actor: AuditActor): HoldChange {

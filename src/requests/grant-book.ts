@@ -1,7 +1,7 @@
 import { epochMs, SYSTEM, type CameraUuid, type EpochMs } from '../domain/index.ts'
 import type { AccessTime, AuditBook } from '../access/index.ts'
 import type { Rules, RuleSet } from '../rules/index.ts'
-import type { CaseHolds, HoldsPort } from './case-holds.ts'
+import type { CaseHolds } from './case-holds.ts'
 import type { Application } from './cases/application.ts'
 import type { ApplicationNumber } from './cases/application-number.ts'
 import type { Scope } from './cases/scope.ts'
@@ -16,7 +16,6 @@ export interface GrantBookOptions {
   readonly applications: ReturnType<typeof applicationTables>
   readonly grants: ReturnType<typeof grantTables>
   readonly caseHolds: CaseHolds
-  readonly holds: HoldsPort
 }
 
 /** An archive copy is to be made, and may not have been yet. */
@@ -90,10 +89,10 @@ export class GrantBook {
 
   /**
    * Ends grants whose time is over by both clocks, and with them their holds; to be called now and then. What is to be preserved stays held until its copy stands in the archive.
-   * How many. Throws StorageError when a volume did not take the list of holds; the catalogue has it all the same.
+   * How many; the recorder is to be told of their holds after it.
    */
-  async sweep(): Promise<number> {
-    const { audit, time, grants, applications, caseHolds, holds } = this.#options
+  sweep(): number {
+    const { audit, time, grants, applications, caseHolds } = this.#options
     const both = this.#bothPast()
     if (grants.overdue(both).length === 0) return 0
     const ended = audit.transaction(() => grants.overdue(both).map(({ number, validUntil }) => {
@@ -104,7 +103,6 @@ export class GrantBook {
       audit.append({ action: 'grant.ended', actor: SYSTEM, object: number, application: number, result: 'done', detail: { why: 'expired', validUntil, holdsEnded } })
       return number
     }))
-    await holds.publish()
     return ended.length
   }
 }

@@ -1,5 +1,5 @@
 import type { AuditActor, EpochMs } from '../domain/index.ts'
-import type { Answer } from './answer.ts'
+import type { Taken, ToldOfFootage } from './answer.ts'
 import type { Content } from './cases/application.ts'
 import type { Decide } from './cases/command.ts'
 import type { Refusal } from './cases/refusal.ts'
@@ -27,7 +27,7 @@ export interface Paper {
   readonly grant: Decide['grant']
 }
 /** `step`: which of the steps is at fault, from 0; null when it is the whole. */
-export type PaperAnswer = Extract<Answer, { readonly ok: true }> | { readonly ok: false, readonly refusal: Refusal, readonly step: number | null }
+export type PaperAnswer = Taken & ToldOfFootage | { readonly ok: false, readonly refusal: Refusal, readonly step: number | null }
 
 /** Undoes the transaction that a paper began. */
 export class PaperRefused extends Error {

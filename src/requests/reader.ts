@@ -1,10 +1,12 @@
 import { actorOf, hasRight, type Access, type AccessTime, type Act, type Acting, type AuditBook } from '../access/index.ts'
-import { epochMs, type EpochMs } from '../domain/index.ts'
+import { epochMs, type CameraId, type CameraUuid, type EpochMs } from '../domain/index.ts'
 import type { OfficeCalendar, Rules } from '../rules/index.ts'
-import type { FootageFinder, Hold } from '../storage/index.ts'
+import { cameraOf, type Footage } from '../footage/index.ts'
+import type { Clock } from '../platform/clock.ts'
 import { changeOf, type Change } from './answer.ts'
 import type { AttachmentStore } from './attachment-store.ts'
-import { foundOf, type FoundLine } from './case-holds.ts'
+import { foundOf, type FoundLine } from './found-lines.ts'
+import { STATE_TEXTS } from './holding.ts'
 import type { Application, CaseState } from './cases/application.ts'
 import { parseApplicationNumber, type ApplicationNumber } from './cases/application-number.ts'
 import { whoMaySign } from './cases/chain.ts'
@@ -18,6 +20,7 @@ import type { IdNumbers } from './id-numbers.ts'
 import { officeStaffing } from './staff.ts'
 import { READ } from './steps.ts'
 import type { applicationTables } from './tables/applications.ts'
+import type { CaseHold } from './tables/case-holds.ts'
 import type { grantTables, StoredGrant } from './tables/grants.ts'
 
 export interface ReaderOptions {
@@ -27,13 +30,14 @@ export interface ReaderOptions {
   readonly time: AccessTime
   readonly calendar: () => OfficeCalendar
   readonly managingUnit: string
-  readonly footage: FootageFinder
+  readonly footage: Pick<Footage, 'cameras' | 'found'>
+  readonly clock: Clock
   readonly attachments: AttachmentStore
   readonly applications: ReturnType<typeof applicationTables>
   readonly grants: ReturnType<typeof grantTables>
   readonly ids: IdNumbers
   readonly requireAny: (acting: Acting, acts: readonly [Act, ...Act[]]) => void
-  readonly holdsOf: (number: ApplicationNumber) => readonly Hold[]
+  readonly holdsOf: (number: ApplicationNumber) => readonly CaseHold[]
 }
 
 /** All conditions hold together; null or absent is none. Numbers and names are found by a part of them, to the code point. */
@@ -51,6 +55,23 @@ export interface Query {
 /** One line of a list. Names are whole: whoever shows them masks them (P12). */
 export interface CaseLine { readonly number: ApplicationNumber, readonly form: string, readonly names: readonly string[], readonly state: CaseState, readonly version: number, readonly receivedAt: EpochMs, readonly due: Due | null, readonly hasCopyRequest: boolean }
 export interface Page { readonly lines: readonly CaseLine[], readonly next: ApplicationNumber | null }
+/** One hold of a case, and what may be said of it. `cameraId`: null for a camera that is not known now. */
+export interface HoldLine {
+  readonly holdId: string
+  readonly cameraUuid: CameraUuid
+  readonly cameraId: CameraId | null
+  readonly fromAt: EpochMs
+  readonly toAt: EpochMs
+  readonly authority: string
+  readonly state: CaseHold['state']
+  readonly zh: string
+  readonly en: string
+  readonly wishedAt: EpochMs
+  readonly wishedBy: string
+  readonly heldAt: EpochMs | null
+  /** What the recorder answered last, where it did not do it. */
+  readonly trouble: string | null
+}
 export interface CaseView {
   readonly application: Application
   readonly steps: readonly (Change & { readonly recordSha256: string })[]
@@ -59,7 +80,8 @@ export interface CaseView {
   /** Accounts that may sign the step that is due; empty while one is due means that a deputy is to be named. */
   readonly turn: ReadonlyMap<string, Capacity>
   readonly grant: StoredGrant | null
-  readonly holds: readonly Hold[]
+  /** Wanted, held, or being let go. */
+  readonly holds: readonly HoldLine[]
   /** R31: how much of what was asked still stands. */
   readonly footage: readonly FoundLine[]
 }
@@ -71,15 +93,27 @@ export class DeskReader {
   readonly #options: ReaderOptions
   constructor(options: ReaderOptions) { this.#options = options }
 
-  /** Throws UnknownApplicationError, also for what this person may not see, SessionEndedError, RightMissingError. */
-  read(acting: Acting, number: ApplicationNumber): CaseView {
+  /** The case alone. Throws UnknownApplicationError, also for what this person may not see, SessionEndedError, RightMissingError. */
+  application(acting: Acting, number: ApplicationNumber): Application { return this.#seen(acting, number) }
+
+  /** All that is to be told of a case. Rejects like `application`. */
+  async read(acting: Acting, number: ApplicationNumber): Promise<CaseView> {
     const application = this.#seen(acting, number)
-    const { applications, grants, footage, access, managingUnit, holdsOf } = this.#options
+    const { applications, grants, footage, clock, access, managingUnit } = this.#options
     const context = this.#context(application)
     return {
       application, steps: applications.since(number, 0).map(event => ({ ...changeOf(event), recordSha256: event.recordSha256 })), dues: duesOf(application, context), completionDueAt: completionDue(application, context)?.dueAt ?? null,
-      turn: whoMaySign(application, { ...context, staffing: officeStaffing(access, managingUnit, context.now) }), grant: grants.get(number), holds: holdsOf(number), footage: foundOf(application.content.asked, footage),
+      turn: whoMaySign(application, { ...context, staffing: officeStaffing(access, managingUnit, context.now) }), grant: grants.get(number), holds: this.#holdsOf(number),
+      footage: await foundOf(application.content.asked, footage, clock),
     }
+  }
+
+  #holdsOf(number: ApplicationNumber): HoldLine[] {
+    const { footage, holdsOf } = this.#options
+    return holdsOf(number).map(({ holdId, camera, from, to, authority, state, wishedAt, wishedBy, heldAt, trouble }) => ({
+      holdId, cameraUuid: camera, cameraId: cameraOf(footage, camera)?.id ?? null, fromAt: from, toAt: to, authority, state,
+      ...STATE_TEXTS[state], wishedAt, wishedBy: wishedBy.name, heldAt, trouble: trouble?.text ?? null,
+    }))
   }
 
   /** Newest first. */
@@ -138,7 +172,7 @@ export class DeskReader {
 
   #context(application: Application): CaseContext {
     const { shelf, calendar, time, footage } = this.#options
-    return { now: epochMs(time.wallNow()), ruleSet: shelf.get(application.ruleSet), calendar: calendar(), staffing: { appointments: [], deputies: [] }, isKnownCamera: camera => footage.camera(camera) !== null }
+    return { now: epochMs(time.wallNow()), ruleSet: shelf.get(application.ruleSet), calendar: calendar(), staffing: { appointments: [], deputies: [] }, isKnownCamera: camera => cameraOf(footage, camera) !== null }
   }
 
   #line(number: ApplicationNumber): CaseLine {

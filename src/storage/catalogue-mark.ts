@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { isoOf, type EpochMs } from '../domain/index.ts'
+import { isoOf, type EpochMs, type VolumeUuid } from '../domain/index.ts'
 import { StorageError, type VolumeFileSystem } from '../platform/file-system.ts'
 import type { markTable } from './tables/marks.ts'
 import type { slotTable } from './tables/slots.ts'
@@ -38,11 +38,16 @@ export async function readMark(fs: VolumeFileSystem, volume: Volume): Promise<Fo
   }
 }
 
+interface MarkTables { readonly slots: ReturnType<typeof slotTable>, readonly marks: ReturnType<typeof markTable> }
+
 /** For whoever writes to a volume beside the recorder: whether this catalogue knows the volume and nothing says that it is not the one last used with it. Throws StorageError. */
-export async function agreesWith({ fs, volume, slots, marks }: { fs: VolumeFileSystem, volume: Volume, slots: ReturnType<typeof slotTable>, marks: ReturnType<typeof markTable> }): Promise<boolean> {
-  const { uuid } = volume.identity
+export async function agreesWith({ fs, volume, ...tables }: { fs: VolumeFileSystem, volume: Volume } & MarkTables): Promise<boolean> {
+  return knowsAs(tables, volume.identity.uuid, await readMark(fs, volume))
+}
+
+/** The same, of a mark that was read. */
+export function knowsAs({ slots, marks }: MarkTables, uuid: VolumeUuid, found: FoundMark): boolean {
   if (!slots.knowsVolume(uuid)) return false
-  const found = await readMark(fs, volume)
   const verdict = judgeMark(found, found.kind === 'start' ? marks.numberOf(found.startId) : null, marks.markOf(uuid))
   return verdict === 'agrees' || verdict === 'doubtful'
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { cameraId, cameraUuid, epochMs, FatalError, isoOf, streamName, SYSTEM, type AuditActor, type AuditSink, type CameraId, type CameraUuid, type EpochMs, type StreamName } from '../domain/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -16,6 +17,8 @@ import type { Volume } from './volume.ts'
 export const HOLDS_FILE = 'custos-holds.json'
 const MAX_FILE_BYTES = 64 << 20 // some 150,000 holds
 const MAX_TEXT = 500
+/** Those that come in a row wait for each other no longer. */
+const MOST_TURNS = 32
 
 export interface HoldRequest {
   /** Chosen by who asks, so that the same again is the same hold; else one is made. */
@@ -41,6 +44,13 @@ export interface HoldBookOptions {
 }
 
 const refuse = (message: string, remedy: string): never => { throw new FatalError('CUSTOS_HOLD_REFUSED', message, { remedy }) }
+const unknown = (holdId: string): never => {
+  throw new FatalError('CUSTOS_HOLD_UNKNOWN', `there is no hold ${holdId}`, { remedy: 'See `custos hold list`.' })
+}
+/** Of its own code: who asks again because an answer was lost must know that it is over. */
+const ended = (holdId: string, remedy: string): never => {
+  throw new FatalError('CUSTOS_HOLD_ENDED', `hold ${holdId} was ended before`, { remedy })
+}
 
 /**
  * Places and ends holds: in the catalogue first, where the ring sees them at once, then on every volume;
@@ -53,6 +63,10 @@ export class HoldBook {
   /** What stands in the file of each volume, as far as this process knows. */
   readonly #written = new Map<string, string>()
   readonly #list: HoldList
+  /** How often, so far. */
+  #asked = 0
+  #publishing: Promise<void> | null = null
+  #nextPublished: Promise<void> | null = null
   constructor(options: HoldBookOptions) {
     this.#options = options
     this.#list = new HoldList(options.catalogue.db, options.holds)
@@ -63,24 +77,18 @@ export class HoldBook {
     return this.#options.holds.cost({ ...request, cameraUuid: request.camera.uuid })
   }
 
-  /** In force of one application. */
-  ofApplication(application: string): Hold[] { return this.#options.holds.ofApplication(application) }
-
   /**
    * Durable in the catalogue and on every volume in use on return. Throws FatalError for a request that
    * makes no sense.
    */
   async place(request: HoldRequest): Promise<Hold> {
-    const hold = this.#options.catalogue.db.transaction(() => this.enter(request)).immediate()
+    const hold = this.#options.catalogue.db.transaction(() => this.#enter(request)).immediate()
     await this.publish()
     return hold
   }
 
-  /**
-   * Row, counts and entry, inside the caller's transaction; whoever calls it publishes once that is
-   * committed. Throws FatalError for a request that makes no sense.
-   */
-  enter(request: HoldRequest): Hold {
+  /** Row, counts and entry. */
+  #enter(request: HoldRequest): Hold {
     const { holds, audit, clock } = this.#options
     const { camera, by } = request
     if (request.toAt <= request.fromAt) refuse(`the range ends (${isoOf(request.toAt)}) before it begins (${isoOf(request.fromAt)})`, 'Give --from before --to.')
@@ -99,24 +107,23 @@ export class HoldBook {
     return hold
   }
 
-  /** Throws FatalError when there is no such hold in force. */
+  /**
+   * Ended before by the same person for the same reason, it is that hold. Throws FatalError when there is no
+   * such hold in force.
+   */
   async end(holdId: string, by: AuditActor, reason: string): Promise<Hold> {
-    const hold = this.#options.catalogue.db.transaction(() => this.leave(holdId, by, reason)).immediate()
+    const hold = this.#options.catalogue.db.transaction(() => this.#leave(holdId, by, reason)).immediate()
     await this.publish()
     return hold
   }
 
-  /**
-   * Ends a hold inside the caller's transaction; to be published after it. Ended before by the same person
-   * for the same reason, it is that hold. Throws FatalError when there is no such hold in force.
-   */
-  leave(holdId: string, by: AuditActor, reason: string): Hold {
+  #leave(holdId: string, by: AuditActor, reason: string): Hold {
     const { holds, audit, clock } = this.#options
     if (reason.trim() === '' || reason.length > MAX_TEXT) refuse(`the reason is empty or longer than ${MAX_TEXT} characters`, 'Say why the footage may go: whose decision, which document.')
-    const { hold, ended } = holds.find(holdId) ?? refuse(`there is no hold ${holdId}`, 'See `custos hold list`.')
-    if (ended?.endedBy === by.name && ended.endReason === reason) return hold
+    const { hold, ended: before } = holds.find(holdId) ?? unknown(holdId)
+    if (before?.endedBy === by.name && before.endReason === reason) return hold
     this.#list.changed(holdId)
-    if (!holds.end(hold, clock.wallNow(), by.name, reason)) refuse(`hold ${holdId} was ended before`, 'See `custos hold list --all`.')
+    if (!holds.end(hold, clock.wallNow(), by.name, reason)) ended(holdId, 'See `custos hold list --all`.')
     audit.append({ action: 'hold.ended', actor: by, object: holdId, application: hold.application, result: 'done', detail: { ...factsOf(hold), reason } })
     return hold
   }
@@ -125,18 +132,35 @@ export class HoldBook {
    * Writes the holds in force to every volume that takes them. Throws StorageError when one did not: the
    * catalogue has them all the same, and `catchUp` writes them there later.
    */
-  async publish(): Promise<void> { await this.#publishTo(this.#options.volumes) }
+  publish(): Promise<void> {
+    this.#asked++
+    return this.#nextPublished ??= this.#publishNext(this.#publishing)
+  }
+
+  /** One list for what several changed in one moment, or while the last one was being written. */
+  async #publishNext(last: Promise<void> | null): Promise<void> {
+    await last?.catch(() => undefined)
+    for (let seen = 0, turns = 0; seen !== this.#asked && turns < MOST_TURNS; turns++) {
+      seen = this.#asked
+      await turn()
+    }
+    this.#nextPublished = null
+    const publishing = this.#publishing = this.#publishTo(this.#options.volumes)
+    try { await publishing } finally { if (this.#publishing === publishing) this.#publishing = null }
+  }
 
   /**
    * Writes them to a volume that has not taken them as they are now, or that came back. Throws
    * StorageError.
    */
   async catchUp(volume: Volume): Promise<void> {
+    await this.#list.refresh()
     if (this.#written.get(volume.identity.uuid) !== this.#list.text) await this.#publishTo(() => [volume])
   }
 
   async #publishTo(volumes: () => readonly Volume[]): Promise<void> {
     const failures: unknown[] = []
+    await this.#list.refresh()
     // Another process may have changed them meanwhile.
     for (let text = '', now = this.#list.text; text !== now; now = this.#list.text) {
       text = now
@@ -192,10 +216,10 @@ export class HoldBook {
   }
 }
 
-function sameAgain({ hold, ended }: FoundHold, { holdId, camera, stream, fromAt, toAt, authority, application, by }: HoldRequest): Hold {
+function sameAgain({ hold, ended: end }: FoundHold, { holdId, camera, stream, fromAt, toAt, authority, application, by }: HoldRequest): Hold {
   const asked = [camera.uuid, stream, fromAt, toAt, authority, application, by.name]
   const stands = [hold.cameraUuid, hold.stream, hold.fromAt, hold.toAt, hold.authority, hold.application, hold.placedBy]
-  if (ended !== null) return refuse(`hold ${holdId} was ended before`, 'Place another one.')
+  if (end !== null) return ended(hold.holdId, 'Place another one.')
   if (asked.some((each, i) => each !== stands[i])) return refuse(`hold ${holdId} is another one`, 'Place it again.')
   return hold
 }

@@ -16,6 +16,8 @@ export interface HoldDesk {
   readonly book: HoldBook
   cameraIds(): readonly CameraId[]
   findCamera(id: CameraId): { readonly id: CameraId, readonly uuid: CameraUuid } | null
+  /** Also one that left the configuration. */
+  cameraOf(uuid: CameraUuid): { readonly id: CameraId, readonly uuid: CameraUuid } | null
   page(of: { readonly after: number, readonly withEnded: boolean, readonly most: number }): HoldPage
   /** Of ring time that so many slots hold, at the rate of the last days; null when too little was recorded. */
   costInDays(slots: number): number | null
@@ -37,6 +39,7 @@ export function holdDesk({ catalogue: { db }, clock, book, refused }: Pick<HoldB
     book, refused,
     cameraIds: () => cameras.all().map(({ id }) => id),
     findCamera: id => cameras.find(id),
+    cameraOf: uuid => cameras.of(uuid),
     page: of => holds.page(of),
     costInDays(slots) {
       const since = clock.wallNow() - RATE_WINDOW_MS

@@ -1,4 +1,4 @@
-import { cameraId, epochMs, FatalError, NAME_PATTERN, streamName } from '../domain/index.ts'
+import { cameraId, cameraUuid, epochMs, FatalError, NAME_PATTERN, streamName } from '../domain/index.ts'
 import type { Ask, Handlers, HoldMessage } from '../link/index.ts'
 import type { HoldDesk } from './hold-desk.ts'
 import type { FoundHold } from './tables/holds.ts'
@@ -27,10 +27,12 @@ export function holdRequests(desk: HoldDesk) {
 }
 
 /** Throws FatalError for a camera of which there is no footage. */
-function rangeOf(desk: HoldDesk, { camera: id, stream, fromAt, toAt }: Ask<'hold.cost'>) {
-  const camera = NAME_PATTERN.test(id) ? desk.findCamera(cameraId(id)) : null
+function rangeOf(desk: HoldDesk, { camera: asked, stream, fromAt, toAt }: Ask<'hold.cost'>) {
+  const camera = 'uuid' in asked ? desk.cameraOf(cameraUuid(asked.uuid))
+    : NAME_PATTERN.test(asked.id) ? desk.findCamera(cameraId(asked.id)) : null
   if (camera === null) {
-    throw new FatalError('CUSTOS_HOLD_REFUSED', `no footage of a camera ${JSON.stringify(id)} is known`, {
+    const name = 'uuid' in asked ? asked.uuid : asked.id
+    throw new FatalError('CUSTOS_HOLD_REFUSED', `no footage of a camera ${JSON.stringify(name)} is known`, {
       remedy: `Known cameras: ${desk.cameraIds().join(', ') || 'none'}.`,
     })
   }

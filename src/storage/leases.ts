@@ -1,8 +1,6 @@
 import type { MonoMs } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Lease, Leases, SegmentKey } from '../footage/index.ts'
-
-export const LEASE_LAPSE_MS = 60_000 // a reader that is alive renews with every read
+import { LEASE_LAPSE_MS, type Lease, type Leases, type SegmentKey } from '../footage/index.ts'
 
 const keyText = ({ volumeUuid, slot, generation }: SegmentKey): string => `${volumeUuid}/${slot}/${generation}`
 

@@ -6,12 +6,12 @@ import type { scrubTable } from './tables/scrubs.ts'
 
 /**
  * Writes down what a look at a segment brought, each fault once, with its audit entry; and that faults are gone when the segment reads well again.
- * Returns the faults that count: none when the segment was overwritten while it was read. Throws when it cannot be audited: then nothing is written down.
+ * `fresh` are those that were not known. Not `isLive`: the segment was overwritten while it was read, and nothing counts. Throws when it cannot be audited: then nothing is written down.
  */
-export function enterFaults({ catalogue, scrubs, audit, clock }: { catalogue: Catalogue, scrubs: ReturnType<typeof scrubTable>, audit: AuditSink, clock: Clock }, segment: CheckedSegment, faults: readonly SegmentFault[]): { standing: readonly SegmentFault[], fresh: readonly SegmentFault[] } {
-  if (faults.length === 0 && !scrubs.hasStanding(segment)) return { standing: [], fresh: [] } // nearly always
+export function enterFaults({ catalogue, scrubs, audit, clock }: { catalogue: Catalogue, scrubs: ReturnType<typeof scrubTable>, audit: AuditSink, clock: Clock }, segment: CheckedSegment, faults: readonly SegmentFault[]): { readonly isLive: boolean, readonly fresh: readonly SegmentFault[] } {
+  if (faults.length === 0 && !scrubs.hasStanding(segment)) return { isLive: true, fresh: [] } // nearly always
   return catalogue.db.transaction(() => {
-    if (!scrubs.isLive(segment)) return { standing: [], fresh: [] } // the row ends before the first byte is zeroed, so what was read before is sound
+    if (!scrubs.isLive(segment)) return { isLive: false, fresh: [] } // the row ends before the first byte is zeroed, so what was read before is sound
     const now = clock.wallNow()
     const object = `${segment.volumeUuid}/${segment.slot}/${segment.generation}`
     const about = { camera: segment.cameraId, cameraUuid: segment.cameraUuid, stream: segment.stream }
@@ -24,6 +24,6 @@ export function enterFaults({ catalogue, scrubs, audit, clock }: { catalogue: Ca
     }
     const cleared = scrubs.clearOthers(segment, faults, now)
     if (cleared > 0) audit.append({ action: 'segment.reads-again', actor: SYSTEM, object, application: null, result: 'done', detail: { ...about, findings: cleared } })
-    return { standing: faults, fresh }
+    return { isLive: true, fresh }
   }).immediate()
 }

@@ -1,5 +1,6 @@
 import { epochMs, type EpochMs } from '../domain/index.ts'
-import { type SegmentRow, slotPath } from '../footage/index.ts'
+import { type SegmentKey, type SegmentRow, slotPath } from '../footage/index.ts'
+import { MOST_FAULTS } from '../link/index.ts'
 import { StorageError, type VolumeFile, type VolumeFileSystem } from '../platform/file-system.ts'
 import { merkleRoot } from '../platform/merkle.ts'
 import {
@@ -16,7 +17,9 @@ export type FaultKind = 'record' | 'unreadable' | 'header' | 'index' | 'frame' |
 /** `[fromAt, toAt)` is the footage in doubt; of a header or an index the whole segment's. */
 export interface SegmentFault { readonly kind: FaultKind, readonly fromAt: EpochMs, readonly toAt: EpochMs, readonly firstRecord: number | null, readonly records: number | null }
 
-export type CheckedSegment = SegmentRow & { readonly isQuarantined: boolean }
+/** What a slot is compared with. */
+export type CheckedSegment = SegmentKey & { readonly isQuarantined: boolean }
+  & Pick<SegmentRow, 'cameraId' | 'cameraUuid' | 'stream' | 'startAt' | 'endAt' | 'records' | 'usedBytes' | 'merkleRoot'>
 
 export interface CheckOptions {
   readonly fs: VolumeFileSystem
@@ -59,7 +62,7 @@ export async function checkSegment(options: CheckOptions): Promise<SegmentFault[
   } finally { await file.close() }
 }
 
-const wholeOf = (segment: SegmentRow) => (kind: FaultKind): SegmentFault => ({ kind, fromAt: segment.startAt, toAt: segment.endAt ?? segment.startAt, firstRecord: null, records: null })
+const wholeOf = (segment: CheckedSegment) => (kind: FaultKind): SegmentFault => ({ kind, fromAt: segment.startAt, toAt: segment.endAt ?? segment.startAt, firstRecord: null, records: null })
 
 async function orUnreadable<Result>(read: () => Promise<Result>): Promise<Result | null> {
   try { return await read() } catch (error) {
@@ -68,11 +71,11 @@ async function orUnreadable<Result>(read: () => Promise<Result>): Promise<Result
   }
 }
 
-const isOf = (start: Exclude<SlotStart, { kind: 'damaged' }>, segment: SegmentRow): boolean =>
+const isOf = (start: Exclude<SlotStart, { kind: 'damaged' }>, segment: CheckedSegment): boolean =>
   start.kind === 'slot' && start.header.volumeUuid === segment.volumeUuid && start.header.slot === segment.slot && start.header.generation === segment.generation
 
 /** Also the hashes in it: whoever changes a record and its hash, but not the catalogue, is found here. */
-const describes = (index: SegmentIndex, segment: SegmentRow): boolean => index.slot === segment.slot && index.generation === segment.generation
+const describes = (index: SegmentIndex, segment: CheckedSegment): boolean => index.slot === segment.slot && index.generation === segment.generation
   && index.merkleRoot.toString('hex') === segment.merkleRoot && merkleRoot(index.entries.map(entry => entry.sha256)).equals(index.merkleRoot)
 
 /** Everything but records and the unused room: sealing writes it from the index alone, so it can be written again and compared. */
@@ -121,14 +124,18 @@ function batchEnd(entries: readonly IndexEntry[], from: number): number {
   return to
 }
 
-/** Neighbours with the same fault are told as one. */
+/** Header and frame have their own. */
+const MOST_OF_RECORDS = MOST_FAULTS - 2
+
+/** Neighbours with the same fault are told as one; the last of very many reaches to the end of all of them. */
 function joined(bad: readonly { position: number, kind: FaultKind }[], entries: readonly IndexEntry[]): SegmentFault[] {
   const faults: { kind: FaultKind, fromAt: EpochMs, toAt: EpochMs, firstRecord: number, records: number }[] = []
   for (const { position, kind } of bad) {
     const { startAt, durationMs } = entries[position]!
     const last = faults.at(-1)
-    if (last?.kind === kind && last.firstRecord + last.records === position) {
-      last.records++
+    const isNext = last?.kind === kind && last.firstRecord + last.records === position
+    if (last !== undefined && (isNext || faults.length === MOST_OF_RECORDS)) {
+      last.records = position - last.firstRecord + 1
       last.toAt = epochMs(Math.max(last.toAt, startAt + durationMs))
     } else faults.push({ kind, fromAt: startAt, toAt: epochMs(startAt + durationMs), firstRecord: position, records: 1 })
   }

@@ -2,7 +2,10 @@ import {
   type AuditSink, type CameraId, type CameraUuid, type EpochMs, type GapCause, type StreamKey, type StreamName,
   type TimeRange, type VolumeId,
 } from '../domain/index.ts'
-import { SegmentReader, VolumeAwayError, type Footage, type SegmentRow } from '../footage/index.ts'
+import {
+  SegmentReader, VolumeAwayError, type Footage, type FragmentWatcher, type SegmentRow,
+} from '../footage/index.ts'
+import type { Asker } from '../link/index.ts'
 import type { VolumeFileSystem } from '../platform/file-system.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
@@ -15,14 +18,19 @@ import { CatalogueMarks } from './catalogue-mark.ts'
 import { FootageMoves } from './footage-moves.ts'
 import { HoldBook } from './hold-book.ts'
 import { holdDesk, type HoldDesk, type RefusedVolume } from './hold-desk.ts'
+import { footageRequests } from './footage-requests.ts'
+import { leaseRequests } from './lease-requests.ts'
 import { LeaseTable } from './leases.ts'
+import { liveRequests } from './live-requests.ts'
 import { LocalFootage } from './local-footage.ts'
+import { LoopShare } from './loop-share.ts'
 import { OverwriteBook } from './overwrite-book.ts'
 import type { FreeSlots } from './free-slots.ts'
 import { RescueImport } from './rescue-log.ts'
 import { Ring, type OpenSlot } from './ring.ts'
 import { RowQueue, type RowBacklog } from './row-queue.ts'
 import { RunIds } from './run-ids.ts'
+import { scrubRequests } from './scrub-requests.ts'
 import { Scrubber } from './scrubber.ts'
 import { StreamLane } from './stream-lane.ts'
 import { runSyncLoop } from './sync-loop.ts'
@@ -65,9 +73,11 @@ export class Storage implements AsyncDisposable {
   readonly #leases: LeaseTable
   readonly holds: HoldBook
   readonly holdDesk: HoldDesk
+  readonly scrubRequests: ReturnType<typeof scrubRequests>
   readonly overwrites: OverwriteBook
   /** For those who show and copy it. */
   readonly footage: Footage
+  readonly #footageRequests
   readonly #ring: Ring
   readonly #rescues: RescueImport
   readonly #lanes = new Map<string, StreamLane>()
@@ -98,7 +108,9 @@ export class Storage implements AsyncDisposable {
     this.#rescues = new RescueImport({ ...options, fs })
     this.holds = new HoldBook({ ...options, ...this.#tables, fs, volumes: () => this.#volumes.usable() })
     this.holdDesk = holdDesk({ catalogue: options.catalogue, clock, book: this.holds, refused: () => this.#refused() })
-    this.footage = new LocalFootage(options.catalogue.db, this)
+    this.scrubRequests = scrubRequests(options)
+    this.footage = new LocalFootage(db, this)
+    this.#footageRequests = footageRequests({ db, footage: this.footage, share: new LoopShare(clock) })
     this.#time = new TimeFile({ ...options, fs })
     this.overwrites = new OverwriteBook({ ...options, timezone: options.floor.timezone })
     this.#moves = new FootageMoves({ ...options, floor: options.floor, rows })
@@ -260,6 +272,25 @@ export class Storage implements AsyncDisposable {
     const volume = this.#volumes.byUuid(segment.volumeUuid)
     if (volume === null) throw new VolumeAwayError()
     return SegmentReader.open(this.#volumes.io, volume, segment, this.#leases)
+  }
+
+  /** What the office asks of footage on one connection: leases and watches end with it. */
+  officeRequests(asker: Asker) {
+    const { segments } = this.#tables
+    return {
+      ...this.#footageRequests,
+      ...leaseRequests({
+        leases: this.#leases, clock: this.#options.clock,
+        place: volume => this.#volumes.byUuid(volume), isThere: segment => segments.has(segment),
+      }, asker),
+      ...liveRequests({ watch: (...of) => this.#watchLive(...of) }, asker),
+    }
+  }
+
+  /** Null for a stream that this recorder has not begun to record: asking mints no camera. */
+  #watchLive(id: CameraId, stream: StreamName, watcher: FragmentWatcher): (() => void) | null {
+    const camera = this.#cameras.get(id), lane = camera && this.#lanes.get(laneKey(camera, stream))
+    return lane?.watch(watcher) ?? null
   }
 
   /**

@@ -131,6 +131,9 @@ export class TrustedTime implements AsyncDisposable {
   /** By this time footage ages; null while unknown. It counts running time and what was believed, so it is never ahead of the true age of anything. */
   now(): EpochMs | null { return this.#state.isKnown ? instantOf(this.#trustedMs) : null }
 
+  /** The same, or what stands in for it while unknown: for spans that are counted and erase nothing. */
+  steadyNow(): EpochMs { return instantOf(this.#trustedMs) }
+
   /**
    * What the wall clock showed when the recorder before last wrote it down, up to a minute before its end; null
    * while not known.

@@ -9,9 +9,9 @@ export interface CaseFacts { readonly applicant: string, readonly unit: string, 
 const oneLine = (text: string, mostChars: number): string => Array.from(text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()).slice(0, mostChars).join('')
 
 /** Reads the case as the person may see it. Throws UnknownApplicationError. */
-export function caseFactsOf(reader: Pick<DeskReader, 'read'>, shelf: Rules) {
+export function caseFactsOf(reader: Pick<DeskReader, 'application'>, shelf: Rules) {
   return (acting: Acting, number: ApplicationNumber): CaseFacts => {
-    const { application } = reader.read(acting, number)
+    const application = reader.application(acting, number)
     const { content } = application
     const form = shelf.get(application.ruleSet).requestForm(content.form)
     const meant = (means: string, of?: string): string => {

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import path from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { CheckpointBook, isSignedBy, lineText, noteText, openSigningKey, parseCheckpoints, signedTextOf, verifyAuditLog } from '../../src/audit/index.ts'
+import { CheckpointBook, checkpointBody, headOf, isSignedBy, lineText, MOST_ALSO, noteText, openSigningKey, parseCheckpoints, signedTextOf, verifyAuditLog } from '../../src/audit/index.ts'
 import { fill, openLog, stateFolder, type LogRig } from './support/log.ts'
 
 const modeOf = (file: string): string => (statSync(file).mode & 0o777).toString(8)
@@ -98,6 +98,53 @@ t.test('a checkpoint survives the ways it leaves the machine', async t => {
   t.match(parseCheckpoints(`  ${origin}\n${size}\n${root.toString('base64')}\n\nsigned: 王主任`), [{ origin, size, root, at: null, signature: null, lastHash: null }], 'three lines typed from paper')
   const later = signedTextOf((fill(rig, 1), book.make('day', '2026-11-23')))!
   t.same(parseCheckpoints(`<13>1 a ${line}\nother line\n<13>1 b ${lineText(later)}\n`), [checkpoint, later], 'a syslog of many days')
+})
+
+const otherHead = (id: number) => {
+  const origin = `custos/${id.toString(16).padStart(16, '0')}`
+  return { origin, size: 40 + id, root: Buffer.alloc(32, id), lastHash: Buffer.alloc(32, 255 - id) }
+}
+
+t.test('a checkpoint names the heads of other logs behind its own lines, signed with them, in a note and in a line', async t => {
+  const rig = openLog(t)
+  for (const count of [0, 1, MOST_ALSO]) {
+    const others = Array.from({ length: count }, (_, i) => otherHead(i + 1))
+    const book = new CheckpointBook({ ...rig, others: () => others })
+    book.openKey(rig.folder)
+    const stored = book.make('start'), checkpoint = signedTextOf(stored)!
+    t.same(checkpoint.also, others)
+    t.equal(stored.body.split('\n').length, 7 + count, 'today\'s six lines first')
+    t.ok(isSignedBy(checkpoint, book.key!.publicPem))
+    t.ok(Buffer.byteLength(lineText(checkpoint)) < 1_024, 'fits an old syslog')
+    for (const text of [noteText(checkpoint), `<13>1 a ${lineText(checkpoint)}`, noteText(checkpoint).replaceAll('\n', '\r\n')]) {
+      t.same(parseCheckpoints(text), [checkpoint])
+    }
+    for (const other of others) t.same(headOf(checkpoint, other.origin), other)
+    t.equal(headOf(checkpoint, checkpoint.origin)?.size, checkpoint.size)
+    t.equal(headOf(checkpoint, 'custos/ffffffffffffffff'), null)
+  }
+  t.match(verifyAuditLog(rig.db), { fault: null, checkpoints: 3 })
+})
+
+t.test('a line about another log that was altered breaks the signature; too many, two of one log, and one of its own are no checkpoint', async t => {
+  const rig = openLog(t), other = otherHead(7)
+  const book = new CheckpointBook({ ...rig, others: () => [other] })
+  book.openKey(rig.folder)
+  const stored = book.make('start'), note = noteText(signedTextOf(stored)!)
+  const pem = book.key!.publicPem, altered = (from: string, to: string) => parseCheckpoints(note.replace(from, to))[0]!
+  for (const [from, to] of [[' 47 ', ' 46 '], [other.origin, otherHead(8).origin], ['BwcH', 'BwcI'], ['f8f8', 'f8f9']] as const) {
+    t.notOk(isSignedBy(altered(from, to), pem), `${from} ${to}`)
+  }
+  const also = note.split('\n').find(line => line.startsWith('also '))!
+  t.notOk(isSignedBy(parseCheckpoints(note.replace(`${also}\n`, ''))[0]!, pem), 'taken out')
+  const facts = { ...signedTextOf(stored)!, at: stored.at, lastHash: Buffer.alloc(32) }
+  for (const heads of [Array.from({ length: MOST_ALSO + 1 }, (_, i) => otherHead(i + 1)), [other, other], [{ ...other, origin: facts.origin }]]) {
+    t.throws(() => checkpointBody({ ...facts, also: heads }), RangeError)
+    const lines = heads.map(head => also.replace(other.origin, head.origin)).join('\n')
+    t.same(parseCheckpoints(note.replace(also, lines)), [])
+  }
+  const typed = parseCheckpoints(`${facts.origin}\n0\n${facts.root.toString('base64')}\n${also.split(' ').slice(0, 4).join(' ')}\n\nsigned`)
+  t.match(typed, [{ size: 0, at: null, signature: null, also: [{ ...other, lastHash: null }] }], 'typed from paper without the last hash')
 })
 
 t.test('what is no checkpoint is none', async t => {

@@ -54,7 +54,7 @@ class Site {
     return this.cameras.map(({ id }) => ({
       cameraId: id, stream: streamName('main'), mode: this.modes.at(-1)?.get(`${id}/main`) ?? 'full', state: 'recording', stateSince: epochMs(Date.parse(START) - 60_000), lastFrameAt: null, lastFrameAgeMs: null,
       supervisorTickAgeMs: 0, bitrateBps: this.bps[id]!, fps: 15, restarts: 0, lastEndReason: null,
-      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false,
+      cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0,
     }))
   }
 

@@ -66,11 +66,13 @@ t.test('a hold is placed, listed and ended alike by a running recorder and witho
     const id = await site.placed()
     said.push(await site.hold('list'), await site.hold('list', { json: true }))
     said.push(await site.hold('end', { id, reason: '不起訴', by: '王小明' }), await site.hold('list', { all: true }))
-    const isRefused = async (held: Promise<string>, message: RegExp, remedy = /./): Promise<void> => {
-      await t.rejects(held, { code: 'CUSTOS_HOLD_REFUSED', message, remedy })
+    const isRefused = async (
+      held: Promise<string>, message: RegExp, remedy = /./, code = 'CUSTOS_HOLD_REFUSED',
+    ): Promise<void> => {
+      await t.rejects(held, { code, message, remedy })
     }
     const place = (changes: Record<string, string>): Promise<string> => site.hold('place', { ...PLACE, ...changes })
-    await isRefused(site.hold('end', { id, reason: '再一次', by: '王小明' }), /was ended before/)
+    await isRefused(site.hold('end', { id, reason: '再一次', by: '王小明' }), /was ended before/, /./, 'CUSTOS_HOLD_ENDED')
     await isRefused(place({ camera: 'garden' }), /no footage of a camera "garden"/, /lobby/)
     await isRefused(place({ camera: '../garden' }), /no footage of a camera/)
     await isRefused(place({ to: RANGE.from }), /ends .* before it begins/)

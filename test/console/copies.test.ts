@@ -106,7 +106,7 @@ t.test('a released copy is fetched as a ZIP that verifies, by who may and on rec
   t.match(good(await custodian.post(`/api/copies/${ready.copy}/publish`)), { isPublished: true }, 'again changes nothing')
   t.match(entries('copy.published').map(({ result }) => result), ['refused', 'done'])
   console.front.office.pass(60_000)
-  const now = front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application
+  const now = front.desk.reader.application(await front.as(...CUSTODIAN), application.number)
   done(await front.act(DIRECTOR, now, { kind: 'revoke', reason: '誤核' }))
   t.match(await (await counter.as(CUSTODIAN)).get(place), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh: /核准已失效/ } }, 'a grant that ended hands nothing out')
   await console.parts.copies.resume()
@@ -142,7 +142,7 @@ t.test('the sheets beside a released copy are fetched by who may fetch it: cover
   t.equal((await custodian.get(place)).headers['link'], `<${sheets}>; rel="related"`, 'the package says where its sheets are')
 
   console.front.office.pass(60_000)
-  const now = front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application
+  const now = front.desk.reader.application(await front.as(...CUSTODIAN), application.number)
   done(await front.act(DIRECTOR, now, { kind: 'revoke', reason: '誤核' }))
   t.match(await (await counter.as(CUSTODIAN)).get(sheets), { status: 409, body: { code: 'CUSTOS_COPY_REFUSED', zh: /核准已失效/ } })
   await console.parts.copies.resume()
@@ -205,7 +205,7 @@ t.test('a package that is removed while it is fetched breaks the download off; n
   const answer = await fetching(console, await counter.as(CUSTODIAN), place)
   t.equal(answer.statusCode, 200)
   console.front.office.pass(60_000)
-  done(await front.act(DIRECTOR, front.desk.reader.read(await front.as(...CUSTODIAN), application.number).application, { kind: 'revoke', reason: '誤核' }))
+  done(await front.act(DIRECTOR, front.desk.reader.application(await front.as(...CUSTODIAN), application.number), { kind: 'revoke', reason: '誤核' }))
   await console.parts.copies.resume()
   t.same(readdirSync(path.dirname(folder)), [])
   let bytes = 0

@@ -20,7 +20,7 @@ t.test('附件2: 公務機關來文 — read the form, look whether it stands, r
   const taken = good<Told>(await counter.receive(CLERK, police()), 201)
   let { application } = taken
   const { number } = application
-  t.match(taken, { isReplay: false, isPublished: true, holds: { placed: 2, newlyHeld: 2 }, footage: [{ state: 'whole' }, { state: 'whole' }] }, 'R32: held at once, with what that costs')
+  t.match(taken, { isReplay: false, holding: { state: 'held' }, holds: { placed: 2, newlyHeld: 2 }, footage: [{ state: 'whole' }, { state: 'whole' }] }, 'R32: held at once, with what that costs')
   t.equal((await counter.sign(CUSTODIAN, application)).status, 403, 'R29: not a post of the chain')
   t.match((await counter.sign(DIRECTOR, application, { step: 3 })), { status: 409, body: { code: 'not-this-step' } }, 'no step is skipped')
   for (const who of [CLERK, CHIEF, SECRETARY] as const) {

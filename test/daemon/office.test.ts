@@ -13,13 +13,13 @@ const RULES = 'xinyi-113-09-30.yaml'
 
 /** The front desk's people, footage and holds, with an office opened over them as the daemon does it. */
 async function opened(t: Parameters<typeof FrontDesk.open>[0], rulesIn: string | null = null) {
-  const front = await FrontDesk.open(t), { office: { db, audit, access, clock }, stateDir, holds } = front
+  const front = await FrontDesk.open(t), { office: { db, audit, access, clock }, stateDir, port, footage } = front
   const ruleSets = rulesIn === null ? null : path.join(stateDir, rulesIn)
   const rules = new LiveRules({ folder: ruleSets, log })
   await rules.reload()
   const time = { wallNow: () => clock.wallNow(), steadyNow: () => Date.parse('2026-11-22T08:00:00.000Z') + clock.monoNow() }
   const office = await openOffice({
-    catalogue: { db, [Symbol.dispose]: () => undefined }, audit, access, storage: { holds }, rules, time, log,
+    catalogue: { db, [Symbol.dispose]: () => undefined }, audit, access, holds: port, footage, rules, time, clock, log,
     config: { state: { dir: stateDir }, office: { managingUnit: '資訊室', ruleSets, calendar: path.join(stateDir, 'calendar') } },
   })
   return { front, office, db, audit, clock }

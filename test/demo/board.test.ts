@@ -6,7 +6,7 @@ import { ansiOf, clipped, columnsOf, padded, plainOf, wrapped } from '../../demo
 const stream = (camera: string, more: object = {}) => ({
   camera, stream: 'main', state: 'recording' as const, stateSince: '2026-11-22T08:00:00.000Z', lastFrameAt: '2026-11-22T08:10:00.000Z', lastFrameAgeMs: 400, bitrateBps: 1_500_000, fps: 15,
   oldestFrameAt: '2026-11-22T08:00:00.000Z', restarts: 0, lastEndReason: null, openGapSince: null,
-  openGapCause: null, forecastDays: null, cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, ...more,
+  openGapCause: null, forecastDays: null, cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0, ...more,
 })
 const reason = (code: string, subject: string | null) => ({
   code, subject, text: '攝影機無法連線，影像正在遺失', en: 'The camera cannot be reached and footage is being lost', since: '2026-11-22T08:00:00.000Z', urgency: 'tonight' as const, level: 'critical' as const,

@@ -47,6 +47,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
     facts({ streams: [down('lobby'), down('door', { state: 'stopped', lastEndReason: 'recorder-stopped' })] }), 11_000, ['critical', 'tonight critical stream-unreachable lobby/main']],
   ['a supervisor that stopped by itself is missed', facts({ streams: [HEALTHY, down('door', { state: 'stopped', lastEndReason: 'stalled' })] }), 11_000, ['degraded', 'week degraded stream-stalled door/main']],
   ['never connected', facts({ streams: [HEALTHY, down('door', { state: 'connecting', lastEndReason: null })] }), 11_000, ['degraded', 'week degraded stream-connecting door/main']],
+  ['recording a frame each 4 s', facts({ streams: [HEALTHY, stream('door', { lastFrameAgeMs: 12_000, pictureWaitMs: 4_000 })] }), 11_000, ['healthy']],
   ['recording without frames', facts({ streams: [HEALTHY, stream('door', { lastFrameAgeMs: 12_000 })] }), 11_000, ['degraded', 'week degraded stream-no-frames door/main']],
   ['no camera at all', facts({ streams: [] }), 0, ['degraded', 'week degraded nothing-to-record -']],
   ['footage rotted in two places of one stream', facts({ scrub: { lastPassAt: null, progress: 0.5, rotten: ['2026-11-20T01:02:03.000Z', '2026-11-19T01:02:03.000Z'].map(iso =>
@@ -120,6 +121,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
   ['audit log lives on its reserve', facts({ audit: audit({ reserve: 'used' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],
   ['no room for a reserve', facts({ audit: audit({ reserve: 'absent' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],
   ['entries are gone', facts({ audit: audit({ isWhole: false }) }), 0, ['critical', 'tonight critical audit-damaged -']],
+  ['the office\'s log does not fit', facts({ audit: audit({ officeLogRefusedSince: at('2026-11-22T07:59:00.000Z') }) }), 0, ['degraded', 'tonight degraded office-log-shrunk -']],
   ['another signing key', facts({ audit: audit({ key: 'replaced' }) }), 0, ['degraded', 'week degraded audit-key-replaced -']],
   ['no signing key', facts({ audit: audit({ key: 'unusable' }) }), 0, ['degraded', 'week degraded audit-key-unusable -']],
   ['no witness', facts({ witness: witness({ configured: false, lastAt: null, lastSize: null }) }), 0, ['degraded', 'week degraded no-witness-configured -']],

@@ -22,6 +22,8 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, expected: 
   ['storage of one stream hangs, another writes', facts({ streams: [down('a', { lastEndReason: 'storage-too-slow', lastFrameAgeMs: LONG_MS }), stream('b')] }), 'pet'],
   ['storage hangs while other cameras are dead', facts({ streams: [down('a'), hung('b')] }), 'no-progress b/main'],
   ['storage hangs before the first fragment', facts({ streams: [stream('a', { lastFrameAgeMs: null })], process: process({ uptimeMs: LONG_MS }) }), 'no-progress a/main'],
+  ['a camera of one picture in half a minute', facts({ streams: [stream('a', { lastFrameAgeMs: LONG_MS, pictureWaitMs: 30_000 })] }), 'pet'],
+  ['that camera, and storage hangs', facts({ streams: [stream('a', { lastFrameAgeMs: 180_001, pictureWaitMs: 30_000 })] }), 'no-progress a/main'],
   ['just started', facts({ streams: [stream('a', { lastFrameAgeMs: null })], process: process({ uptimeMs: 5_000 }) }), 'pet'],
   ['a wedged supervisor while recording', facts({ streams: [stream('a', { supervisorTickAgeMs: LONG_MS }), stream('b')] }), 'supervisor-stuck a/main'],
   ['a wedged supervisor while connecting', facts({ streams: [stream('a'), down('b', { state: 'connecting', supervisorTickAgeMs: LONG_MS })] }), 'supervisor-stuck b/main'],

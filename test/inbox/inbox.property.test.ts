@@ -34,7 +34,7 @@ t.test('whatever a signed file says, a copy is given to an agency only, nothing 
     if (office.in('rejected').includes(name)) return state() === before
     taken += 1
     const application = office.entries('inbox.accepted').at(-1)?.application as never
-    const open = front.desk.grants.open(application), { content: kept } = front.desk.reader.read(await front.as('lin', 'clerk'), application).application
+    const open = front.desk.grants.open(application), { content: kept } = front.desk.reader.application(await front.as('lin', 'clerk'), application)
     if (open?.copy) copies += 1
     const isWithin = open === null || open.scope.every(line => kept.asked.some(asked => asked.camera === line.camera && asked.from <= line.from && line.to <= asked.to))
     const isAgency = kept.applicantClass === 'agency' && kept.form === 'form-2' && kept.acts.copy && kept.authority !== null

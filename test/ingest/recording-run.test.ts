@@ -150,3 +150,17 @@ t.test('a catalogue that refuses the end of a run does not take the end away', a
   t.match(await run.end, { reason: 'closed-by-camera', leftBehind: null })
   t.equal(run.broken.length, 1)
 })
+
+t.test('a session is given up after a silence that is long for its pictures, which come seldom or are held for a key frame', async t => {
+  const cases = [['all', 40, 6_160], ['all', 4_000, 22_000], ['key-frames', 40, 27_560], ['key-frames', 4_000, 281_000]] as const
+  for (const [pictures, waitMs, boundMs] of cases) {
+    await cannedCamera(t, longClip())
+    const run = running(t, new NotedLane(), { pictures, pictureWaitMs: () => waitMs })
+    await until('the first fragment', () => run.arrivals() === 1)
+    const wholeMs = Math.floor(boundMs / 500) * 500
+    for (let ms = 0; ms < wholeMs; ms += 500) await run.clock.advance(500)
+    t.notOk(run.isOver(), `${pictures}, ${waitMs} ms`)
+    await run.clock.advance(1_000)
+    t.match(await run.end, { reason: 'stalled' })
+  }
+})

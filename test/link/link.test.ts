@@ -20,7 +20,7 @@ const client = (folder: string, more = {}) =>
 const BY = { kind: 'machine-user', name: 'a', role: null, source: null } as const
 const REFUSED = { code: 'CUSTOS_HOLD_REFUSED', message: 'no such camera', remedy: 'name another' }
 const LISTED = { holds: [], next: null }, ALL = { withEnded: true, after: 0 }
-const PLACE = { camera: 'lobby', stream: null, fromAt: 1, toAt: 2 }
+const PLACE = { camera: { id: 'lobby' }, stream: null, fromAt: 1, toAt: 2 }
 
 t.test('what is asked is answered, and an error keeps its name', async t => {
   const folder = t.testdir({})

@@ -15,7 +15,7 @@ t.test('an application of an agency: fields, pairs of camera and time, signature
   const front = await FrontDesk.open(t)
   const asked = [hour(LOBBY), hour(LOBBY, '2026-11-19'), hour(DOOR)]
   const { application } = done(await front.signAll(done(await front.receive(police({ asked }))).application, OUTSIDE))
-  const view = front.desk.reader.read(await front.as('lin', 'clerk'), application.number)
+  const view = await front.desk.reader.read(await front.as('lin', 'clerk'), application.number)
   const paper = requestPaperOf(application, facts)
   t.equal(paper.sha256, view.steps.at(-1)?.recordSha256, 'what the QR says can be looked up')
   t.same(paper.signatures.map(step => step?.decision), ['同意', '同意', '同意', '同意'])

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { verifyAuditLog } from '../../src/audit/index.ts'
+import { partLog, verifyAuditLog } from '../../src/audit/index.ts'
 import { migrate, openCatalogue, openCatalogueBeside, type Db } from '../../src/platform/catalogue.ts'
 import { openOfficeBeside, openOfficeDatabase } from '../../src/platform/office-database.ts'
 import { newFolder } from '../storage/support/rebuilding.ts'
@@ -16,10 +16,10 @@ const countOf = (db: Db, table: string): number => db.prepare<[], number>(`SELEC
 t.test('a new installation has two databases, none of which has the other one\'s tables', async t => {
   const folder = t.testdir()
   using catalogue = openCatalogue(folder, NOW_MS)
-  using office = await openOfficeDatabase(folder, NOW_MS)
+  using office = await openOfficeDatabase(folder, { nowMs: NOW_MS, partLog })
   const own = tablesOf(catalogue.db), others = tablesOf(office.db)
   t.same(own.filter(name => others.includes(name)),
-    ['audit_checkpoint', 'audit_entry', 'audit_key', 'audit_log', 'audit_tile', 'audit_witness', 'schema_migration'])
+    ['audit_checkpoint', 'audit_entry', 'audit_head', 'audit_head_refused', 'audit_key', 'audit_log', 'audit_tile', 'audit_witness', 'schema_migration'])
   t.ok(own.includes('segment') && own.includes('hold') && others.includes('account') && others.includes('book_line'))
   t.same(office.db.prepare('SELECT parted_from, parted_size FROM audit_log').get(), { parted_from: null, parted_size: null })
   t.not(idOf(office.db), idOf(catalogue.db))
@@ -58,7 +58,7 @@ t.test('what the office has in an older catalogue is in its own afterwards, its 
   const { folder, rows } = await oldCatalogue(t)
   {
     using before = openCatalogueBeside(folder, 'read')
-    using office = await openOfficeDatabase(folder, NOW_MS)
+    using office = await openOfficeDatabase(folder, { nowMs: NOW_MS, partLog })
     for (const name of tablesOf(office.db)) {
       if (name !== 'schema_migration') t.equal(countOf(office.db, name), rows.get(name), name)
     }
@@ -77,7 +77,7 @@ t.test('what the office has in an older catalogue is in its own afterwards, its 
 t.test('killed at any statement, the next call makes it whole', async t => {
   const { folder, rows } = await oldCatalogue(t)
   const attempt = (statements: number): Promise<boolean> =>
-    openOfficeDatabase(folder, NOW_MS, { create: file => diesAfter(new Database(file), statements) })
+    openOfficeDatabase(folder, { nowMs: NOW_MS, partLog, create: file => diesAfter(new Database(file), statements) })
       .then(office => { office[Symbol.dispose](); return true }, () => false)
   let statements = 1
   for (; !await attempt(statements); statements += statements < 10 ? 1 : 9) {

@@ -7,7 +7,7 @@ import { reserveOf } from '../../src/requests/upload-bounds.ts'
 import { openPersonVault } from '../../src/requests/person-vault.ts'
 import { at, CHIEF, CLERK, codeOf, done, DOOR, FrontDesk, hour, LOBBY, NOBODYS, OUTSIDE, party, police, SECRETARY } from './support/front-desk.ts'
 
-const TABLES = ['application', 'application_event', 'application_name', 'application_id_number', 'application_grant', 'application_grant_line', 'hold'] as const
+const TABLES = ['application', 'application_event', 'application_name', 'application_id_number', 'application_grant', 'application_grant_line', 'case_hold', 'hold'] as const
 const countAll = (front: FrontDesk) => TABLES.map(table => `${table} ${front.count(table)}`)
 
 t.test('wherever a step is cut off, nothing of it stands; the next try does it all', async t => {
@@ -15,7 +15,7 @@ t.test('wherever a step is cut off, nothing of it stands; the next try does it a
   const { db } = front.office
   const empty = countAll(front)
   // Each table in turn refuses its row, as a full disk would in the midst of the transaction.
-  for (const table of ['application', 'application_event', 'application_name', 'application_id_number', 'hold', 'audit_entry']) {
+  for (const table of ['application', 'application_event', 'application_name', 'application_id_number', 'case_hold', 'audit_entry']) {
     db.exec(`CREATE TEMP TRIGGER cut BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'cut off'); END`)
     const acting = front.as(...CLERK)
     if (table === 'audit_entry') { await t.rejects(acting, { code: 'CUSTOS_AUDIT_UNWRITABLE' }); db.exec('DROP TRIGGER cut'); continue } // G10: not even a sign-in
@@ -40,7 +40,7 @@ t.test('wherever a step is cut off, nothing of it stands; the next try does it a
   await t.rejects(front.desk.act(director, ready.number, { key: 'last-approval', command }), /cut off/)
   db.exec('DROP TRIGGER cut')
   t.same(countAll(front), before)
-  t.same([front.desk.reader.read(await front.as(...CLERK), ready.number).application.state.kind, front.holdsOf(ready.number)], ['under-review', ['lobby: 申請案 115-調-0001 受理中']])
+  t.same([front.desk.reader.application(await front.as(...CLERK), ready.number).state.kind, front.holdsOf(ready.number)], ['under-review', ['lobby: 申請案 115-調-0001 受理中']])
 })
 
 t.test('a request sent twice is done once and answered as the first time', async t => {
@@ -49,7 +49,7 @@ t.test('a request sent twice is done once and answered as the first time', async
   const again = done(await front.receive(party(), CLERK, 'key-of-the-form'))
   t.same({ ...again, isReplay: false }, first)
   t.equal(again.isReplay, true)
-  t.same([front.count('application'), front.count('hold')], [1, 1])
+  t.same([front.count('application'), front.count('case_hold'), front.count('hold')], [1, 1, 1])
   await t.rejects(front.receive(party({ asked: [hour(DOOR)] }), CLERK, 'key-of-the-form'), { code: 'CUSTOS_REQUEST_KEY' }, 'another request under the same key')
   await t.rejects(front.receive(party(), CLERK, 'short'), { code: 'CUSTOS_REQUEST_KEY' })
   const signed = done(await front.sign(CLERK, first.application, { key: 'clerk-signs' }))
@@ -87,7 +87,7 @@ t.test('a range that is partly gone, wholly gone, to come, or of no camera gets 
   const line = (from: string, to: string, camera = LOBBY) => ({ camera, from: at(from), to: at(to) })
   const partly = done(await front.receive(party({ asked: [line('2026-11-20T11:00:00', '2026-11-20T13:00:00'), line('2026-10-01T09:00:00', '2026-10-01T10:00:00')] })))
   t.match(partly.footage, [{ state: 'gone', foundMs: 0, zh: /已無影像/ }, { state: 'partly', foundMs: 3_600_000, zh: /僅部分/ }])
-  t.match(partly.holds, { placed: 2, slots: 1 })
+  t.match([partly.holds, partly.cost], [{ placed: 2 }, { slots: 1 }])
   const wrong = await front.receive(party({ asked: [line('2026-11-22T15:00:00', '2026-11-22T23:00:00'), line('2026-11-20T09:00:00', '2026-11-20T10:00:00', NOBODYS), line('2026-11-20T10:00:00', '2026-11-20T09:00:00')] }))
   t.match(wrong, { ok: false, refusal: { code: 'bad-content', problems: [{ where: 'asked[0]', zh: /尚未到來/ }, { where: 'asked[1]', zh: /沒有這支鏡頭/ }, { where: 'asked[2]', zh: /晚於開始/ }] } })
   t.equal(front.count('application'), 1)
@@ -96,14 +96,16 @@ t.test('a range that is partly gone, wholly gone, to come, or of no camera gets 
   t.match(await front.receive(party({ form: 'form-9' })), { refusal: { code: 'bad-content', problems: [{ where: 'form' }] } })
 })
 
-t.test('a volume that does not take the list of holds: the holds stand, and the clerk is told', async t => {
+t.test('a volume that does not take the list of holds: they protect, are not called held, and are asked for again', async t => {
   const front = await FrontDesk.open(t)
   front.fs.publishText = async () => { throw new Error('EIO') }
   const first = done(await front.receive(police(), CLERK, 'form-of-today'))
-  t.match([first.unpublished, front.holdsOf(first.application.number).length], ['EIO', 2])
+  t.match([first.holding, front.holdsOf(first.application.number).length], [{ state: 'being-held', zh: /待錄影程式確認/ }, 2])
+  t.match(first.holding.reason, /EIO/)
   Reflect.deleteProperty(front.fs, 'publishText')
-  t.equal(done(await front.receive(police(), CLERK, 'form-of-today')).unpublished, null, 'the retry publishes them')
+  t.match(done(await front.receive(police(), CLERK, 'form-of-today')).holding, { state: 'held' }, 'the retry asks again')
   t.match(await front.published(), /115-調-0001/)
+  t.equal(front.office.entries('hold.placed').length, 2, 'each was placed once')
 })
 
 t.test('ID numbers stand nowhere in the clear', async t => {

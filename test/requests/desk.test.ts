@@ -11,7 +11,9 @@ t.test('附件2: received and held at once, four signatures in order, 主任 dec
   const { number } = application
   t.equal(number, '115-調-0001')
   t.match(application.ruleSet, { name: 'xinyi-113-09-30@1', sha256: /^[0-9a-f]{64}$/ }, 'R1: the rules it is made under')
-  t.same(taken.holds, { placed: 2, ended: 0, slots: 2, bytes: 2 << 20, newlyHeld: 2 }, 'R32: held, and what that costs')
+  t.same(taken.holds, { placed: 2, ended: 0 })
+  t.same(taken.cost, { slots: 2, bytes: 2 << 20, newlyHeld: 2 }, 'R32: held, and what that costs')
+  t.match(taken.holding, { state: 'held', zh: '已保全。', reason: null }, 'the recorder has said so')
   t.same(taken.footage.map(line => line.state), ['whole', 'whole'], 'R31: whether it still exists')
   t.same(front.holdsOf(number), ['door: 申請案 115-調-0001 受理中', 'lobby: 申請案 115-調-0001 受理中'])
   t.match(await front.published(), /申請案 115-調-0001 受理中/, 'on the volume too, when the clerk is told')
@@ -38,7 +40,7 @@ t.test('附件2: received and held at once, four signatures in order, 主任 dec
   t.same(front.actions(number).filter(action => action !== 'hold.placed' && action !== 'hold.ended'), [
     'application.received', 'application.signed refused', 'application.signed refused', 'application.signed refused', 'application.signed', 'application.signed refused', 'application.signed', 'application.signed', 'application.signed', 'grant.opened', 'application.statement-signed',
   ], 'each step, and each refusal')
-  const view = desk.reader.read(await front.as(...CLERK), number)
+  const view = await desk.reader.read(await front.as(...CLERK), number)
   t.same(view.steps.map(step => step.verb), ['received', 'signed', 'signed', 'signed', 'signed', 'statement-signed'])
   const detail = front.office.entries('application.statement-signed')[0]?.detail ?? ''
   t.ok(detail.includes(view.steps.at(-1)!.recordSha256), 'the log knows the hash of the record')
@@ -57,9 +59,9 @@ t.test('附件3: a party sees and never copies; the wish for a copy is on record
   const line = desk.reader.search(await front.as(...CLERK), { name: '𡍼' }).lines[0]
   t.match(line, { number, names: ['𡍼大明'], hasCopyRequest: true, due: { isOverdue: false } })
   application = done(await front.signAll(application, OUTSIDE)).application
-  t.match(desk.reader.read(await front.as(...CLERK), number).dues, [{ what: 'copy-request' }], 'decided, but this is still owed')
+  t.match((await desk.reader.read(await front.as(...CLERK), number)).dues, [{ what: 'copy-request' }], 'decided, but this is still owed')
   application = done(await front.act(DIRECTOR, application, { kind: 'answer-copy-request', outcome: 'refused', ground: 'third-party', reason: '涉及他人影像' })).application
-  t.same(desk.reader.read(await front.as(...CLERK), number).dues, [])
+  t.same((await desk.reader.read(await front.as(...CLERK), number)).dues, [])
   application = done(await front.act(CUSTODIAN, application, { kind: 'sign-statement', name: '𡍼大明' })).application
   t.match(desk.grants.mayLeave(number, { camera: LOBBY, at: WITHIN, act: 'view' }), { ok: true })
   t.match(desk.grants.mayLeave(number, { camera: LOBBY, at: WITHIN, act: 'copy' }), { ok: false, why: 'act-not-granted' })
@@ -73,7 +75,7 @@ t.test('附件4: the applicant\'s head, the managing clerk, the managing head; t
   const { desk } = front
   const { application } = done(await front.receive(staff({ applicantAccount: 'somebody', applicantUnit: '別的課' }), ['lee', 'staff']))
   t.match(application.content, { applicantAccount: 'lee', applicantUnit: '資訊室' })
-  t.same([...desk.reader.read(await front.as('lee', 'staff'), application.number).turn], [['chen', 'holder'], ['wang', 'holder']])
+  t.same([...(await desk.reader.read(await front.as('lee', 'staff'), application.number)).turn], [['chen', 'holder'], ['wang', 'holder']])
   const decided = done(await front.signAll(application, INSIDE))
   t.match(desk.grants.mayLeave(application.number, { camera: LOBBY, at: WITHIN, act: 'view' }), { ok: true })
   t.match(desk.grants.mayLeave(application.number, { camera: LOBBY, at: WITHIN, act: 'copy' }), { why: 'act-not-granted' })
@@ -87,7 +89,7 @@ t.test('附件4: the applicant\'s head, the managing clerk, the managing head; t
   const other = done(await front.receive(staff(), ['lee', 'staff'])).application
   const refused = done(await front.sign(CHIEF, other, { decision: 'refuse', reason: '非業務所需', ground: 'no-necessity' }))
   t.same([refused.application.state.kind, refused.notices.map(notice => notice.notice), front.holdsOf(other.number)], ['refused', ['refusal'], []], 'any step ends it, and the hold with it')
-  await t.rejects(async () => desk.reader.read(await front.as('lee', 'staff'), own.number), { code: 'CUSTOS_APPLICATION_UNKNOWN' }, 'staff see their own')
+  await t.rejects(async () => await desk.reader.read(await front.as('lee', 'staff'), own.number), { code: 'CUSTOS_APPLICATION_UNKNOWN' }, 'staff see their own')
   t.same(desk.reader.search(await front.as('lee', 'staff'), {}).lines.map(line => line.number), [other.number, application.number])
   await t.rejects(front.act(['lee', 'staff'], own, { kind: 'withdraw', reason: '不是我的' }), { code: 'CUSTOS_APPLICATION_UNKNOWN' })
   await t.rejects(front.receive(staff(), ['admin', 'system-admin']), { code: 'CUSTOS_RIGHT_MISSING' })
@@ -114,7 +116,7 @@ t.test('what is missing is asked for; a new range replaces the held one; the dea
   t.equal(codeOf(await front.sign(CLERK, application)), 'incomplete')
   const asked = done(await front.act(CLERK, application, { kind: 'ask-to-complete', items: '請補身分查驗' }))
   t.match(asked.notices, [{ notice: 'completion', values: { 補正事項: '請補身分查驗' } }])
-  t.match(front.desk.reader.read(await front.as(...CLERK), number).dues, [{ isPaused: true }])
+  t.match((await front.desk.reader.read(await front.as(...CLERK), number)).dues, [{ isPaused: true }])
   const completed = done(await front.act(CLERK, asked.application, { kind: 'complete', content: party({ asked: [hour(DOOR)], fields: { ...party().fields, ...fields, 'applicant-id': 'B10****001' } }) }))
   t.same(front.holdsOf(number), ['door: 申請案 115-調-0001 受理中'])
   t.match(completed.holds, { placed: 1, ended: 1 })
@@ -123,7 +125,7 @@ t.test('what is missing is asked for; a new range replaces the held one; the dea
   t.match(completed.warnings, [{ where: 'fields.applicant-id' }], 'the check digit warns and never blocks')
   application = done(await front.act(CLERK, completed.application, { kind: 'extend-deadline', reason: '案情複雜', period: { days: 15 } })).application
   t.equal(codeOf(await front.act(CLERK, application, { kind: 'extend-deadline', reason: '再延', period: { days: 1 } })), 'extended-before')
-  const [due] = front.desk.reader.read(await front.as(...CLERK), number).dues
+  const [due] = (await front.desk.reader.read(await front.as(...CLERK), number)).dues
   t.equal(due?.due.day.toString(), '2026-12-22', '15 and 15 days from 11-22')
   const lines = async (dueBy: string) => front.desk.reader.search(await front.as(...CLERK), { dueBy }).lines.length
   t.same([await lines('2026-12-21'), await lines('2026-12-22')], [0, 1])
@@ -139,14 +141,15 @@ t.test('a partial approval holds and opens only what was left; when its time is 
   t.equal(decided.application.state.kind, 'partly-approved')
   t.same(front.holdsOf(application.number).length, 1)
   t.same(desk.grants.covering(DOOR, WITHIN), [])
-  t.equal(await desk.grants.sweep(), 0)
+  t.equal(desk.grants.sweep(), 0)
   office.clock.drift(0, -20 * 86_400_000) // somebody sets the wall clock back
   t.equal(desk.grants.covering(LOBBY, WITHIN).length, 1)
   office.clock.drift(9 * 86_400_000, 0)
-  t.same([desk.grants.covering(LOBBY, WITHIN), await desk.grants.sweep()], [[], 0], 'closed by the clock that goes on; still held by the other')
+  t.same([desk.grants.covering(LOBBY, WITHIN), desk.grants.sweep()], [[], 0], 'closed by the clock that goes on; still held by the other')
   t.equal(front.holdsOf(application.number).length, 1)
   office.clock.drift(0, 20 * 86_400_000)
-  t.equal(await desk.grants.sweep(), 1)
+  t.equal(desk.grants.sweep(), 1)
+  await front.keeper.settle()
   t.same([front.holdsOf(application.number), desk.grants.list()], [[], []])
   t.match(front.office.entries('grant.ended').map(entry => entry.name), ['custos'])
   t.notMatch(await front.published(), /115-調-0001/)

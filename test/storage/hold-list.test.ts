@@ -11,16 +11,17 @@ import { holdTable } from '../../src/storage/tables/holds.ts'
 
 const UUID = cameraUuid('a'.repeat(32)), AT = epochMs(1_796_000_000_000)
 const idOf = (n: number): string => n.toString(16).padStart(32, '0')
-type Act = { readonly kind: 'place' | 'end' | 'take-back' | 'by-another' | 'look', readonly n: number }
+type Act = { readonly kind: 'place' | 'end' | 'take-back' | 'by-another' | 'look' | 'refresh' | 'begin-refresh', readonly n: number }
 
 t.test('the list is that of the catalogue after whatever was placed, ended, taken back or written by another', async () => {
-  const acts = fc.array(fc.record({ kind: fc.constantFrom<Act['kind']>('place', 'end', 'take-back', 'by-another', 'look'), n: fc.nat(12) }), { maxLength: 60 })
+  const acts = fc.array(fc.record({ kind: fc.constantFrom<Act['kind']>('place', 'end', 'take-back', 'by-another', 'look', 'refresh', 'begin-refresh'), n: fc.nat(12) }), { maxLength: 60 })
   let runs = 0
-  fc.assert(fc.property(acts, (list: Act[]) => {
+  await fc.assert(fc.asyncProperty(acts, async (list: Act[]) => {
     const folder = t.testdir({ [`run${runs++}`]: {} })
     using catalogue = openCatalogue(path.join(folder, `run${runs - 1}`), AT)
     const { db } = catalogue, holds = holdTable(db), kept = new HoldList(db, holds)
     cameraTable(db).remember(UUID, cameraId('lobby'), AT)
+    const begun: Promise<void>[] = []
     const other = new Database(db.name), others = holdTable(other)
     const hold = (n: number) => ({
       holdId: idOf(n), cameraId: cameraId('lobby'), cameraUuid: UUID, stream: null, fromAt: epochMs(AT + n), toAt: epochMs(AT + n + 1),
@@ -35,12 +36,15 @@ t.test('the list is that of the catalogue after whatever was placed, ended, take
       for (const { kind, n } of list) {
         if (kind === 'by-another') toggle(others, n)
         else if (kind === 'look') void kept.text
+        else if (kind === 'refresh') await kept.refresh()
+        else if (kind === 'begin-refresh') begun.push(kept.refresh())
         else if (kind === 'take-back') {
           try { db.transaction(() => { kept.changed(idOf(n)); toggle(holds, n); throw new RangeError('taken back') })() } catch { /* as meant */ }
         } else { kept.changed(idOf(n)); toggle(holds, n) }
         const ids = (all: readonly { readonly holdId: string }[] | null) => all?.map(({ holdId }) => holdId).sort().join()
         if (n % 3 === 0 && ids(parseHolds(kept.text)) !== ids(holds.inForce())) return false
       }
+      await Promise.all(begun)
       return JSON.stringify(parseHolds(kept.text)?.toSorted((a, b) => a.holdId < b.holdId ? -1 : 1))
         === JSON.stringify(holds.inForce().toSorted((a, b) => a.holdId < b.holdId ? -1 : 1))
     } finally { other.close() }

@@ -34,7 +34,7 @@ t.test('held footage is passed over, however old, until a recorded act lets it g
   t.notOk(rig.segments().some(segment => segment.slot === oldest.slot && segment.generation === oldest.generation))
   t.same(await checkInvariants(rig), [])
   t.match(auditOf(rig).filter(action => action.startsWith('hold.')), ['hold.placed', 'hold.ended'])
-  await t.rejects(rig.storage.holds.end(hold.holdId, BY, 'again'), { code: 'CUSTOS_HOLD_REFUSED' })
+  await t.rejects(rig.storage.holds.end(hold.holdId, BY, 'again'), { code: 'CUSTOS_HOLD_ENDED' })
 })
 
 t.test('a hold reaches a volume that was away, or did not take it, once it is back', async t => {
@@ -132,7 +132,7 @@ t.test('what makes no sense is refused with the reason, and leaves nothing', asy
   const now = rig.clock.wallNow()
   await t.rejects(rig.storage.holds.place(ask(rig, now, now)), { code: 'CUSTOS_HOLD_REFUSED', message: /ends .* before it begins/ })
   await t.rejects(rig.storage.holds.place({ ...ask(rig, now, later(now, 1)), authority: '  ' }), { message: /authority is empty/ })
-  await t.rejects(rig.storage.holds.end('f'.repeat(32), BY, 'x'), { message: /there is no hold/ })
+  await t.rejects(rig.storage.holds.end('f'.repeat(32), BY, 'x'), { code: 'CUSTOS_HOLD_UNKNOWN', message: /there is no hold/ })
   t.equal(rig.rows('SELECT * FROM hold').length, 0)
   for (const damaged of ['', '{}', '{"format":1,"holds":[{"id":"zz"}]}', '[]', '{"format":2,"holds":[]}']) t.same(parseHolds(damaged), null)
   t.throws(() => rig.catalogue(db => { db.exec("INSERT INTO hold SELECT 'a' FROM camera") }))

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { generation, slotNumber, volumeUuid } from '../../src/domain/index.ts'
-import { LEASE_LAPSE_MS, LeaseTable } from '../../src/storage/leases.ts'
+import { LEASE_LAPSE_MS } from '../../src/footage/index.ts'
+import { LeaseTable } from '../../src/storage/leases.ts'
 import { START } from '../support/recorder-rig.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 

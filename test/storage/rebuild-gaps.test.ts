@@ -229,3 +229,30 @@ t.test('what is lost since a clock that was ahead is told from the last frame be
   t.ok(gapsOf(rig).some(gap => gap.start_at === lastEnd && gap.end_at === since), JSON.stringify(gapsOf(rig)))
   t.same(await foundButTold(rig), [])
 })
+
+t.test('a rebuild tells what is missing of a clock that was ahead, though the gap that lasts began at an earlier time',
+  async t => {
+    const rig = await RecorderRig.open(t, { slots: 8 })
+    const aheadMs = 30 * 86_400_000
+    rig.clock.stepWall(aheadMs)
+    rig.nextAt = rig.clock.wallNow()
+    await rig.append(2)
+    rig.endRun()
+    const lostFrom = rig.nextAt
+    rig.clock.drift(60_000, 0)
+    rig.nextAt = rig.clock.wallNow()
+    const lostTo = rig.nextAt
+    await rig.append(2)
+    rig.endRun()
+    await rig.sync()
+    rig.clock.stepWall(-aheadMs)
+    const setBackAt = rig.clock.wallNow()
+    rig.lane.noteNoFootage('unreachable')
+    rig.clock.drift(60_000, 0)
+    const forgotten = rig.rows(`DELETE FROM gap WHERE start_at = ${lostFrom} RETURNING gap_id`)
+    t.equal(forgotten.length, 1)
+    await dieAndStayDead(rig, newFolder(t))
+    await rebuild(rig, [rig.camera, GATE])
+    t.match(gapsOf(rig).filter(gap => gap.start_at === lostFrom), [{ end_at: lostTo }])
+    t.match(gapsOf(rig).filter(gap => gap.end_at === null), [{ start_at: setBackAt }], 'nor does that one begin later')
+  })

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { generation, slotNumber } from '../../src/domain/index.ts'
-import { SegmentReader, slotPath } from '../../src/footage/index.ts'
-import { LEASE_LAPSE_MS } from '../../src/storage/leases.ts'
+import { LEASE_LAPSE_MS, SegmentReader, slotPath } from '../../src/footage/index.ts'
 import { nameIn, RecorderRig, SLOT_BYTES } from '../support/recorder-rig.ts'
 
 /** A recorder with one sealed segment behind it. */

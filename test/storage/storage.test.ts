@@ -51,6 +51,28 @@ t.test('what an ended run had stored and a power cut took is a gap, and so is a 
     ])
   })
 
+t.test('what a power cut took before the clock was set back is told, though the gap that lasts began at an earlier time',
+  async t => {
+    const rig = await RecorderRig.open(t)
+    await rig.append(4)
+    await rig.sync()
+    const syncedTo = rig.nextAt
+    await rig.append(2)
+    const lostTo = rig.nextAt
+    rig.clock.stepWall(-2_000_000)
+    rig.endRun()
+    rig.freeze(rig.memory.afterPowerCut(() => 0.999))
+    await rig.reopen()
+    const startedAt = rig.clock.wallNow()
+    rig.lane.noteStarting()
+    await rig.lane.recover()
+    t.match(gapsOf(rig), [
+      { start_at: startedAt, end_at: null, cause: 'starting' },
+      { start_at: syncedTo, end_at: lostTo, cause: 'recorder-killed' },
+      { start_at: lostTo, end_at: lostTo, cause: 'closed-by-camera' },
+    ])
+  })
+
 for (const word of ['run_id >= ?', 'CASE WHEN end_at IS NULL THEN']) {
   t.test(`one read fault of the catalogue at a start, at ${word}: the slot is sealed and the lost tail told`, async t => {
     const started = async () => {

@@ -145,7 +145,7 @@ function auditOf(privateKey: string, keyFingerprint: string): { readonly entries
   }
   const size = texts.length, subtree = subtreesOf(leaves), origin = 'custos/0123456789abcdef'
   const root = rootOf(subtree, size)
-  const facts = { origin, size, root, at: epochMs(Date.parse('2026-11-23T02:00:00.000Z')), lastHash: leaves.at(-1)!, keyFingerprint }
+  const facts = { origin, size, root, at: epochMs(Date.parse('2026-11-23T02:00:00.000Z')), lastHash: leaves.at(-1)!, keyFingerprint, also: [] }
   const body = checkpointBody(facts)
   const mine = texts.map((text, i) => ({ text, seq: i + 1 })).filter(({ seq }) => seq % 3 === 0)
   return {

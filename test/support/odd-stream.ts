@@ -97,6 +97,7 @@ export async function recordSession(
   const footage = new RunFootage({
     lane, clock: { wallNow: () => epochMs(STARTED_AT + readMs) } as never, startedAt: STARTED_AT, sound: null,
     stampRate: 1, onStampRate: () => undefined, cameraClockOffsetMs: () => null, onFragment: () => undefined,
+    firstPictureAgoMs: () => frames[0] === undefined ? null : readMs - frames[0].arrivedMs,
     takeLossesAgoMs: () => untold.splice(0, untold.filter(atMs => atMs <= readMs).length)
       .map(atMs => readMs - atMs),
   })

@@ -1,11 +1,27 @@
 import { bytesOfBase64, bytesOfHex, equalBytes, hexOf, utf8Bytes, type Bytes } from './bytes.ts'
 import { leafHash, nodeHash, rootByInclusion } from './merkle.ts'
 
-/** A checkpoint of the audit log (C2SP signed note): `body` is what was signed, `signature` is DER. */
-export interface Checkpoint { readonly origin: string, readonly size: number, readonly root: Bytes, readonly body: string, readonly signature: Bytes | null }
+interface LogHead { readonly origin: string, readonly size: number, readonly root: Bytes }
+/**
+ * A checkpoint of the audit log (C2SP signed note): `body` is what was signed, `signature` is DER; `also` are
+ * heads of other logs that it names.
+ */
+export interface Checkpoint extends LogHead {
+  readonly also: readonly LogHead[]
+  readonly body: string
+  readonly signature: Bytes | null
+}
 
 const KEY_ID_BYTES = 4
 const MAX_CHECKPOINTS = 100
+const MAX_ALSO = 4
+
+function alsoOf(line: string): LogHead | null {
+  const form = /^also (custos\/[0-9a-f]{16}) (0|[1-9]\d{0,14}) ([A-Za-z0-9+/]+={0,2}) [0-9a-f]{64}$/
+  const [, origin = '', size = '', rootText = ''] = form.exec(line) ?? []
+  const root = bytesOfBase64(rootText)
+  return root?.length === 32 ? { origin, size: Number(size), root } : null
+}
 
 /** Every signed note in the text, in its order. */
 export function parseCheckpoints(text: string): Checkpoint[] {
@@ -16,15 +32,19 @@ export function parseCheckpoints(text: string): Checkpoint[] {
     const root = bytesOfBase64(rootText)
     if (!/^custos\/[0-9a-f]{16}$/.test(origin) || !/^(0|[1-9]\d{0,14})$/.test(size) || root?.length !== 32) continue
     const body = [origin, size, rootText]
+    const also: LogHead[] = []
     let signature: Bytes | null = null
-    for (const line of lines.slice(i + 3, i + 12)) {
+    for (const line of lines.slice(i + 3, i + 12 + MAX_ALSO)) {
       const note = /^[^\w\s]+ custos\/[0-9a-f]{16} ([A-Za-z0-9+/]+={0,2})$/.exec(line)?.[1]
       if (note !== undefined) { signature = bytesOfBase64(note)?.subarray(KEY_ID_BYTES) ?? null; break }
       if (line === '') continue
-      if (!/^(time|last|key) \S+$/.test(line)) break
+      const other = alsoOf(line)
+      if (other !== null) also.push(other)
+      else if (!/^(time|last|key) \S+$/.test(line)) break
       body.push(line)
     }
-    found.push({ origin, size: Number(size), root, body: `${body.join('\n')}\n`, signature })
+    if (also.length > MAX_ALSO || new Set([origin, ...also.map(each => each.origin)]).size <= also.length) continue
+    found.push({ origin, size: Number(size), root, also, body: `${body.join('\n')}\n`, signature })
   }
   return found
 }
@@ -149,7 +169,9 @@ export function checkAudit({ entriesText, proofsText, checkpointText, applicatio
     if (unproven !== null) faults.push({ zh: `第 ${unproven} 筆`, en: `entry ${unproven}` })
     const stranger = entries.find(entry => entry.application !== application)
     if (stranger !== undefined) faults.push({ zh: `第 ${stranger.seq} 筆屬於另一案`, en: `entry ${stranger.seq} belongs to another case` })
-    if (older !== undefined && (consistency?.fromSize !== older.size || !isConsistent(older.size, older.root, head.size, head.root, consistency.path))) faults.push({ zh: '與先前交存的檢查點不連貫', en: 'it does not continue the one deposited before' })
+    // what it says of this log; a log that parted from another has that one's beginning
+    const begun = older?.also.find(each => each.origin === head.origin && older.origin !== head.origin) ?? older
+    if (begun !== undefined && (consistency?.fromSize !== begun.size || !isConsistent(begun.size, begun.root, head.size, head.root, consistency.path))) faults.push({ zh: '與先前交存的檢查點不連貫', en: 'it does not continue the one deposited before' })
     const broken = proofs.earlier.find(({ fromSize, fromRoot, path }) => fromRoot === null || !isConsistent(fromSize, fromRoot, head.size, head.root, path))
     if (broken !== undefined) faults.push({ zh: `與 ${broken.fromSize} 筆時的檢查點不連貫`, en: `it does not continue the checkpoint of ${broken.fromSize} entries` })
     for (const { path, merkleRoot, auditSeq } of roots) {

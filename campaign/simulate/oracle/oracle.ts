@@ -26,8 +26,11 @@ export interface WorldFacts {
   readonly gains: TimeGains
   readonly clock: WallClockFacts
 }
-/** What a power cut did to a disk. `troubledAt`: when something last ailed it. */
-export interface DiskAfterCut { readonly disk: SimDisk, readonly files: readonly string[], readonly liedAbout: ReadonlySet<string>, readonly troubledAt: number }
+/** What a power cut did to a disk. `troubledAt`: when something last ailed it; `anyTroubledAt`: or any other. */
+export interface DiskAfterCut {
+  readonly disk: SimDisk, readonly files: readonly string[], readonly liedAbout: ReadonlySet<string>
+  readonly troubledAt: number, readonly anyTroubledAt: number
+}
 
 /** G4: what a kill or a power cut may cost a stream. */
 const MAY_LOSE_MS = 2_000
@@ -101,11 +104,13 @@ export class Oracle implements DiskJudge {
   /** Power is gone; the media are what they are. */
   powerCut(disks: Iterable<DiskAfterCut>): void {
     const { upUntil } = this.#world
-    for (const { disk, files, liedAbout, troubledAt } of disks) {
+    for (const { disk, files, liedAbout, troubledAt, anyTroubledAt } of disks) {
       const lost = this.disks.lookAgain(disk, files)
       for (const [i, { view, record: { fragment, isDurable } }] of lost.entries()) {
         if (fragment === null || fragment.copies > 0 || fragment.excuse !== null) continue
-        const ageMs = upUntil - fragment.sentAt, isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
+        // It waited for a disk that hung, and was written to this one then: from then on it may be lost for so long.
+        const isHeldUp = anyTroubledAt >= fragment.sentAt - MAY_LOSE_MS
+        const ageMs = upUntil - (isHeldUp ? fragment.ackedAt ?? upUntil : fragment.sentAt), isLie = liedAbout.has(view.file), isTroubled = troubledAt >= fragment.sentAt - MAY_LOSE_MS
         const isForgotten = view.isLossForgotten && !isDurable
         // By the footage behind it the recorder takes it for synced; hours come at once here, when time is jumped over.
         const cameAtOnce = view.everFailed
@@ -118,7 +123,7 @@ export class Oracle implements DiskJudge {
         if (isDurable) this.violate('G4', `${fragment.name} was on the medium and is gone after a power cut`)
         if (isLie || isTroubled || isForgotten) continue
         this.figures.worstLossMs = Math.max(this.figures.worstLossMs, ageMs)
-        if (ageMs > MAY_LOSE_MS) this.violate('G4', `a power cut costs ${fragment.name}, sent ${Math.round(ageMs)} ms before`)
+        if (ageMs > MAY_LOSE_MS) this.violate('G4', `a power cut costs ${fragment.name}, ${isHeldUp ? 'stored' : 'sent'} ${Math.round(ageMs)} ms before`)
       }
       for (const view of this.disks.viewsOf(disk)) if (liedAbout.has(view.file)) view.isSpoilt = true
     }
@@ -141,6 +146,7 @@ export class Oracle implements DiskJudge {
     if (isLost) this.#knownDevices.clear()
     this.disks.catalogueReplaced()
     this.#gaps.catalogueReplaced(this.#world.now)
+    this.archive.catalogueReplaced()
     this.#toldGaps.startOver()
     this.#reuse.startOver(this.#world.now)
     for (const fragment of this.footage.all()) if (fragment.found <= 0 && fragment.copies === 0) fragment.excuse ??= 'its catalogue was lost'

@@ -1,6 +1,7 @@
 import { epochMs, type EpochMs } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { parseCheckpoints, type Checkpoint } from '../checkpoint.ts'
+import type { Parting } from '../parting.ts'
 
 export type CheckpointReason = 'start' | 'stop' | 'day' | 'entries'
 export type WitnessHow = 'syslog' | 'command' | 'print'
@@ -49,9 +50,17 @@ export function checkpointTable(db: Db) {
     FROM audit_witness JOIN audit_checkpoint USING (checkpoint_id) ORDER BY audit_seq DESC LIMIT 1`)
   const isKeyWitnessed = db.prepare<[string, number], number>('SELECT 1 FROM audit_witness JOIN audit_checkpoint USING (checkpoint_id) WHERE key_fingerprint = ? AND size >= ? LIMIT 1').pluck()
   const logId = db.prepare<[], string>('SELECT id FROM audit_log').pluck()
+  const parting = db.prepare<[], { from: string | null, size: number | null }>(
+    'SELECT parted_from AS "from", parted_size AS size FROM audit_log',
+  )
   const orNull = (row: Row | undefined) => row === undefined ? null : storedOf(row)
   return {
     logId: (): string => logId.get() ?? '',
+    /** Null for a log that began by itself. */
+    parting(): Parting | null {
+      const { from, size } = parting.get() ?? { from: null, size: null }
+      return from === null || size === null ? null : { from, size }
+    },
     insert({ size, root, at, reason, day, keyFingerprint, body, signature }: Omit<StoredCheckpoint, 'id'>): StoredCheckpoint {
       const { lastInsertRowid } = insert.run(size, root, at, reason, day, keyFingerprint, body, signature)
       return { id: Number(lastInsertRowid), size, root, at, reason, day, keyFingerprint, body, signature }

@@ -25,6 +25,7 @@ export function entryTable(db: Db) {
   const one = db.prepare<[number], Row>('SELECT * FROM audit_entry WHERE seq = ?')
   const page = db.prepare<[number, number], Row>('SELECT * FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?')
   const ofApplication = db.prepare<[string, number], Row>('SELECT * FROM audit_entry WHERE application = ? ORDER BY seq LIMIT ?')
+  const lastOfAction = db.prepare<[string], Row>('SELECT * FROM audit_entry WHERE action = ? ORDER BY seq DESC LIMIT 1')
   const hashes = db.prepare<[number, number], Buffer>('SELECT hash FROM audit_entry WHERE seq BETWEEN ? AND ? ORDER BY seq').pluck()
   return {
     insert({ seq, at, trustedAt, clock, actor, action, object, application, result, detail, prevHash, hash }: AuditEntry): void {
@@ -40,6 +41,11 @@ export function entryTable(db: Db) {
     after: (seq: number, limit: number): AuditEntry[] => page.all(seq, limit).map(entryOf),
     /** Of one case, in order. */
     ofApplication: (application: string, limit: number): AuditEntry[] => ofApplication.all(application, limit).map(entryOf),
+    /** Reads the whole table. */
+    lastOfAction(action: string): AuditEntry | null {
+      const row = lastOfAction.get(action)
+      return row === undefined ? null : entryOf(row)
+    },
     /** Of entries `from` to `to`, both included; fewer when some are missing. */
     hashes: (from: number, to: number): Buffer[] => hashes.all(from, to),
   }

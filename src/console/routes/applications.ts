@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import type { Static } from 'typebox'
+import { cameraOf } from '../../footage/index.ts'
 import { applicationNumber, foundOf, parseApplicationNumber, type Answer, type ApplicationNumber, type Due, type SentCommand } from '../../requests/index.ts'
 import { CaseRefusal } from '../answer.ts'
 import { badRequest, notHere } from '../errors.ts'
@@ -34,8 +35,8 @@ export const applicationRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET', url: '/api/applications/:number', who: CASE_READERS, summary: { zh: '一件申請案與其歷程', en: 'one case with its steps' }, params: ByNumber, answer: CaseViewSchema,
-    handler({ parts, acting, params }) {
-      const view = parts.desk.reader.read(acting(), known(params.number))
+    async handler({ parts, acting, params }) {
+      const view = await parts.desk.reader.read(acting(), known(params.number))
       return { ...view, dues: view.dues.map(dueOf), turn: [...view.turn].map(([account, capacity]) => ({ account, capacity })) }
     },
   }),
@@ -50,12 +51,13 @@ export const applicationRoutes: readonly Route[] = [
   route({
     method: 'GET', url: '/api/footage', who: ['receive-application'], summary: { zh: '查明影像是否仍在（不含畫面）', en: 'whether footage of a time still stands, and nothing else of it (R31); on record' },
     query: closed({ camera: CameraRef, from: Instant, to: Instant }), answer: closed({ found: FoundLineSchema, parts: Type.Array(closed({ from: Instant, to: Instant })) }),
-    handler({ parts, session, query }) {
+    async handler({ parts, session, query }) {
       const { camera, from, to } = query
       if (!(from < to)) throw badRequest('時段的結束必須晚於開始。', 'a range ends after it begins', [{ where: 'to', zh: '須晚於開始。', en: 'is not after the start.' }], 422)
-      if (parts.footage.camera(camera) === null) throw notHere()
+      if (cameraOf(parts.footage, camera) === null) throw notHere()
       parts.audit.append({ action: 'footage.looked-for', actor: session().actor, object: camera, application: null, result: 'done', detail: { from, to } })
-      return { found: foundOf([{ camera, from, to }], parts.footage)[0], parts: parts.footage.found(camera, { startAt: from, endAt: to }).map(({ startAt, endAt }) => ({ from: startAt, to: endAt })) }
+      const [found] = await foundOf([{ camera, from, to }], parts.footage, parts.clock)
+      return { found: found, parts: found!.parts.map(({ startAt, endAt }) => ({ from: startAt, to: endAt })) }
     },
   }),
   route({
@@ -87,5 +89,9 @@ const dueOf = ({ what, due, isOverdue, isPaused }: Due) => ({ what, day: due.day
 function told({ shelf }: ConsoleParts, answer: Answer) {
   if (!answer.ok) throw new CaseRefusal(answer)
   const ruleSet = shelf.get(answer.application.ruleSet)
-  return { ...answer, isPublished: answer.unpublished === null, notices: answer.notices.map(draft => ({ ...draft, title: ruleSet.notice(draft.notice).title })) }
+  const { holds, cost, notices } = answer
+  return {
+    ...answer, holds: { ...holds, slots: cost?.slots ?? null, bytes: cost?.bytes ?? null, newlyHeld: cost?.newlyHeld ?? null },
+    notices: notices.map(draft => ({ ...draft, title: ruleSet.notice(draft.notice).title })),
+  }
 }

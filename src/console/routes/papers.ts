@@ -96,7 +96,7 @@ function formOf({ content: { form } }: Application): CaseForm {
   return form as CaseForm
 }
 /** As this person may see it. Throws UnknownApplicationError. */
-const caseOf = ({ parts, acting }: Context, number: string): Application => parts.desk.reader.read(acting(), known(number)).application
+const caseOf = ({ parts, acting }: Context, number: string): Application => parts.desk.reader.application(acting(), known(number))
 const orderOf = ({ parts }: Context, form: CaseForm, applications: readonly [Application, ...Application[]]): PaperOrder => caseOrder(form, applications, { shelf: parts.shelf, cameraName: labelOf(parts) })
 const labelOf = ({ cameras }: ConsoleParts): (camera: CameraUuid) => string => { const all = cameras(); return uuid => cameraLabel(uuid, all.find(camera => camera.uuid === uuid) ?? null) }
 

@@ -52,10 +52,11 @@ export const ApplicationSchema = named('Application', closed({
   recusals: Type.Array(closed({ account: Type.String(), ...Ended })), statements: Type.Array(closed({ name: Type.String(), at: Instant, witness: Type.String() })),
   copyRequest: orNull(closed({ at: Instant, by: Type.String(), words: Type.String(), answer: orNull(closed({ ...Ended, outcome: oneOf(['refused', 'referred']), ground: Type.String() })) })), state: StateSchema,
 }))
-export const FoundLineSchema = named('FoundLine', closed({ camera: CameraRef, from: Instant, to: Instant, state: oneOf(['whole', 'partly', 'gone']), foundMs: Count, zh: Type.String(), en: Type.String() }))
+export const FoundLineSchema = named('FoundLine', closed({ camera: CameraRef, from: Instant, to: Instant, state: oneOf(['whole', 'partly', 'gone', 'unknown']), foundMs: Count, zh: Type.String(), en: Type.String() }))
 export const CaseAnswerSchema = named('CaseAnswer', closed({
-  application: ApplicationSchema, isReplay: Type.Boolean(), isPublished: Type.Boolean({ description: 'false: the holds protect, but a volume\'s own list does not have them yet; send the same request again' }),
-  holds: closed({ placed: Count, ended: Count, slots: Count, bytes: Count, newlyHeld: Count }), footage: Type.Array(FoundLineSchema),
+  application: ApplicationSchema, isReplay: Type.Boolean(),
+  holding: closed({ state: oneOf(['none', 'held', 'being-held', 'being-let-go']), zh: Type.String(), en: Type.String(), reason: orNull(Type.String()) }, { description: 'only `held` says that the recorder holds all that the case wants; else it is asked again by itself' }),
+  holds: closed({ placed: Count, ended: Count, slots: orNull(Count), bytes: orNull(Count), newlyHeld: orNull(Count) }, { description: 'of this step; null while the recorder has not told' }), footage: Type.Array(FoundLineSchema),
   notices: Type.Array(closed({ notice: Type.String(), title: Type.String(), values: Type.Record(Type.String(), Type.String()), scope: orNull(ScopeSchema) }, { description: 'drafts for a person to read and send' })), warnings: Type.Array(Problem),
 }))
 const DueSchema = named('Due', closed({ what: oneOf(['decision', 'copy-request']), day: LocalDay, until: oneOf(['midnight', 'noon']), dueAt: Instant, nominal: LocalDay, unknownYears: Type.Array(Type.Integer()), isOverdue: Type.Boolean(), isPaused: Type.Boolean() }))
@@ -63,6 +64,9 @@ export const CaseLineSchema = named('CaseLine', closed({ number: NumberSchema, f
 export const GrantRowSchema = named('GrantRow', closed({ number: NumberSchema, acts: oneOf(['view', 'copy', 'view copy']), place: Type.String(), openedAt: Instant, validUntil: Instant, ended: orNull(closed({ at: Instant, reason: oneOf(['expired', 'revoked', 'closed', 'withdrawn']) })) }))
 export const CaseViewSchema = named('CaseView', closed({
   application: ApplicationSchema, steps: Type.Array(closed({ ...ChangeSchema.properties, recordSha256: Sha256 })), dues: Type.Array(DueSchema), completionDueAt: orNull(Instant), turn: Type.Array(closed({ account: Type.String(), capacity: oneOf(['holder', 'deputy']) })), grant: orNull(GrantRowSchema),
-  holds: Type.Array(closed({ holdId: Type.String(), cameraUuid: CameraRef, cameraId: Type.String(), fromAt: Instant, toAt: Instant, authority: Type.String(), placedAt: Instant, placedBy: Type.String() })), footage: Type.Array(FoundLineSchema),
+  holds: Type.Array(closed({
+    holdId: Type.String(), cameraUuid: CameraRef, cameraId: orNull(Type.String()), fromAt: Instant, toAt: Instant, authority: Type.String(), state: oneOf(['wanted', 'held', 'ending', 'ended']), zh: Type.String(), en: Type.String(),
+    wishedAt: Instant, wishedBy: Type.String(), heldAt: orNull(Instant), trouble: orNull(Type.String()),
+  })), footage: Type.Array(FoundLineSchema),
 }))
 export const GrantSchema = named('Grant', closed({ number: NumberSchema, scope: ScopeSchema, canView: Type.Boolean(), canCopy: Type.Boolean(), approvedAt: Instant, validUntil: Instant, place: Type.String(), isPreRollAllowed: Type.Boolean(), statement: oneOf(['not-needed', 'signed', 'missing']) }))

@@ -1,5 +1,5 @@
 import type { Acting, Act } from '../../access/index.ts'
-import type { AuditLog, CheckpointBook } from '../../audit/index.ts'
+import type { AuditLog, EvidenceCheckpoints } from '../../audit/index.ts'
 import type { BookUse, LogBook } from '../../book/index.ts'
 import type { CameraId, CameraUuid, EpochMs } from '../../domain/index.ts'
 import type { Footage } from '../../footage/index.ts'
@@ -61,7 +61,7 @@ export interface CopyDeskOptions {
   /** `isBusy`: reading waits [G9]. */
   readonly footage: Pick<Footage, 'segments' | 'open' | 'device' | 'gaps' | 'isBusy'>
   readonly camera: (uuid: CameraUuid) => CameraFacts | null
-  readonly checkpoints: CheckpointBook
+  readonly checkpoints: EvidenceCheckpoints
   readonly certificate: () => Promise<RecorderCertificate>
   /** Asked at each sealing. */
   readonly timestamp: () => TimestampHook | null

@@ -44,7 +44,7 @@ export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness,
     packageId: job.packageId, timezone, intent: job.intent === 'release' ? 'release' as const : 'preserve' as const, office, createdAt: now, application: manifestCase(job, found, scope, camera),
     exporter: { account: job.asked.person, name: job.asked.name, role: job.asked.role }, witness: { account: who.person, name: who.name, role: who.role },
     recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version }, time: { ...time(), stampedBy: STAMPED_BY, utcOffset: '+08:00', atExport: isoOf(now), cameraOffsets: draft.cameraOffsets },
-    videos: draft.videos, gaps: draft.gaps, playback: draft.playback, custody: custodyOf(job, found, custodySteps(job, { now, witness: who.name, words, playback: draft.playback })), evidence: auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
+    videos: draft.videos, gaps: draft.gaps, playback: draft.playback, custody: custodyOf(job, found, custodySteps(job, { now, witness: who.name, words, playback: draft.playback })), evidence: await auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
   }
   const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts, use: found === null || words === null ? null : bookUseOf(job, found.application, { words, scope, known: camera }) })
   const { manifestSha256, timestamp } = await sealPackage(staging.folder, { ...facts, forms }, { certificate, timestamp: core.options.timestamp(), signal: new AbortController().signal })

@@ -1,4 +1,7 @@
-import { entryText, noteText, signedTextOf, type AuditEntry, type AuditLog, type CheckpointBook, type entryTable } from '../../audit/index.ts'
+import {
+  entryText, headOf, noteText, signedTextOf, type AuditEntry, type AuditLog, type Checkpoint, type entryTable,
+  type EvidenceCheckpoints, type LogHead,
+} from '../../audit/index.ts'
 import { FatalError } from '../../domain/index.ts'
 
 /** More than a case of this office ever gathers; a package is no place for a whole log. */
@@ -23,32 +26,49 @@ const MOST_EARLIER = 400
 /** The canonical text that the entry's hash covers. */
 const textOf = ({ hash: _, ...rest }: AuditEntry): string => entryText(rest)
 
-/**
- * All entries of a case with their proofs to a checkpoint made now, and from the one that last left the machine to that (E11, E12). Everything in one transaction, so that the log stands still.
- * Throws FatalError when the checkpoint is not signed: evidence without a key is none.
- */
-export function auditEvidence({ log, entries, checkpoints, application }: { readonly log: AuditLog, readonly entries: ReturnType<typeof entryTable>, readonly checkpoints: CheckpointBook, readonly application: string }): AuditEvidence {
-  return log.transaction(() => {
-    const found = entries.ofApplication(application, MOST_ENTRIES)
-    const stored = checkpoints.make('entries')
-    const checkpoint = signedTextOf(stored)
-    if (checkpoint === null || checkpoint.signature === null) {
-      throw new FatalError('CUSTOS_COPY_UNSIGNED', '稽核金鑰無法使用，不得製作證據複製。/ the signing key cannot be used; no evidence is made without it', { remedy: '見 audit-key 的健康訊息。/ See what health says of the audit key.' })
-    }
-    const outside = checkpoints.lastOutside()
-    const lastStored = outside.size === null ? null : checkpoints.table.ofSize(outside.size)
-    const last = lastStored === null ? null : signedTextOf(lastStored)
-    const { size, root } = checkpoint
-    const from = (fromSize: number, fromRoot: Buffer): Consistency => ({ fromSize, fromRoot: fromRoot.toString('hex'), path: log.tree.consistency(fromSize, size).map(step => step.toString('hex')) })
-    const earlier = new Map(checkpoints.table.bySize().filter(each => each.size < size && each.size > 0).map(each => [each.size, each.root]))
-    const proofs: ProofsFile = {
-      schema: 1, size, root: root.toString('hex'),
-      proofs: found.map(({ seq, hash }) => ({ seq, leaf: hash.toString('hex'), path: log.tree.inclusion(seq, size).map(step => step.toString('hex')) })),
-      consistency: last === null ? null : from(last.size, last.root), earlier: [...earlier].slice(-MOST_EARLIER).reverse().map(([fromSize, fromRoot]) => from(fromSize, fromRoot)),
-    }
-    return {
-      entriesJsonl: found.map(entry => `${textOf(entry)}\n`).join(''), proofsJson: `${JSON.stringify(proofs)}\n`,
-      checkpointTxt: `${noteText(checkpoint)}${last === null ? '' : `\n${noteText(last)}`}`, size,
-    }
-  })
+export interface EvidenceSource {
+  readonly log: AuditLog
+  readonly entries: ReturnType<typeof entryTable>
+  readonly checkpoints: EvidenceCheckpoints
+  readonly application: string
 }
+
+/**
+ * All entries of a case with their proofs to a checkpoint made now, and from the one that last left the machine
+ * to that (E11, E12): that one may be the recorder's, which names the head of this log. The checkpoint is signed
+ * first, for its key may be elsewhere; then one transaction gathers what it covers.
+ * Rejects with FatalError when the checkpoint is not signed, evidence without a key is none; and with what
+ * `signedNow` rejects with.
+ */
+export async function auditEvidence({ log, entries, checkpoints, application }: EvidenceSource): Promise<AuditEvidence> {
+  const checkpoint = signedTextOf(await checkpoints.signedNow())
+  if (checkpoint === null || checkpoint.signature === null) {
+    throw new FatalError('CUSTOS_COPY_UNSIGNED', '稽核金鑰無法使用，不得製作證據複製。/ the signing key cannot be used; no evidence is made without it', { remedy: '見 audit-key 的健康訊息。/ See what health says of the audit key.' })
+  }
+  return log.transaction(() => gather({ log, entries, checkpoints, application }, checkpoint))
+}
+
+function gather({ log, entries, checkpoints, application }: EvidenceSource, checkpoint: Checkpoint): AuditEvidence {
+  const { size, root, origin } = checkpoint
+  const found = entries.ofApplication(application, MOST_ENTRIES).filter(({ seq }) => seq <= size)
+  const from = (fromSize: number, fromRoot: Buffer): Consistency =>
+    ({ fromSize, fromRoot: fromRoot.toString('hex'), path: log.tree.consistency(fromSize, size).map(step => step.toString('hex')) })
+  const note = checkpoints.outside()
+  const head = note === null ? null : headWithin(note, origin)
+  // One that does not fit is the office's to explain (verify tells); a package that encloses it would be broken.
+  const last = note !== null && head !== null && head.size <= size && log.tree.root(head.size).equals(head.root) ? { note, head } : null
+  const earlier = new Map(checkpoints.earlier().filter(each => each.size < size && each.size > 0).map(each => [each.size, each.root]))
+  const proofs: ProofsFile = {
+    schema: 1, size, root: root.toString('hex'),
+    proofs: found.map(({ seq, hash }) => ({ seq, leaf: hash.toString('hex'), path: log.tree.inclusion(seq, size).map(step => step.toString('hex')) })),
+    consistency: last === null ? null : from(last.head.size, last.head.root),
+    earlier: [...earlier].slice(-MOST_EARLIER).reverse().map(([fromSize, fromRoot]) => from(fromSize, fromRoot)),
+  }
+  return {
+    entriesJsonl: found.map(entry => `${textOf(entry)}\n`).join(''), proofsJson: `${JSON.stringify(proofs)}\n`,
+    checkpointTxt: `${noteText(checkpoint)}${last === null ? '' : `\n${noteText(last.note)}`}`, size,
+  }
+}
+
+/** What a checkpoint outside says of the log `origin`: names it, or is of the log that it was a part of before. */
+export const headWithin = (checkpoint: Checkpoint, origin: string): LogHead => headOf(checkpoint, origin) ?? checkpoint

@@ -17,10 +17,20 @@ export function gapsOf({ range, taken, noted, of }: { readonly range: TimeRange,
   const told = holes.flatMap(hole => {
     const unreadable: Told[] = taken.unreadable.flatMap(({ cause, ...span }) => overlap(span, hole).map(part => ({ ...part, code: cause })))
     const rest = causeOfRest(hole, range, taken)
-    return [...unreadable, ...without(hole, unreadable, 1).flatMap(open => explainHole(open, noted)).map(({ cause, ...span }) => ({ ...span, code: cause ?? rest }))]
+    const explained = without(hole, unreadable, 1).flatMap(open => explainHole(open, noted))
+    return [...unreadable, ...explained.flatMap(({ cause, ...span }) => cause === null ? restOf(span, rest, taken) : [{ ...span, code: cause }])]
   })
   const thinned = noted.filter(isThinned).flatMap(span => overlap({ ...span, endAt: span.endAt ?? range.endAt }, range)).flatMap(span => without(span, holes, 1)).map(span => ({ ...span, code: 'key-frames-only' as const }))
   return [...told, ...thinned].sort((a, b) => a.startAt - b.startAt).map(({ startAt, endAt, code }) => ({ ...of, from: isoOf(startAt), to: isoOf(endAt), cause: { code, ...GAP_TEXTS[code] } }))
+}
+
+/** A camera may send a key frame a minute: what stands before it was recorded. */
+function restOf(span: TimeRange, code: PackageGapCause, { keyless }: Taken): Told[] {
+  if (code !== 'no-footage' || keyless === undefined) return [{ ...span, code }]
+  return [
+    ...overlap(keyless, span).map(part => ({ ...part, code: 'before-first-key-frame' as const })),
+    ...without(span, [keyless], SEEN_MS).map(part => ({ ...part, code })),
+  ]
 }
 
 /** Of what nobody noted. */

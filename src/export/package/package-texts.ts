@@ -13,10 +13,12 @@ export interface TextFacts extends Pick<Manifest, 'packageId' | 'createdAt' | 't
   readonly token: 'follows' | keyof typeof TIMESTAMP_TEXTS
   readonly hasTsaCa: boolean
   readonly hasOutsideCheckpoint: boolean
+  /** Of the signed text of the checkpoint, which its file begins with. */
+  readonly checkpointLines: number
 }
 
 /** Lines that begin with `$ ` are commands for bash in the package's folder: coreutils and openssl alone. The last line of each part says what they print. */
-export function verifyText({ packageId, office, key, token, hasTsaCa, hasOutsideCheckpoint }: TextFacts): string {
+export function verifyText({ packageId, office, key, token, hasTsaCa, hasOutsideCheckpoint, checkpointLines }: TextFacts): string {
   return `驗證方法 How to verify                                    ${packageId}
 ${office}
 
@@ -41,9 +43,9 @@ $ openssl cms -verify -binary -inform DER -in manifest.p7s -content manifest.jso
    應印出 Verified OK 與 3 OK。 They print Verified OK and 3 OK.
 
 4. 稽核紀錄的查核點有效 The checkpoint of the audit log holds
-$ T=$(mktemp -d) && head -n 6 checkpoint.txt > "$T/body" && head -n 8 checkpoint.txt | tail -n 1 | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/sig" && openssl dgst -sha256 -verify pub.pem -signature "$T/sig" "$T/body"; rm -r "$T"
-   應印出 Verified OK。${hasOutsideCheckpoint ? '檔中第二段是最近一次送出本機的查核點；請與本所印出或寄存者核對。' : '製作時尚無查核點送出本機。'}
-   It prints Verified OK. ${hasOutsideCheckpoint ? 'The second part of the file is the checkpoint that last left the recorder; compare it with the office\'s printed or deposited one.' : 'No checkpoint had left the recorder when this was made.'}
+$ T=$(mktemp -d) && head -n ${checkpointLines} checkpoint.txt > "$T/body" && head -n ${checkpointLines + 2} checkpoint.txt | tail -n 1 | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/sig" && openssl dgst -sha256 -verify pub.pem -signature "$T/sig" "$T/body"; rm -r "$T"
+   應印出 Verified OK。${hasOutsideCheckpoint ? '檔中第二段是最近一次送出本機的查核點；請與本所印出或寄存者核對。其第一行的代號與第一段不同時，以 also 開頭、含第一段代號的一行是本紀錄當時的筆數與雜湊。' : '製作時尚無查核點送出本機。'}
+   It prints Verified OK. ${hasOutsideCheckpoint ? 'The second part of the file is the checkpoint that last left the recorder; compare it with the office\'s printed or deposited one. Where its first line is not that of the first part, its line that begins with "also" and has that id tells how many entries this log had then, and their hash.' : 'No checkpoint had left the recorder when this was made.'}
 
 5. 時戳 Time stamp (RFC 3161)
 ${token === 'follows' ? `$ openssl ts -verify -data manifest.json -in manifest.tsr -CAfile ${hasTsaCa ? 'tsa-ca.pem' : '/etc/ssl/certs/ca-certificates.crt'}

@@ -53,6 +53,7 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
   const createdAt = isoOf(facts.createdAt), caPem = 'why' in stamp ? null : stamp.caPem
   const texts: TextFacts = {
     ...facts, createdAt, key: keyFacts, token: 'why' in stamp ? stamp.why : 'follows', hasTsaCa: caPem !== null, hasOutsideCheckpoint: evidence.proofsJson.includes('"consistency":{'),
+    checkpointLines: evidence.checkpointTxt.split('\n').indexOf(''),
   }
   const files: ManifestFile[] = videos.map(({ path: name, bytes, sha256 }) => ({ path: name, bytes, sha256 }))
   const add = async (name: string, content: string | Buffer): Promise<void> => {

@@ -37,7 +37,9 @@ export interface TakeOptions {
 
 /** A span whose bytes stand on the disk and do not hold. */
 export interface Unreadable { readonly startAt: EpochMs, readonly endAt: EpochMs, readonly cause: 'record-unreadable' | 'volume-away' }
-export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean, /** E5; none where the camera was never asked, or never answered. */ readonly cameraOffsets: ManifestTime['cameraOffsets'] }
+export interface Taken { readonly videos: readonly ManifestVideo[], readonly unreadable: readonly Unreadable[], readonly hadFootage: boolean,
+  /** Footage at the beginning that no key frame of the range comes before. */
+  readonly keyless?: TimeRange, /** E5; none where the camera was never asked, or never answered. */ readonly cameraOffsets: ManifestTime['cameraOffsets'] }
 
 const SEAM_MS = 200 // records of one run follow each other; more between them is lost footage, and splits files
 
@@ -68,6 +70,7 @@ class Taking {
   #preRoll: KeptRecord[] = []
   #before: { readonly footage: SlotOf, readonly runId: number, readonly endAt: number } | null = null
   #hadFootage = false
+  #keyless: TimeRange | null = null
   #offset: { readonly from: EpochMs, to: EpochMs, minMs: number, maxMs: number } | null = null
   constructor(options: TakeOptions) { this.#options = options }
 
@@ -89,7 +92,7 @@ class Taking {
       if (this.#breaksAt(footage, entry)) await this.#close()
       this.#before = { footage, runId: entry.runId, endAt: entry.startAt + entry.durationMs }
       this.#hadFootage = true
-      if (this.#file === null && !this.#mayBegin(entry)) continue
+      if (this.#file === null && !this.#mayBegin(entry)) { this.#noteKeyless(entry); continue }
       await pace()
       try {
         const bytes = await reader.read(position)
@@ -100,6 +103,12 @@ class Taking {
         await this.#close()
       }
     }
+  }
+
+  /** Of the range's first pictures alone: later ones follow a gap that is told. */
+  #noteKeyless({ startAt, durationMs }: KeptRecord['entry']): void {
+    if (this.#videos.length > 0) return
+    this.#keyless = { startAt: this.#keyless?.startAt ?? startAt, endAt: epochMs(startAt + durationMs) }
   }
 
   /**
@@ -197,6 +206,7 @@ class Taking {
     const offset = this.#offset
     return {
       videos: this.#videos, unreadable: this.#unreadable, hadFootage: this.#hadFootage,
+      ...this.#keyless === null ? {} : { keyless: this.#keyless },
       cameraOffsets: offset === null ? [] : [{ cameraId: this.#options.subject.cameraId, from: isoOf(offset.from), to: isoOf(offset.to), minMs: offset.minMs, maxMs: offset.maxMs }],
     }
   }

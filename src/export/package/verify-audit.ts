@@ -1,7 +1,8 @@
-import { entryHash, isSignedBy, parseCheckpoints, type Checkpoint } from '../../audit/index.ts'
+import { entryHash, headOf, isSignedBy, parseCheckpoints, type Checkpoint, type LogHead } from '../../audit/index.ts'
 import { isConsistent, rootByInclusion } from '../../platform/merkle.ts'
-import type { ProofsFile } from './audit-evidence.ts'
+import { headWithin, type ProofsFile } from './audit-evidence.ts'
 import type { Manifest } from './manifest.ts'
+import { fingerprintOf, keyOf } from './verify-keys.ts'
 
 export interface AuditFiles { readonly entriesJsonl: string, readonly proofsJson: string, readonly checkpointTxt: string }
 /** `roots`: by number of entries, of every state of the log that was proved to be a beginning of the package's. */
@@ -32,9 +33,10 @@ export function checkAudit({ entriesJsonl, proofsJson, checkpointTxt }: AuditFil
       bySeq.set(proof!.seq, line)
     }
     if (older !== undefined) {
-      const path = proofs.consistency
-      if (path === null || path.fromSize !== older.size || !isConsistent(older.size, older.root, head.size, head.root, pathOf(path.path))) faults.push('the log of the older checkpoint is not the beginning of this one')
-      else roots.set(older.size, older.root)
+      const path = proofs.consistency, begun = headWithin(older, head.origin)
+      if (!mayBeSignedSo(older, publicPem)) faults.push('the older checkpoint is not signed by the key that it names')
+      if (path === null || path.fromSize !== begun.size || !isConsistent(begun.size, begun.root, head.size, head.root, pathOf(path.path))) faults.push('the log of the older checkpoint is not the beginning of this one')
+      else roots.set(begun.size, begun.root)
     }
     if (!Array.isArray(proofs.earlier) || proofs.earlier.length > MOST_EARLIER) faults.push('the earlier checkpoints cannot be read')
     else {
@@ -52,11 +54,26 @@ export function checkAudit({ entriesJsonl, proofsJson, checkpointTxt }: AuditFil
 
 const MOST_EARLIER = 1000
 
+/** An older checkpoint may be of a key from before, which the package does not have; one of its own key has to hold. */
+function mayBeSignedSo(older: Checkpoint, publicPem: string): boolean {
+  const key = keyOf(publicPem)
+  if (older.keyFingerprint === null || key === null || older.keyFingerprint !== fingerprintOf(key)) return true
+  return isSignedBy(older, publicPem)
+}
+
+/** What a checkpoint that was kept says of the package's log: its own head, or one that it names. Before a log parted from another, that one's was its own: the same root over as many entries. */
+function keptHead(kept: Checkpoint, { head, roots }: Pick<AuditCheck, 'head' | 'roots'>): LogHead | null {
+  const named = head === null ? null : headOf(kept, head.origin)
+  if (named !== null) return named
+  return kept.size > 0 && roots.get(kept.size)?.equals(kept.root) === true ? kept : null
+}
+
 /** A checkpoint that was kept elsewhere against the log of the package. `unrelated`: the package proves nothing of a log of that many entries, which may be a newer one. */
 export function compareCheckpoint(kept: Checkpoint, { head, roots }: Pick<AuditCheck, 'head' | 'roots'>, keyFingerprint: string): 'fits' | 'unrelated' | { readonly zh: string, readonly en: string } {
-  if (head === null || kept.origin !== head.origin) return { zh: '查核點屬於另一部錄影機的稽核紀錄', en: 'the checkpoint is of another recorder\'s log' }
+  const told = keptHead(kept, { head, roots })
+  if (told === null) return { zh: '查核點屬於另一部錄影機的稽核紀錄', en: 'the checkpoint is of another recorder\'s log' }
   if (kept.keyFingerprint !== null && kept.keyFingerprint !== keyFingerprint) return { zh: '查核點由另一把金鑰簽署', en: 'the checkpoint was signed by another key' }
-  const root = roots.get(kept.size)
+  const root = roots.get(told.size)
   if (root === undefined) return 'unrelated'
-  return root.equals(kept.root) ? 'fits' : { zh: `同為 ${kept.size} 筆，雜湊卻不同`, en: `over the same ${kept.size} entries another hash stands` }
+  return root.equals(told.root) ? 'fits' : { zh: `同為 ${told.size} 筆，雜湊卻不同`, en: `over the same ${told.size} entries another hash stands` }
 }

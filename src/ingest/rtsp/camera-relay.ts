@@ -4,6 +4,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { Credential } from '../../domain/index.ts'
 import { cameraAddress, withAccount, type CameraAddress } from './camera-address.ts'
 import { HiddenPassword } from './hidden-password.ts'
+import { PicturePace } from './picture-pace.ts'
 import type { RelayFault } from './relay-fault.ts'
 import { RelaySession } from './relay-session.ts'
 import { RtspAuth } from './rtsp-auth.ts'
@@ -31,6 +32,7 @@ interface Open {
   readonly address: CameraAddress
   readonly auth: RtspAuth
   readonly hidden: HiddenPassword
+  readonly pace: PicturePace
   fault: RelayFault | null
   readonly lossesAtMs: number[]
 }
@@ -62,13 +64,16 @@ export class CameraRelay implements AsyncDisposable {
     return new CameraRelay(server)
   }
 
-  /** Throws RangeError when `url` is no RTSP address: the configuration refuses such already. */
-  ticket(url: string, credential: Credential | null): RelayTicket {
+  /**
+   * `pace`: of the camera's pictures, as learnt in earlier sessions. Throws RangeError when `url` is no RTSP
+   * address: the configuration refuses such already.
+   */
+  ticket(url: string, credential: Credential | null, pace = new PicturePace()): RelayTicket {
     const address = cameraAddress(withAccount(url, credential))
     if (address === null) throw new RangeError('no RTSP address')
     const path = randomBytes(16).toString('hex')
     const open: Open = {
-      address, auth: new RtspAuth(credential), hidden: new HiddenPassword(credential),
+      address, auth: new RtspAuth(credential), hidden: new HiddenPassword(credential), pace,
       fault: null, lossesAtMs: [],
     }
     this.#open.set(path, open)
@@ -96,8 +101,8 @@ export class CameraRelay implements AsyncDisposable {
     const open = this.#open.get(path)
     if (first === null || open === undefined) { client.destroy(); return }
     this.#open.delete(path)
-    const { address, auth, hidden } = open
-    const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth, hidden,
+    const { address, auth, hidden, pace } = open
+    const session = new RelaySession({ client, localUrl: this.#urlOf(path), address, auth, hidden, pace,
       onFault: fault => { open.fault ??= fault },
       onLoss: () => { if (open.lossesAtMs.length < MOST_LOSSES) open.lossesAtMs.push(performance.now()) } })
     await session.run(first)

@@ -19,6 +19,8 @@ export interface PacketPumpOptions {
   readonly onFlood: () => void
   /** Data of pictures is missing in what came just now. */
   readonly onLoss: () => void
+  /** Packets of pictures have come; `isNew`: one begins with them. */
+  readonly onPicture: (isNew: boolean) => void
   /** The camera closed, or the client is gone. */
   readonly onEnd: () => void
 }
@@ -60,9 +62,10 @@ export class PacketPump {
 
   #pass(bytes: Buffer): { readonly left: Buffer, readonly hasRoom: boolean } {
     this.#lastBytesAt = performance.now()
-    const { parts, messages, left, isDamaged, isFlooded } = this.#walk.walk(bytes)
-    const { client, onLoss, onMessage, onFlood } = this.#options
+    const { parts, messages, left, isDamaged, picture, isFlooded } = this.#walk.walk(bytes)
+    const { client, onLoss, onPicture, onMessage, onFlood } = this.#options
     if (isDamaged) onLoss()
+    if (picture !== 'none') onPicture(picture === 'new')
     for (const part of toWrite(parts)) this.#write(part)
     for (const message of messages) if (!client.destroyed) onMessage(Buffer.from(message))
     if (isFlooded) {

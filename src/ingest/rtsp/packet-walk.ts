@@ -1,3 +1,4 @@
+import { PictureWatch, type PictureSign } from './picture-watch.ts'
 import { isRtpHead, isVersioned, payloadTypeAt, sequenceAt, sourceAt } from './rtp-head.ts'
 import { leadOf } from './rtp-lead.ts'
 import { CR, DOLLAR, headEnd, HEAD_END_BYTES, isCapital, LF, MAX_HEAD_BYTES, PACKET_HEAD_BYTES,
@@ -23,6 +24,7 @@ export interface Walked {
   readonly left: Buffer
   /** Whether bytes or whole packets are missing in what was found. */
   readonly isDamaged: boolean
+  readonly picture: PictureSign
   /** More came between packets than any camera sends: what is behind them was not looked at. */
   readonly isFlooded: boolean
 }
@@ -55,6 +57,7 @@ export class PacketWalk {
   readonly #payloadTypes = new Map<number, number>()
   #isLost = false
   #isDamaged = false
+  readonly #pictures = new PictureWatch()
   /** In the bytes at hand: from the last place that was looked at up to there no head ends. */
   #endlessTo = 0
   #lostBytes = 0
@@ -73,7 +76,7 @@ export class PacketWalk {
     let from = skipped, at = skipped + this.#missingBytes
     while (at < bytes.length) {
       if (messages.length > MOST_MESSAGES || parts.length > MOST_PARTS) {
-        return { parts, messages, left: NOTHING, isDamaged: this.#takeDamage(), isFlooded: true }
+        return { parts, messages, left: NOTHING, ...this.#takeNotes(), isFlooded: true }
       }
       if (this.#isLost) {
         if (at > from) parts.push(bytes.subarray(from, at))
@@ -112,20 +115,20 @@ export class PacketWalk {
     }
     this.#missingBytes = at - bytes.length
     if (from < bytes.length) parts.push(bytes.subarray(from))
-    return { parts, messages, left: NOTHING, isDamaged: this.#takeDamage(), isFlooded: false }
+    return { parts, messages, left: NOTHING, ...this.#takeNotes(), isFlooded: false }
   }
 
   #ended(bytes: Buffer, { parts, messages, from, at }: {
     parts: Buffer[], messages: Buffer[], from: number, at: number }): Walked {
     this.#missingBytes = 0
     if (at > from) parts.push(bytes.subarray(from, at))
-    return { parts, messages, left: bytes.subarray(at), isDamaged: this.#takeDamage(), isFlooded: false }
+    return { parts, messages, left: bytes.subarray(at), ...this.#takeNotes(), isFlooded: false }
   }
 
-  #takeDamage(): boolean {
+  #takeNotes(): Pick<Walked, 'isDamaged' | 'picture'> {
     const isDamaged = this.#isDamaged
     this.#isDamaged = false
-    return isDamaged
+    return { isDamaged, picture: this.#pictures.take() }
   }
 
   /**
@@ -144,6 +147,7 @@ export class PacketWalk {
     if (!isRtp(bytes, at)) return 'next'
     const channel = bytes[at + 1]!, source = sourceAt(bytes, at + PACKET_HEAD_BYTES)
     this.#videoChannel ??= channel
+    if (channel === this.#videoChannel) this.#pictures.note(bytes, at + PACKET_HEAD_BYTES)
     if (this.#seenOnce.get(channel) === source) this.#sources.set(channel, source)
     this.#seenOnce.set(channel, source)
     let sequence = this.#sequences.get(channel)

@@ -6,6 +6,7 @@ import { answerToCamera } from './camera-request.ts'
 import { answerForClient } from './client-answer.ts'
 import type { HiddenPassword } from './hidden-password.ts'
 import { PacketPump } from './packet-pump.ts'
+import type { PicturePace } from './picture-pace.ts'
 import { RelayFault } from './relay-fault.ts'
 import { RtspAuth } from './rtsp-auth.ts'
 import { readSdp } from './stream-description.ts'
@@ -18,8 +19,8 @@ import { UdpMedia } from './udp-media.ts'
 const MOST_EXCHANGES = 8
 /** Of one session. */
 const MOST_REDIRECTS = 3
-/** Below the recorder's own bound, so that its word on the cause comes first. */
-const SILENT_MS = 5_000
+/** What was written for ffmpeg is taken within this. */
+const TAKEN_WITHIN_MS = 5_000
 const WATCH_MS = 1_000
 const UNSUPPORTED_TRANSPORT = 461
 /** Of ffmpeg, while a request of it is answered: reports of reception. */
@@ -43,6 +44,8 @@ export interface RelaySessionOptions {
   readonly onFault: (fault: RelayFault) => void
   /** Data of pictures was lost just now. */
   readonly onLoss: () => void
+  /** Of the camera's pictures, over its sessions. */
+  readonly pace: PicturePace
 }
 
 /**
@@ -166,7 +169,8 @@ export class RelaySession {
       if (statusOf(answer) !== UNSUPPORTED_TRANSPORT) return answer
     }
     this.#udp ??= new UdpMedia({ cameraAddress: this.#link?.socket.remoteAddress ?? '',
-      onPacket: bytes => this.#passUdp(bytes), onLoss: this.#options.onLoss })
+      onPacket: bytes => this.#passUdp(bytes), onLoss: this.#options.onLoss,
+      onPicture: isNew => { this.#options.pace.came(performance.now(), isNew) } })
     const asked = await this.#udp.setup(request)
     const answer = asked === null ? null : await this.#exchange(asked)
     if (answer === null || statusOf(answer) !== 200) {
@@ -245,21 +249,24 @@ export class RelaySession {
   }
 
   async #play(): Promise<void> {
-    const { client, onFault, onLoss } = this.#options, link = this.#link!
+    const { client, onLoss, pace } = this.#options, link = this.#link!
     link.socket.pause()
+    pace.begin(performance.now())
     await flushed(client)
     if (client.destroyed) return
     const end = (): void => { // what was written for ffmpeg is for it to take
       clearInterval(this.#watch)
       client.end()
-      setTimeout(() => { client.destroy() }, SILENT_MS)
+      setTimeout(() => { client.destroy() }, TAKEN_WITHIN_MS)
     }
     const first = link.handOver()
     const pumped = { client, camera: link.socket, videoChannel: this.#videoChannel, onLoss, onEnd: end,
+      onPicture: (isNew: boolean) => { pace.came(performance.now(), isNew) },
       onMessage: (bytes: Buffer) => { this.#takeMessage(bytes) }, onFlood: () => { this.#endFlood() } }
     const pump = this.#pump = link.isTls ? new TlsPump(pumped, first) : new PacketPump(pumped, first)
     if (client.destroyed || client.writableEnded) return
-    let lookedAt = performance.now(), ownDelayMs = 0
+    const playedAt = performance.now()
+    let lookedAt = playedAt, ownDelayMs = 0
     this.#watch = setInterval(() => {
       // A look that comes late was our own delay: what the camera sent meanwhile waits to be heard.
       const now = performance.now(), lateMs = now - lookedAt - WATCH_MS
@@ -267,10 +274,20 @@ export class RelaySession {
       lookedAt = now
       this.#messages = Math.max(0, this.#messages - USUAL_MESSAGES)
       const silentMs = this.#udp === null ? pump.silentMs : performance.now() - this.#udp.lastPacketAt
-      if (silentMs - ownDelayMs < SILENT_MS) return
-      onFault(new RelayFault('stalled', `nothing came for ${SILENT_MS / 1000} s`))
-      client.destroy()
+      if (silentMs > 0) this.#judgeSilence(silentMs - ownDelayMs, now - ownDelayMs - playedAt) // 0: held back
     }, WATCH_MS)
+  }
+
+  /** `silentMs`: without a byte. `playedMs`: since the session plays. */
+  #judgeSilence(silentMs: number, playedMs: number): void {
+    const { client, onFault, pace } = this.#options
+    const pictureMs = Math.min(playedMs, pace.sinceLastMs(performance.now()) ?? Infinity)
+    const isSilent = silentMs >= pace.mostSilentMs
+    if (!isSilent && pictureMs < pace.mostWithoutPictureMs) return
+    const seconds = Math.round((isSilent ? silentMs : pictureMs) / 1000)
+    pace.gaveUp()
+    onFault(new RelayFault('stalled', `${isSilent ? 'nothing' : 'no picture'} came for ${seconds} s`))
+    client.destroy()
   }
 
   #sendControl(request: RtspMessage): void {

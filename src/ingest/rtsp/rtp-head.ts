@@ -16,5 +16,8 @@ export function isRtpHead(bytes: Buffer, at: number): boolean {
 
 /** Of a whole head. */
 export const payloadTypeAt = (bytes: Buffer, at: number): number => bytes[at + 1]! & 0x7f
+/** Of the last packet of a picture, where the camera tells. */
+export const hasMarkerAt = (bytes: Buffer, at: number): boolean => bytes[at + 1]! > 0x7f
 export const sequenceAt = (bytes: Buffer, at: number): number => bytes.readUInt16BE(at + 2)
+export const timestampAt = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + 4)
 export const sourceAt = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + 8)

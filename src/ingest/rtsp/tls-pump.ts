@@ -28,12 +28,13 @@ export class TlsPump {
   stop(): void { this.#options.camera.removeAllListeners('data') }
 
   #pass(bytes: Buffer): void {
-    const { client, camera, onMessage, onFlood, onLoss, onEnd } = this.#options
+    const { client, camera, onMessage, onFlood, onLoss, onPicture, onEnd } = this.#options
     this.#lastBytesAt = performance.now()
     const whole = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes])
-    const { parts, messages, left, isDamaged, isFlooded } = this.#walk.walk(whole)
+    const { parts, messages, left, isDamaged, picture, isFlooded } = this.#walk.walk(whole)
     this.#left = left
     if (isDamaged) onLoss()
+    if (picture !== 'none') onPicture(picture === 'new')
     for (const part of toWrite(parts)) client.write(part)
     for (const message of messages) if (!client.destroyed) onMessage(message)
     if (isFlooded) {

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket, type SocketType } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
+import { PictureWatch } from './picture-watch.ts'
 import { isRtpHead, sequenceAt, sourceAt } from './rtp-head.ts'
 import { leadOf } from './rtp-lead.ts'
 import { SequenceWatch } from './sequence-watch.ts'
@@ -24,6 +25,8 @@ export interface UdpMediaOptions {
   readonly onPacket: (bytes: Buffer) => boolean
   /** Packets of the first track are missing before the one that came just now. */
   readonly onLoss: () => void
+  /** Packets of pictures have come; `isNew`: one begins with them. */
+  readonly onPicture: (isNew: boolean) => void
 }
 
 /**
@@ -34,6 +37,7 @@ export class UdpMedia {
   readonly #options: UdpMediaOptions
   readonly #tracks: Track[] = []
   readonly #sequence = new SequenceWatch()
+  readonly #pictures = new PictureWatch()
   lastPacketAt = performance.now()
 
   constructor(options: UdpMediaOptions) { this.#options = options }
@@ -84,6 +88,10 @@ export class UdpMedia {
   #pass(channel: number, bytes: Buffer): void {
     this.lastPacketAt = performance.now()
     const isVideo = channel === this.#tracks[0]?.channels[0] && isRtpHead(bytes, 0)
+    if (isVideo) {
+      this.#pictures.note(bytes, 0)
+      this.#options.onPicture(this.#pictures.take() === 'new')
+    }
     const step = isVideo ? this.#sequence.step(sourceAt(bytes, 0), sequenceAt(bytes, 0)) : 'next'
     const head = Buffer.from([DOLLAR, channel, 0, 0])
     head.writeUInt16BE(bytes.length, 2)

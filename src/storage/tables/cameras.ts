@@ -13,6 +13,7 @@ export function cameraTable(db: Db) {
   const retire = db.prepare<[number, string]>('UPDATE camera SET retired_at = ? WHERE uuid = ? AND retired_at IS NULL')
   const exists = db.prepare<[string], { uuid: string }>('SELECT uuid FROM camera WHERE uuid = ?')
   const insertRetired = db.prepare<[string, string, number, number]>('INSERT INTO camera (uuid, id, first_recorded_at, retired_at) VALUES (?, ?, ?, ?)')
+  const idOf = db.prepare<[string], { id: string }>('SELECT id FROM camera WHERE uuid = ?')
   const named = db.prepare<[string], { uuid: string, id: string }>('SELECT uuid, id FROM camera WHERE id = ? ORDER BY retired_at IS NULL DESC, retired_at DESC LIMIT 1')
   const all = db.prepare<[], { uuid: string, id: string, retired_at: number | null }>('SELECT uuid, id, retired_at FROM camera ORDER BY retired_at IS NULL DESC, id, first_recorded_at')
   return {
@@ -22,6 +23,11 @@ export function cameraTable(db: Db) {
     find(id: CameraId): { id: CameraId, uuid: CameraUuid } | null {
       const row = named.get(id)
       return row === undefined ? null : { id, uuid: cameraUuid(row.uuid) }
+    },
+    /** Null for one that was never recorded. */
+    of(uuid: CameraUuid): { id: CameraId, uuid: CameraUuid } | null {
+      const row = idOf.get(uuid)
+      return row === undefined ? null : { id: row.id as CameraId, uuid }
     },
     /** A camera that a volume knows and this catalogue does not. It comes into use again only when somebody configures it. */
     remember(uuid: CameraUuid, id: CameraId, at: EpochMs): void { if (exists.get(uuid) === undefined) insertRetired.run(uuid, id, at, at) },

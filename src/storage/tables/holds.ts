@@ -1,6 +1,7 @@
 import { cameraId, cameraUuid, epochMs, streamName, type CameraId, type CameraUuid, type EpochMs, type StreamName } from '../../domain/index.ts'
 import type { SegmentKey } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
+import { countHolds, type HeldRange } from '../hold-counts.ts'
 
 /** Footage of one camera that stays until a recorded act lets it go [G2]. */
 export interface Hold {
@@ -36,6 +37,9 @@ const toHold = (raw: Raw): Hold => ({
   fromAt: epochMs(raw.from_at), toAt: epochMs(raw.to_at), authority: raw.authority, application: raw.application, placedBy: raw.placed_by, placedAt: epochMs(raw.placed_at),
 })
 
+interface SealedSpan {
+  volume_uuid: string, slot: number, generation: number, stream: string, start_at: number, end_at: number, hold_count: number
+}
 const toFound = (raw: Raw): FoundHold => ({
   hold: toHold(raw),
   ended: raw.ended_at === null ? null : { endedAt: epochMs(raw.ended_at), endedBy: raw.ended_by!, endReason: raw.end_reason! },
@@ -56,8 +60,21 @@ export function holdTable(db: Db) {
   // Counted anew from the holds in force, never added up: a count that drifted could never be found out.
   const count = `(SELECT count(*) FROM hold WHERE hold.ended_at IS NULL AND hold.camera_uuid = segment.camera_uuid
     AND (hold.stream IS NULL OR hold.stream = segment.stream) AND hold.from_at < segment.end_at AND hold.to_at > segment.start_at)`
-  const recount = db.prepare<[string, number, number]>(`UPDATE segment SET hold_count = ${count}
-    WHERE camera_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL AND start_at < ? AND end_at > ?`)
+  const sealed = db.prepare<[string, number, number], SealedSpan>(`SELECT volume_uuid, slot, generation, stream, start_at, end_at, hold_count
+    FROM segment WHERE camera_uuid = ? AND sealed_at IS NOT NULL AND ended_at IS NULL AND start_at < ? AND end_at > ?`)
+  const overlapping = db.prepare<[string, number, number], HeldRange>(`SELECT stream, from_at AS fromAt, to_at AS toAt
+    FROM hold INDEXED BY hold_in_force WHERE ended_at IS NULL AND camera_uuid = ? AND from_at < ? AND to_at > ?`)
+  const setCount = db.prepare<[number, string, number, number]>('UPDATE segment SET hold_count = ? WHERE volume_uuid = ? AND slot = ? AND generation = ?')
+  function recount(camera: CameraUuid, fromAt: number, toAt: number): void {
+    const spans = sealed.all(camera, toAt, fromAt)
+    const startAt = Math.min(...spans.map(span => span.start_at)), endAt = Math.max(...spans.map(span => span.end_at))
+    if (spans.length === 0) return
+    const countOf = countHolds(overlapping.all(camera, endAt, startAt))
+    for (const span of spans) {
+      const holds = countOf(span.stream, span.start_at, span.end_at)
+      if (holds !== span.hold_count) setCount.run(holds, span.volume_uuid, span.slot, span.generation)
+    }
+  }
   const recountOne = db.prepare<[string, number, number]>(`UPDATE segment SET hold_count = ${count} WHERE volume_uuid = ? AND slot = ? AND generation = ?`)
   const covered = db.prepare<[string, string | null, string | null, number, number], { slots: number, bytes: number | null, newlyHeld: number | null }>(
     `SELECT count(*) AS slots, sum(volume.slot_size_bytes) AS bytes, sum(hold_count = 0) AS newlyHeld FROM segment JOIN volume ON volume.uuid = segment.volume_uuid
@@ -78,12 +95,12 @@ export function holdTable(db: Db) {
     },
     insert(hold: Hold): void {
       insert.run(hold.holdId, hold.cameraUuid, hold.stream, hold.fromAt, hold.toAt, hold.authority, hold.application, hold.placedBy, hold.placedAt)
-      recount.run(hold.cameraUuid, hold.toAt, hold.fromAt)
+      recount(hold.cameraUuid, hold.fromAt, hold.toAt)
     },
     /** False when it was not in force. */
     end(hold: Hold, at: EpochMs, by: string, reason: string): boolean {
       if (end.run(at, by, reason, hold.holdId).changes === 0) return false
-      recount.run(hold.cameraUuid, hold.toAt, hold.fromAt)
+      recount(hold.cameraUuid, hold.fromAt, hold.toAt)
       return true
     },
     /** For a segment that was just sealed: holds placed while it was open begin to count. */

@@ -5,7 +5,7 @@ import { without } from '../../footage/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { holesBetween } from '../holes.ts'
 import { HOLE_IN_RUN_MS, type Span } from '../slot-survey.ts'
-import { isOfOneTime, runTable, TRIVIAL_GAP_MS, type StreamRef } from './runs.ts'
+import { CLOCK_BACK_MS, isOfOneTime, runTable, TRIVIAL_GAP_MS, type StreamRef } from './runs.ts'
 
 /**
  * Brings the gaps into line with the footage that a rebuild found: what is found is not told as lost, and
@@ -13,15 +13,20 @@ import { isOfOneTime, runTable, TRIVIAL_GAP_MS, type StreamRef } from './runs.ts
  * say more. Returns how many were added. In the caller's transaction.
  */
 export function reconcileGaps(db: Db, now: EpochMs): number {
-  endLasting(db)
+  endLasting(db, now)
   cutOut(db, now)
   return addBetween(db, now) + addSince(db, now)
 }
 
-/** A gap that lasted begins behind what is found of the run before it, and ends with the first behind it. */
-function endLasting(db: Db): void {
+/**
+ * A gap that lasted begins behind what is found of the run before it, unless that is of a clock that was ahead and
+ * was set back since; and ends with the first behind it.
+ */
+function endLasting(db: Db, now: EpochMs): void {
+  const isAhead = (at: string): string => `${at} > ${now + CLOCK_BACK_MS}`
   db.exec(`UPDATE gap SET start_at = max(start_at, coalesce((SELECT max(end_at) FROM survey_span AS s
-    WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.run_id = gap.after_run), start_at))
+    WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.run_id = gap.after_run
+      AND (NOT ${isAhead('s.end_at')} OR ${isAhead('gap.start_at')})), start_at))
     WHERE end_at IS NULL`)
   const next = (column: string) => `(SELECT ${column} FROM survey_span AS s
     WHERE s.camera_uuid = gap.camera_uuid AND s.stream = gap.stream AND s.run_id > gap.after_run
@@ -77,12 +82,9 @@ function cutOut(db: Db, now: EpochMs): void {
 
 const range = (from: number, to: number): TimeRange => ({ startAt: epochMs(from), endAt: epochMs(to) })
 
-/** A gap that lasts ends after all. */
-const NEVER_MS = Date.UTC(9999, 11)
-
 /**
  * Between two pieces that are found. What was overwritten by the rule, or stands on a volume that was not
- * read, was recorded.
+ * read, was recorded. A gap that lasts tells as far as the clock has come.
  */
 function addBetween(db: Db, now: EpochMs): number {
   const runs = runTable(db)
@@ -97,7 +99,7 @@ function addBetween(db: Db, now: EpochMs): number {
   const recorded = ranges(`segment WHERE end_at IS NOT NULL AND (freed_kept_until IS NOT NULL
     OR (ended_at IS NULL AND volume_uuid NOT IN (SELECT uuid FROM survey_volume)))`)
   const told = ranges(`(SELECT camera_uuid, stream, start_at,
-    coalesce(end_at, ${NEVER_MS}) AS end_at FROM gap) WHERE true`)
+    coalesce(end_at, max(start_at, ${now})) AS end_at FROM gap) WHERE true`)
   const found = db.prepare<[string, string], { run_id: number, start_at: number, end_at: number }>(
     'SELECT run_id, start_at, end_at FROM survey_span WHERE camera_uuid = ? AND stream = ?')
   let added = 0

@@ -148,12 +148,15 @@ export function runTable(db: Db) {
         this.addGap(of, at, at, 'clock-stepped', noticedAt, among)
       }
     },
-    /** Lost time of which the catalogue may know nothing yet, or only of parts. */
+    /**
+     * Lost time of which the catalogue may know nothing yet, or only of parts. The gap that lasts tells as far as
+     * the clock has come: what lies ahead was lost before it was set back.
+     */
     addUntoldGap(
       of: StreamRef, startAt: EpochMs, endAt: EpochMs, cause: GapCause, noticedAt: EpochMs, among: Among,
     ): void {
       const told = overlapping.all(of.cameraUuid, of.stream, endAt, startAt)
-        .map(({ from, to }) => ({ startAt: from as EpochMs, endAt: to as EpochMs | null ?? endAt }))
+        .map(({ from, to }) => ({ startAt: from as EpochMs, endAt: (to ?? Math.max(from, noticedAt)) as EpochMs }))
       for (const untold of without({ startAt, endAt }, told, 1)) {
         this.addGap(of, untold.startAt, untold.endAt, cause, noticedAt, among)
       }

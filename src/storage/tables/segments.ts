@@ -66,7 +66,9 @@ export function segmentTable(db: Db) {
   const sealedFrom = db.prepare<[string, number, number], Raw & { is_quarantined: number }>(`${from.replace('SELECT ', 'SELECT is_quarantined, ')} WHERE volume_uuid = ? AND slot >= ? AND slot < ?
     AND sealed_at IS NOT NULL AND ended_at IS NULL ORDER BY slot LIMIT 1`)
   const inRange = db.prepare<[string, string, number, number], Raw>(
-    `${from} WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL AND (end_at IS NULL OR end_at > ?) ORDER BY start_at`)
+    `${from} WHERE camera_uuid = ? AND stream = ? AND start_at < ? AND ended_at IS NULL AND (end_at IS NULL OR end_at > ?)
+     ORDER BY start_at, segment_id`)
+  const numbered = db.prepare<[number], Raw>(`${from} WHERE segment_id = ?`)
   /** A page at a time: nearly always the first row decides, and a reader may hold many. */
   function* paged(volume: VolumeUuid, rule: string): Generator<SegmentRow> {
     for (let offset = 0, size = 1; ; offset += size, size = PAGE_ROWS) {
@@ -138,6 +140,12 @@ export function segmentTable(db: Db) {
       overwrittenIn.all(camera, stream, range.endAt, range.startAt)
         .map(row => ({ startAt: epochMs(row.start_at), endAt: epochMs(row.end_at) })),
     oldestFrameOfVolume: (volume: VolumeUuid): EpochMs | null => instant(oldestOfVolume.get(volume)),
+    /** Throws TypeError for a number that no segment has. */
+    numbered(row: number): SegmentRow {
+      const raw = numbered.get(row)
+      if (raw === undefined) throw new TypeError(`there is no segment ${row}`)
+      return toRow(raw)
+    },
     inRange: (camera: CameraUuid, stream: StreamName, range: TimeRange): SegmentRow[] => inRange.all(camera, stream, range.endAt, range.startAt).map(toRow),
   }
 }

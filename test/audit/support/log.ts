@@ -18,8 +18,7 @@ export function stateFolder(owner: TestOwner): string {
 export interface LogRig { readonly folder: string, readonly clock: VirtualClock, readonly db: Db, readonly log: AuditLog }
 
 /** A real catalogue with an empty audit log. */
-export function openLog(owner: TestOwner, folder = stateFolder(owner)): LogRig {
-  const clock = new VirtualClock(START)
+export function openLog(owner: TestOwner, folder = stateFolder(owner), clock = new VirtualClock(START)): LogRig {
   const catalogue = openCatalogue(folder, clock.wallNow())
   owner.teardown(() => { catalogue[Symbol.dispose]() })
   return { folder, clock, db: catalogue.db, log: new AuditLog({ db: catalogue.db, clock }) }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import pino from 'pino'
-import { AuditLog } from '../../../src/audit/index.ts'
+import { AuditLog, CheckpointBook } from '../../../src/audit/index.ts'
 import { cameraId, epochMs, streamName, volumeId, type EpochMs } from '../../../src/domain/index.ts'
 import { openCatalogue } from '../../../src/platform/catalogue.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
@@ -41,7 +41,9 @@ export class Office {
   }
 
   /** Storage and time of a recorder, without cameras, until it is disposed of. */
-  async recorder(): Promise<{ readonly storage: Storage, readonly trustedTime: TrustedTime } & AsyncDisposable> {
+  async recorder(): Promise<{
+    readonly storage: Storage, readonly trustedTime: TrustedTime, readonly checkpoints: CheckpointBook
+  } & AsyncDisposable> {
     await using parts = new AsyncDisposableStack()
     const catalogue = parts.use(openCatalogue(this.stateDir, systemClock.wallNow()))
     const { db } = catalogue
@@ -52,7 +54,8 @@ export class Office {
     }))
     const storage = parts.use(await Storage.open({ catalogue, audit, trustedTime, volumes: this.volumes, floor: { floor: { kind: 'calendar-days', days: 31 }, timezone: 'Asia/Taipei' }, fs: realFileSystem, clock: systemClock, log }))
     const open = parts.move()
-    return { storage, trustedTime, [Symbol.asyncDispose]: () => open.disposeAsync() }
+    const checkpoints = new CheckpointBook({ db, log: audit, clock: systemClock })
+    return { storage, trustedTime, checkpoints, [Symbol.asyncDispose]: () => open.disposeAsync() }
   }
 
   /** Records so many half seconds of a camera, from `startAt` on, and stops. */

@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import type { Db } from '../../../src/platform/catalogue.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
-import { footageFinder, lastDevices } from '../../../src/storage/index.ts'
+import { lastDevices } from '../../../src/storage/index.ts'
 import type { Member } from '../../access/support/office.ts'
 import { DOOR, FrontDesk, LOBBY } from '../../requests/support/front-desk.ts'
 import type { Shelf } from '../../export/package/support.ts'
@@ -56,7 +56,7 @@ export class Console {
     const deviceOf = lastDevices(db)
     const { shelf: footageShelf, archiveTime, ...services } = await servicesOf(t, front, book, RULES)
     const parts: ConsoleParts = {
-      ...services, site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: footageFinder(db), wallNow: () => clock.wallNow(),
+      ...services, site: { name: '臺北市信義區戶政事務所', timezone: 'Asia/Taipei' }, db, audit, access, desk: front.desk, book, shelf: new RuleShelf([RULES]), calendar: () => front.calendar, footage: front.footage, clock, wallNow: () => clock.wallNow(),
       survey: new CameraSurvey(systemClock, 3_000),
       cameras: () => [{ uuid: LOBBY, id: cameraId('lobby'), name: '大廳', location: '一樓' }, { uuid: DOOR, id: cameraId('door'), name: '大門', location: '一樓' }].map(camera => ({ ...camera, device: deviceOf(camera.id) })),
     }

@@ -5,7 +5,7 @@ import { newKey } from './caller.ts'
 
 /** As the API tells them; what these tests look at. */
 export interface Case { readonly number: string, readonly version: number, readonly state: { readonly kind: string, readonly step?: number }, readonly content: Content, readonly proposal: { readonly scope: Content['asked'], readonly acts: Content['acts'] } }
-export interface Told { readonly application: Case, readonly isReplay: boolean, readonly isPublished: boolean, readonly holds: { readonly placed: number, readonly newlyHeld: number }, readonly footage: readonly { readonly state: string }[], readonly notices: readonly { readonly notice: string, readonly title: string }[] }
+export interface Told { readonly application: Case, readonly isReplay: boolean, readonly holding: { readonly state: string }, readonly holds: { readonly placed: number, readonly newlyHeld: number }, readonly footage: readonly { readonly state: string }[], readonly notices: readonly { readonly notice: string, readonly title: string }[] }
 export interface Refused { readonly code: string, readonly zh: string, readonly en: string, readonly requestId: string, readonly problems?: readonly { readonly where: string }[], readonly version?: number, readonly changes?: readonly { readonly verb: string, readonly by: string }[] }
 
 export const pathOf = (number: string): string => `/api/applications/${encodeURIComponent(number)}`

@@ -19,7 +19,7 @@ const ENDINGS: Readonly<Record<string, (office: CopyOffice, number: ApplicationN
   async closed(office, number) { await commanded(office, number, CUSTODIAN, { kind: 'close', reason: '已領取' }) },
 }
 async function commanded({ front }: CopyOffice, number: ApplicationNumber, who: typeof DIRECTOR | typeof CUSTODIAN, command: { readonly kind: 'revoke' | 'close', readonly reason: string }): Promise<void> {
-  done(await front.act(who, front.desk.reader.read(await front.as(...CUSTODIAN), number).application, command))
+  done(await front.act(who, front.desk.reader.application(await front.as(...CUSTODIAN), number), command))
 }
 
 for (const [why, end] of Object.entries(ENDINGS)) {

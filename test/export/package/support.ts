@@ -4,7 +4,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import Database from 'better-sqlite3'
-import { AuditLog, CheckpointBook, entryTable, openSigningKey, type AuditEntry, type SigningKey } from '../../../src/audit/index.ts'
+import { AuditLog, CheckpointBook, entryTable, openSigningKey, type AuditEntry, type EvidenceCheckpoints, type SigningKey } from '../../../src/audit/index.ts'
 import { cameraId, cameraUuid, epochMs, generation, isoOf, SYSTEM, slotNumber, streamName, volumeUuid, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../../src/domain/index.ts'
 import { auditEvidence, gapsOf, packageIdOf, RecorderCertificate, sealPackage, takeVideos, type FootageShelf, type SealFacts, type Taken, type TimestampHook } from '../../../src/export/index.ts'
 import { SegmentGoneError, VolumeAwayError, type Footage as FootagePort, type NotedGap, type SegmentRow } from '../../../src/footage/index.ts'
@@ -146,15 +146,23 @@ export class Recorder {
     return recorder
   }
   note(action: string, application: string | null, detail: Record<string, string | string[]> = {}): number { return this.log.append({ action, actor: SYSTEM, object: null, application, result: 'done', detail }).seq }
+  /** The newest checkpoint leaves the machine. */
+  leave(): void { this.checkpoints.witnessed(this.checkpoints.make('entries'), 'print') }
   entries(): AuditEntry[] { return entryTable(this.db).after(0, 10_000) }
+}
+
+/** Whose log, checkpoints and certificate a package has. */
+export interface Packer extends Pick<Recorder, 'note' | 'log' | 'db' | 'clock' | 'certificate'> {
+  readonly checkpoints: EvidenceCheckpoints
+  leave(): void | Promise<unknown>
 }
 
 export interface Made { readonly folder: string, readonly taken: Taken, readonly facts: SealFacts }
 
 /** A whole package of a taken range, sealed by a recorder whose log has other cases too and whose last checkpoint but one left the machine. */
-export async function makePackage(recorder: Recorder, parent: string, taken: Taken, { range = span(0, 60_000), timestamp = null as TimestampHook | null, folder = path.join(parent, packageIdOf(CASE, 1)) } = {}): Promise<Made> {
+export async function makePackage(recorder: Packer, parent: string, taken: Taken, { range = span(0, 60_000), timestamp = null as TimestampHook | null, folder = path.join(parent, packageIdOf(CASE, 1)) } = {}): Promise<Made> {
   for (let i = 0; i < 5; i++) recorder.note('application.received', i % 2 === 0 ? CASE : '115-調-0002')
-  recorder.checkpoints.witnessed(recorder.checkpoints.make('entries'), 'print')
+  await recorder.leave()
   const roots = taken.videos.flatMap(video => video.segments.map(({ merkleRoot }) => merkleRoot))
   const auditSeq = recorder.note('copy.taken', CASE, { roots })
   const videos = taken.videos.map(video => ({ ...video, segments: video.segments.map(segment => ({ ...segment, auditSeq })) }))
@@ -168,7 +176,7 @@ export async function makePackage(recorder: Recorder, parent: string, taken: Tak
     exporter: { account: 'lin', name: '林承辦', role: '管理人員' }, witness: { account: 'chen', name: '陳課長', role: '課長' }, recorder: { make: 'Custos', model: 'Custos', serial: checkpoints.table.logId(), version: '0.0.0' },
     time: { stampedBy: { zh: '錄影機', en: 'the recorder' }, utcOffset: '+08:00', sync: null, recorderOffsetMs: null, uncertaintyMs: null, atExport: isoOf(recorder.clock.wallNow()), cameraOffsets: [], comparison: null },
     videos, gaps: gapsOf({ range, taken, noted: [], of: { cameraId: 'lobby', cameraName: '大廳', stream: 'main' } }),
-    playback: [], custody: [{ at: at(0), step: 'requested', by: '趙警員', words: '申請' }], evidence: auditEvidence({ log, entries: entryTable(db), checkpoints, application: CASE }), forms: [{ name: '附件2.pdf', bytes: Buffer.from('%PDF-1.7 form 2\n') }],
+    playback: [], custody: [{ at: at(0), step: 'requested', by: '趙警員', words: '申請' }], evidence: await auditEvidence({ log, entries: entryTable(db), checkpoints, application: CASE }), forms: [{ name: '附件2.pdf', bytes: Buffer.from('%PDF-1.7 form 2\n') }],
   }
   await sealPackage(folder, facts, { certificate: recorder.certificate, timestamp, signal: new AbortController().signal })
   return { folder, taken, facts }

@@ -269,3 +269,16 @@ t.test('manifest facts: records tile the file, cut ones say so, paths lead to th
   t.same([video!.fps, video!.maker, video!.mediaSigning], ['15.000', 'ACME', 'none'])
   t.equal(Date.parse(video!.endAt) <= epochMs(at(2_200)) + 67, true)
 })
+
+t.test('what stands before the first key frame of one a minute is told as that, not as never recorded', async t => {
+  const footage = await realFootage({ codec: 'h264', width: 320, height: 180, seconds: 4 }), shelf = new Shelf()
+  const keyless = Array.from({ length: 60 }, (_, i) => ({ position: 1, run: 1, atMs: i * 500 }))
+  await shelf.add(footage, [...keyless, ...inARow(footage, 4, { fromMs: 30_000 })])
+  const of = { cameraId: 'lobby', cameraName: '大廳', stream: 'main' }
+  for (const [range, causes] of [
+    [span(5_000, 32_000), ['before-first-key-frame']], [span(-20_000, 32_000), ['no-footage', 'before-first-key-frame']],
+  ] as const) {
+    const taken = await take(shelf, t.testdir(), { range })
+    t.same(gapsOf({ range, taken, noted: [], of }).map(({ cause }) => cause.code), causes)
+  }
+})

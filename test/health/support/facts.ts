@@ -8,7 +8,7 @@ export const stream = (id: string, change: Partial<StreamView> = {}): StreamView
   cameraId: cameraId(id), stream: streamName('main'), state: 'recording', stateSince: at('2026-11-22T07:00:00.000Z'),
   lastFrameAt: at('2026-11-22T07:59:59.500Z'), lastFrameAgeMs: 500, supervisorTickAgeMs: 200, bitrateBps: 4_000_000, fps: 15,
   oldestFrameAt: at('2026-10-10T00:00:00.000Z'), restarts: 0, mode: 'full', lastEndReason: null, openGapSince: null, openGapCause: null, forecastDays: 60,
-  cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, ...change,
+  cameraClockOffsetMs: null, channel: null, stampRate: 1, isSoundMissing: false, pictureWaitMs: 0, ...change,
 })
 
 /** A stream that is down and waits to try again. */
@@ -29,13 +29,13 @@ export const clock = (change: Partial<ClockView> = {}): ClockView => ({
   state: 'agreed', offsetMs: 3, synchronised: true, source: 'chrony', referenceOffsetMs: 0.4, trustedAt: at('2026-11-22T08:00:00.000Z'), waitingMs: 0, waitingFor: null, ...change,
 })
 
-export const audit = (change: Partial<AuditView> = {}): AuditView => ({ state: 'ok', failedSince: null, entries: 1234, reserve: 'kept', key: 'ok', isWhole: true, ...change })
+export const audit = (change: Partial<AuditView> = {}): AuditView => ({ state: 'ok', failedSince: null, entries: 1234, reserve: 'kept', key: 'ok', isWhole: true, officeLogRefusedSince: null, ...change })
 
 export const witness = (change: Partial<WitnessView> = {}): WitnessView =>
   ({ configured: true, lastAt: at('2026-11-21T16:00:05.000Z'), lastSize: 1200, overdueSince: null, ...change })
 
 export const office = (change: Partial<OfficeView> = {}): OfficeView => ({
-  rules: 'in-force', ruleProblems: 0, calendarMissing: [], calendarProblems: 0, cases: { overdue: 0, soon: 0 }, inbox: { state: 'ok', waiting: 0, rejected: 0, rejectedAt: null },
+  rules: 'in-force', ruleProblems: 0, calendarMissing: [], calendarProblems: 0, cases: { overdue: 0, soon: 0 }, holds: { waiting: 0, waitingSince: null, unknown: 0, unknownSince: null }, inbox: { state: 'ok', waiting: 0, rejected: 0, rejectedAt: null },
   book: { lines: 20, orphans: 0, reconciledAt: at('2026-11-21T19:37:00.000Z'), isReconcilingLate: false, unsigned: 0, oldestUnsignedAt: null, unsignedDays: 0, packsDue: 0 }, ...change,
 })
 

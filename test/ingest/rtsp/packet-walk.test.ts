@@ -234,3 +234,19 @@ t.test('whatever fills a look is walked through in no time', t => {
   }
   t.end()
 })
+
+t.test('a picture begins with another stamp, or behind the mark where stamps stand still, on its own channel', t => {
+  const packet = (stamp: number, isLast: boolean, channel = 0): Buffer => {
+    const bytes = Buffer.from(numbered(stamp, channel, 7))
+    bytes.writeUInt32BE(stamp, 8)
+    bytes[5] = (isLast ? 0x80 : 0) | 96
+    return bytes
+  }
+  const walk = new PacketWalk(0), sign = (...packets: Buffer[]) => walk.walk(Buffer.concat(packets)).picture
+  t.equal(sign(packet(1, false)), 'new')
+  t.equal(sign(packet(1, false)), 'more')
+  t.equal(sign(packet(1, false), packet(2, true)), 'new')
+  t.equal(sign(packet(2, true)), 'new', 'the same stamp, behind a mark')
+  t.equal(sign(packet(3, true, 2), packet(4, true, 1)), 'none', 'sound and reports')
+  t.end()
+})

@@ -17,7 +17,8 @@ function datagrams(): Buffer[] {
 async function heard(t: Test, hasRoom: (passed: number) => boolean): Promise<{ readonly passed: Buffer[], readonly losses: number[] }> {
   const passed: Buffer[] = [], losses: number[] = []
   const media = new UdpMedia({ cameraAddress: '127.0.0.1',
-    onPacket: bytes => { passed.push(bytes); return hasRoom(passed.length) }, onLoss: () => { losses.push(passed.length) } })
+    onPacket: bytes => { passed.push(bytes); return hasRoom(passed.length) },
+    onPicture: () => undefined, onLoss: () => { losses.push(passed.length) } })
   const camera = createSocket('udp4').bind(0, '127.0.0.1')
   t.teardown(() => { media.close(); camera.close() })
   await once(camera, 'listening')

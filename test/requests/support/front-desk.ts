@@ -3,10 +3,14 @@ import path from 'node:path'
 import type { Db } from '../../../src/platform/catalogue.ts'
 import type { AccountId, Acting, Role } from '../../../src/access/index.ts'
 import { cameraUuid, epochMs, volumeId, volumeUuid, type CameraUuid, type EpochMs } from '../../../src/domain/index.ts'
-import { RequestDesk, type Acts, type Answer, type Application, type ApplicationNumber, type Content, type ScopeLine, type SentCommand } from '../../../src/requests/index.ts'
+import { HoldKeeper, holdsPort, RequestDesk, type Acts, type Answer, type Application, type ApplicationNumber, type Content, type HoldsPort, type ScopeLine, type SentCommand } from '../../../src/requests/index.ts'
 import { personVault } from '../../../src/requests/person-vault.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
-import { footageFinder, HoldBook } from '../../../src/storage/index.ts'
+import { ownHolds } from '../../../src/daemon/link-requests.ts'
+import { LocalFootage } from '../../../src/storage/local-footage.ts'
+import { HoldBook } from '../../../src/storage/index.ts'
+import { holdDesk } from '../../../src/storage/hold-desk.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
 import { cameraTable } from '../../../src/storage/tables/cameras.ts'
 import { holdTable } from '../../../src/storage/tables/holds.ts'
 import { Office, type Member } from '../../access/support/office.ts'
@@ -52,6 +56,10 @@ export class FrontDesk {
   readonly stateDir: string
   readonly fs = new MemoryFileSystem()
   readonly holds: HoldBook
+  readonly keeper: HoldKeeper
+  /** The recorder, as the office asks it; a test may answer in its place. */
+  readonly port: { -readonly [Name in keyof HoldsPort]: HoldsPort[Name] }
+  readonly footage: LocalFootage
   calendar = new OfficeCalendar()
   #members = new Map<string, Member>()
 
@@ -62,9 +70,13 @@ export class FrontDesk {
     db.prepare('INSERT OR IGNORE INTO camera (uuid, id, first_recorded_at) VALUES (?, ?, 1), (?, ?, 1)').run(LOBBY, 'lobby', DOOR, 'door')
     db.prepare("INSERT OR IGNORE INTO volume (uuid, id, slot_size_bytes, slot_count, first_seen_at) VALUES (?, 'disk1', 1048576, 100, 1)").run(VOLUME)
     const volume = { path: '/disk1', identity: { format: 1, id: volumeId('disk1'), uuid: volumeUuid(VOLUME), slotSizeBytes: 1 << 20, slotCount: 100, createdAt: '' } } as const
-    this.holds = new HoldBook({ catalogue: { db, [Symbol.dispose]: () => undefined }, holds: holdTable(db), cameras: cameraTable(db), audit, fs: this.fs, clock, volumes: () => [volume] })
+    const nowhere = { db, [Symbol.dispose]: () => undefined }
+    this.holds = new HoldBook({ catalogue: nowhere, holds: holdTable(db), cameras: cameraTable(db), audit, fs: this.fs, clock, volumes: () => [volume] })
+    this.port = holdsPort(ownHolds(holdDesk({ catalogue: nowhere, clock, book: this.holds, refused: () => [] }), clock))
+    this.keeper = new HoldKeeper({ db, audit, port: this.port, time: clock, clock, log: createLogger({ level: 'silent' }) })
+    this.footage = new LocalFootage(db, { isBusy: false, openReader: () => Promise.reject(new Error('nothing is read here')) })
     this.desk = new RequestDesk({
-      db, audit, access, holds: this.holds, footage: footageFinder(db), shelf: new RuleShelf([RULES]), calendar: () => this.calendar,
+      db, audit, access, keeper: this.keeper, clock, footage: this.footage, shelf: new RuleShelf([RULES]), calendar: () => this.calendar,
       time: { wallNow: () => clock.wallNow(), steadyNow: () => Date.parse('2026-11-22T08:00:00.000Z') + clock.monoNow() }, stateDir: this.stateDir, managingUnit: '資訊室', vault: personVault(randomBytes(32)),
     })
   }
@@ -131,7 +143,8 @@ export class FrontDesk {
   }
 
   count(table: string): number { return this.office.db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0 }
-  holdsOf(number: ApplicationNumber): string[] { return this.holds.ofApplication(number).map(({ cameraId, authority }) => `${cameraId}: ${authority}`) }
+  /** As the recorder has them. */
+  holdsOf(number: ApplicationNumber): string[] { return holdTable(this.office.db).ofApplication(number).map(({ cameraId, authority }) => `${cameraId}: ${authority}`) }
   async published(): Promise<string> { return this.fs.readText(HOLDS_FILE, 1 << 20, 'test').catch(() => '') }
   actions(number: ApplicationNumber): string[] {
     return this.office.db.prepare<[string], string>("SELECT action || CASE result WHEN 'done' THEN '' ELSE ' ' || result END FROM audit_entry WHERE application = ? ORDER BY seq").pluck().all(number)

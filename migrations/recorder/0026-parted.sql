@@ -1,5 +1,7 @@
 -- The office has a database of its own: its tables, which stand there, go from here. The log stays whole.
 
+DROP TABLE unknown_hold;
+DROP TABLE case_hold;
 DROP TABLE archive_key_backup;
 DROP TABLE reference_image;
 DROP TABLE viewing_session;

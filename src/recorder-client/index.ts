@@ -1,0 +1,6 @@
+export { ReadersFullError, RecorderAwayError } from './errors.ts'
+export { LinkedFootage } from './linked-footage.ts'
+export { LinkedLive } from './linked-live.ts'
+export { LinkedTime } from './linked-time.ts'
+export { RecorderConnection } from './recorder-connection.ts'
+export type { ConnectedHook, RecorderAway } from './recorder-connection.ts'
