@@ -1,4 +1,4 @@
-import { AuditKeeper, AuditLog, giveUpReserve } from './audit/index.ts'
+import { AuditKeeper, AuditLog, giveUpReserve, type ClockState } from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import { loadStartConfig, type StartConfig } from './config/index.ts'
 import { applyCameras } from './daemon/apply-cameras.ts'
@@ -125,10 +125,11 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
     db, audit, clock, log, hostClock,
     newestFootageAt: () => newestFootageIn(db), countsDays: retention.floor.kind === 'calendar-days',
   }))
-  audit.setClockState(() => {
+  const clockState = (): ClockState => {
     const { trustedAt, state: told } = trustedTime.status()
     return { at: trustedAt, state: told }
-  })
+  }
+  audit.setClockState(clockState)
   const floor = { floor: retention.floor, timezone }
   const storage = parts.use(await Storage.open({
     catalogue, audit, trustedTime, volumes: config.volumes, floor, fs: realFileSystem, clock, log,
@@ -170,7 +171,7 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   }))
   const known = new LastKnown()
   const house = parts.use(new LaterHouse({
-    config: () => reload.current, catalogue, audit, auditKeeper, trustedTime, storage, known, faults, clock,
+    config: () => reload.current, catalogue, auditKeeper, clockState, trustedTime, storage, known, faults, clock,
     log, signal, streams: () => ingest.report(),
   }))
   const facts = recorderFacts({

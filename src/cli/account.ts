@@ -1,13 +1,13 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
-import { combiningRules, accountId, AccountRefusedError, atMachine, isAccountId, openAccess, roleNamed, ROLE_NAMES, steadyTime, type Access, type AccountId, type AccountView, type Acting, type Role } from '../access/index.ts'
-import { AuditLog } from '../audit/index.ts'
+import {
+  type Access, type AccountId, accountId, AccountRefusedError, type AccountView, type Acting, atMachine,
+  combiningRules, isAccountId, openAccess, type Role, ROLE_NAMES, roleNamed,
+} from '../access/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { epochMs, FatalError } from '../domain/index.ts'
-import { openCatalogueBeside } from '../platform/catalogue.ts'
-import { systemClock } from '../platform/clock.ts'
-import { openHostClock } from '../trusted-time/index.ts'
 import { actingPerson } from './acting-person.ts'
 import { localDay, localText } from './local-time.ts'
+import { officeBeside } from './office-beside.ts'
 
 interface Out { write(text: string): unknown, readonly isTTY?: boolean | undefined }
 type Options = Readonly<Record<string, string | true | undefined>>
@@ -20,10 +20,9 @@ export async function account(act: AccountAct, options: Options, out: Out): Prom
   const result = await loadConfig(textOf(options, 'config'), { secrets: 'skip' })
   if (!result.ok) { out.write(formatProblems(result.problems)); return EXIT_BAD_CONFIG }
   const { config } = result
-  using catalogue = openCatalogueBeside(config.state.dir, act === 'list' ? 'read' : 'write')
-  const audit = new AuditLog({ db: catalogue.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
+  using office = officeBeside(config, act === 'list' ? 'read' : 'write')
   const access = openAccess({
-    db: catalogue.db, audit, time: steadyTime(catalogue.db, systemClock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine: act === 'create' ? await combiningRules(config.office.ruleSets) : () => null,
+    ...office, stateDir: config.state.dir, officeName: config.site.name, mayCombine: act === 'create' ? await combiningRules(config.office.ruleSets) : () => null,
   })
   if (act === 'list') return list(access, options, config, out)
   const acting = atMachine(actingPerson(textOf(options, 'by'), '--by'))

@@ -1,13 +1,11 @@
-import { openAccess, atMachine, steadyTime } from '../access/index.ts'
+import { atMachine, openAccess } from '../access/index.ts'
 import { Archive, archiveCredential, archiveRules, ArchiveRefusedError, isItemNo, lastDayBefore, NO_TIME, type ArchiveItem, type ItemHold, type ItemNo } from '../archive/index.ts'
-import { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError } from '../domain/index.ts'
-import { openCatalogueBeside } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
-import { openHostClock } from '../trusted-time/index.ts'
 import { actingPerson } from './acting-person.ts'
+import { officeBeside } from './office-beside.ts'
 
 interface Out { write(text: string): unknown }
 type Options = Readonly<Record<string, string | true | undefined>>
@@ -19,10 +17,8 @@ export async function archiveHold(act: ArchiveHoldAct, options: Options, out: Ou
   if (!result.ok) { out.write(formatProblems(result.problems)); return 2 }
   const { config } = result
   if (config.archive === null) throw new FatalError('CUSTOS_ARCHIVE_REFUSED', '設定檔沒有 archive 一節。/ the configuration has no archive', { remedy: '請加入 archive.dir 與 archive.quota。/ Add archive.dir and archive.quota.' })
-  using catalogue = openCatalogueBeside(config.state.dir, act === 'list' || act === 'key-backups' ? 'read' : 'write')
-  const { db } = catalogue
-  const audit = new AuditLog({ db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
-  const time = act === 'list' || act === 'key-backups' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId)
+  using office = officeBeside(config, act === 'list' || act === 'key-backups' ? 'read' : 'write')
+  const { db, audit, time } = office
   const access = openAccess({ db, audit, time, stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => null })
   const store = await Archive.open({
     db, audit, rights: access.sessions, trustedTime: NO_TIME, time, rule: await archiveRules(() => systemClock.wallNow()),

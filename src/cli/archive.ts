@@ -1,15 +1,24 @@
-import { steadyTime } from '../access/index.ts'
 import { Archive, archiveCredential, archiveRules, expiryOf, initArchive, isItemNo, ITEM_KINDS, ITEM_STATES, lastDayBefore, NO_TIME, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
-import { AuditLog } from '../audit/index.ts'
-import { formatProblems, loadConfig } from '../config/index.ts'
+import { AuditLog, partLog } from '../audit/index.ts'
+import { type Config, formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError, isoOf } from '../domain/index.ts'
-import { openCatalogue, openCatalogueBeside } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
-import { openHostClock } from '../trusted-time/index.ts'
+import { openOfficeDatabase } from '../platform/office-database.ts'
+import { officeBeside, type OfficeBeside } from './office-beside.ts'
 
 interface Out { write(text: string): unknown }
 export type ArchiveAct = 'init' | 'list' | 'verify' | 'rebuild'
+
+/** While no office runs; made when it is lost. Then there is only the wall clock. */
+async function ownOffice({ state }: Config): Promise<OfficeBeside> {
+  const office = await openOfficeDatabase(state.dir, { nowMs: systemClock.wallNow(), partLog }), { db } = office
+  return {
+    db, audit: new AuditLog({ db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) }),
+    time: { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() },
+    [Symbol.dispose]: () => { office[Symbol.dispose]() },
+  }
+}
 
 /** `custos archive init | list | verify | rebuild`. All but `rebuild` works beside a running recorder. Exit 1 when an item is not as it was put in. */
 export async function archive(act: ArchiveAct, options: { readonly config: string, readonly id?: string | undefined, readonly json: boolean }, out: Out): Promise<number> {
@@ -21,11 +30,11 @@ export async function archive(act: ArchiveAct, options: { readonly config: strin
     out.write(`存檔區已建立 / archive made: ${await initArchive(realArchiveDisk, config.archive.dir, isoOf(systemClock.wallNow()))}\n`)
     return 0
   }
-  using catalogue = act === 'rebuild' ? openCatalogue(config.state.dir, systemClock.wallNow()) : openCatalogueBeside(config.state.dir, act === 'list' ? 'read' : 'write')
-  const { db } = catalogue
+  using office = act === 'rebuild' ? await ownOffice(config) : officeBeside(config, act === 'list' ? 'read' : 'write')
+  const { db, audit, time } = office
   const store = await Archive.open({
-    db, audit: new AuditLog({ db, clock: systemClock }), rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: NO_TIME,
-    time: act === 'list' ? { wallNow: () => systemClock.wallNow(), steadyNow: () => 0 } : steadyTime(db, systemClock, openHostClock().bootId), rule: await archiveRules(() => systemClock.wallNow()),
+    db, audit, rights: { requireRight: () => { throw new TypeError('this command does no act of a person') } }, trustedTime: NO_TIME,
+    time, rule: await archiveRules(() => systemClock.wallNow()),
     dir: config.archive.dir, quotaBytes: config.archive.quotaBytes, stateDir: config.state.dir, credential: () => archiveCredential(process.env), log: createLogger({ level: 'warn' }),
   })
   if (act === 'list') {

@@ -15,7 +15,7 @@ const MOST_PEM_BYTES = 4000
 export async function inboxKey(act: InboxKeyAct, options: Options, out: Out): Promise<number> {
   using parts = await officeParts(textOf(options, 'config'), act === 'list' ? 'read' : 'write', out)
   if (parts === null) return EXIT_BAD_CONFIG
-  const { config, catalogue: { db }, audit, access } = parts, { timezone } = config.site
+  const { config, db, audit, access } = parts, { timezone } = config.site
   const keys = new InboxKeys({ db, audit, rights: access.sessions, time: systemClock })
   if (act === 'list') {
     const all = keys.list()

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { openAccess, steadyTime } from '../access/index.ts'
-import { AuditLog, checkpointTable } from '../audit/index.ts'
+import { openAccess } from '../access/index.ts'
+import { checkpointTable } from '../audit/index.ts'
 import { LogBook } from '../book/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { FatalError, type CameraUuid } from '../domain/index.ts'
@@ -11,9 +11,9 @@ import { systemClock } from '../platform/clock.ts'
 import { applicationTables, UnknownApplicationError, type Application } from '../requests/index.ts'
 import { loadRuleShelf, parseRocDate, type RuleSet, type RuleShelf } from '../rules/index.ts'
 import { recordedCameras } from '../storage/index.ts'
-import { openHostClock } from '../trusted-time/index.ts'
 import { actingPerson } from './acting-person.ts'
 import type { Output } from './audit-access.ts'
+import { officeBeside, type OfficeBeside } from './office-beside.ts'
 
 /** What the command line gives; each form takes those of its own. */
 export interface PaperOptions {
@@ -53,8 +53,8 @@ export async function paper(formName: string, options: PaperOptions, out: Output
   const printed = await printPaper(face, layOut({ face, ruleSet: order.ruleSet, office: config.site.name }, order.job)), { pdf, pages, missing } = printed
   if (actor === null) writeOut(options.out, pdf)
   else {
-    using catalogue = openCatalogueBeside(config.state.dir, 'write')
-    const audit = new AuditLog({ db: catalogue.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
+    using office = officeBeside(config, 'write')
+    const { audit } = office
     audit.transaction(() => {
       notePrinted(audit, actor, order, printed)
       writeOut(options.out, pdf) // a file that cannot be written takes the entry back with it
@@ -70,9 +70,9 @@ function filled(form: FormName, options: PaperOptions, config: Config, shelf: Ru
   switch (form) {
     case 'form-2': case 'form-3': case 'form-4': case 'refusal': return ofApplications(form, options, config, shelf)
     case 'form-5': {
-      using catalogue = openCatalogueBeside(config.state.dir, 'read')
+      using office = officeBeside(config, 'read')
       const page = Number(/^\d{1,7}$/.exec(options.bookPage ?? '')?.[0] ?? usage('請以 --book-page 指定頁次，或 --blank。', 'give --book-page N, or --blank'))
-      return bookOrder(bookOf(catalogue.db, config).page(page), current)
+      return bookOrder(bookOf(office, config).page(page), current)
     }
     case 'announcement': case 'signage': return ofZones(form, options, current, config)
     case 'checkpoint': {
@@ -90,8 +90,9 @@ function filled(form: FormName, options: PaperOptions, config: Config, shelf: Ru
 function ofApplications(form: CaseForm, options: PaperOptions, config: Config, shelf: RuleShelf): PaperOrder {
   const numbers = options.application ?? []
   if (numbers.length === 0 || (numbers.length > 1 && form !== 'form-4')) usage('請以 --application 指定案號（附件4可有數件），或 --blank。', 'give --application NO (form-4 takes several), or --blank')
+  using office = officeBeside(config, 'read')
   using catalogue = openCatalogueBeside(config.state.dir, 'read')
-  const tables = applicationTables(catalogue.db)
+  const tables = applicationTables(office.db)
   const applications = numbers.map((number): Application => tables.newest(number)?.record ?? (() => { throw new UnknownApplicationError(number) })())
   return caseOrder(form, applications as [Application, ...Application[]], { shelf, cameraName: cameraNames(catalogue.db, config) })
 }
@@ -126,10 +127,9 @@ function cameraNames(db: Db, { cameras }: Config): (camera: CameraUuid) => strin
   return uuid => { const id = cameraOf(footage, uuid)?.id; return cameraLabel(uuid, id === undefined ? null : { id, name: cameras.find(camera => camera.id === id)?.name }) }
 }
 
-function bookOf(db: Db, config: Config): LogBook {
-  const audit = new AuditLog({ db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
-  const access = openAccess({ db, audit, time: steadyTime(db, systemClock, openHostClock().bootId), stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => null })
-  return new LogBook({ db, audit, rights: access.sessions, time: systemClock })
+function bookOf(office: OfficeBeside, config: Config): LogBook {
+  const access = openAccess({ ...office, stateDir: config.state.dir, officeName: config.site.name, mayCombine: () => null })
+  return new LogBook({ ...office, rights: access.sessions, time: systemClock })
 }
 
 /** For the owner alone: it may name people. Throws FatalError, also when the file is there already. */

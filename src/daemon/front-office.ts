@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type { Access, AccessTime } from '../access/index.ts'
 import type { Archive } from '../archive/index.ts'
-import type { AuditKeeper, AuditLog } from '../audit/index.ts'
+import type { AuditLog, EvidenceCheckpoints, SigningKey } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
@@ -24,7 +24,9 @@ export interface FrontOfficeOptions {
   readonly config: () => Config
   readonly catalogue: Catalogue
   readonly audit: AuditLog
-  readonly auditKeeper: AuditKeeper
+  readonly checkpoints: EvidenceCheckpoints
+  /** Null while it cannot be used. */
+  readonly signingKey: () => SigningKey | null
   readonly trustedTime: TrustedTime
   readonly access: Access
   readonly time: AccessTime
@@ -45,7 +47,7 @@ export function* usedApplications(db: Db): Generator<string> {
 /** What people come to: screens, copies, papers, and the console that serves them. Loaded once the cameras are asked; nothing in here keeps the recorder from recording [G9]. */
 export async function openFrontOffice(options: FrontOfficeOptions): Promise<AsyncDisposable> {
   const {
-    config, catalogue: { db }, audit, auditKeeper, trustedTime, access, time, storage, office, archive,
+    config, catalogue: { db }, audit, checkpoints, signingKey, trustedTime, access, time, storage, office, archive,
     faults, clock, log,
   } = options
   await using parts = new AsyncDisposableStack()
@@ -67,9 +69,9 @@ export async function openFrontOffice(options: FrontOfficeOptions): Promise<Asyn
   const copies = new CopyDesk({
     db, audit, clock, rights: access.sessions, grants: desk.grants, book, footage,
     camera: uuid => { const id = idOf(uuid); return id === null ? null : { id, name: named(id), location: placeOf(id) } },
-    checkpoints: auditKeeper.checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, destinations: new Courier(), papers: printedForms({ press, office: site.name, cameraName }),
+    checkpoints, timestamp: () => timestampHook(config()), archive: archive ?? NO_ARCHIVE, destinations: new Courier(), papers: printedForms({ press, office: site.name, cameraName }),
     certificate: () => {
-      const { key } = auditKeeper.checkpoints
+      const key = signingKey()
       if (key === null) throw new RetryableError('CUSTOS_COPY_REFUSED', '本機的簽章金鑰無法使用。/ the signing key of this recorder cannot be used', { remedy: 'Restore state.dir/keys/audit-key.pem; health names the reason.' })
       return RecorderCertificate.open(state.dir, key, site.name)
     },

@@ -26,7 +26,7 @@ export class LaterHouse implements AsyncDisposable {
   readonly #stop = new AbortController()
   #opening: Promise<void> = Promise.resolve()
   #house: LatePart<House> | null = null
-  #last: HouseFacts = { glass: NO_GLASS, archive: null, office: null }
+  #last: HouseFacts = { auditFailedSince: null, glass: NO_GLASS, archive: null, office: null }
   #isBlind = false
   readonly #blind: FaultTeller
   constructor(options: LaterHouseOptions) {
@@ -42,7 +42,7 @@ export class LaterHouse implements AsyncDisposable {
     const house = this.#house?.part ?? null
     if (house === null) {
       const archive = this.#house === null ? null : unopenedArchive(config().archive)
-      return { glass: NO_GLASS, archive, office: null }
+      return { auditFailedSince: null, glass: NO_GLASS, archive, office: null }
     }
     try {
       this.#last = house.facts()

@@ -1,6 +1,6 @@
-import type { AuditKeeper } from '../audit/index.ts'
+import type { AuditKeeper, AuditView } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
-import { streamKeyText, type CameraChange } from '../domain/index.ts'
+import { streamKeyText, type CameraChange, type EpochMs } from '../domain/index.ts'
 import type { CapacityReport, ClockView, PartFault, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
@@ -61,7 +61,7 @@ export function recorderFacts(
       state !== 'recording' && lastEndReason === 'storage-full')
     const scrub = known.ask('scrub', () => scrubber()?.status() ?? NOT_SCRUBBED, NOT_SCRUBBED)
     const rescues = known.ask('rescues', () => storage.rescues(), { count: 0, newestAt: null })
-    const ofHouse = house()
+    const { auditFailedSince, ...ofHouse } = house()
     const status = storage.catalogueStatus()
     return {
       ...capacity.view(streams, volumes, stoppedByFloor),
@@ -70,12 +70,17 @@ export function recorderFacts(
       scrub, rescues, cameraChanges: known.ask('camera changes', cameraChanges, []), ...ofHouse,
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
-      audit: auditKeeper.auditView(), witness: auditKeeper.witnessView(),
+      audit: bothLogs(auditKeeper.auditView(), auditFailedSince), witness: auditKeeper.witnessView(),
       configReload: reload.view(), faults: faults(),
     }
   }
   return { read, source: loopDelay }
 }
+
+/** Acts of people cannot be written down where either log cannot be written. */
+const bothLogs = (own: AuditView, officeFailedSince: EpochMs | null): AuditView =>
+  own.state === 'failed' || officeFailedSince === null ? own
+    : { ...own, state: 'failed', failedSince: officeFailedSince }
 
 const clockView = ({ sync, ...status }: TimeStatus): ClockView =>
   ({ ...status, synchronised: sync.isSynchronised, source: sync.source, referenceOffsetMs: sync.referenceOffsetMs })

@@ -11,7 +11,7 @@ import { RecorderRig } from '../support/recorder-rig.ts'
 
 type Keeper = RecorderParts['auditKeeper']
 const NO_STEPS = { steps: [], headroomMs: null, overBudget: [] }
-const HOUSE = { glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, office: null, archive: null }
+const HOUSE = { glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, auditFailedSince: null, office: null, archive: null }
 
 const withForecast = <Each extends object>(each: Each) => ({ ...each, forecastDays: 60 })
 
