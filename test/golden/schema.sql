@@ -26,6 +26,9 @@ CREATE TRIGGER archive_item_as_pinned BEFORE UPDATE ON archive_item
     OR NEW.footage_sha256 IS NOT OLD.footage_sha256 OR NEW.payload_sha256 IS NOT OLD.payload_sha256 OR NEW.application IS NOT OLD.application
   BEGIN SELECT RAISE(ABORT, 'what pins an item is never changed'); END;
 
+CREATE TRIGGER archive_item_dated_later BEFORE UPDATE ON archive_item WHEN NEW.later_ms < OLD.later_ms
+  BEGIN SELECT RAISE(ABORT, 'an item is never dated earlier'); END;
+
 CREATE TRIGGER archive_item_goes_forward BEFORE UPDATE OF state ON archive_item
   WHEN NOT (OLD.state = NEW.state OR (OLD.state = 'kept' AND NEW.state = 'destroying') OR (OLD.state = 'destroying' AND NEW.state = 'destroyed' AND EXISTS (SELECT 1 FROM archive_destruction WHERE item_no = OLD.item_no)))
   BEGIN SELECT RAISE(ABORT, 'an item is kept, then destroyed with a record'); END;
@@ -320,7 +323,7 @@ CREATE TABLE archive_item (
   verified_at       INTEGER NOT NULL,           -- read again as a whole and found as it was put in
   lost_since        INTEGER,
   lost_what         TEXT,
-  audit_seq         INTEGER NOT NULL REFERENCES audit_entry (seq),
+  audit_seq         INTEGER NOT NULL REFERENCES audit_entry (seq), stamp_timeline TEXT, stamp_at INTEGER, later_ms INTEGER NOT NULL DEFAULT 0 CHECK (later_ms >= 0),
   CHECK ((file_no IS NULL) = (filed_by IS NULL) AND (file_no IS NULL) = (filed_at IS NULL)),
   CHECK (state = 'kept' OR file_no IS NULL),
   CHECK ((lost_since IS NULL) = (lost_what IS NULL))
