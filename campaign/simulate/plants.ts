@@ -52,7 +52,7 @@ const REUSE = [
 const HOLDS = [
   one('hold not written to the volumes', /^G2: hold/, 'storage/hold-book.ts', '    await this.#options.fs.publishText(path.join(volume.path, HOLDS_FILE), text, \'holds\')\n    this.#written', '    await Promise.resolve()\n    this.#written'),
   one('hold lost when placed on an open segment', /^G2: .*is under hold/, 'storage/ring.ts', '      holds.recount(row)\n', '      void holds\n'),
-  one('hold not counted', /^G2: .*is under hold/, 'storage/tables/holds.ts', '      recount.run(hold.cameraUuid, hold.toAt, hold.fromAt)\n    },\n    /** False when', '    },\n    /** False when'),
+  one('hold not counted', /^G2: .*is under hold/, 'storage/tables/holds.ts', '      recount(hold.cameraUuid, hold.fromAt, hold.toAt)\n    },\n    /** False when', '    },\n    /** False when'),
   one('holds of the volumes not taken in', /^G2: hold/, 'storage/hold-book.ts', 'const unknown = told.filter(hold => holds.find(hold.holdId) === null)', 'const unknown = told.filter(hold => holds.find(hold.holdId) === null && hold.holdId === "")'),
 ]
 

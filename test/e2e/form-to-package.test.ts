@@ -64,7 +64,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
 
   await t.test('附件2: received and held at once, four posts in order, a statement, a screen', async t => {
     const taken = await receive(lin, policeForm(asked))
-    t.match(taken, { isPublished: true, holds: { placed: 2 }, footage: [{ state: 'whole' }, { state: 'whole' }] }, 'R32: held at once')
+    t.match(taken, { holding: { state: 'held' }, holds: { placed: 2 }, footage: [{ state: 'whole' }, { state: 'whole' }] }, 'R32: held at once')
     t.match(await readFile(path.join(recorder.volumeDir, 'custos-holds.json'), 'utf8'), new RegExp(asked[0]!.camera), 'on the volume too')
     let { application } = taken
     const { number } = application
