@@ -90,6 +90,8 @@ const GAPS = [
     'gap !== null && gap.startAt !== firstKnownAt && lastFrameEnd', 'gap !== null && firstKnownAt !== 0 && lastFrameEnd'),
   one('a gap that was over at a kill is told on when its footage is found late', /^G7: .*is there, and a gap tells/,
     'storage/past-gaps.ts', '    this.#split(of, runs)\n', ''),
+  one('a rebuild looks for the newest footage among runs alone', /^G7: .*is there, and a gap tells/, 'storage/tables/rebuilt-gaps.ts',
+    'FROM (SELECT * FROM known UNION ALL SELECT * FROM found)', 'FROM (SELECT * FROM known)'),
   one('the gap that lasts tells of what is still to come', /^G7: .*cannot be found/, 'storage/tables/runs.ts',
     'endAt: (to ?? Math.max(from, noticedAt)) as EpochMs', 'endAt: (to ?? endAt) as EpochMs'),
   one('a rebuild leaves gaps over what it found', /^G7: .*is there, and a gap tells/, 'storage/tables/rebuilt-gaps.ts',

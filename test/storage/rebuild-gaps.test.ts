@@ -1,3 +1,5 @@
+import path from 'node:path'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import { cameraId } from '../../src/domain/index.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
@@ -255,4 +257,33 @@ t.test('a rebuild tells what is missing of a clock that was ahead, though the ga
     await rebuild(rig, [rig.camera, GATE])
     t.match(gapsOf(rig).filter(gap => gap.start_at === lostFrom), [{ end_at: lostTo }])
     t.match(gapsOf(rig).filter(gap => gap.end_at === null), [{ start_at: setBackAt }], 'nor does that one begin later')
+  })
+
+t.test('what is lost since the newest footage begins behind it, though its number was given to a run that stored nothing',
+  async t => {
+    const rig = await RecorderRig.open(t, { slots: 8 })
+    await rig.append(2)
+    rig.endRun()
+    await rig.sync()
+    const backup = newFolder(t)
+    rig.copyCatalogue(backup)
+    rig.clock.drift(60_000, 0)
+    rig.nextAt = rig.clock.wallNow()
+    await rig.append(4)
+    rig.endRun()
+    await rig.sync()
+    const newestEnd = rig.nextAt
+    const [{ id }] = rig.rows<{ id: number }>('SELECT max(run_id) AS id FROM run') as [{ id: number }]
+    await rig.close()
+    rig.stateDir = backup
+    rig.clock.drift(60_000, 0)
+    const db = new Database(path.join(backup, 'catalogue.db'))
+    db.prepare(`INSERT INTO run (run_id, camera_uuid, stream, codec, width_px, height_px, start_at, end_at, end_reason)
+      SELECT ?, camera_uuid, stream, codec, width_px, height_px, ?, ?, 'storage-failed' FROM run LIMIT 1`)
+      .run(id, rig.clock.wallNow(), rig.clock.wallNow())
+    db.close()
+    await rebuild(rig, [rig.camera, GATE])
+    t.match(gapsOf(rig).at(-1), { start_at: newestEnd, end_at: null })
+    await rig.restart()
+    t.same(await foundButTold(rig), [])
   })

@@ -143,23 +143,30 @@ class Overlapping {
 }
 
 /**
- * Behind the newest run, until now, or until its camera was retired: it was to be recorded until then. Runs
+ * Behind the newest run, until now, or until its camera was retired: it was to be recorded until then. What is
+ * found tells of it too, for a catalogue from a backup may have given its number to one that stored nothing. Runs
  * of a clock that was ahead, and is behind now, were recorded before: nothing is dated since the ones before
  * them.
  */
 function addSince(db: Db, now: EpochMs): number {
-  return db.prepare<[number, number, number]>(`
-    INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
-    SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?, run_id
-    FROM (SELECT f.camera_uuid, f.stream, run_id, end_at AS newest
+  return db.prepare<[number, number, number, number]>(`
+    WITH known AS (SELECT f.camera_uuid, f.stream, run_id, end_at
       FROM (SELECT DISTINCT camera_uuid, stream FROM survey_span) AS f
       JOIN run ON run_id = (SELECT run_id FROM run AS r
         WHERE r.camera_uuid = f.camera_uuid AND r.stream = f.stream
-          AND r.end_at > r.start_at AND r.end_at <= ? ORDER BY run_id DESC LIMIT 1)) AS s
+          AND r.end_at > r.start_at AND r.end_at <= ? ORDER BY run_id DESC LIMIT 1)),
+    found AS (SELECT camera_uuid, stream, run_id, max(end_at) AS end_at FROM survey_span WHERE end_at <= ?
+      GROUP BY camera_uuid, stream, run_id)
+    INSERT INTO gap (camera_uuid, stream, start_at, end_at, cause, last_cause, noticed_at, after_run)
+    SELECT camera_uuid, stream, newest, camera.retired_at, 'unknown', 'unknown', ?, run_id
+    FROM (SELECT camera_uuid, stream, run_id, newest FROM (
+      SELECT camera_uuid, stream, run_id, end_at AS newest,
+        row_number() OVER (PARTITION BY camera_uuid, stream ORDER BY run_id DESC, end_at DESC) AS place
+      FROM (SELECT * FROM known UNION ALL SELECT * FROM found)) WHERE place = 1) AS s
     JOIN camera ON camera.uuid = s.camera_uuid
       AND (camera.retired_at IS NULL OR camera.retired_at > newest + ?)
     WHERE NOT EXISTS (SELECT 1 FROM gap WHERE gap.camera_uuid = s.camera_uuid AND gap.stream = s.stream
         AND (gap.end_at IS NULL OR gap.end_at >= camera.retired_at))
       AND NOT EXISTS (SELECT 1 FROM run WHERE run.camera_uuid = s.camera_uuid AND run.stream = s.stream
-        AND run.end_at IS NULL)`).run(now, now, TRIVIAL_GAP_MS).changes
+        AND run.end_at IS NULL)`).run(now, now, now, TRIVIAL_GAP_MS).changes
 }
