@@ -213,7 +213,7 @@ async function judge({ floorS, mayLose, mayQuarantine = false }: TrialPlan, tria
   problems.push(...unseen.map(({ id }) => `${id}: no frame was found`))
   for (const verdict of trial.verdicts) verdict()
   problems.push(
-    ...judgeFrames(site, trial.kills, hole => mayLose?.(hole, trial) ?? false).problems,
+    ...judgeFrames(site, trial.kills, { isExplained: hole => mayLose?.(hole, trial) ?? false }).problems,
     ...judgeCatalogue(site, { floorMs: floorS * 1000, acknowledgedHolds: [], mayQuarantine }).problems,
     ...await judgeVolumes(site), ...await auditVerify(site),
   )

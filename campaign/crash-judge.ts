@@ -15,24 +15,40 @@ const KEY_WAIT_MS = 1_200
 /** Or begins with its last one: the first frames of a life may be older than the kill before it. */
 const REWIND_MS = 2_500
 
-export interface LossFigures { worstLossMs: number, worstUnbornMs: number, holes: number, lostFrames: number }
+/** `unseenFrames`: overwritten, as they may be after their floor, before anybody looked for them. */
+export interface LossFigures {
+  worstLossMs: number, worstUnbornMs: number, holes: number, lostFrames: number, unseenFrames: number
+}
+
+interface Allowed {
+  isExplained?: (hole: { from: number, to: number, cause: string }) => boolean
+  maxLossMs?: number
+  /** The ring may turn over before the frames are fetched, as on a machine that is short of time. */
+  mayBeUnseen?: boolean
+}
 
 /** Every frame that a camera sent is found or lies in a told gap, and no kill cost more than two seconds before it. */
 export function judgeFrames(
   site: Site, kills: readonly Kill[],
-  isExplained: (hole: { from: number, to: number, cause: string }) => boolean = () => false,
-  maxLossMs = MAX_LOSS_MS,
+  { isExplained = () => false, maxLossMs = MAX_LOSS_MS, mayBeUnseen = false }: Allowed = {},
 ): { problems: string[], figures: LossFigures } {
   const problems: string[] = []
-  const figures: LossFigures = { worstLossMs: 0, worstUnbornMs: 0, holes: 0, lostFrames: 0 }
-  const gapsOf = gapsByCamera(site)
+  const figures: LossFigures = { worstLossMs: 0, worstUnbornMs: 0, holes: 0, lostFrames: 0, unseenFrames: 0 }
+  const gapsOf = gapsByCamera(site), overwrittenOf = overwrittenByCamera(site)
   for (const camera of site.cameras) {
-    const gaps = joined(gapsOf.get(camera.id) ?? [])
+    const told = gapsOf.get(camera.id) ?? [], overwritten = overwrittenOf.get(camera.id) ?? []
+    const gaps = joined(told)
+    const toldOrOverwritten = joined([...told, ...overwritten].sort((a, b) => a.from - b.from))
     for (const hole of camera.ledger.holes()) {
       figures.holes++
-      figures.lostFrames += hole.frames
       const where = `${camera.id}: ${hole.frames} frames from ${hole.fromCounter} on (${new Date(hole.lastBeforeMs).toISOString()} to ${new Date(hole.firstAfterMs).toISOString()})`
-      const gap = gaps.find(each => each.from <= hole.lastBeforeMs + CLOCK_SLACK_MS && each.to >= hole.firstAfterMs - CLOCK_SLACK_MS)
+      const gap = coverOf(hole, gaps)
+      if (gap === undefined && coverOf(hole, toldOrOverwritten) !== undefined) {
+        figures.unseenFrames += hole.frames
+        if (!mayBeUnseen) problems.push(`${where} were overwritten before they were looked for: give the ring more slots`)
+        continue
+      }
+      figures.lostFrames += hole.frames
       if (gap === undefined) problems.push(`${where} are in no gap that was told`)
       // One that is asked to stop still stores what has come.
       const inside = kills.filter(kill =>
@@ -49,6 +65,10 @@ export function judgeFrames(
   if (figures.worstLossMs > maxLossMs) problems.push(`a kill cost ${figures.worstLossMs} ms before it`)
   return { problems, figures }
 }
+
+const coverOf = (hole: { lastBeforeMs: number, firstAfterMs: number }, spans: readonly Gap[]): Gap | undefined =>
+  spans.find(({ from, to }) =>
+    from <= hole.lastBeforeMs + CLOCK_SLACK_MS && to >= hole.firstAfterMs - CLOCK_SLACK_MS)
 
 /** A life that left no frame lost what came since the camera was asked to play; another, what came since its last frame. */
 function noteLoss(camera: SiteCamera, kill: Kill, killBefore: number | null, lastFrameMs: number, figures: LossFigures, problems: string[]): void {
@@ -76,6 +96,18 @@ function gapsByCamera(site: Site): Map<string, Gap[]> {
     const gaps = new Map<string, Gap[]>()
     for (const { id, from, to, cause } of rows) gaps.set(id, [...gaps.get(id) ?? [], { from, to: to ?? Infinity, cause }])
     return gaps
+  } finally { db.close() }
+}
+
+/** Of segments that were given away; `judgeCatalogue` asks whether they might be. */
+function overwrittenByCamera(site: Site): Map<string, Gap[]> {
+  const db = new Database(site.catalogueFile, { readonly: true })
+  try {
+    const rows = db.prepare<[], { id: string, from: number, to: number }>(`SELECT camera.id AS id,
+        start_at AS "from", end_at AS "to"
+      FROM segment JOIN camera ON camera.uuid = camera_uuid
+      WHERE ended_at IS NOT NULL AND sealed_at IS NOT NULL AND records > 0`).all()
+    return Map.groupBy(rows.map(row => ({ ...row, cause: 'overwritten' })), ({ id }) => id)
   } finally { db.close() }
 }
 

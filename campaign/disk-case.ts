@@ -75,7 +75,10 @@ export async function diskCase({ name, disk: kind, trouble, isHarmless = false, 
     const [fromMs, asked] = isDead ? [(outAt ?? Date.now()) + SYNCED_MS, site.volumes.filter(volume => volume.id === 'good')] : [startedAt, site.volumes]
     for (const camera of site.cameras) await site.fetch(camera, fromMs, Date.now(), problems, asked)
     const stops = [struckAt, restartAt]
-    const frames = judgeFrames(site, [], ({ from, cause }) => /storage|recorder-stopped|starting|^no gap$/.test(cause) && stops.some(at => from >= at - SYNCED_MS))
+    const frames = judgeFrames(site, [], {
+      isExplained: ({ from, cause }) => /storage|recorder-stopped|starting|^no gap$/.test(cause)
+        && stops.some(at => from >= at - SYNCED_MS),
+    })
     const catalogue = judgeCatalogue(site, { floorMs: FLOOR_S * 1000, acknowledgedHolds: [], mayQuarantine: true })
     const lostMs = site.cameras.flatMap(({ ledger }) => ledger.holes()).filter(hole => hole.lastBeforeMs < restartAt - SYNCED_MS).reduce((worstMs, hole) => Math.max(worstMs, hole.firstAfterMs - hole.lastBeforeMs), 0)
     problems.push(...frames.problems, ...catalogue.problems)

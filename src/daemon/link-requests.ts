@@ -2,10 +2,10 @@ import { witnessRequests, type CheckpointBook } from '../audit/index.ts'
 import type { Answer, Ask, Asker, Handlers } from '../link/index.ts'
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
+import { LoopShare } from '../platform/loop-share.ts'
 import type { AskHolds } from '../requests/index.ts'
 import { holdRequests, type Storage } from '../storage/index.ts'
 import { timeRequests, type TrustedTime } from '../trusted-time/index.ts'
-import { Turns } from './turns.ts'
 
 /** Another process has the catalogue for a moment, as a rule. */
 const LOCKED_WITHIN_MS = 4_000
@@ -81,12 +81,12 @@ function toldFaults(handlers: Handlers): Handlers {
 /** What the running recorder answers to commands. */
 export function linkRequests({ storage, trustedTime, checkpoints, clock }: LinkRequestsOptions): Handlers {
   const patiently = patientWith(clock), witness = witnessRequests(checkpoints)
-  const scrub = storage.scrubRequests, findings = new Turns(FINDING_EVERY_MS, clock)
+  const scrub = storage.scrubRequests, findings = new LoopShare(clock, () => FINDING_EVERY_MS)
   return {
     ...holdHandlers(storage.holdDesk, patiently),
     'scrub.segments': (body, signal) => patiently(() => scrub['scrub.segments'](body), signal),
     'scrub.finding': (body, signal) =>
-      findings.take(() => patiently(() => scrub['scrub.finding'](body), signal), signal),
+      findings.run(() => patiently(() => scrub['scrub.finding'](body), signal), signal),
     'audit.witnessed': (body, signal) => patiently(() => witness['audit.witnessed'](body), signal),
     'time.confirm': async (sent, signal) => {
       const { offsetMs } = trustedTime.status()

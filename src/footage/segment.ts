@@ -13,6 +13,10 @@ export interface SegmentRow extends Omit<SlotHeader, 'slotSizeBytes'> {
 }
 export type SegmentKey = Pick<SegmentRow, 'volumeUuid' | 'slot' | 'generation'>
 
+/** The key as one text: the same for the same segment alone. */
+export const segmentKeyText = ({ volumeUuid, slot, generation }: SegmentKey): string =>
+  `${volumeUuid}/${slot}/${generation}`
+
 /** What a camera said that it is, and when it was first and last heard to say so. */
 export interface SeenDevice extends DeviceFacts { readonly firstSeenAt: EpochMs, readonly lastSeenAt: EpochMs }
 

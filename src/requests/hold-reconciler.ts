@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { AuditBook } from '../access/index.ts'
-import { epochMs, isoOf, SYSTEM, type EpochMs } from '../domain/index.ts'
+import { epochMs, isoOf, SYSTEM } from '../domain/index.ts'
 import type { Answer, HoldMessage } from '../link/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -81,7 +81,7 @@ export class HoldReconciler {
   }
 }
 
-const iso = (at: number): string => isoOf(epochMs(at) satisfies EpochMs)
+const iso = (at: number): string => isoOf(epochMs(at))
 const factsOf = ({ cameraId, cameraUuid, fromAt, toAt, authority, placedBy, placedAt }: HoldMessage) => ({
   camera: cameraId, cameraUuid, from: iso(fromAt), to: iso(toAt), authority, placedBy, placedAt: iso(placedAt),
 })

@@ -2,7 +2,7 @@ import { cameraUuid, epochMs, streamName } from '../domain/index.ts'
 import type { Footage, SeenDevice } from '../footage/index.ts'
 import { MOST_CAMERAS_A_PAGE, MOST_ROWS_A_PAGE, type DeviceMessage, type Handlers } from '../link/index.ts'
 import type { Db } from '../platform/catalogue.ts'
-import type { LoopShare } from './loop-share.ts'
+import type { LoopShare } from '../platform/loop-share.ts'
 import { footagePages, type Bounds } from './tables/footage-pages.ts'
 
 /** A page of segments takes 3 ms of the loop. */

@@ -1,5 +1,5 @@
 import { generation, slotNumber, volumeUuid, type MonoMs, type VolumeUuid } from '../domain/index.ts'
-import { LEASE_LAPSE_MS, type Lease, type Leases, type SegmentKey, type SlotPlace } from '../footage/index.ts'
+import { LEASE_LAPSE_MS, segmentKeyText, type Lease, type Leases, type SegmentKey, type SlotPlace } from '../footage/index.ts'
 import { MOST_LEASES, type Asker, type Handlers } from '../link/index.ts'
 import type { Clock } from '../platform/clock.ts'
 
@@ -37,7 +37,8 @@ export function leaseRequests(
       }
       const at = place(segment.volumeUuid)
       if (at === null) return { outcome: 'volume-away' }
-      if (!isSame(held.get(number)?.segment, segment)) end(number)
+      const before = held.get(number)?.segment
+      if (before !== undefined && segmentKeyText(before) !== segmentKeyText(segment)) end(number)
       endLapsed()
       if (!held.has(number) && held.size >= MOST_LEASES) return { outcome: 'too-many' }
       // Before it is looked for: from now on the slot is not given away.
@@ -64,6 +65,3 @@ export function leaseRequests(
     },
   } as const satisfies Handlers
 }
-
-const isSame = (a: SegmentKey | undefined, b: SegmentKey): boolean =>
-  a?.volumeUuid === b.volumeUuid && a.slot === b.slot && a.generation === b.generation

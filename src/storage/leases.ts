@@ -1,8 +1,6 @@
 import type { MonoMs } from '../domain/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import { LEASE_LAPSE_MS, type Lease, type Leases, type SegmentKey } from '../footage/index.ts'
-
-const keyText = ({ volumeUuid, slot, generation }: SegmentKey): string => `${volumeUuid}/${slot}/${generation}`
+import { LEASE_LAPSE_MS, segmentKeyText, type Lease, type Leases, type SegmentKey } from '../footage/index.ts'
 
 /** Who reads which slot generation; the guard keeps a leased one from reuse. In memory only: no reader survives the recorder. */
 export class LeaseTable implements Leases {
@@ -11,7 +9,7 @@ export class LeaseTable implements Leases {
   constructor(clock: Clock) { this.#clock = clock }
 
   take(segment: SegmentKey): Lease {
-    const key = keyText(segment), holder = Symbol('lease')
+    const key = segmentKeyText(segment), holder = Symbol('lease')
     const holders = this.#expiries.get(key) ?? new Map<symbol, MonoMs>()
     this.#expiries.set(key, holders)
     const extend = () => { holders.set(holder, (this.#clock.monoNow() + LEASE_LAPSE_MS) as MonoMs) }
@@ -30,7 +28,7 @@ export class LeaseTable implements Leases {
   }
 
   isLeased(segment: SegmentKey): boolean {
-    const holders = this.#expiries.get(keyText(segment))
+    const holders = this.#expiries.get(segmentKeyText(segment))
     if (holders === undefined) return false
     for (const expiry of holders.values()) if (expiry >= this.#clock.monoNow()) return true
     return false

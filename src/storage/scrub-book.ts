@@ -1,4 +1,5 @@
 import { isoOf, SYSTEM, type AuditSink } from '../domain/index.ts'
+import { segmentKeyText } from '../footage/index.ts'
 import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { CheckedSegment, SegmentFault } from './segment-check.ts'
@@ -13,7 +14,7 @@ export function enterFaults({ catalogue, scrubs, audit, clock }: { catalogue: Ca
   return catalogue.db.transaction(() => {
     if (!scrubs.isLive(segment)) return { isLive: false, fresh: [] } // the row ends before the first byte is zeroed, so what was read before is sound
     const now = clock.wallNow()
-    const object = `${segment.volumeUuid}/${segment.slot}/${segment.generation}`
+    const object = segmentKeyText(segment)
     const about = { camera: segment.cameraId, cameraUuid: segment.cameraUuid, stream: segment.stream }
     const fresh = faults.filter(fault => scrubs.insert(segment, fault, now))
     for (const fault of fresh) {

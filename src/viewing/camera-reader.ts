@@ -1,6 +1,7 @@
 import { epochMs, type CameraUuid, type EpochMs, type GapCause, type StreamName, type TimeRange } from '../domain/index.ts'
 import {
-  explainHole, SegmentGoneError, type ExplainedSpan, type Footage, type RecordReader, type SegmentRow,
+  type ExplainedSpan, explainHole, type Footage, type RecordReader, SegmentGoneError, segmentKeyText,
+  type SegmentRow,
 } from '../footage/index.ts'
 import { MalformedMediaError, type InitSegment } from '../media/index.ts'
 import { PRE_ROLL_MOST_MS } from '../requests/index.ts'
@@ -154,7 +155,7 @@ export class CameraReader implements AsyncDisposable {
       range
     )
     this.#chain = isOpenEnd ? { runId: entry.runId, segment, position, wasLast: position === footage.entries.length - 1 } : null
-    const key = `${segment.volumeUuid}/${segment.slot}/${segment.generation}/${entry.runId}`
+    const key = `${segmentKeyText(segment)}/${entry.runId}`
     for (const cut of cuts) await this.#tell(cut, footage.init, key)
     return true
   }

@@ -8,7 +8,7 @@ import { openCatalogue, type Db } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { footageRequests } from '../../src/storage/footage-requests.ts'
 import { LocalFootage } from '../../src/storage/index.ts'
-import { LoopShare } from '../../src/storage/loop-share.ts'
+import { LoopShare } from '../../src/platform/loop-share.ts'
 import { until } from '../support/until.ts'
 import { Office, serveOffice } from './support.ts'
 

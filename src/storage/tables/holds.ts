@@ -52,7 +52,6 @@ export function holdTable(db: Db) {
   const inForce = db.prepare<[], Raw>(`${from} WHERE ended_at IS NULL ORDER BY placed_at, hold_id`)
   const page = db.prepare<[number, number, number], Raw & { place: number }>(`SELECT hold.rowid AS place, ${columns} FROM hold
     JOIN camera ON camera.uuid = hold.camera_uuid WHERE hold.rowid > ? AND (ended_at IS NULL OR ?) ORDER BY hold.rowid LIMIT ?`)
-  const ofApplication = db.prepare<[string], Raw>(`${from} WHERE application = ? AND ended_at IS NULL ORDER BY id, from_at, hold_id`)
   const byId = db.prepare<[string], Raw>(`${from} WHERE hold_id = ?`)
   const insert = db.prepare<[string, string, string | null, number, number, string, string | null, string, number]>(
     'INSERT INTO hold (hold_id, camera_uuid, stream, from_at, to_at, authority, application, placed_by, placed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
@@ -81,8 +80,6 @@ export function holdTable(db: Db) {
      WHERE camera_uuid = ? AND (? IS NULL OR stream = ?) AND ended_at IS NULL AND start_at < ? AND coalesce(end_at, start_at + 1) > ?`)
   return {
     inForce: (): Hold[] => inForce.all().map(toHold),
-    /** In force. */
-    ofApplication: (application: string): Hold[] => ofApplication.all(application).map(toHold),
     /** So many at most, in the order they were entered. `after`: of the page before, 0 for the first. */
     page({ after, withEnded, most }: { readonly after: number, readonly withEnded: boolean, readonly most: number }): HoldPage {
       const rows = page.all(after, withEnded ? 1 : 0, most)

@@ -144,7 +144,11 @@ export class FrontDesk {
 
   count(table: string): number { return this.office.db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0 }
   /** As the recorder has them. */
-  holdsOf(number: ApplicationNumber): string[] { return holdTable(this.office.db).ofApplication(number).map(({ cameraId, authority }) => `${cameraId}: ${authority}`) }
+  holdsOf(number: ApplicationNumber): string[] {
+    return holdTable(this.office.db).inForce().filter(({ application }) => application === number)
+      .sort((a, b) => a.cameraId < b.cameraId ? -1 : a.cameraId > b.cameraId ? 1 : a.fromAt - b.fromAt)
+      .map(({ cameraId, authority }) => `${cameraId}: ${authority}`)
+  }
   async published(): Promise<string> { return this.fs.readText(HOLDS_FILE, 1 << 20, 'test').catch(() => '') }
   actions(number: ApplicationNumber): string[] {
     return this.office.db.prepare<[string], string>("SELECT action || CASE result WHEN 'done' THEN '' ELSE ' ' || result END FROM audit_entry WHERE application = ? ORDER BY seq").pluck().all(number)
