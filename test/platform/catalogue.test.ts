@@ -4,19 +4,24 @@ import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'no
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { partLog } from '../../src/audit/index.ts'
 import { migrate, openCatalogue, openCatalogueBeside, type Db } from '../../src/platform/catalogue.ts'
+import { openOfficeDatabase } from '../../src/platform/office-database.ts'
 
 const NOW_MS = Date.parse('2026-11-22T08:00:00Z')
-const GOLDEN = path.join(import.meta.dirname, '../golden/schema.sql')
+const goldenOf = (name: string): string => path.join(import.meta.dirname, `../golden/${name}.sql`)
 const schemaOf = (db: Db): string => db.prepare<[], { sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name").all().map(({ sql }) => `${sql};\n`).join('\n')
 
-t.test('the schema is the one that was reviewed', t => {
-  const catalogue = openCatalogue(t.testdir(), NOW_MS)
-  const schema = schemaOf(catalogue.db)
-  catalogue[Symbol.dispose]()
-  if (process.env['TAP_SNAPSHOT'] === '1') writeFileSync(GOLDEN, schema)
-  t.equal(schema, readFileSync(GOLDEN, 'utf8'), 'a change is meant? Run this file with TAP_SNAPSHOT=1 and commit the result')
-  t.end()
+t.test('the schemas are the ones that were reviewed', async t => {
+  const folder = t.testdir()
+  using catalogue = openCatalogue(folder, NOW_MS)
+  using office = await openOfficeDatabase(folder, { nowMs: NOW_MS, partLog })
+  for (const [name, { db }] of [['schema', catalogue], ['office-schema', office]] as const) {
+    const schema = schemaOf(db), golden = goldenOf(name)
+    if (process.env['TAP_SNAPSHOT'] === '1') writeFileSync(golden, schema)
+    t.equal(schema, readFileSync(golden, 'utf8'),
+      'a change is meant? Run this file with TAP_SNAPSHOT=1 and commit the result')
+  }
 })
 
 t.test('opening again applies nothing twice and keeps what is in it', t => {
