@@ -1,17 +1,21 @@
-import { AuditKeeper, AuditLog, giveUpReserve, type ClockState } from './audit/index.ts'
+import path from 'node:path'
+import {
+  AuditKeeper, AuditLog, giveUpReserve, RecorderCertificate, SigningKeyAwayError, type ClockState,
+} from './audit/index.ts'
 import { OrderOfSacrifice, RingLoad } from './capacity/index.ts'
 import { loadStartConfig, type StartConfig } from './config/index.ts'
 import { applyCameras } from './daemon/apply-cameras.ts'
 import { closedFacts } from './daemon/closed-facts.ts'
 import { ConfigReload } from './daemon/config-reload.ts'
-import { LatePart } from './daemon/late-part.ts'
-import { LaterHouse } from './daemon/later-house.ts'
 import { requestsFor } from './daemon/link-requests.ts'
-import { PartFaults } from './daemon/part-faults.ts'
+import { OfficeProcess } from './daemon/office-process.ts'
+import { OfficeTold } from './daemon/office-told.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
 import { CustosError } from './domain/index.ts'
-import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
+import {
+  CapacityReport, HealthServer, LatePart, PartFaults, SystemdReport, type RecorderFacts,
+} from './health/index.ts'
 import { CameraRelay, Ingest } from './ingest/index.ts'
 import { LinkServer } from './link/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
@@ -24,12 +28,13 @@ import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { CameraTraits, DeviceBook, Storage, type Scrubber } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
 
-export { loadHouse } from './daemon/later-house.ts'
 export interface DaemonOptions {
   readonly start: StartConfig
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
+  /** Starts the office as a child; else it is a service of its own. */
+  readonly isWithOffice: boolean
 }
 
 /** Before a recorder that could not be opened is tried again: a disk is back in seconds, a person later. */
@@ -41,7 +46,7 @@ const OPEN_AGAIN_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const
  * state folder, or when a part that runs broke.
  */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
-  const { start: first, clock, random, log } = options
+  const { start: first, clock, random, log, isWithOffice } = options
   await using parts = new AsyncDisposableStack()
   const notify = parts.use(openSystemdNotify({ env: process.env, log }))
   const since = clock.wallNow()
@@ -56,7 +61,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     seen.use(SystemdReport.open({ notify, assess: () => opened.assess(), clock, log }))
   }
   for (let failures = 0; recorder === null; failures++) {
-    try { recorder = await openRecorder({ start, clock, random, log }, signal) } catch (error) {
+    try { recorder = await openRecorder({ start, clock, random, log, isWithOffice }, signal) } catch (error) {
       // Later it is a command, such as a rebuild, that has the folder for a while.
       if (failures === 0 && error instanceof CustosError && error.code === 'CUSTOS_ALREADY_RUNNING') {
         throw error
@@ -85,7 +90,7 @@ interface Recorder extends AsyncDisposable {
   readonly facts: () => RecorderFacts
   /** Rejects when a stream's supervisor broke. */
   readonly failed: Promise<never>
-  /** What serves people is opened from now on. */
+  /** What serves people is started. */
   started(): void
 }
 
@@ -93,7 +98,8 @@ interface Recorder extends AsyncDisposable {
  * The one composition root: builds the parts in order, hands each what it needs, and takes them down in
  * reverse. Recording comes first; what it does not need may fail and is tried again.
  */
-async function openRecorder({ start, clock, random, log }: DaemonOptions, signal: AbortSignal): Promise<Recorder> {
+async function openRecorder(options: DaemonOptions, signal: AbortSignal): Promise<Recorder> {
+  const { start, clock, random, log, isWithOffice } = options
   await using parts = new AsyncDisposableStack()
   const faults = new PartFaults(clock), { config } = start, { state, site: { timezone }, retention } = config
   const makeRoom = (): boolean => giveUpReserve(state.dir)
@@ -161,22 +167,24 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   })
   await reload.start()
   sacrifice.start()
+  const told = new OfficeTold(clock, faults.teller('office-away'))
+  const certificate = (): Promise<RecorderCertificate> => {
+    const { key } = auditKeeper.checkpoints
+    if (key === null) throw new SigningKeyAwayError()
+    return RecorderCertificate.open(state.dir, key, reload.current.site.name)
+  }
   parts.use(LinkServer.open({
     folder: state.dir, version: PROGRAM_VERSION, takesRoles: ['command', 'office'], clock, log,
-    handlers: requestsFor({ storage, trustedTime, checkpoints: auditKeeper.checkpoints, bootId, clock }),
+    handlers: requestsFor({ storage, trustedTime, auditKeeper, audit, certificate, told, bootId, clock }),
   }))
   const scrubbing = parts.use(await LatePart.open({
     code: 'upkeep-failed', values: { jobs: 'scrubber' }, faults, clock, log,
     open: () => Promise.resolve(scrub(storage.scrubber(random), log)),
   }))
   const known = new LastKnown()
-  const house = parts.use(new LaterHouse({
-    config: () => reload.current, catalogue, auditKeeper, clockState, trustedTime, storage, known, faults, clock,
-    log, signal, streams: () => ingest.report(),
-  }))
   const facts = recorderFacts({
     storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload,
-    trustedTime, auditKeeper, house: () => house.facts(), known, faults: () => faults.all(),
+    trustedTime, auditKeeper, told: () => told.facts(), known, faults: () => faults.all(),
     cameraChanges: () => [traits, devices].flatMap(book => book.changedWithin(CHANGES_TOLD_MS)),
   })
   parts.use(facts.source)
@@ -191,9 +199,24 @@ async function openRecorder({ start, clock, random, log }: DaemonOptions, signal
   ], timezone, faults, clock, log }))
   const open = parts.move()
   return {
-    facts: facts.read, failed: ingest.failed, started: () => { house.open() },
+    facts: facts.read, failed: ingest.failed,
+    started: () => {
+      if (!isWithOffice) return
+      open.use(OfficeProcess.start({
+        program: process.execPath, args: [...process.execArgv, MAIN, 'office', '--child', '--config', config.file],
+        env: officeEnv(process.env), fault: faults.teller('office-failed'), clock, random, log,
+      }))
+    },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+const MAIN = path.join(import.meta.dirname, 'main.ts')
+
+/** Neither the words of the service manager nor what it handed over are the office's. */
+function officeEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NOTIFY_SOCKET: _n, WATCHDOG_USEC: _u, WATCHDOG_PID: _p, CREDENTIALS_DIRECTORY: _c, ...rest } = env
+  return rest
 }
 
 /** Reads what is recorded again until it is disposed of. */

@@ -16,7 +16,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const out = process.stdout
   const program = new Command('custos').description('An on-premise network video recorder that an office can prove').exitOverride()
   program.command('run').description('the recorder; logs JSON lines to stdout').requiredOption('--config <file>', 'configuration file')
-    .action(async (options: { config: string }) => { await done((await import('./cli/run.ts')).run({ configFile: options.config, err: process.stderr })) })
+    .option('--without-office', 'start no office: it runs as a service of its own')
+    .action(async (options: { config: string, withoutOffice?: true }) => {
+      await done((await import('./cli/run.ts')).run({ configFile: options.config, isWithOffice: options.withoutOffice !== true, err: process.stderr }))
+    })
+  program.command('office').description('what serves people, beside a running recorder; `run` starts it').requiredOption('--config <file>', 'configuration file').option('--child', 'end with the process that started it')
+    .action(async (options: { config: string, child?: true }) => { await done((await import('./cli/office.ts')).office({ configFile: options.config, isChild: options.child === true })) })
   program.command('warm-up', { hidden: true }).description('compile what run needs, for the first start; the installer does it').action(async () => { await done((await import('./cli/warm-up.ts')).warmUp()) })
   program.command('check-config').description('all problems of a configuration at once').requiredOption('--config <file>', 'configuration file').option('--json', 'for programs')
     .action(async (options: { config: string, json?: true }) => {

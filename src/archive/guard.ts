@@ -1,5 +1,4 @@
-import type { EpochMs } from '../domain/index.ts'
-import type { TimeStamp } from '../trusted-time/index.ts'
+import type { EpochMs, TimeStamp } from '../domain/index.ts'
 import { movedEnd, yearEndOf, type Dates } from './pin.ts'
 
 /** What the guard must know of an item before it may be destroyed. */

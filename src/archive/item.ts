@@ -1,5 +1,4 @@
-import type { Branded, CameraId, CameraUuid, EpochMs } from '../domain/index.ts'
-import type { TimeStamp } from '../trusted-time/index.ts'
+import type { Branded, CameraId, CameraUuid, EpochMs, TimeStamp } from '../domain/index.ts'
 
 /** 存檔編號, `A115-0001`: year of 民國 and running number; never given twice. Names the folder of the item too. */
 export type ItemNo = Branded<string, 'ItemNo'>

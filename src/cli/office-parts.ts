@@ -1,5 +1,5 @@
 import { type Access, openAccess } from '../access/index.ts'
-import { AuditLog } from '../audit/index.ts'
+import type { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import { officeBeside } from './office-beside.ts'

@@ -13,7 +13,7 @@ export const EXIT_BAD_CONFIG = 2
 const BAD_CONFIG_REST_MS = 10_000
 const LOOK_EVERY_MS = 500
 
-interface RunOptions { readonly configFile: string, readonly err: { write(text: string): unknown } }
+interface RunOptions { readonly configFile: string, readonly isWithOffice: boolean, readonly err: { write(text: string): unknown } }
 
 /**
  * `custos run`: the daemon, until SIGTERM or SIGINT. A second signal changes nothing: sealing takes seconds
@@ -32,7 +32,7 @@ async function runLogged(options: RunOptions, log: Logger): Promise<number> {
   const start = await startConfig(options, log, stop.signal)
   if (start === null) return EXIT_BAD_CONFIG
   try {
-    await runDaemon({ start, clock: systemClock, random: Math.random, log }, stop.signal)
+    await runDaemon({ start, clock: systemClock, random: Math.random, log, isWithOffice: options.isWithOffice }, stop.signal)
     log.info('recorder stopped')
     return 0
   } catch (error) {

@@ -32,6 +32,8 @@ export interface NoStartConfig {
 }
 
 export interface StartOptions extends Pick<LoadOptions, 'credentialsDirectory' | 'uid'> {
+  /** `skip`: no account of a camera is read. */
+  readonly secrets?: 'load' | 'skip'
   /** Stands in for the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Also what another user keeps: for who only looks. */
@@ -51,7 +53,7 @@ export async function loadStartConfig(
   for (const { takenOverAt, copy } of await keptConfigs(resolve(path), { hint: stateDir, env, anyOwner })) {
     // Without its accounts as a last resort: what systemd hands over is not copied, and cameras without a
     // password are recorded then.
-    for (const secrets of ['load', 'skip'] as const) {
+    for (const secrets of options.secrets === 'skip' ? ['skip'] as const : ['load', 'skip'] as const) {
       const kept = await loadConfig(path, { ...options, copy, secrets })
       if (kept.ok) {
         const { config, source } = kept

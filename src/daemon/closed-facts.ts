@@ -1,7 +1,6 @@
 import type { StartConfig } from '../config/index.ts'
 import type { EpochMs } from '../domain/index.ts'
 import { floorViewOf, type RecorderFacts } from '../health/index.ts'
-import { NO_GLASS } from './house-facts.ts'
 
 export interface ClosedRecorder {
   readonly start: StartConfig
@@ -26,7 +25,7 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     sacrifice: { steps: [], headroomMs: null, overBudget: [] }, catalogue: { state: 'failed', detail },
     scrub: { lastPassAt: null, progress: 0, rotten: [] }, rescues: { count: 0, newestAt: null },
     cameraChanges: [],
-    glass: NO_GLASS, office: null, archive: null,
+    glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, office: null, archive: null,
     process: {
       rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: 0, uptimeMs: Math.round(process.uptime() * 1000),
     },

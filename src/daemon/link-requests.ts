@@ -1,4 +1,7 @@
-import { witnessRequests, type CheckpointBook } from '../audit/index.ts'
+import {
+  logRequests, packageRequests, witnessRequests, type AuditKeeper, type AuditLog, type CheckpointBook,
+  type RecorderCertificate,
+} from '../audit/index.ts'
 import type { Answer, Ask, Asker, Handlers } from '../link/index.ts'
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -6,6 +9,7 @@ import { LoopShare } from '../platform/loop-share.ts'
 import type { AskHolds } from '../requests/index.ts'
 import { holdRequests, type Storage } from '../storage/index.ts'
 import { timeRequests, type TrustedTime } from '../trusted-time/index.ts'
+import type { OfficeTold } from './office-told.ts'
 
 /** Another process has the catalogue for a moment, as a rule. */
 const LOCKED_WITHIN_MS = 4_000
@@ -51,19 +55,31 @@ export function ownHolds(desk: Storage['holdDesk'], clock: Clock): AskHolds {
   return (name, body) => handlers[name](body, signal)
 }
 
-export interface OfficeRequestsOptions extends LinkRequestsOptions {
+export interface OfficeRequestsOptions extends Omit<LinkRequestsOptions, 'checkpoints'> {
   readonly storage: Pick<Storage, 'holdDesk' | 'scrubRequests' | 'officeRequests' | 'isBusy'>
-  readonly trustedTime: Pick<TrustedTime, 'status' | 'submitConfirmation' | 'nowForArchive' | 'steadyNow'>
+  readonly trustedTime: Pick<TrustedTime, 'status' | 'submitConfirmation' | 'nowForArchive' | 'steadyNow' | 'line'>
+  readonly auditKeeper: Pick<AuditKeeper, 'checkpoints' | 'otherLogs'>
+  readonly audit: AuditLog
+  /** Rejects while the key cannot be used. */
+  readonly certificate: () => Promise<RecorderCertificate>
+  readonly told: OfficeTold
   /** Of the host clock that trusted time was opened with. */
   readonly bootId: string
 }
 
 /** What the running recorder answers to who asks: to the office more than to commands. */
 export function requestsFor(options: OfficeRequestsOptions): (asker: Asker) => Handlers {
-  const { storage } = options, forAll = linkRequests(options)
+  const { storage, auditKeeper: { checkpoints, otherLogs }, audit, certificate, told } = options
+  const forAll = linkRequests({ ...options, checkpoints })
   const time = timeRequests({ ...options, isBusy: () => storage.isBusy })
   return asker => asker.role === 'office'
-    ? { ...forAll, ...toldFaults(storage.officeRequests(asker)), ...time } : forAll
+    ? {
+        ...forAll, ...time, ...told.requests,
+        ...toldFaults({
+          ...storage.officeRequests(asker), ...logRequests(otherLogs), ...packageRequests({ log: audit, certificate }),
+        }),
+      }
+    : forAll
 }
 
 /** The same; a fault of the catalogue is told as one. */

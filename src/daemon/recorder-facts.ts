@@ -8,7 +8,7 @@ import { watchLoopDelay } from '../platform/loop-delay.ts'
 import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
-import type { HouseFacts } from './house.ts'
+import type { ToldFacts } from './office-told.ts'
 
 export interface RecorderParts {
   readonly storage: Storage
@@ -21,7 +21,7 @@ export interface RecorderParts {
   readonly reload: ConfigReload
   readonly trustedTime: TrustedTime
   readonly auditKeeper: AuditKeeper
-  readonly house: () => HouseFacts
+  readonly told: () => ToldFacts
   readonly known: LastKnown
   readonly faults: () => readonly PartFault[]
 }
@@ -37,7 +37,7 @@ export function recorderFacts(
   parts: RecorderParts,
 ): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper } = parts
-  const { house, known, faults, cameraChanges } = parts
+  const { told, known, faults, cameraChanges } = parts
   const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
     known.begin()
@@ -61,21 +61,25 @@ export function recorderFacts(
       state !== 'recording' && lastEndReason === 'storage-full')
     const scrub = known.ask('scrub', () => scrubber()?.status() ?? NOT_SCRUBBED, NOT_SCRUBBED)
     const rescues = known.ask('rescues', () => storage.rescues(), { count: 0, newestAt: null })
-    const { auditFailedSince, ...ofHouse } = house()
+    const { auditFailedSince, faults: officeFaults, ...ofOffice } = told()
     const status = storage.catalogueStatus()
     return {
       ...capacity.view(streams, volumes, stoppedByFloor),
       sacrifice: sacrifice.view(),
       catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
-      scrub, rescues, cameraChanges: known.ask('camera changes', cameraChanges, []), ...ofHouse,
+      scrub, rescues, cameraChanges: known.ask('camera changes', cameraChanges, []), ...ofOffice,
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),
       audit: bothLogs(auditKeeper.auditView(), auditFailedSince), witness: auditKeeper.witnessView(),
-      configReload: reload.view(), faults: faults(),
+      configReload: reload.view(), faults: mergedFaults(faults(), officeFaults),
     }
   }
   return { read, source: loopDelay }
 }
+
+/** One of each reason: what both tell is told as the recorder tells it. */
+const mergedFaults = (own: readonly PartFault[], office: readonly PartFault[]): readonly PartFault[] =>
+  [...own, ...office.filter(({ code }) => own.every(fault => fault.code !== code))]
 
 /** Acts of people cannot be written down where either log cannot be written. */
 const bothLogs = (own: AuditView, officeFailedSince: EpochMs | null): AuditView =>

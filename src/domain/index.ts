@@ -3,6 +3,8 @@ export { cameraId, streamName, volumeId, cameraUuid, volumeUuid, runId, slotNumb
 export type { CameraId, CameraUuid, StreamName, VolumeId, VolumeUuid, RunId, SlotNumber, Generation } from './ids.ts'
 export { epochMs, monoMs, isoOf } from './time.ts'
 export type { EpochMs, MonoMs, TimeRange } from './time.ts'
+export { afterAdvances } from './time-line.ts'
+export type { PastAdvance, TimeStamp } from './time-line.ts'
 export { CustosError, RetryableError, FatalError, assertNever } from './errors.ts'
 export type { CameraConfig, Credential, StreamConfig, OnvifSource, StreamSource } from './camera.ts'
 export type { CameraChange, CameraTrait, DeviceFacts } from './device.ts'

@@ -288,6 +288,8 @@ const OTHER = {
     '依日誌所載檢查 console 的位址、連接埠與憑證；每分鐘自動再試', 'Check address, port and certificate of console as the log says; it is tried again every minute'),
   'office-failed': says('帳號、申請與複製功能無法啟動；錄影繼續', 'Accounts, applications and copies cannot be served; recording goes on',
     '依日誌所載原因處理；每分鐘自動再試', 'See to the cause in the log; it is tried again every minute'),
+  'office-away': says('辦公程式沒有回報，無法申請、核章與調閱；錄影繼續', 'The office program says nothing: no applications, approvals or viewing; recording goes on',
+    '查看日誌（journalctl -u custos）中辦公程式的訊息；它會自動重新啟動', 'Read what the office says in the log (journalctl -u custos); it is started again by itself'),
   'upkeep-failed': says('定期維護工作失敗：{jobs}', 'Upkeep failed: {jobs}',
     '查看日誌中的原因；系統持續重試', 'Read the cause in the log; it is tried again'),
 } as const satisfies Record<string, Wording>

@@ -298,7 +298,8 @@ function archiveFindings(archive: RecorderFacts['archive'], timezone: string): F
 /** Nobody sees a recorder whose health cannot be asked for. */
 const PART_SEVERITY: Readonly<Record<PartFaultCode, Severity>> = {
   'health-not-listening': CRITICAL, 'config-not-applied': TONIGHT, 'config-not-kept': DEGRADED, 'state-unlocked': DEGRADED,
-  'catalogue-unshared': DEGRADED, 'console-failed': TONIGHT, 'office-failed': TONIGHT, 'upkeep-failed': DEGRADED,
+  'catalogue-unshared': DEGRADED, 'console-failed': TONIGHT, 'office-failed': TONIGHT, 'office-away': TONIGHT,
+  'upkeep-failed': DEGRADED,
 }
 
 /**

@@ -156,7 +156,7 @@ export interface PartFault {
 }
 export type PartFaultCode =
   | 'config-not-applied' | 'config-not-kept' | 'state-unlocked' | 'catalogue-unshared'
-  | 'health-not-listening' | 'console-failed' | 'office-failed' | 'upkeep-failed'
+  | 'health-not-listening' | 'console-failed' | 'office-failed' | 'office-away' | 'upkeep-failed'
 
 /** A configuration file that was refused. */
 export interface ConfigRejection {

@@ -5,7 +5,7 @@ import { NAME_PATTERN } from '../domain/index.ts'
  * What is said between the recorder and those that ask it, on its Unix socket. A message that is not here, or
  * that is not of this shape, ends the connection. Any change of a shape is another version.
  */
-export const LINK_VERSION = 1
+export const LINK_VERSION = 2
 
 const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 const exact = <P extends Record<string, TSchema>>(properties: P) => Type.Object(properties, { additionalProperties: false })
@@ -96,9 +96,62 @@ const rowsOf = <S extends TSchema>(row: S) => Type.Array(row, { maxItems: MOST_R
 /** Chosen by who asks; of its connection alone. */
 const OwnNumber = Type.Integer({ minimum: 1, maximum: 2 ** 32 })
 
+/** Of trusted time: one each time that the machine was off. */
+export const MOST_ADVANCES_TOLD = 200
+
 const SyncAnswer = exact({
   source: Type.Enum(['chrony', 'timesyncd', 'none']), isSynchronised: orNull(Type.Boolean()),
   referenceOffsetMs: orNull(Type.Number()),
+})
+
+// ---- the office's log, its packages and its health
+
+const Hash = Type.String({ pattern: '^[0-9a-f]{64}$' })
+const Base64 = Type.String({ maxLength: 16_000, pattern: '^[A-Za-z0-9+/]*=*$' })
+const Pem = Type.String({ maxLength: 8_000 })
+const LogHead = exact({ origin: Type.String({ maxLength: 200 }), size: Whole, root: Hash, lastHash: Hash })
+/** Of the largest that fits into one frame. */
+export const MOST_MANIFEST_BYTES = 700_000
+const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
+
+const Since = exact({ count: Count, since: OrNullInstant })
+/** Never a name, a path or the number of a case: what is told here can be read on the loopback. */
+const OfficeView = exact({
+  rules: Type.Enum(['in-force', 'none']), ruleProblems: Count,
+  calendarMissing: Type.Array(Type.Integer(), { maxItems: 10 }), calendarProblems: Count,
+  book: exact({
+    lines: Count, orphans: Count, reconciledAt: OrNullInstant, isReconcilingLate: Type.Boolean(),
+    unsigned: Count, oldestUnsignedAt: OrNullInstant, unsignedDays: Count, packsDue: Count,
+  }),
+  cases: exact({ overdue: Count, soon: Count }),
+  inbox: exact({
+    state: Type.Enum(['off', 'ok', 'failed']), waiting: Count, rejected: Count, rejectedAt: OrNullInstant,
+  }),
+  holds: exact({
+    waiting: Count, waitingSince: OrNullInstant, unknown: Count, unknownSince: OrNullInstant,
+  }),
+})
+const ItemNo = Type.String({ pattern: '^A[0-9]+-[0-9]+$', maxLength: 40 })
+/** Of 1,000 lost items the rest is not told. */
+export const MOST_LOST_ITEMS = 1_000
+const ArchiveView = exact({
+  state: Type.String({ pattern: '^[a-z-]{2,40}$' }), detail: Text, items: Count, bytes: Count, quotaBytes: Count,
+  freeBytes: orNull(Count), isFull: Type.Boolean(), fullInDays: orNull(Type.Number({ minimum: 0 })),
+  next: Type.Array(exact({ itemNo: ItemNo, destroysAt: Instant }), { maxItems: 10 }),
+  expiring: exact({ count: Count, soonestAt: OrNullInstant }), overdue: Count,
+  unsigned: Since, holdsToApprove: Since,
+  lost: Type.Array(exact({ itemNo: ItemNo, since: Instant, what: Text }), { maxItems: MOST_LOST_ITEMS }),
+  strays: Count,
+})
+/** `office`: null while it cannot be opened. `auditFailedSince`: since when its acts cannot be written down. */
+const OfficeFacts = exact({
+  auditFailedSince: OrNullInstant,
+  glass: exact({ open: Count, openedAt: OrNullInstant, owed: Count, owedSince: OrNullInstant }),
+  office: orNull(OfficeView), archive: orNull(ArchiveView),
+  faults: Type.Array(exact({
+    code: Type.Enum(['console-failed', 'office-failed', 'upkeep-failed']), since: Instant,
+    values: Type.Record(Type.String({ maxLength: 40 }), Text, { maxProperties: 10 }),
+  }), { maxItems: 10 }),
 })
 
 /**
@@ -151,8 +204,31 @@ const OFFICE_REQUESTS = {
     bootId: Type.String({ maxLength: 100 }), monoMs: Type.Number({ minimum: 0 }), steadyMs: Type.Number(),
     trustedAt: OrNullInstant, archiveAt: OrNullInstant, agreedMs: Count,
     state: Type.Enum(['agreed', 'disagrees', 'waiting', 'unknown']), offsetMs: Type.Number(),
+    /** What an instant is dated by while the clocks disagree; the newest advances, the oldest first. */
+    stamp: exact({ timeline: Type.String({ pattern: '^[0-9a-f]{32}$' }), at: Instant }),
+    advances: Type.Array(exact({ sinceMs: Type.Integer(), atMs: Type.Integer(), byMs: Type.Integer() }), { maxItems: MOST_ADVANCES_TOLD }),
+    hasEarlierAdvances: Type.Boolean(),
     sync: SyncAnswer, waitingMs: Type.Number(), waitingFor: orNull(Type.Enum(['sync', 'people'])), isBusy: Type.Boolean(),
   }), USUAL),
+  /** Tells the head of the office's log. The same or a later one again changes nothing. */
+  'log.head': request(LogHead, exact({}), USUAL),
+  /** A signed checkpoint of that head, which is remembered first; `signature` is base64. */
+  'log.sign': request(LogHead, exact({
+    body: Type.String({ maxLength: 4000 }), signature: orNull(Base64), publicPem: orNull(Pem),
+    outside: orNull(Type.String({ maxLength: 8000 })),
+  }), DURABLE),
+  'package.certificate': request(exact({}), exact({
+    pem: Pem, publicPem: Pem, fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  }), DURABLE),
+  /**
+   * Signs the manifest of an evidence package, base64, with an entry in the recorder's log. Twice gives two
+   * signatures, either of which is good.
+   */
+  'package.sign': request(
+    exact({ manifest: Type.String({ maxLength: base64Length(MOST_MANIFEST_BYTES) }) }),
+    exact({ signature: Base64, cms: Base64 }), DURABLE),
+  /** How the office stands, for health: all of it each time. */
+  'office.facts': request(OfficeFacts, exact({}), USUAL),
 } as const satisfies Record<string, RequestShape>
 
 /** What is asked of the recorder. */
@@ -214,6 +290,7 @@ export type DeviceMessage = Static<typeof Device>
 export type RowMarkMessage = Static<typeof RowMark>
 export type FoundMarkMessage = Static<typeof FoundMark>
 export type GapMarkMessage = Static<typeof GapMark>
+export type OfficeFactsMessage = Static<typeof OfficeFacts>
 
 const Number32 = Type.Integer({ minimum: 1, maximum: 2 ** 32 })
 const Named = Type.String({ maxLength: 100 })

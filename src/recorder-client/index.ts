@@ -1,3 +1,4 @@
+export { ConnectedLoop } from './connected-loop.ts'
 export { ReadersFullError, RecorderAwayError } from './errors.ts'
 export { LinkedFootage } from './linked-footage.ts'
 export { LinkedLive } from './linked-live.ts'

@@ -1,9 +1,10 @@
-import { epochMs, type EpochMs } from '../domain/index.ts'
+import { afterAdvances, epochMs, type EpochMs, type TimeStamp } from '../domain/index.ts'
 import type { Answer } from '../link/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { ConnectedLoop } from './connected-loop.ts'
+import { RecorderAwayError } from './errors.ts'
 import type { RecorderConnection } from './recorder-connection.ts'
 
 const ASK_EVERY_MS = 5_000
@@ -27,6 +28,7 @@ export class LinkedTime implements AsyncDisposable {
   readonly #options: LinkedTimeOptions
   readonly #failures: FailureLog
   readonly #asking: ConnectedLoop
+  readonly #first = Promise.withResolvers<void>()
   #told: Told | null = null
   #nowMs = -Infinity
   #steadyMs = -Infinity
@@ -40,6 +42,9 @@ export class LinkedTime implements AsyncDisposable {
     this.#asking = new ConnectedLoop(connection, signal => this.#ask(signal))
   }
   static open(options: LinkedTimeOptions): LinkedTime { return new LinkedTime(options) }
+
+  /** Resolves once a recorder of this boot has told the time. */
+  get told(): Promise<void> { return this.#first.promise }
 
   /** Null while unknown: to the recorder, for 30 s nobody told it, or what was told is of another boot. */
   now(): EpochMs | null {
@@ -64,6 +69,27 @@ export class LinkedTime implements AsyncDisposable {
     if (told === null) return null
     this.#steadyMs = Math.max(this.#steadyMs, Math.floor(this.#runOn(told, told.steadyMs)))
     return epochMs(this.#steadyMs)
+  }
+
+  /** Of now, for what is dated while the clocks disagree. Throws RecorderAwayError where nobody told it lately. */
+  stamp(): TimeStamp {
+    const told = this.#fresh()
+    if (told === null) throw new RecorderAwayError('it has not told the time')
+    const { timeline, at } = told.stamp
+    return { timeline, at: epochMs(Math.floor(this.#runOn(told, at))) }
+  }
+
+  /**
+   * When that was, as it was told last; null: nobody can tell. A stamp made here may have run on past an advance
+   * that was not told yet: never earlier than it was.
+   */
+  standing({ timeline, at }: TimeStamp): EpochMs | null {
+    const told = this.#told, oldest = told?.advances[0]
+    if (told === null || timeline !== told.stamp.timeline) return null
+    if (told.hasEarlierAdvances && oldest !== undefined && at < oldest.atMs) return null
+    const before = epochMs(at - TIME_HOLDS_MS)
+    const standsAt = afterAdvances(at, told.advances), beforeStandsAt = afterAdvances(before, told.advances)
+    return epochMs(Math.max(standsAt, beforeStandsAt + TIME_HOLDS_MS))
   }
 
   /** As it was told, with what E5 needs of the clock; null where it is too old. */
@@ -91,7 +117,10 @@ export class LinkedTime implements AsyncDisposable {
     while (!signal.aborted) {
       try {
         const told = await connection.ask('recorder.time', {})
-        if (told.bootId === bootId) this.#told = told
+        if (told.bootId === bootId) {
+          this.#told = told
+          this.#first.resolve()
+        }
         this.#failures.success()
       } catch (error) { if (!signal.aborted) this.#failures.failure({ err: error }) }
       await clock.wait(ASK_EVERY_MS, signal)

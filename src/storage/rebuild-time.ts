@@ -1,6 +1,6 @@
-import type { VolumeUuid } from '../domain/index.ts'
+import type { PastAdvance, VolumeUuid } from '../domain/index.ts'
 import {
-  standing, type OwnTime, type PastAdvance, type Reading, type TimeCopy,
+  standing, type OwnTime, type Reading, type TimeCopy,
 } from '../trusted-time/index.ts'
 
 /** A volume that was read, with the trusted time that stands on it; null: none that can be read. */

@@ -1,9 +1,9 @@
-import { epochMs, type EpochMs } from '../domain/index.ts'
+import { epochMs, type EpochMs, type PastAdvance } from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Confirmation } from './confirmation.ts'
 import type { SyncAnswer } from './host-clock.ts'
 import type { SavedTime, Told } from './time-machine.ts'
-import type { PastAdvance, TimeCopy } from './time-copy.ts'
+import type { TimeCopy } from './time-copy.ts'
 
 interface RawTime {
   trusted_at: number, mono_ms: number, boot_id: string, wall_at: number, is_known: number, claim_ms: number | null

@@ -1,7 +1,5 @@
+import type { PastAdvance } from '../domain/index.ts'
 import { begin, trustedAt, type Reading, type SavedTime, type Told } from './time-machine.ts'
-
-/** Trusted time went forward at once: what was recorded from `sinceMs` to `atMs` moved by as much. */
-export interface PastAdvance { readonly sinceMs: number, readonly atMs: number, readonly byMs: number }
 
 /**
  * Trusted time as it stands on the volumes, beside the footage that ages by it. A timeline is one counting

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { epochMs, isoOf, type AuditSink, type EpochMs } from '../domain/index.ts'
+import {
+  afterAdvances, epochMs, isoOf, type AuditSink, type EpochMs, type PastAdvance, type TimeStamp,
+} from '../domain/index.ts'
 import type { Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -8,7 +10,7 @@ import { decide } from './confirmation.ts'
 import { NO_ANSWER, type HostClock, type SyncAnswer } from './host-clock.ts'
 import { submitConfirmation, type ConfirmationOutcome, type SentConfirmation } from './submit-confirmation.ts'
 import { timeTables } from './tables.ts'
-import type { PastAdvance, TimeCopy } from './time-copy.ts'
+import type { TimeCopy } from './time-copy.ts'
 import {
   AGREED_MS, begin, confirm, instantOf, STAMP_LAG_MS, standIn, stateOf, step, trustedAt, waitingOf,
   type Advance, type Reading, type SavedTime, type Step, type TimeState, type Told,
@@ -42,9 +44,6 @@ export interface TimeStatus {
 
 /** Trusted time went forward by `byMs` at once: what was recorded since `since`, by trusted time, is moved by as much, so that it ages by nothing. */
 export type AdvanceListener = (advance: { readonly since: EpochMs, readonly byMs: number }) => void
-
-/** An instant of one counting of trusted time. It stands elsewhere once that went forward at once. */
-export interface TimeStamp { readonly timeline: string, readonly at: EpochMs }
 
 const TICK_MS = 1_000
 const ASK_EVERY_MS = 60_000
@@ -163,8 +162,12 @@ export class TrustedTime implements AsyncDisposable {
   /** When that was, by what was counted since; null where another counting has begun, which cannot tell. */
   standing({ timeline, at }: TimeStamp): EpochMs | null {
     if (timeline !== this.#timeline) return null
-    const moved = (to: number, { sinceMs, atMs, byMs }: PastAdvance): number => to >= sinceMs && to <= atMs ? to + byMs : to
-    return epochMs(this.#advances.reduce(moved, at))
+    return afterAdvances(at, this.#advances)
+  }
+
+  /** What `stamp` and `standing` are made of, for who counts on from it in another process. */
+  line(): { readonly stamp: TimeStamp, readonly advances: readonly PastAdvance[] } {
+    return { stamp: this.stamp(), advances: this.#advances }
   }
 
   /** Called inside the transaction that moves trusted time; a throw undoes the move. */

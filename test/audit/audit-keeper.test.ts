@@ -133,6 +133,7 @@ t.test('a disk that fills up: the reserve is given up, and comes back', async t 
   t.equal(statSync(reserve).size, 16 << 20)
   t.equal(rig.keeper.auditView().reserve, 'kept')
   freeBytes = 0
+  rig.db.exec('VACUUM') // pages that the migrations left free
   rig.db.pragma(`max_page_count = ${String(rig.db.pragma('page_count', { simple: true }))}`)
   t.throws(() => rig.log.append(event({ detail: { long: 'x'.repeat(60_000) } })), { code: 'CUSTOS_AUDIT_UNWRITABLE' })
   t.throws(() => statSync(reserve), { code: 'ENOENT' }, 'at once')
@@ -158,6 +159,7 @@ t.test('a start on a full disk gives the reserve up at its first write, and even
   t.ok(existsSync(reserve))
   rig.log.append(event())
   const limit = (pages: number) => { rig.db.pragma(`max_page_count = ${pages}`) }
+  rig.db.exec('VACUUM')
   limit(Number(rig.db.pragma('page_count', { simple: true })))
   const big = event({ detail: { long: '滿'.repeat(20_000) } })
   t.throws(() => rig.log.append(big), { code: 'CUSTOS_AUDIT_UNWRITABLE' })

@@ -7,7 +7,7 @@ import pino from 'pino'
 import t, { type Test } from 'tap'
 import { loadStartConfig, type Config } from '../../src/config/index.ts'
 import { ConfigReload, type ConfigReloadOptions } from '../../src/daemon/config-reload.ts'
-import { PartFaults } from '../../src/daemon/part-faults.ts'
+import { PartFaults } from '../../src/health/index.ts'
 import type { AuditEvent } from '../../src/domain/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 

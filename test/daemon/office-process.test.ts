@@ -3,7 +3,7 @@ import path from 'node:path'
 import pino from 'pino'
 import t, { type Test } from 'tap'
 import { OfficeProcess } from '../../src/daemon/office-process.ts'
-import { PartFaults } from '../../src/daemon/part-faults.ts'
+import { PartFaults } from '../../src/health/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { until } from '../support/until.ts'
 

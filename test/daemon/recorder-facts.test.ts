@@ -11,7 +11,7 @@ import { RecorderRig } from '../support/recorder-rig.ts'
 
 type Keeper = RecorderParts['auditKeeper']
 const NO_STEPS = { steps: [], headroomMs: null, overBudget: [] }
-const HOUSE = { glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, auditFailedSince: null, office: null, archive: null }
+const NOTHING_TOLD = { glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, auditFailedSince: null, office: null, archive: null, faults: [] }
 
 const withForecast = <Each extends object>(each: Each) => ({ ...each, forecastDays: 60 })
 
@@ -26,7 +26,7 @@ async function looked(rig: RecorderRig, known = new LastKnown()) {
   const { read, source } = recorderFacts({
     storage: rig.storage, scrubber: () => scrubber, trustedTime: rig.time, known, faults: () => [],
       cameraChanges: () => [],
-    house: () => HOUSE, ingest: { report } as Ingest,
+    told: () => NOTHING_TOLD, ingest: { report } as Ingest,
     sacrifice: { view: () => NO_STEPS } as unknown as RecorderParts['sacrifice'],
     capacity: {
       view: (streams: RecorderFacts['streams'], volumes: RecorderFacts['volumes']) =>

@@ -4,9 +4,9 @@ import path from 'node:path'
 import t from 'tap'
 import { openAccess } from '../../src/access/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
-import { usedApplications } from '../../src/daemon/front-office.ts'
-import { LiveRules } from '../../src/daemon/live-rules.ts'
-import { openOffice } from '../../src/daemon/office.ts'
+import { usedApplications } from '../../src/office/front-office.ts'
+import { LiveRules } from '../../src/office/live-rules.ts'
+import { openProcedure } from '../../src/office/procedure.ts'
 import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/logger.ts'
@@ -196,7 +196,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
     const audit = new AuditLog({ db, clock: systemClock }), time = { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }, rules = new LiveRules({ folder: null, log })
     await rules.reload()
     const access = openAccess({ db, audit, time, stateDir: state.dir, officeName: 'Test office', mayCombine: () => null })
-    const office = await openOffice({ catalogue, audit, access, holds: undefined as never, footage: undefined as never, clock: systemClock, config: { state, office: { managingUnit: '', ruleSets: null, calendar: path.join(state.dir, 'calendar') } }, rules, time, log, used: () => usedApplications(db) })
+    const office = await openProcedure({ catalogue, audit, access, holds: undefined as never, footage: undefined as never, clock: systemClock, config: { state, office: { managingUnit: '', ruleSets: null, calendar: path.join(state.dir, 'calendar') } }, rules, time, log, used: () => usedApplications(db) })
     await office.nightly()
     t.match(office.view().book, { orphans: 0, lines: 3 })
     t.type(office.view().book.reconciledAt, 'number')

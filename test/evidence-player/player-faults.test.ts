@@ -40,7 +40,7 @@ async function resealed(folder: string, who: Recorder, change: (manifest: Manife
   const text = Buffer.from(manifestText({ ...manifest, files }))
   writeFileSync(path.join(folder, 'manifest.json'), text)
   writeFileSync(path.join(folder, 'manifest.sig'), who.key.sign(text))
-  writeFileSync(path.join(folder, 'manifest.p7s'), await who.certificate.cms(path.join(folder, 'manifest.json')))
+  writeFileSync(path.join(folder, 'manifest.p7s'), (await who.certificate.sign(readFileSync(path.join(folder, 'manifest.json')))).cms)
   writeFileSync(path.join(folder, 'SHA256SUMS'), [...files, { path: 'manifest.json', sha256: createHash('sha256').update(text).digest('hex') }].sort((a, b) => a.path < b.path ? -1 : 1).map(file => `${file.sha256}  ${file.path}\n`).join(''))
 }
 

@@ -6,9 +6,9 @@ import t from 'tap'
 import WebSocket from 'ws'
 import { openAccess } from '../../src/access/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
-import { usedApplications } from '../../src/daemon/front-office.ts'
-import { LiveRules } from '../../src/daemon/live-rules.ts'
-import { openOffice } from '../../src/daemon/office.ts'
+import { usedApplications } from '../../src/office/front-office.ts'
+import { LiveRules } from '../../src/office/live-rules.ts'
+import { openProcedure } from '../../src/office/procedure.ts'
 import { SYSTEM } from '../../src/domain/index.ts'
 import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -109,7 +109,7 @@ t.test('kill -9 under a granted and a live screen: the next start closes them in
   const audit = new AuditLog({ db, clock: systemClock }), time = { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }, rules = new LiveRules({ folder: null, log })
   await rules.reload()
   const access = openAccess({ db, audit, time, stateDir: state.dir, officeName: 'Test office', mayCombine: () => null })
-  const office = await openOffice({ catalogue, audit, access, holds: undefined as never, footage: undefined as never, clock: systemClock, config: { state, office: { managingUnit: '', ruleSets: null, calendar: path.join(state.dir, 'calendar') } }, rules, time, log, used: () => usedApplications(db) })
+  const office = await openProcedure({ catalogue, audit, access, holds: undefined as never, footage: undefined as never, clock: systemClock, config: { state, office: { managingUnit: '', ruleSets: null, calendar: path.join(state.dir, 'calendar') } }, rules, time, log, used: () => usedApplications(db) })
   t.same([...usedApplications(db)], [number])
   await office.nightly()
   t.match(office.view().book, { orphans: 0, lines: 2 })

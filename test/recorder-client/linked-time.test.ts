@@ -19,7 +19,8 @@ function told(t: { teardown(work: () => unknown): void }) {
   const answer: { -readonly [K in keyof Told]: Told[K] } = {
     bootId: 'boot', monoMs: clock.monoNow(), steadyMs: clock.wallNow(), trustedAt: clock.wallNow(),
     archiveAt: clock.wallNow(), agreedMs: 1000, state: 'agreed', offsetMs: 0, isBusy: false, waitingMs: 0,
-    waitingFor: null, sync: { source: 'chrony', isSynchronised: true, referenceOffsetMs: 3 },
+    waitingFor: null, stamp: { timeline: 'ab'.repeat(16), at: clock.wallNow() }, advances: [],
+    hasEarlierAdvances: false, sync: { source: 'chrony', isSynchronised: true, referenceOffsetMs: 3 },
   }
   const asked = { ask: async () => {
     if (isAway) throw new RecorderAwayError('planted')

@@ -1,4 +1,5 @@
 import { requestsFor } from '../../src/daemon/link-requests.ts'
+import { OfficeTold } from '../../src/daemon/office-told.ts'
 import { LinkServer, type Handlers, type HandlersFor } from '../../src/link/index.ts'
 import { systemClock, type Clock } from '../../src/platform/clock.ts'
 import type { VolumeFileSystem } from '../../src/platform/file-system.ts'
@@ -7,6 +8,8 @@ import { log } from '../link/support.ts'
 import type { RecorderRig } from '../support/recorder-rig.ts'
 import { until } from '../support/until.ts'
 
+const IGNORED = { tell: () => undefined, clear: () => undefined }
+
 export function serveOffice(folder: string, handlers: Handlers | HandlersFor, clock: Clock = systemClock): LinkServer {
   return LinkServer.open({ folder, version: '9.9.9', handlers, takesRoles: ['command', 'office'], clock, log })
 }
@@ -14,8 +17,11 @@ export function serveOffice(folder: string, handlers: Handlers | HandlersFor, cl
 /** The recorder's end of the link over a rig's storage, as the daemon puts it together. */
 export function serveRig(folder: string, rig: RecorderRig): LinkServer {
   const { time: trustedTime, bootId, clock } = rig
-  const checkpoints = null as never // none is told that it was filed
-  return serveOffice(folder, requestsFor({ storage: rig.storage, trustedTime, checkpoints, bootId, clock }))
+  const unasked = null as never // of logs, packages and health
+  return serveOffice(folder, requestsFor({
+    storage: rig.storage, trustedTime, bootId, clock, audit: unasked, certificate: unasked,
+    auditKeeper: { checkpoints: unasked, otherLogs: unasked }, told: new OfficeTold(clock, IGNORED),
+  }))
 }
 
 export interface OfficeOptions {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { volumeUuid } from '../../src/domain/index.ts'
+import { volumeUuid, type PastAdvance } from '../../src/domain/index.ts'
 import { planTime, type StampMove } from '../../src/storage/rebuild-time.ts'
-import type { PastAdvance, Reading, TimeCopy } from '../../src/trusted-time/index.ts'
+import type { Reading, TimeCopy } from '../../src/trusted-time/index.ts'
 
 const HOUR_MS = 3_600_000
 const START_MS = 1.8e12

@@ -8,7 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Application, GrantBook } from '../../requests/index.ts'
 import type { RuleSet } from '../../rules/index.ts'
 import type { Destinations } from '../courier/courier.ts'
-import type { RecorderCertificate } from '../package/certificate.ts'
+import type { PackageSigner } from '../package/seal-package.ts'
 import type { Manifest } from '../package/manifest.ts'
 import type { CustodyStep, FormFile, SealFacts } from '../package/seal-package.ts'
 import type { TimestampHook } from '../package/time-stamp.ts'
@@ -62,7 +62,8 @@ export interface CopyDeskOptions {
   readonly footage: Pick<Footage, 'segments' | 'open' | 'device' | 'gaps' | 'isBusy'>
   readonly camera: (uuid: CameraUuid) => CameraFacts | null
   readonly checkpoints: EvidenceCheckpoints
-  readonly certificate: () => Promise<RecorderCertificate>
+  /** Asked before each sealing; rejects while the recorder cannot sign. */
+  readonly signer: () => Promise<PackageSigner>
   /** Asked at each sealing. */
   readonly timestamp: () => TimestampHook | null
   readonly archive: MasterArchive

@@ -111,8 +111,8 @@ function begin<Words extends HandOver | null>(core: CopyCore, witness: Acting, c
 
 /** Null for what stays here. */
 async function deliveryOf(core: CopyCore, job: CopyJob, { folder, words: { password } }: { readonly folder: string, readonly words: HandOver }): Promise<Delivery | null> {
-  const { target, copyId, packageId } = job, { key } = await core.options.certificate()
-  return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint: key.fingerprint, own: core.options.own() }
+  const { target, copyId, packageId } = job, { fingerprint } = await core.options.signer()
+  return target.kind === 'here' ? null : { copyId, packageId, folder, target, password, fingerprint, own: core.options.own() }
 }
 
 /** The sheets say the line's number, so they are made for the next one; when another use took that meanwhile, they are made again. The line's number. */

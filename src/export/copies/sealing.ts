@@ -31,9 +31,9 @@ export function requireSound(verdict: Verdict): Verdict {
 /** Seals in the name of the witness and verifies all of it from the disk. Once the archive may hold the Master, only that very hand-over goes on, with what was sealed for it: Master and copy stay one (E17). */
 export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness, words }: { readonly staging: Staging, readonly witness: Acting, readonly words: HandOver | null }): Promise<Sealing> {
   const { clock, office, timezone, version, checkpoints, audit, db, papers, grants, camera, time } = core.options
-  const draft = await staging.draft(), certificate = await core.options.certificate()
+  const draft = await staging.draft(), signer = await core.options.signer()
   const handedTo = handOverDigest(personKey(witness), words)
-  const check = async () => requireSound(await core.options.destinations.verify(staging.folder, certificate.key.fingerprint))
+  const check = async () => requireSound(await core.options.destinations.verify(staging.folder, signer.fingerprint))
   if (job.handedTo !== null && job.manifestSha256 !== null) {
     if (job.handedTo !== handedTo) throw new CopyRefusedError('這份複製已依先前的見證人及交付資料存檔；請由同一人以相同資料交付，或取消後重新製作。', 'its Master was archived for another hand-over: the same witness hands it over with the same words, or it is cancelled and made anew')
     return { verdict: await check(), manifestSha256: job.manifestSha256, draft, handedTo, timestamp: 'sealed before' }
@@ -47,7 +47,7 @@ export async function sealCopy(core: CopyCore, job: CopyJob, { staging, witness,
     videos: draft.videos, gaps: draft.gaps, playback: draft.playback, custody: custodyOf(job, found, custodySteps(job, { now, witness: who.name, words, playback: draft.playback })), evidence: await auditEvidence({ log: audit, entries: entryTable(db), checkpoints, application: job.application }),
   }
   const forms = await papers.forms({ application: found?.application ?? null, ruleSet: found?.ruleSet ?? null, facts, use: found === null || words === null ? null : bookUseOf(job, found.application, { words, scope, known: camera }) })
-  const { manifestSha256, timestamp } = await sealPackage(staging.folder, { ...facts, forms }, { certificate, timestamp: core.options.timestamp(), signal: new AbortController().signal })
+  const { manifestSha256, timestamp } = await sealPackage(staging.folder, { ...facts, forms }, { signer, timestamp: core.options.timestamp(), signal: new AbortController().signal })
   return { verdict: await check(), manifestSha256, draft, handedTo, timestamp: timestamp === 'obtained' ? timestamp : [timestamp.why, timestamp.words].filter(text => text !== '').join(': ') }
 }
 

@@ -5,7 +5,6 @@ import { writeSynced } from '../../platform/publish-file.ts'
 import { canonicalJson, rocText } from '../../audit/index.ts'
 import { isoOf, type AuditValue, type EpochMs } from '../../domain/index.ts'
 import type { AuditEvidence } from './audit-evidence.ts'
-import type { RecorderCertificate } from './certificate.ts'
 import { manifestText, PACKAGE_FORMAT, type Manifest, type ManifestFile, type ManifestGap, type ManifestVideo } from './manifest.ts'
 import { readmeHtml, verifyText, type TextFacts } from './package-texts.ts'
 import { timestampOf, type NoTimestamp, type TimestampHook } from './time-stamp.ts'
@@ -25,7 +24,17 @@ export interface SealFacts extends Pick<Manifest, 'packageId' | 'timezone' | 'in
   readonly evidence: AuditEvidence
   readonly forms: readonly FormFile[]
 }
-export interface SealTools { readonly certificate: RecorderCertificate, readonly timestamp: TimestampHook | null, readonly signal: AbortSignal }
+/** Who signs: the recorder, which alone has the key. */
+export interface PackageSigner {
+  readonly publicPem: string
+  /** Of the key, hex. */
+  readonly fingerprint: string
+  /** Certificate of the key. */
+  readonly pem: string
+  /** Signs the manifest; has to give up by itself when no answer comes. */
+  sign(manifest: Buffer): Promise<{ readonly signature: Buffer, readonly cms: Buffer }>
+}
+export interface SealTools { readonly signer: PackageSigner, readonly timestamp: TimestampHook | null, readonly signal: AbortSignal }
 export interface Sealed { readonly manifestSha256: string, readonly manifest: Manifest, readonly timestamp: 'obtained' | NoTimestamp }
 
 const PLAYER = path.join(import.meta.dirname, 'assets', 'player.html')
@@ -34,11 +43,11 @@ const PLAYER = path.join(import.meta.dirname, 'assets', 'player.html')
  * Writes everything but the videos, which stand in `folder` already, then signs. All on the medium on return. What a former try left is written anew, so that it can be called again.
  * Throws OpensslError, and the error of the file system.
  */
-export async function sealPackage(folder: string, facts: SealFacts, { certificate, timestamp, signal }: SealTools): Promise<Sealed> {
+export async function sealPackage(folder: string, facts: SealFacts, { signer, timestamp, signal }: SealTools): Promise<Sealed> {
   for (const name of ['manifest.json', 'manifest.sig', 'manifest.p7s', 'manifest.tsr', 'tsa-ca.pem', 'SHA256SUMS', 'custody.json', 'forms', 'audit', 'player']) await rm(path.join(folder, name), { recursive: true, force: true })
-  const unstamped = async (why: NoTimestamp): Promise<Sealed> => ({ ...await writeAndSign(folder, facts, certificate, why), timestamp: why })
+  const unstamped = async (why: NoTimestamp): Promise<Sealed> => ({ ...await writeAndSign(folder, facts, signer, why), timestamp: why })
   if (timestamp === null || timestamp.ca === 'unusable') return await unstamped({ why: timestamp === null ? 'not-configured' : 'ca-unusable', words: '' })
-  const first = await writeAndSign(folder, facts, certificate, { caPem: timestamp.ca?.pem ?? null })
+  const first = await writeAndSign(folder, facts, signer, { caPem: timestamp.ca?.pem ?? null })
   const stamped = await timestampOf(path.join(folder, 'manifest.json'), { ...timestamp, ca: timestamp.ca }, signal)
   if ('why' in stamped) return await unstamped(stamped) // it said that a token follows, and none does
   await write(folder, 'manifest.tsr', stamped.token)
@@ -46,9 +55,9 @@ export async function sealPackage(folder: string, facts: SealFacts, { certificat
   return { ...first, timestamp: 'obtained' }
 }
 
-async function writeAndSign(folder: string, facts: SealFacts, certificate: RecorderCertificate, stamp: { readonly caPem: string | null } | NoTimestamp): Promise<Omit<Sealed, 'timestamp'>> {
-  const { key, pem } = certificate
-  const keyFacts = { algorithm: 'ECDSA P-256 SHA-256', fingerprint: key.fingerprint } as const
+async function writeAndSign(folder: string, facts: SealFacts, signer: PackageSigner, stamp: { readonly caPem: string | null } | NoTimestamp): Promise<Omit<Sealed, 'timestamp'>> {
+  const { fingerprint, publicPem, pem } = signer
+  const keyFacts = { algorithm: 'ECDSA P-256 SHA-256', fingerprint } as const
   const { evidence, forms, custody, office, videos, ...rest } = facts
   const createdAt = isoOf(facts.createdAt), caPem = 'why' in stamp ? null : stamp.caPem
   const texts: TextFacts = {
@@ -63,7 +72,7 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
   }
   await add('README_請先閱讀.html', readmeHtml(texts))
   await add('VERIFY.txt', verifyText(texts))
-  await add('pub.pem', key.publicPem)
+  await add('pub.pem', publicPem)
   await add('recorder-cert.pem', pem)
   await rm(path.join(folder, 'tsa-ca.pem'), { force: true })
   if (caPem !== null) await add('tsa-ca.pem', caPem)
@@ -84,8 +93,9 @@ async function writeAndSign(folder: string, facts: SealFacts, certificate: Recor
   const manifestSha256 = createHash('sha256').update(text).digest('hex')
   const sums = [...files.map(({ path: name, sha256 }) => ({ name, sha256 })), { name: 'manifest.json', sha256: manifestSha256 }].sort((a, b) => (a.name < b.name ? -1 : 1))
   await write(folder, 'SHA256SUMS', sums.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(''))
-  await write(folder, 'manifest.sig', key.sign(text))
-  await write(folder, 'manifest.p7s', await certificate.cms(path.join(folder, 'manifest.json')))
+  const { signature, cms } = await signer.sign(text)
+  await write(folder, 'manifest.sig', signature)
+  await write(folder, 'manifest.p7s', cms)
   await syncTree(folder)
   return { manifestSha256, manifest }
 }

@@ -1,7 +1,6 @@
-import { cameraId, cameraUuid, epochMs, slotNumber, volumeUuid, type CameraId, type CameraUuid, type EpochMs, type SlotNumber, type VolumeUuid } from '../../domain/index.ts'
+import { cameraId, cameraUuid, epochMs, slotNumber, volumeUuid, type CameraId, type CameraUuid, type EpochMs, type PastAdvance, type SlotNumber, type VolumeUuid } from '../../domain/index.ts'
 import type { Db } from '../../platform/catalogue.ts'
 import { keepUntilByQuarter, parseFloorRule } from '../../retention/index.ts'
-import type { PastAdvance } from '../../trusted-time/index.ts'
 import type { StampMove } from '../rebuild-time.ts'
 import type { SlotSurvey, SurveyedFootage } from '../slot-survey.ts'
 import type { VolumeIdentity } from '../volume.ts'

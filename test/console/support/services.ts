@@ -1,11 +1,11 @@
 import path from 'node:path'
 import type { Test } from 'tap'
 import { Archive, initArchive, realArchiveDisk } from '../../../src/archive/index.ts'
-import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
+import { CheckpointBook, openSigningKey, RecorderCertificate } from '../../../src/audit/index.ts'
 import type { Book } from '../../../src/book/index.ts'
 import type { ConsoleParts } from '../../../src/console/index.ts'
 import { cameraId, epochMs } from '../../../src/domain/index.ts'
-import { CopyDesk, Courier, printedForms, RecorderCertificate } from '../../../src/export/index.ts'
+import { CopyDesk, Courier, printedForms } from '../../../src/export/index.ts'
 import { SegmentGoneError } from '../../../src/footage/index.ts'
 import { PaperPress } from '../../../src/paper/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
@@ -38,7 +38,7 @@ export async function servicesOf(t: Test, front: FrontDesk, book: Book, rules: R
   checkpoints.openKey(stateDir)
   const { key } = openSigningKey(stateDir, clock.wallNow())
   const copies = new CopyDesk({
-    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, footage: shelf, checkpoints, certificate: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: () => null,
+    db, audit, clock, rights: access.sessions, grants: desk.grants, book: book.log, footage: shelf, checkpoints, signer: () => RecorderCertificate.open(stateDir, key, OFFICE), timestamp: () => null,
     camera: uuid => { const known = NAMES.get(uuid); return known === undefined ? null : { ...known, location: null, maker: null, model: null, firmware: null } },
     archive, destinations: new Courier(), papers: printedForms({ press, office: OFFICE, cameraName }), time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }),
     own: () => [stateDir], folder: path.join(stateDir, 'copies'), office: OFFICE, timezone: 'Asia/Taipei', version: '0.1.0',

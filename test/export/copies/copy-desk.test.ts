@@ -23,7 +23,7 @@ t.test('from the grant to the release: made, read back, witnessed by another, ar
   office.archiveFault = null
   const released = await office.desk.release(await office.front.as(...CHIEF), job.copyId, HAND_OVER)
   t.match(released, { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001', doneBytes: ready.totalBytes! }, bookLine: 1 })
-  t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  t.match(await verifyPackage(path.join(target, job.packageId), { fingerprint: (await office.options.signer()).fingerprint }), { isIntact: true, origin: 'confirmed' })
   t.match(JSON.parse(readFileSync(path.join(target, job.packageId, 'manifest.json'), 'utf8')), { time: { cameraOffsets: [{ cameraId: 'lobby', minMs: 40, maxMs: 40 }] } }, 'the camera\'s clock as it was asked while recording (E5)')
   t.match(office.book.get(1)?.line, { act: 'copy', uses: { copied: true, forInquiry: true } })
   t.same(readdirSync(target).sort(), namesOf(job.packageId))

@@ -87,7 +87,7 @@ t.test('one that stays here to be fetched: released as any, and told where it st
   t.match(await office.release(copyId), { job: { state: 'released', isPublished: true, archiveItem: 'A115-0001' }, bookLine: 1 })
   const folder = office.desk.folderOf(copyId)!
   t.equal(path.basename(folder), packageId)
-  t.match(await verifyPackage(folder, { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  t.match(await verifyPackage(folder, { fingerprint: (await office.options.signer()).fingerprint }), { isIntact: true, origin: 'confirmed' })
   await office.desk.publishAgain(copyId)
   await office.desk.resume()
   t.equal(office.desk.folderOf(copyId), folder)

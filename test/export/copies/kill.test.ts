@@ -77,7 +77,7 @@ async function checkWhole(t: Test, office: CopyOffice, asked: Asked, { archive, 
   if (sheets !== null) t.equal(readFileSync(path.join(sheets, '保管移轉紀錄及收據.pdf'), 'utf8'), `第 ${line} 行`, `${what}: its sheets, with the line of the book`)
   if (target.kind !== 'here') t.same(readdirSync(target.path).filter(name => name.startsWith('.')), [], `${what}: nothing hidden at the destination`)
   if (folder === null) return
-  t.match(await verifyPackage(folder, { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' }, what)
+  t.match(await verifyPackage(folder, { fingerprint: (await office.options.signer()).fingerprint }), { isIntact: true, origin: 'confirmed' }, what)
   if (target.kind !== 'zip') t.equal(createHash('sha256').update(readFileSync(path.join(folder, 'manifest.json'))).digest('hex'), job.manifestSha256, `${what}: what went out is what was entered`)
 }
 

@@ -20,7 +20,7 @@ t.teardown(() => press[Symbol.asyncDispose]())
 const PRINTED = printedForms({ press, office: office.options.office, cameraName: () => '大廳' })
 const { number } = await office.approved(police({ asked: [LINE] }))
 const chief = await office.front.as(...CHIEF), custodian = await office.front.as(...CUSTODIAN)
-const fingerprint = (await office.options.certificate()).key.fingerprint
+const fingerprint = (await office.options.signer()).fingerprint
 const flatOf = (pdf: Buffer): string => readPdf(t, pdf).flat
 
 async function ready(target: CopyTarget, changes: Partial<CopyDeskOptions> = {}) {

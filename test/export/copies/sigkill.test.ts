@@ -52,6 +52,6 @@ for (const [when, work, at] of KILLS) t.test(`a process killed by the kernel ${w
   t.same(next.archive.list().map(({ itemNo, state }) => [itemNo, state]), [[job().archiveItem, 'kept']], 'one Master')
   t.match(next.archive.view(), { state: 'ok', lost: [], strays: 0 })
   t.same([office.book.last(), office.staged(), readdirSync(out).sort()], isKept ? [0, [], []] : [1, [], namesOf(asked.packageId)], 'one book line, nothing in staging, nothing hidden')
-  if (!isKept) t.match(await verifyPackage(path.join(out, asked.packageId), { fingerprint: (await office.options.certificate()).key.fingerprint }), { isIntact: true, origin: 'confirmed' })
+  if (!isKept) t.match(await verifyPackage(path.join(out, asked.packageId), { fingerprint: (await office.options.signer()).fingerprint }), { isIntact: true, origin: 'confirmed' })
   t.equal(db.pragma('integrity_check', { simple: true }), 'ok')
 })

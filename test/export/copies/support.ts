@@ -3,10 +3,10 @@ import path from 'node:path'
 import pino from 'pino'
 import type { Test } from 'tap'
 import { Archive, initArchive, realArchiveDisk } from '../../../src/archive/index.ts'
-import { CheckpointBook, openSigningKey } from '../../../src/audit/index.ts'
+import { CheckpointBook, openSigningKey, RecorderCertificate } from '../../../src/audit/index.ts'
 import { LogBook } from '../../../src/book/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
-import { CopyDesk, RecorderCertificate, type CopyDeskOptions, type CopyJob, type CopyTarget, type Destinations, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
+import { CopyDesk, type CopyDeskOptions, type CopyJob, type CopyTarget, type Destinations, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
 import { deliver, deliverSheets, publish, verified, withdraw } from '../../../src/export/courier/destination.ts'
 import { LocalFootage } from '../../../src/storage/index.ts'
@@ -53,7 +53,7 @@ export class CopyOffice {
     const certificate = RecorderCertificate.open(stateDir, key, '信義區戶政事務所')
     this.book = new LogBook({ db, audit, rights: access.sessions, time: clock })
     this.options = {
-      db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, footage: this.shelf, checkpoints, certificate: () => certificate, timestamp: () => null,
+      db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, footage: this.shelf, checkpoints, signer: () => certificate, timestamp: () => null,
       camera: uuid => uuid === LOBBY ? { id: cameraId('lobby'), name: '大廳', location: '一樓' } : null,
       archive: { put: async (_, ask) => { if (this.archiveFault !== null) throw this.archiveFault; this.stored.push(ask); return { itemNo: 'A115-0001' } } },
       destinations: DIRECTLY, papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
@@ -65,7 +65,7 @@ export class CopyOffice {
   static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> { return CopyOffice.at(await FrontDesk.open(t), path.join(t.testdir(), 'office'), footage) }
   static async at(front: FrontDesk, root: string, footage = FOOTAGE): Promise<CopyOffice> {
     const office = new CopyOffice(front, root)
-    await Promise.all([office.shelf.add(footage, inARow(footage, footage.count)), office.options.certificate()]) // written before a short test is over
+    await Promise.all([office.shelf.add(footage, inARow(footage, footage.count)), office.options.signer()]) // written before a short test is over
     return office
   }
   /** As a new process over what disk and catalogue hold: archive and desk opened anew. The archive is the real one. */

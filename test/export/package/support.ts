@@ -4,9 +4,9 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import Database from 'better-sqlite3'
-import { AuditLog, CheckpointBook, entryTable, openSigningKey, type AuditEntry, type EvidenceCheckpoints, type SigningKey } from '../../../src/audit/index.ts'
+import { AuditLog, CheckpointBook, entryTable, openSigningKey, RecorderCertificate, type AuditEntry, type EvidenceCheckpoints, type SigningKey } from '../../../src/audit/index.ts'
 import { cameraId, cameraUuid, epochMs, generation, isoOf, SYSTEM, slotNumber, streamName, volumeUuid, type CameraUuid, type EpochMs, type StreamName, type TimeRange } from '../../../src/domain/index.ts'
-import { auditEvidence, gapsOf, packageIdOf, RecorderCertificate, sealPackage, takeVideos, type FootageShelf, type SealFacts, type Taken, type TimestampHook } from '../../../src/export/index.ts'
+import { auditEvidence, gapsOf, packageIdOf, sealPackage, takeVideos, type FootageShelf, type SealFacts, type Taken, type TimestampHook } from '../../../src/export/index.ts'
 import { SegmentGoneError, VolumeAwayError, type Footage as FootagePort, type NotedGap, type SegmentRow } from '../../../src/footage/index.ts'
 import { migrate, type Db } from '../../../src/platform/catalogue.ts'
 import type { LeaveVerdict } from '../../../src/requests/index.ts'
@@ -178,6 +178,6 @@ export async function makePackage(recorder: Packer, parent: string, taken: Taken
     videos, gaps: gapsOf({ range, taken, noted: [], of: { cameraId: 'lobby', cameraName: '大廳', stream: 'main' } }),
     playback: [], custody: [{ at: at(0), step: 'requested', by: '趙警員', words: '申請' }], evidence: await auditEvidence({ log, entries: entryTable(db), checkpoints, application: CASE }), forms: [{ name: '附件2.pdf', bytes: Buffer.from('%PDF-1.7 form 2\n') }],
   }
-  await sealPackage(folder, facts, { certificate: recorder.certificate, timestamp, signal: new AbortController().signal })
+  await sealPackage(folder, facts, { signer: recorder.certificate, timestamp, signal: new AbortController().signal })
   return { folder, taken, facts }
 }

@@ -140,7 +140,7 @@ async function resealed(folder: string, forger: Recorder, change: (manifest: Man
   const text = Buffer.from(manifestText({ ...manifest, files }))
   writeFileSync(path.join(folder, 'manifest.json'), text)
   writeFileSync(path.join(folder, 'manifest.sig'), forger.key.sign(text))
-  writeFileSync(path.join(folder, 'manifest.p7s'), await forger.certificate.cms(path.join(folder, 'manifest.json')))
+  writeFileSync(path.join(folder, 'manifest.p7s'), (await forger.certificate.sign(readFileSync(path.join(folder, 'manifest.json')))).cms)
   writeFileSync(path.join(folder, 'SHA256SUMS'), [...files, { path: 'manifest.json', sha256: createHash('sha256').update(text).digest('hex') }].map(file => `${file.sha256}  ${file.path}\n`).join(''))
 }
 
@@ -248,7 +248,7 @@ async function resealedListing(t: Test): Promise<void> {
     const text = Buffer.from(manifestText({ ...manifest, files: [...manifest.files, { path: '../../../../etc/hostname', bytes: 1, sha256: 'a'.repeat(64) }] }))
     writeFileSync(path.join(folder, 'manifest.json'), text)
     writeFileSync(path.join(folder, 'manifest.sig'), recorder.key.sign(text))
-    writeFileSync(path.join(folder, 'manifest.p7s'), await recorder.certificate.cms(path.join(folder, 'manifest.json')))
+    writeFileSync(path.join(folder, 'manifest.p7s'), (await recorder.certificate.sign(readFileSync(path.join(folder, 'manifest.json')))).cms)
   })
   t.ok(existsSync('/etc/hostname') && verdict.faults.some(({ code, where }) => code === 'file-missing' && where.endsWith('hostname')))
 }

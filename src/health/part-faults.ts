@@ -1,5 +1,5 @@
-import type { PartFault, PartFaultCode } from '../health/index.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { PartFault, PartFaultCode } from './views.ts'
 
 /** Told by one part; two parts may tell the same reason, and it stands as long as one of them does. */
 export interface FaultTeller {

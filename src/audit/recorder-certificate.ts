@@ -2,36 +2,52 @@ import { createPublicKey, X509Certificate } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { SigningKey } from '../../audit/index.ts'
-import { runOpenssl } from '../../platform/openssl.ts'
-import { inScratch } from '../../platform/scratch.ts'
+import { runOpenssl } from '../platform/openssl.ts'
+import { inScratch } from '../platform/scratch.ts'
+import { keyFolderOf, type SigningKey } from './signing-key.ts'
 
 const KEY_FILE = 'audit-key.pem', CERT_FILE = 'recorder-cert.pem'
-const VALID_DAYS = 10_950 // an archive copy and the case it belongs to may outlive the machine; trust comes by the posted fingerprint, not by a date
+/**
+ * An archive copy and the case it belongs to may outlive the machine; trust comes by the posted fingerprint, not
+ * by a date.
+ */
+const VALID_DAYS = 10_950
 const SUBJECT_MOST_CHARS = 60
 
-/** The recorder's key with a certificate of its own, for tools that want one. Everything happens in `stateDir/keys`; the private key goes to openssl as the path of a 0600 file, never as an argument. */
+/** Two detached signatures over the same bytes. */
+export interface PackageSignatures {
+  /** ECDSA P-256 with SHA-256, DER. */
+  readonly signature: Buffer
+  /** CMS, DER, with the time of signing: the recorder's own word. */
+  readonly cms: Buffer
+}
+
+/**
+ * The recorder's key with a certificate of its own, for tools that want one. Everything happens in
+ * `stateDir/keys`; the private key goes to openssl as the path of a 0600 file, never as an argument.
+ */
 export class RecorderCertificate {
-  readonly #keyFile: string
   readonly #folder: string
+  readonly #key: SigningKey
   readonly pem: string
-  readonly key: SigningKey
 
   private constructor(folder: string, key: SigningKey, pem: string) {
     this.#folder = folder
-    this.#keyFile = path.join(folder, KEY_FILE)
-    this.key = key
+    this.#key = key
     this.pem = pem
   }
 
-  /** Made on first use, and again when the key was replaced. Throws OpensslError, the error of the file system. */
+  /**
+   * Made on first use, and again when the key was replaced. Throws OpensslError, the error of the file system.
+   */
   static async open(stateDir: string, key: SigningKey, officeName: string): Promise<RecorderCertificate> {
-    const folder = path.join(stateDir, 'keys'), file = path.join(folder, CERT_FILE)
+    const folder = keyFolderOf(stateDir), file = path.join(folder, CERT_FILE)
     const found = textOf(file)
     if (found !== null && isOf(found, key)) return new RecorderCertificate(folder, key, found)
     const name = officeName.replace(/[^\p{L}\p{N} .-]/gu, ' ').slice(0, SUBJECT_MOST_CHARS).trim() || 'Custos'
     const pem = (await runOpenssl([
-      'req', '-new', '-x509', '-utf8', '-key', path.join(folder, KEY_FILE), '-sha256', '-days', String(VALID_DAYS), '-subj', `/O=${name}/CN=Custos recorder ${key.fingerprint.slice(0, 16)}`,
+      'req', '-new', '-x509', '-utf8', '-key', path.join(folder, KEY_FILE), '-sha256',
+      '-days', String(VALID_DAYS), '-subj', `/O=${name}/CN=Custos recorder ${key.fingerprint.slice(0, 16)}`,
       '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign',
     ])).toString()
     if (!isOf(pem, key)) throw new TypeError('the certificate that was made is of another key')
@@ -39,12 +55,20 @@ export class RecorderCertificate {
     return new RecorderCertificate(folder, key, pem)
   }
 
-  /** CMS over `content`, detached, DER. `-noattr` would lose the time of signing; it is the recorder's own word. */
-  async cms(contentFile: string): Promise<Buffer> {
-    return await inScratch(path.join(this.#folder, '.cms-'), async file => {
+  get publicPem(): string { return this.#key.publicPem }
+  get fingerprint(): string { return this.#key.fingerprint }
+
+  /** Throws OpensslError, the error of the file system. */
+  async sign(content: Buffer): Promise<PackageSignatures> {
+    const cms = await inScratch(path.join(this.#folder, '.cms-'), async file => {
+      await writeFile(file('content'), content, { mode: 0o600 })
       await writeFile(file('cert.pem'), this.pem, { mode: 0o600 })
-      return await runOpenssl(['cms', '-sign', '-binary', '-in', contentFile, '-signer', file('cert.pem'), '-inkey', this.#keyFile, '-md', 'sha256', '-outform', 'DER'])
+      return await runOpenssl([
+        'cms', '-sign', '-binary', '-in', file('content'), '-signer', file('cert.pem'),
+        '-inkey', path.join(this.#folder, KEY_FILE), '-md', 'sha256', '-outform', 'DER',
+      ])
     })
+    return { signature: this.#key.sign(content), cms }
   }
 }
 

@@ -23,7 +23,7 @@ const RECONCILED_WITHIN_MS = 2 * DAY_MS
 const NO_HOLDS: OfficeView['holds'] = { waiting: 0, waitingSince: null, unknown: 0, unknownSince: null }
 const SETTLE_MS = 300 // a folder is copied in several steps
 
-export interface OfficeOptions {
+export interface ProcedureOptions {
   readonly catalogue: Catalogue
   readonly audit: AuditBook & { get(seq: number): AuditEntry | null }
   readonly access: Access
@@ -40,7 +40,7 @@ export interface OfficeOptions {
 }
 
 /** The office's own procedure, running: plain parts for whoever serves them. */
-export interface Office {
+export interface Procedure {
   /** Throws nothing without rules: `inForceOn` is null then, and whoever would decide is told so. */
   readonly shelf: LiveRules
   readonly calendar: () => OfficeCalendar
@@ -59,7 +59,7 @@ export interface Office {
 }
 
 /** Puts the parts together. Nothing in here can keep the recorder from recording: without rules the office is closed and says so. */
-export async function openOffice({ catalogue, audit, access, holds, footage, config, rules, time, clock, log, used = () => [] }: OfficeOptions): Promise<Office> {
+export async function openProcedure({ catalogue, audit, access, holds, footage, config, rules, time, clock, log, used = () => [] }: ProcedureOptions): Promise<Procedure> {
   const { db } = catalogue
   const calendars = new LiveCalendar({ folder: config.office.calendar, log })
   await calendars.reload()

@@ -2,8 +2,8 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path'
 import pino from 'pino'
 import t from 'tap'
-import { LiveRules } from '../../src/daemon/live-rules.ts'
-import { openOffice } from '../../src/daemon/office.ts'
+import { LiveRules } from '../../src/office/live-rules.ts'
+import { openProcedure } from '../../src/office/procedure.ts'
 import { epochMs } from '../../src/domain/index.ts'
 import { SHIPPED_RULE_SETS } from '../../src/rules/index.ts'
 import { at, CUSTODIAN, done, FrontDesk, hour, LOBBY, newKey, OUTSIDE, party, police } from '../requests/support/front-desk.ts'
@@ -18,7 +18,7 @@ async function opened(t: Parameters<typeof FrontDesk.open>[0], rulesIn: string |
   const rules = new LiveRules({ folder: ruleSets, log })
   await rules.reload()
   const time = { wallNow: () => clock.wallNow(), steadyNow: () => Date.parse('2026-11-22T08:00:00.000Z') + clock.monoNow() }
-  const office = await openOffice({
+  const office = await openProcedure({
     catalogue: { db, [Symbol.dispose]: () => undefined }, audit, access, holds: port, footage, rules, time, clock, log,
     config: { state: { dir: stateDir }, office: { managingUnit: '資訊室', ruleSets, calendar: path.join(stateDir, 'calendar') } },
   })

@@ -1,9 +1,15 @@
 import type { Access } from '../access/index.ts'
 import type { Archive, ArchiveView } from '../archive/index.ts'
 import type { Config } from '../config/index.ts'
-import { epochMs } from '../domain/index.ts'
+import { epochMs, type EpochMs } from '../domain/index.ts'
 import type { RecorderFacts } from '../health/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
+
+/** How the office stands, for health. */
+export type OfficeFacts = Pick<RecorderFacts, 'glass' | 'office' | 'archive'> & {
+  /** Since when the office's acts cannot be written down; null while they can. */
+  readonly auditFailedSince: EpochMs | null
+}
 
 export const NO_GLASS: RecorderFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
 
