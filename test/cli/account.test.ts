@@ -3,8 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { stringify } from 'yaml'
 import { account, type AccountAct } from '../../src/cli/account.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
-import { systemClock } from '../../src/platform/clock.ts'
+import { openBoth } from '../support/office-database.ts'
 
 class Site {
   readonly stateDir: string
@@ -28,7 +27,7 @@ const wang = { id: 'wang', name: '王𠮷明', roles: '系統管理', unit: '資
 t.test('the first accounts, beside a recorder that has the catalogue; then an approver decides', async t => {
   const site = new Site(t.testdir())
   await t.rejects(site.run('create', wang), { code: 'CUSTOS_CATALOGUE_UNUSABLE' }, 'not before the recorder has run once')
-  using running = openCatalogue(site.stateDir, systemClock.wallNow())
+  using running = await openBoth(site.stateDir)
   const tokenFile = path.join(site.folder, 'token')
   t.equal(await site.run('create', { ...wang, tokenFile }), 0)
   const token = readFileSync(tokenFile, 'utf8').trim()
@@ -50,7 +49,7 @@ t.test('the first accounts, beside a recorder that has the catalogue; then an ap
 
 t.test('roles that do not go together, unknown ones, and broken options are refused with what to do', async t => {
   const site = new Site(t.testdir())
-  openCatalogue(site.stateDir, systemClock.wallNow())[Symbol.dispose]()
+  ;(await openBoth(site.stateDir))[Symbol.dispose]()
   await t.rejects(site.run('create', { ...wang, roles: '系統管理,管理人員' }), { code: 'CUSTOS_ACCOUNT_REFUSED', message: /不得兼任/ })
   await t.rejects(site.run('create', { ...wang, roles: '核章主管' }), { code: 'CUSTOS_ACCOUNT_REFUSED', remedy: /課長、秘書、主任/ })
   await t.rejects(site.run('create', { ...wang, ends: '2026-02-30' }), { code: 'CUSTOS_BAD_TIME' })
@@ -65,7 +64,7 @@ t.test('roles that do not go together, unknown ones, and broken options are refu
 
 t.test('disable, reset, unlock, leave and break-glass at the machine', async t => {
   const site = new Site(t.testdir())
-  openCatalogue(site.stateDir, systemClock.wallNow())[Symbol.dispose]()
+  ;(await openBoth(site.stateDir))[Symbol.dispose]()
   await site.run('create', wang, true)
   t.equal(await site.run('reset', { id: 'wang', reason: '忘記', by: '李大同', print: true }), 0)
   t.match(site.said, /one-time password of wang/)
@@ -85,7 +84,7 @@ t.test('disable, reset, unlock, leave and break-glass at the machine', async t =
 
 t.test('a key folder that cannot be used costs no command that needs no key', async t => {
   const site = new Site(t.testdir())
-  openCatalogue(site.stateDir, systemClock.wallNow())[Symbol.dispose]()
+  ;(await openBoth(site.stateDir))[Symbol.dispose]()
   writeFileSync(path.join(site.stateDir, 'keys'), 'a file in place of the folder')
   chmodSync(path.join(site.stateDir, 'keys'), 0o400)
   t.equal(await site.run('create', wang, true), 0)

@@ -5,7 +5,6 @@ import t, { type Test } from 'tap'
 import { atMachine, openAccess, steadyTime } from '../../src/access/index.ts'
 import { Archive, archiveRules, type ItemKind } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { archive, type ArchiveAct } from '../../src/cli/archive.ts'
 import { archiveHold, type ArchiveHoldAct } from '../../src/cli/archive-hold.ts'
@@ -14,6 +13,7 @@ import { facts, flip } from '../archive/support/rig.ts'
 import { run } from '../support/recorder/real-media.ts'
 import { spoken } from './support/office.ts'
 import { agreedTime } from '../support/archive-time.ts'
+import { openBoth, openOfficeOf } from '../support/office-database.ts'
 
 const CUSTOS = path.join(import.meta.dirname, '../../bin/custos')
 const LIN = atMachine({ kind: 'machine-user', name: '林承辦', role: null, source: 'login root' })
@@ -49,7 +49,7 @@ class Site {
     const stateDir = path.join(this.folder, 'state'), source = path.join(this.folder, application)
     mkdirSync(source)
     writeFileSync(path.join(source, 'manifest.json'), application.repeat(50_000))
-    using catalogue = openCatalogue(stateDir, systemClock.wallNow())
+    using catalogue = await openBoth(stateDir)
     const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = steadyTime(db, systemClock, 'boot')
     const store = await Archive.open({
       db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: agreedTime(() => systemClock.wallNow()), time,
@@ -57,8 +57,8 @@ class Site {
     })
     return (await store.put(LIN, { folder: source, facts: facts({ application, kind }) })).itemNo
   }
-  entries(action: string): readonly string[] {
-    using catalogue = openCatalogue(path.join(this.folder, 'state'), 0)
+  async entries(action: string): Promise<readonly string[]> {
+    using catalogue = await openOfficeOf(path.join(this.folder, 'state'))
     return catalogue.db.prepare<[string], { name: string, result: string }>('SELECT actor_name AS name, result FROM audit_entry WHERE action = ? ORDER BY seq').all(action).map(({ name, result }) => `${name} ${result}`)
   }
 }
@@ -73,7 +73,7 @@ t.test('init makes it once; list and verify tell each item; a flipped byte and a
   t.same(list.said.trim().split('\n').map(line => { const { itemNo, state } = JSON.parse(line) as { itemNo: string, state: string }; return [itemNo, state] }), [[first, 'kept'], [second, 'kept']])
   t.match(await site.archive('verify'), { code: 0, said: `${first} 完整` })
   {
-    using _recorder = openCatalogue(path.join(site.folder, 'state'), systemClock.wallNow())
+    using _office = await openBoth(path.join(site.folder, 'state'))
     t.match(await site.archive('verify'), { code: 0, said: `${second} 完整` }, 'beside a running recorder too')
     t.match(await site.archive('rebuild'), { code: 1, said: /CUSTOS_ALREADY_RUNNING 另一個錄影程式[\s\S]*another recorder/ }, 'which nothing is rebuilt under')
   }
@@ -93,7 +93,7 @@ t.test('the catalogue was lost: rebuild takes every item back from the volume, a
   const site = new Site(t as unknown as Test)
   await site.archive('init')
   const [first, second] = [await site.put('115-0001'), await site.put('115-0002')]
-  for (const end of ['', '-wal', '-shm']) rmSync(path.join(site.folder, 'state', `catalogue.db${end}`), { force: true })
+  for (const end of ['', '-wal', '-shm']) rmSync(path.join(site.folder, 'state', 'office', `office.db${end}`), { force: true })
   t.match(await site.archive('rebuild'), { code: 0, said: /rebuilt: 2, unsound: 0, strays: 0/ })
   t.match(await site.archive('rebuild'), { code: 0, said: /rebuilt: 0/ })
   const { said } = await site.archive('list')
@@ -123,9 +123,9 @@ t.test('a hold from the machine: in force at once, approved and ended by another
   t.match(await site.program('key-backup', 'add', '--where', '異地備份磁帶', '--until', month, '--by', '王管理'), { code: 0 })
   t.match(await site.hold('key-backup', { where: '舊備份', until: '2020-01-31', by: '王管理' }), { code: 1, said: /CUSTOS_ARCHIVE_REFUSED/ })
   t.match(await site.hold('key-backups'), { said: `異地備份磁帶  至 until ${month}  王管理` })
-  t.same(site.entries('archive.key-backup-told'), ['王管理 done', '王管理 refused'])
+  t.same(await site.entries('archive.key-backup-told'), ['王管理 done', '王管理 refused'])
   t.match(await site.hold('list'), { said: /ended \(判決確定\)/ })
-  t.same(site.entries('archive.hold-placed').at(-1), '林承辦 done')
-  t.same(site.entries('archive.hold-approved'), ['林承辦 refused', '陳課長 done'])
-  t.same(site.entries('archive.hold-ended'), ['陳課長 refused', '林承辦 refused', '陳課長 done'])
+  t.same((await site.entries('archive.hold-placed')).at(-1), '林承辦 done')
+  t.same(await site.entries('archive.hold-approved'), ['林承辦 refused', '陳課長 done'])
+  t.same(await site.entries('archive.hold-ended'), ['陳課長 refused', '林承辦 refused', '陳課長 done'])
 })

@@ -5,9 +5,8 @@ import { stringify } from 'yaml'
 import { generateKeyPairSync } from 'node:crypto'
 import { calendar } from '../../src/cli/calendar.ts'
 import { inboxKey, type InboxKeyAct } from '../../src/cli/inbox-key.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
-import { systemClock } from '../../src/platform/clock.ts'
 import { calendarCsv } from '../rules/support.ts'
+import { openBoth } from '../support/office-database.ts'
 
 class Site {
   readonly folder: string
@@ -27,7 +26,7 @@ class Site {
 
 t.test('a calendar is taken over whole, once, and replaced only with words', async t => {
   const site = new Site(t.testdir({})), file = site.path('116年.csv'), other = site.path('fixed.csv')
-  using running = openCatalogue(site.path('state'), systemClock.wallNow())
+  using running = await openBoth(site.path('state'))
   const entries = () => running.db.prepare<[], { object: string, detail: string, name: string }>("SELECT object, detail, actor_name AS name FROM audit_entry WHERE action = 'calendar.imported' ORDER BY seq").all()
   writeFileSync(file, calendarCsv(2027, { holidays: { '2027-01-01': '開國紀念日' } }))
   writeFileSync(other, calendarCsv(2027, { holidays: { '2027-01-01': '開國紀念日', '2027-06-09': '端午節' } }))
@@ -48,7 +47,7 @@ t.test('a calendar is taken over whole, once, and replaced only with words', asy
 
 t.test('what is no calendar is refused with its lines, and nothing is written', async t => {
   const site = new Site(t.testdir({}))
-  using running = openCatalogue(site.path('state'), systemClock.wallNow())
+  using running = await openBoth(site.path('state'))
   writeFileSync(site.path('bad.csv'), calendarCsv(2027).replace('20270301', '20270300'))
   t.equal(await site.import(site.path('bad.csv')), 1)
   t.match(site.said, /bad\.csv/)
@@ -63,7 +62,7 @@ t.test('what is no calendar is refused with its lines, and nothing is written', 
 
 t.test('keys of document systems: enrolled, listed with their fingerprint, revoked; beside a recorder that has the catalogue', async t => {
   const site = new Site(t.testdir({}))
-  using running = openCatalogue(site.path('state'), systemClock.wallNow())
+  using running = await openBoth(site.path('state'))
   const year = Temporal.Now.plainDateISO().year + 1, pair = generateKeyPairSync('ed25519')
   writeFileSync(site.path('public.pem'), pair.publicKey.export({ format: 'pem', type: 'spki' }))
   writeFileSync(site.path('private.pem'), pair.privateKey.export({ format: 'pem', type: 'pkcs8' }))

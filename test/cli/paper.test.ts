@@ -3,9 +3,11 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { paper, type PaperOptions } from '../../src/cli/paper.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
 import { FrontDesk, done, LOBBY, OUTSIDE, hour, party, police, staff } from '../requests/support/front-desk.ts'
 import { flat, readPdf } from '../paper/support/poppler.ts'
+import { openCatalogue } from '../../src/platform/catalogue.ts'
+import { openOfficeBeside } from '../../src/platform/office-database.ts'
+import { openOfficeOf } from '../support/office-database.ts'
 
 const MAIN = path.join(import.meta.dirname, '../../src/main.ts')
 
@@ -14,15 +16,15 @@ async function site(t: Test, work: (front: FrontDesk) => Promise<void>): Promise
   const front = await FrontDesk.open(t)
   await work(front)
   const folder = t.testdir({ state: {} })
-  openCatalogue(path.join(folder, 'state'), 0)[Symbol.dispose]()
-  const file = path.join(folder, 'state', 'catalogue.db')
-  for (const end of ['', '-wal', '-shm']) spawnSync('rm', ['-f', file + end])
-  front.office.db.prepare('VACUUM INTO ?').run(file)
+  const stateDir = path.join(folder, 'state')
+  front.office.db.prepare('VACUUM INTO ?').run(path.join(stateDir, 'catalogue.db')) // of before there were two
+  ;(await openOfficeOf(stateDir))[Symbol.dispose]()
+  openCatalogue(stateDir, 0)[Symbol.dispose]()
   const config = path.join(folder, 'custos.yaml')
   writeFileSync(config, `site: { name: 臺北市信義區戶政事務所 }\nstate: { dir: ${path.join(folder, 'state')} }\nvolumes: [ { id: disk1, path: /srv/custos/disk1 } ]\ninbox: off\nwitness: { print: true }\ncameras: [ { id: lobby, name: 一樓大廳, streams: { main: { url: 'rtsp://127.0.0.1:9/main' } } } ]\n`)
   return {
     config, folder,
-    entries: action => { using catalogue = openCatalogue(path.join(folder, 'state'), 0); return catalogue.db.prepare<[string], { actor: string, application: string | null, detail: string }>('SELECT actor_name AS actor, application, detail FROM audit_entry WHERE action = ? ORDER BY seq').all(action) },
+    entries: action => { using catalogue = openOfficeBeside(stateDir, 'read'); return catalogue.db.prepare<[string], { actor: string, application: string | null, detail: string }>('SELECT actor_name AS actor, application, detail FROM audit_entry WHERE action = ? ORDER BY seq').all(action) },
   }
 }
 async function run(form: string, options: PaperOptions): Promise<{ code: number, said: string }> {

@@ -7,7 +7,7 @@ import { AuditLog } from '../../src/audit/index.ts'
 import { usedApplications } from '../../src/office/front-office.ts'
 import { LiveRules } from '../../src/office/live-rules.ts'
 import { openProcedure } from '../../src/office/procedure.ts'
-import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
+import { openOfficeBeside } from '../../src/platform/office-database.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { pathOf } from '../console/support/procedure.ts'
@@ -191,7 +191,7 @@ t.test('from paper form to what each form opens, by the API alone, beside a reco
   })
 
   await t.test('R44: the night finds book, audit and forms in agreement, and the audit log verifies', async t => {
-    using catalogue = openCatalogueBeside(path.join(recorder.folder, 'state'), 'write')
+    using catalogue = openOfficeBeside(path.join(recorder.folder, 'state'), 'write')
     const { db } = catalogue, state = { dir: path.join(recorder.folder, 'state') }, log = createLogger({ level: 'silent' })
     const audit = new AuditLog({ db, clock: systemClock }), time = { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }, rules = new LiveRules({ folder: null, log })
     await rules.reload()

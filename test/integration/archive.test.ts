@@ -5,7 +5,7 @@ import t from 'tap'
 import { atMachine, openAccess, steadyTime } from '../../src/access/index.ts'
 import { Archive, archiveRules } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
+import { openOfficeOf } from '../support/office-database.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { facts } from '../archive/support/rig.ts'
 import { CameraServer } from '../support/cameras/camera-server.ts'
@@ -18,7 +18,7 @@ async function putIn(recorder: RealRecorder, dir: string): Promise<string> {
   const stateDir = path.join(recorder.folder, 'state'), source = path.join(recorder.folder, 'package')
   await mkdir(source)
   await writeFile(path.join(source, 'manifest.json'), 'x'.repeat(100_000))
-  using catalogue = openCatalogue(stateDir, systemClock.wallNow())
+  using catalogue = await openOfficeOf(stateDir)
   const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = steadyTime(db, systemClock, 'boot'), now = () => systemClock.wallNow()
   const store = await Archive.open({
     db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: agreedTime(now), time, rule: await archiveRules(now), dir, quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),

@@ -7,7 +7,7 @@ import { accountId, openAccess } from '../../src/access/index.ts'
 import { codeAt, STEP_MS } from '../../src/access/totp.ts'
 import { AuditLog } from '../../src/audit/index.ts'
 import { connectLink } from '../../src/link/index.ts'
-import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
+import { openOfficeBeside } from '../../src/platform/office-database.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { fromBase32 } from '../access/support/office.ts'
@@ -23,7 +23,7 @@ async function staffed(recorder: RealRecorder): Promise<void> {
   const tokenFile = path.join(recorder.folder, 'token')
   const cli = async (...args: string[]) => { const ended = await recorder.command(['account', ...args, '--config', recorder.configFile, '--by', '王小明']); if (ended.code !== 0) throw new Error(ended.errors) }
   for (const [id, role] of PEOPLE) await cli('create', '--id', id, '--name', `人員${id}`, '--roles', role, '--unit', '資訊室', '--token-file', id === 'chen' ? tokenFile : `${tokenFile}-${id}`)
-  using catalogue = openCatalogueBeside(path.join(recorder.folder, 'state'), 'write')
+  using catalogue = openOfficeBeside(path.join(recorder.folder, 'state'), 'write')
   const { db } = catalogue
   const access = openAccess({
     db, audit: new AuditLog({ db, clock: systemClock }), time: { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }, stateDir: path.join(recorder.folder, 'state'), officeName: 'Test office', mayCombine: () => null,
@@ -83,10 +83,11 @@ t.test('the daemon with its office: a signed file becomes a grant beside a runni
   t.same(readdirSync(path.join(inbox, 'accepted')), ['good.json'], await readFile(path.join(inbox, 'rejected', 'good.json.reason.txt'), 'utf8').catch(() => 'no reason'))
   t.same(readdirSync(path.join(inbox, 'rejected')).sort(), ['bad.json', 'bad.json.reason.txt'])
   {
-    using catalogue = openCatalogueBeside(path.join(recorder.folder, 'state'), 'read')
+    using catalogue = openOfficeBeside(path.join(recorder.folder, 'state'), 'read')
     t.match(catalogue.db.prepare('SELECT acts, ended_at FROM application_grant').all(), [{ acts: 'view copy', ended_at: null }])
-    t.equal(catalogue.db.prepare('SELECT count(*) FROM hold WHERE ended_at IS NULL AND application IS NOT NULL').pluck().get(), 1)
   }
+  const { holds } = await link!.ask('hold.list', { withEnded: false, after: 0 })
+  t.equal(holds.filter(({ application }) => application !== null).length, 1)
   t.match(await readFile(path.join(recorder.volumeDir, 'custos-holds.json'), 'utf8'), /核准/)
 
   const day = Temporal.Now.plainDateISO('Asia/Taipei'), years = day.month >= 11 ? [day.year, day.year + 1] : [day.year]

@@ -10,7 +10,7 @@ import { usedApplications } from '../../src/office/front-office.ts'
 import { LiveRules } from '../../src/office/live-rules.ts'
 import { openProcedure } from '../../src/office/procedure.ts'
 import { SYSTEM } from '../../src/domain/index.ts'
-import { openCatalogueBeside } from '../../src/platform/catalogue.ts'
+import { openOfficeBeside } from '../../src/platform/office-database.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { decodeFrame, type ServerMessage } from '../../src/viewing/index.ts'
@@ -102,7 +102,7 @@ t.test('kill -9 under a granted and a live screen: the next start closes them in
     ['viewing.opened', again.screen, null], ['viewing.closed', again.screen, 'closed'],
   ])
 
-  using catalogue = openCatalogueBeside(path.join(recorder.folder, 'state'), 'write')
+  using catalogue = openOfficeBeside(path.join(recorder.folder, 'state'), 'write')
   const { db } = catalogue, state = { dir: path.join(recorder.folder, 'state') }, log = createLogger({ level: 'silent' })
   t.same(db.prepare('SELECT act, object, application FROM book_line ORDER BY line').all(), [granted, again].map(({ screen }) => ({ act: 'view', object: screen, application: number })))
   t.equal(db.prepare('SELECT count(*) FROM viewing_session WHERE closed_at IS NULL').pluck().get(), 0)

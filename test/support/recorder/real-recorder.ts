@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
@@ -207,15 +208,19 @@ export class RealRecorder implements AsyncDisposable {
     return this.#rows('SELECT camera.id AS camera, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt, maker, model, firmware, serial FROM camera_device JOIN camera ON camera.uuid = camera_uuid ORDER BY first_seen_at')
   }
 
-  /** Every audit entry, in order. */
+  /** Every audit entry, in order: of the recorder's log, then of the office's. */
   audit(): { readonly action: string, readonly result: string, readonly object: string | null, readonly detail: Record<string, unknown> }[] {
-    return this.#rows<{ action: string, result: string, object: string | null, detail: string }>('SELECT action, result, object, detail FROM audit_entry ORDER BY seq')
+    type Raw = { action: string, result: string, object: string | null, detail: string }
+    const sql = 'SELECT action, result, object, detail FROM audit_entry ORDER BY seq'
+    return [...this.#rows<Raw>(sql), ...existsSync(this.#office) ? this.#rows<Raw>(sql, this.#office) : []]
       .map(row => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> }))
   }
 
-  /** Of the catalogue, read-only; beside a running recorder too. */
-  #rows<Row>(sql: string): Row[] {
-    const db = new Database(path.join(this.folder, 'state', 'catalogue.db'), { readonly: true, fileMustExist: true })
+  get #office(): string { return path.join(this.folder, 'state', 'office', 'office.db') }
+
+  /** Read-only; beside a running recorder too. */
+  #rows<Row>(sql: string, file = path.join(this.folder, 'state', 'catalogue.db')): Row[] {
+    const db = new Database(file, { readonly: true, fileMustExist: true })
     try { return db.prepare<[], Row>(sql).all() } finally { db.close() }
   }
 
