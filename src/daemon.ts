@@ -13,9 +13,7 @@ import { OfficeTold } from './daemon/office-told.ts'
 import { recorderFacts } from './daemon/recorder-facts.ts'
 import { Upkeep } from './daemon/upkeep.ts'
 import { CustosError } from './domain/index.ts'
-import {
-  CapacityReport, HealthServer, LatePart, PartFaults, SystemdReport, type RecorderFacts,
-} from './health/index.ts'
+import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
 import { CameraRelay, Ingest } from './ingest/index.ts'
 import { LinkServer } from './link/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
@@ -27,6 +25,8 @@ import type { Logger } from './platform/logger.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { CameraTraits, DeviceBook, Storage, type Scrubber } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
+import { LatePart } from './platform/late-part.ts'
+import { PartFaults } from './platform/part-faults.ts'
 
 export interface DaemonOptions {
   readonly start: StartConfig
@@ -204,7 +204,7 @@ async function openRecorder(options: DaemonOptions, signal: AbortSignal): Promis
       if (!isWithOffice) return
       open.use(OfficeProcess.start({
         program: process.execPath, args: [...process.execArgv, MAIN, 'office', '--child', '--config', config.file],
-        env: officeEnv(process.env), fault: faults.teller('office-failed'), clock, random, log,
+        env: officeEnv(process.env, bootId), fault: faults.teller('office-failed'), clock, random, log,
       }))
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -213,10 +213,10 @@ async function openRecorder(options: DaemonOptions, signal: AbortSignal): Promis
 
 const MAIN = path.join(import.meta.dirname, 'main.ts')
 
-/** Neither the words of the service manager nor what it handed over are the office's. */
-function officeEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/** Neither the words of the service manager nor what it handed over are the office's; the boot is the same. */
+function officeEnv(env: NodeJS.ProcessEnv, bootId: string): NodeJS.ProcessEnv {
   const { NOTIFY_SOCKET: _n, WATCHDOG_USEC: _u, WATCHDOG_PID: _p, CREDENTIALS_DIRECTORY: _c, ...rest } = env
-  return rest
+  return { ...rest, CUSTOS_BOOT_ID: bootId }
 }
 
 /** Reads what is recorded again until it is disposed of. */

@@ -1,6 +1,5 @@
 import { setPriority } from 'node:os'
 import { writeFileSync } from 'node:fs'
-import { LatePart, PartFaults } from './health/index.ts'
 import { NO_GLASS, unopenedArchive, type OfficeFacts } from './office/facts.ts'
 import { FactsTeller } from './office/facts-teller.ts'
 import type { LiveConfig } from './office/live-config.ts'
@@ -8,6 +7,8 @@ import { openOffice, type Office } from './office/open-office.ts'
 import { linkedRecorder } from './office/recorder.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
+import { LatePart } from './platform/late-part.ts'
+import { PartFaults } from './platform/part-faults.ts'
 
 export { LiveConfig } from './office/live-config.ts'
 export interface OfficeRunOptions {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { actorOf, type Acting } from '../access/index.ts'
-import { isoOf, type EpochMs } from '../domain/index.ts'
+import { isoOf, type EpochMs, type ArchiveView } from '../domain/index.ts'
 import { StorageError } from '../platform/file-system.ts'
 import { officeDay, rocYear } from '../rules/index.ts'
 import { ItemActs } from './acts.ts'
@@ -18,7 +18,7 @@ import { destructionTables } from './tables/destructions.ts'
 import { keyBackupTable, type KeyBackup } from './tables/key-backups.ts'
 import { itemTables } from './tables/items.ts'
 import { Vault, type OpenVault } from './vault.ts'
-import { viewOf, type ArchiveView } from './view.ts'
+import { viewOf } from './view.ts'
 
 /** Left free on the volume for sidecars and its own bookkeeping. */
 const SPARE_BYTES = 16 << 20

@@ -1,10 +1,10 @@
-import { steadyTime, type AccessTime } from '../access/index.ts'
+import type { AccessTime } from '../access/index.ts'
 import { AuditLog } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { openCatalogueBeside, type Db } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { openOfficeBeside } from '../platform/office-database.ts'
-import { openHostClock } from '../trusted-time/index.ts'
+import { openHostClock, steadyTime } from '../trusted-time/index.ts'
 
 /** The office's database beside whoever has it. The caller disposes of it. */
 export interface OfficeBeside extends Disposable {

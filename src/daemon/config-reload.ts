@@ -7,10 +7,11 @@ import {
 import {
   isoOf, monoMs, SYSTEM, type AuditEvent, type AuditSink, type AuditValue, type EpochMs, type MonoMs,
 } from '../domain/index.ts'
-import type { ConfigRejection, FaultTeller, PartFaults } from '../health/index.ts'
+import type { ConfigRejection } from '../health/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { fitProblem, floorRuleText, type Fit } from '../retention/index.ts'
+import type { FaultTeller, PartFaults } from '../platform/part-faults.ts'
 
 const SETTLE_MS = 300 // an editor writes a file in several steps
 /**

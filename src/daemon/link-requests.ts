@@ -2,11 +2,10 @@ import {
   logRequests, packageRequests, witnessRequests, type AuditKeeper, type AuditLog, type CheckpointBook,
   type RecorderCertificate,
 } from '../audit/index.ts'
-import type { Answer, Ask, Asker, Handlers } from '../link/index.ts'
+import type { Asker, Handlers } from '../link/index.ts'
 import { CatalogueFaultError, isCatalogueBusy, isCatalogueFault } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { LoopShare } from '../platform/loop-share.ts'
-import type { AskHolds } from '../requests/index.ts'
 import { holdRequests, type Storage } from '../storage/index.ts'
 import { timeRequests, type TrustedTime } from '../trusted-time/index.ts'
 import type { OfficeTold } from './office-told.ts'
@@ -45,14 +44,6 @@ function holdHandlers(desk: Storage['holdDesk'], patiently: Patiently) {
     'hold.end': (body, signal) => patiently(() => holds['hold.end'](body), signal),
     'hold.list': (body, signal) => patiently(() => holds['hold.list'](body), signal),
   } as const satisfies Handlers
-}
-
-/** Asks for holds in the process that has them. */
-export function ownHolds(desk: Storage['holdDesk'], clock: Clock): AskHolds {
-  const { signal } = new AbortController()
-  const handlers: { readonly [N in keyof ReturnType<typeof holdHandlers>]:
-    (body: Ask<N>, signal: AbortSignal) => Promise<Answer<N>> } = holdHandlers(desk, patientWith(clock))
-  return (name, body) => handlers[name](body, signal)
 }
 
 export interface OfficeRequestsOptions extends Omit<LinkRequestsOptions, 'checkpoints'> {

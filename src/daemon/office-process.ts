@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { supervise } from '../platform/supervise.ts'
-import type { FaultTeller } from '../health/index.ts'
+import type { FaultTeller } from '../platform/part-faults.ts'
 
 /** Before it is started again. */
 const START_AGAIN_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const

@@ -1,7 +1,8 @@
 import type { EpochMs, MonoMs } from '../domain/index.ts'
-import type { FaultTeller, PartFault, RecorderFacts } from '../health/index.ts'
+import type { RecorderFacts } from '../health/index.ts'
 import type { Handlers, OfficeFactsMessage } from '../link/index.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { FaultTeller, PartFault } from '../platform/part-faults.ts'
 
 /** What was told is believed for so long; an office that starts has as long. */
 export const HEARD_WITHIN_MS = 30_000

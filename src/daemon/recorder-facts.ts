@@ -1,7 +1,7 @@
 import type { AuditKeeper, AuditView } from '../audit/index.ts'
 import type { OrderOfSacrifice } from '../capacity/index.ts'
 import { streamKeyText, type CameraChange, type EpochMs } from '../domain/index.ts'
-import type { CapacityReport, ClockView, PartFault, RecorderFacts } from '../health/index.ts'
+import type { CapacityReport, ClockView, RecorderFacts } from '../health/index.ts'
 import type { Ingest } from '../ingest/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
 import { watchLoopDelay } from '../platform/loop-delay.ts'
@@ -9,6 +9,7 @@ import type { Scrubber, Storage } from '../storage/index.ts'
 import type { TimeStatus, TrustedTime } from '../trusted-time/index.ts'
 import type { ConfigReload } from './config-reload.ts'
 import type { ToldFacts } from './office-told.ts'
+import type { PartFault } from '../platform/part-faults.ts'
 
 export interface RecorderParts {
   readonly storage: Storage

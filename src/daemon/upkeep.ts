@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { openSchedule, type ScheduledJob } from '../platform/schedule.ts'
-import type { FaultTeller, PartFaults } from '../health/index.ts'
+import type { FaultTeller, PartFaults } from '../platform/part-faults.ts'
 
 /** What failed at night is not to wait for the next night. */
 const RETRY_MS = 10 * 60_000

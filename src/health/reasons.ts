@@ -1,12 +1,13 @@
 import type { AuditView, WitnessView } from '../audit/index.ts'
-import { epochMs, streamKeyText, type CameraChange, type EpochMs,
-  type RetentionFloor } from '../domain/index.ts'
+import {
+  epochMs, streamKeyText, type CameraChange, type EpochMs, type RetentionFloor, type OfficeView,
+} from '../domain/index.ts'
 import { DAY_MS, plannedSpanMs, spaceText, spanText } from '../retention/index.ts'
 import type { ReasonCode } from './reason-catalogue.ts'
 import type { Finding, HealthLevel, Urgency } from './reason.ts'
 import { STREAM_DOWN_AFTER_MS, type StreamWatch } from './stream-watch.ts'
-import { isWanted, type ClockView, type FloorView, type OfficeView, type PartFaultCode, type RecorderFacts,
-  type StreamView, type VolumeView } from './views.ts'
+import { isWanted, type ClockView, type FloorView, type RecorderFacts, type StreamView, type VolumeView } from './views.ts'
+import type { PartFaultCode } from '../platform/part-faults.ts'
 
 export const STREAM_CRITICAL_AFTER_MS = 5 * 60_000
 /** In UNSTABLE_WINDOW_MS: a camera that drops this often loses footage while looking alive at every glance. */

@@ -9,7 +9,8 @@ import { ClientFeed } from './client-feed.ts'
 import { HealthState, type Assessment } from './health-state.ts'
 import { isFromThisMachine, isLoopbackAddress, urlHost } from './loopback.ts'
 import { snapshotOf } from './snapshot.ts'
-import type { PartFault, RecorderFacts } from './views.ts'
+import type { RecorderFacts } from './views.ts'
+import type { PartFault } from '../platform/part-faults.ts'
 
 export const MAX_SOCKETS = 32
 /** Fewer than sockets: `custos status` gets its answer however many boards are open. */

@@ -1,9 +1,11 @@
-import type { CameraChange, CameraId, EpochMs, GapCause, RetentionFloor, RunEndReason, StreamName,
-  VolumeId } from '../domain/index.ts'
-import type { ArchiveView } from '../archive/index.ts'
+import type {
+  ArchiveView, CameraChange, CameraId, EpochMs, GapCause, GlassView, OfficeView, RetentionFloor, RunEndReason,
+  StreamName, VolumeId,
+} from '../domain/index.ts'
 import type { SacrificeView } from '../capacity/index.ts'
 import type { AuditView, WitnessView } from '../audit/index.ts'
 import type { StreamReport } from '../ingest/index.ts'
+import type { PartFault } from '../platform/part-faults.ts'
 
 /** What one stream's supervisor tells, with what the catalogue knows of the stream. */
 export interface StreamView extends StreamReport {
@@ -101,62 +103,6 @@ export interface ScrubView {
   /** Newest first, a bounded number. */
   readonly rotten: readonly RottenView[]
 }
-
-/** Break-glass (R13): how many openings stand open, and for how many the form is owed. No names. */
-export interface GlassView { readonly open: number, readonly openedAt: EpochMs | null, readonly owed: number, readonly owedSince: EpochMs | null }
-
-/** The office's own procedure: counts and instants, never a name or a number of a case. */
-export interface OfficeView {
-  /** `none`: the office is closed; nothing is received, decided or opened anew. */
-  readonly rules: 'in-force' | 'none'
-  /** Of the folder of rule sets as it was last read; what was read before stays in force. */
-  readonly ruleProblems: number
-  /** Years of deadlines that nobody imported a calendar for. */
-  readonly calendarMissing: readonly number[]
-  readonly calendarProblems: number
-  readonly book: {
-    readonly lines: number
-    /** Of the last reconciliation; `reconciledAt` null before the first. */
-    readonly orphans: number
-    readonly reconciledAt: EpochMs | null
-    /** There are lines, and no night has compared them for two days. */
-    readonly isReconcilingLate: boolean
-    readonly unsigned: number
-    readonly oldestUnsignedAt: EpochMs | null
-    /** Whole days since that use. */
-    readonly unsignedDays: number
-    /** Months that ended and have no signed review. */
-    readonly packsDue: number
-  }
-  readonly cases: { readonly overdue: number, readonly soon: number }
-  readonly inbox: InboxView
-  /** Footage of cases: not confirmed by the recorder for a minute; held by it and wanted by no case. */
-  readonly holds: {
-    readonly waiting: number
-    readonly waitingSince: EpochMs | null
-    readonly unknown: number
-    readonly unknownSince: EpochMs | null
-  }
-}
-export interface InboxView {
-  /** `failed`: the folder cannot be read or written. */
-  readonly state: 'off' | 'ok' | 'failed'
-  readonly waiting: number
-  /** Files in `rejected/`, until somebody takes them away. */
-  readonly rejected: number
-  readonly rejectedAt: EpochMs | null
-}
-
-/** A part that recording does not need, or needs only at the next start, and that does not work. */
-export interface PartFault {
-  readonly code: PartFaultCode
-  readonly since: EpochMs
-  /** Fills the placeholders of the reason. */
-  readonly values?: Readonly<Record<string, string>>
-}
-export type PartFaultCode =
-  | 'config-not-applied' | 'config-not-kept' | 'state-unlocked' | 'catalogue-unshared'
-  | 'health-not-listening' | 'console-failed' | 'office-failed' | 'office-away' | 'upkeep-failed'
 
 /** A configuration file that was refused. */
 export interface ConfigRejection {

@@ -1,10 +1,10 @@
-import type { PartFaults } from '../health/index.ts'
 import { MOST_LOST_ITEMS, type Ask, type OfficeFactsMessage } from '../link/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { ConnectedLoop, type RecorderConnection } from '../recorder-client/index.ts'
 import type { OfficeFacts } from './facts.ts'
+import type { PartFaults } from '../platform/part-faults.ts'
 
 const TELL_EVERY_MS = 10_000
 /** What people wait for at a start is told sooner: whether the office is open. */

@@ -1,19 +1,23 @@
 import type { Access } from '../access/index.ts'
-import type { Archive, ArchiveView } from '../archive/index.ts'
+import type { Archive } from '../archive/index.ts'
 import type { Config } from '../config/index.ts'
-import { epochMs, type EpochMs } from '../domain/index.ts'
-import type { RecorderFacts } from '../health/index.ts'
+import { epochMs, type EpochMs, type ArchiveView, type GlassView, type OfficeView } from '../domain/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
 
 /** How the office stands, for health. */
-export type OfficeFacts = Pick<RecorderFacts, 'glass' | 'office' | 'archive'> & {
+export interface OfficeFacts {
+  readonly glass: GlassView
+  /** Null while it is not open. */
+  readonly office: OfficeView | null
+  /** Null where none is configured. */
+  readonly archive: ArchiveView | null
   /** Since when the office's acts cannot be written down; null while they can. */
   readonly auditFailedSince: EpochMs | null
 }
 
-export const NO_GLASS: RecorderFacts['glass'] = { open: 0, openedAt: null, owed: 0, owedSince: null }
+export const NO_GLASS: GlassView = { open: 0, openedAt: null, owed: 0, owedSince: null }
 
-export const glassReader = ({ breakGlass }: Access, known: LastKnown): () => RecorderFacts['glass'] => {
+export const glassReader = ({ breakGlass }: Access, known: LastKnown): () => GlassView => {
   const earliest = (rows: readonly { readonly openedAtMs: number }[]) => rows.length === 0 ? null : epochMs(Math.min(...rows.map(row => row.openedAtMs)))
   return () => known.ask('glass', () => {
     const { open, formsOwed } = breakGlass.view()
@@ -31,7 +35,7 @@ export const unopenedArchive = (configured: Config['archive']): ArchiveView | nu
 /** Looked at every ten seconds, for it walks all items. */
 export const archiveReader = (
   archive: Archive | null, configured: Config['archive'], known: LastKnown,
-): () => RecorderFacts['archive'] => {
+): () => ArchiveView | null => {
   let last = unopenedArchive(archive === null ? configured : null), dueMs = 0
   return () => {
     if (archive === null || process.uptime() * 1000 < dueMs) return last

@@ -7,7 +7,6 @@ import { openConsole, type ConsoleParts } from '../console/index.ts'
 import { RetryableError, type CameraId, type CameraUuid } from '../domain/index.ts'
 import { CopyDesk, Courier, printedForms, releasedApplications, type CopyDeskOptions, type MasterArchive, type TimestampHook } from '../export/index.ts'
 import { cameraOf } from '../footage/index.ts'
-import { LatePart, type PartFaults } from '../health/index.ts'
 import { CameraSurvey } from '../ingest/index.ts'
 import { PaperPress } from '../paper/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
@@ -17,6 +16,8 @@ import { PROGRAM_VERSION } from '../platform/program-version.ts'
 import { openViewing, viewedApplications } from '../viewing/index.ts'
 import type { Procedure } from './procedure.ts'
 import type { Recorder } from './recorder.ts'
+import { LatePart } from '../platform/late-part.ts'
+import type { PartFaults } from '../platform/part-faults.ts'
 
 export interface FrontOfficeOptions {
   readonly config: () => Config

@@ -2,7 +2,6 @@ import { openAccess, type Access, type AccessTime } from '../access/index.ts'
 import { Archive, archiveCredential, archiveRules } from '../archive/index.ts'
 import { AuditLog, OfficeCheckpoints, OfficeLogKeeper, partLog, type ClockState } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
-import { LatePart, type PartFaults } from '../health/index.ts'
 import { Inbox, InboxFolder, InboxKeys } from '../inbox/index.ts'
 import type { Catalogue, Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -16,6 +15,8 @@ import { openFrontOffice, usedApplications } from './front-office.ts'
 import { LiveRules } from './live-rules.ts'
 import { openProcedure, type Procedure } from './procedure.ts'
 import type { Recorder } from './recorder.ts'
+import { LatePart } from '../platform/late-part.ts'
+import type { PartFaults } from '../platform/part-faults.ts'
 
 export interface OpenOfficeOptions {
   readonly config: () => Config

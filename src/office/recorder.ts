@@ -3,13 +3,13 @@ import { RetryableError, type CameraId, type StreamName } from '../domain/index.
 import type { PackageSigner } from '../export/index.ts'
 import type { Footage, FragmentWatcher } from '../footage/index.ts'
 import { MOST_MANIFEST_BYTES } from '../link/index.ts'
+import { bootIdOf } from '../platform/boot-id.ts'
 import type { Clock } from '../platform/clock.ts'
 import { realFileSystem } from '../platform/file-system.ts'
 import type { Logger } from '../platform/logger.ts'
 import { PROGRAM_VERSION } from '../platform/program-version.ts'
 import { LinkedFootage, LinkedLive, LinkedTime, RecorderConnection } from '../recorder-client/index.ts'
 import { holdsPort, type HoldsPort } from '../requests/index.ts'
-import { openHostClock } from '../trusted-time/index.ts'
 
 /** All that the office has of its recorder. */
 export interface Recorder {
@@ -31,7 +31,7 @@ export interface RecorderOptions {
 /** Returns at once; asks once the recorder is there. Belongs to `parts`. */
 export function linkedRecorder({ stateDir, clock, log }: RecorderOptions, parts: AsyncDisposableStack): Recorder {
   const connection = parts.use(RecorderConnection.open({ folder: stateDir, version: PROGRAM_VERSION, clock, log }))
-  const time = parts.use(LinkedTime.open({ connection, bootId: openHostClock().bootId, clock, log }))
+  const time = parts.use(LinkedTime.open({ connection, bootId: bootIdOf(process.env), clock, log }))
   const footage = parts.use(LinkedFootage.open({ connection, time, fs: realFileSystem, clock, log }))
   const live = parts.use(LinkedLive.open({ connection, clock, log }))
   return {

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { bootIdOf } from '../platform/boot-id.ts'
 import { runProgram } from '../platform/child-process.ts'
 
 /** What a time service says of the wall clock. */
@@ -23,7 +22,6 @@ export interface HostClock {
 export interface HostPrograms { readonly chronyc?: string | undefined, readonly timedatectl?: string | undefined }
 const ANSWER_WITHIN_MS = 1_500
 const MAX_ANSWER_BYTES = 8_192
-const BOOT_ID = '/proc/sys/kernel/random/boot_id'
 export const NO_ANSWER: SyncAnswer = { source: 'none', isSynchronised: null, referenceOffsetMs: null }
 
 /** Asks chrony first: it knows the offset. Both are asked at once, for a start must not wait for one after the other. */
@@ -35,13 +33,6 @@ export function openHostClock({ chronyc = '/usr/bin/chronyc', timedatectl = '/us
       return (tracking === null ? null : parseTracking(tracking)) ?? (timedate === null ? null : parseTimedate(timedate)) ?? NO_ANSWER
     },
   }
-}
-
-/** The unit hands it over, for its sandbox hides the file. Where nobody tells it, each start counts as a boot of its own: more waits for belief, nothing ages early. */
-export function bootIdOf(env: { readonly [name: string]: string | undefined }, file: string = BOOT_ID): string {
-  const given = env['CUSTOS_BOOT_ID']?.replaceAll('-', '').toLowerCase()
-  if (given !== undefined && /^[0-9a-f]{32}$/.test(given)) return given
-  try { return readFileSync(file, 'utf8').trim().replaceAll('-', '') } catch { return `start-${randomUUID()}` }
 }
 
 /** Null when the program is absent, fails, or is too slow: then it has nothing to say. */

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import pino from 'pino'
 import t, { type Test } from 'tap'
-import { atMachine, openAccess, steadyTime } from '../../src/access/index.ts'
+import { atMachine, openAccess } from '../../src/access/index.ts'
 import { Archive, archiveRules, type ItemKind } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -50,7 +50,7 @@ class Site {
     mkdirSync(source)
     writeFileSync(path.join(source, 'manifest.json'), application.repeat(50_000))
     using catalogue = await openBoth(stateDir)
-    const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = steadyTime(db, systemClock, 'boot')
+    const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }
     const store = await Archive.open({
       db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: agreedTime(() => systemClock.wallNow()), time,
       rule: await archiveRules(() => systemClock.wallNow()), dir: path.join(this.folder, 'archive'), quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),

@@ -7,9 +7,9 @@ import pino from 'pino'
 import t, { type Test } from 'tap'
 import { loadStartConfig, type Config } from '../../src/config/index.ts'
 import { ConfigReload, type ConfigReloadOptions } from '../../src/daemon/config-reload.ts'
-import { PartFaults } from '../../src/health/index.ts'
 import type { AuditEvent } from '../../src/domain/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { PartFaults } from '../../src/platform/part-faults.ts'
 
 const LOOK_MS = 10_000
 const cameraOf = (id: string): string =>

@@ -3,9 +3,9 @@ import path from 'node:path'
 import pino from 'pino'
 import t, { type Test } from 'tap'
 import { OfficeProcess } from '../../src/daemon/office-process.ts'
-import { PartFaults } from '../../src/health/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { until } from '../support/until.ts'
+import { PartFaults } from '../../src/platform/part-faults.ts'
 
 /** A program in the office's place: `script` is run by a shell. Waits are a hundredth as long. */
 function office(t: Test, script: string) {

@@ -2,13 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { CAMERA_END_REASONS, RECORDER_END_REASONS, cameraId, epochMs,
   type EpochMs } from '../../src/domain/index.ts'
-import {
-  HealthState, REASON_CATALOGUE, type ConfigRejection, type PartFault, type RecorderFacts,
-} from '../../src/health/index.ts'
+import { HealthState, REASON_CATALOGUE, type ConfigRejection, type RecorderFacts } from '../../src/health/index.ts'
 import { isBelowMonth } from '../../src/health/reasons.ts'
 import { byUrgency } from '../../src/health/reason.ts'
 import { at, audit, down, facts, floor, office, stream, volume, witness } from './support/facts.ts'
 import { ManualClock } from './support/manual-clock.ts'
+import type { PartFault } from '../../src/platform/part-faults.ts'
 
 /** Level and reasons after these facts have lasted for `forMs`. */
 async function verdict(given: RecorderFacts, forMs = 0): Promise<string[]> {

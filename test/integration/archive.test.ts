@@ -2,7 +2,7 @@ import { appendFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import pino from 'pino'
 import t from 'tap'
-import { atMachine, openAccess, steadyTime } from '../../src/access/index.ts'
+import { atMachine, openAccess } from '../../src/access/index.ts'
 import { Archive, archiveRules } from '../../src/archive/index.ts'
 import { AuditLog } from '../../src/audit/index.ts'
 import { openOfficeOf } from '../support/office-database.ts'
@@ -19,7 +19,7 @@ async function putIn(recorder: RealRecorder, dir: string): Promise<string> {
   await mkdir(source)
   await writeFile(path.join(source, 'manifest.json'), 'x'.repeat(100_000))
   using catalogue = await openOfficeOf(stateDir)
-  const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = steadyTime(db, systemClock, 'boot'), now = () => systemClock.wallNow()
+  const { db } = catalogue, audit = new AuditLog({ db, clock: systemClock }), time = { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() }, now = () => systemClock.wallNow()
   const store = await Archive.open({
     db, audit, rights: openAccess({ db, audit, time, stateDir, officeName: 'x', mayCombine: () => null }).sessions, trustedTime: agreedTime(now), time, rule: await archiveRules(now), dir, quotaBytes: 2 ** 30, stateDir, log: pino({ level: 'silent' }),
   })

@@ -27,7 +27,7 @@ t.test('a kill -9 costs each of eight streams at most its last two seconds, and 
     folder: t.testdir({}), cameras: cameras.map(({ id, credential }) => ({ id, credential, url: proxy.through(server.url(`/${id}`)) })),
   })
   for (const { id } of cameras) await recorder.untilRecordedFor(id, RECORDED_MS, 60_000)
-  t.equal((await recorder.children()).length, cameras.length, 'one child a stream')
+  t.equal((await recorder.children()).length, cameras.length + 1, 'one child a stream, and the office')
 
   const killed = await recorder.crash()
   const goneMs = await recorder.childrenGone(1000)

@@ -53,7 +53,7 @@ async function grantedByInbox(recorder: RealRecorder, inbox: string, asked: read
   await until('the inbox decided', () => !existsSync(file))
 }
 
-t.test('kill -9 under a granted and a live screen: the next start closes them in the books, the book line stands, nothing is an orphan', { timeout: 120_000 }, async t => {
+t.test('kill -9 of the office under a granted and a live screen: recording goes on, the next office closes them in the books, the book line stands, nothing is an orphan', { timeout: 120_000 }, async t => {
   await using server = await CameraServer.start({ mounts: [{ path: '/lobby', clip: CLIPS.h264Small }] })
   await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: [{ id: 'lobby', url: server.url('/lobby') }] })
   const inbox = path.join(recorder.folder, 'inbox'), port = recorder.consolePort, base = `http://127.0.0.1:${port}`
@@ -85,9 +85,8 @@ t.test('kill -9 under a granted and a live screen: the next start closes them in
   t.match(await boss.get('/api/reference-images/lobby'), { sha256: image.sha256, approvedBy: 'kuan' })
   t.ok(Buffer.from(await (await boss.ask('GET', '/api/reference-images/lobby/image')).arrayBuffer()).equals(taken))
 
-  await recorder.crash()
+  await recorder.killOffice()
   await until('the lines are gone', () => players.every(({ closed }) => closed !== null))
-  await recorder.start()
   await until('the console again', isServed)
   t.same(await kuan.get('/api/screens'), { screens: [] }, 'the login outlived the crash, its screen did not')
   const stale = watch(base, kuan, granted.screen)
@@ -96,6 +95,7 @@ t.test('kill -9 under a granted and a live screen: the next start closes them in
   const again = await kuan.post<{ screen: string }>('/api/screens/granted', { application: number, visitor: { name: '趙警員', part: 'applicant' }, isStatementConfirmed: true })
   await kuan.post(`/api/screens/${again.screen}/close`)
   await recorder.untilRecordedFor('lobby', 1000)
+  t.equal(recorder.gaps('lobby').filter(({ cause }) => cause !== 'starting').length, 0, 'recording did not notice')
   t.equal(await recorder.stop(), 0)
   t.same(recorder.audit().filter(({ action }) => /^(viewing|live)\.(opened|closed)$/.test(action)).map(({ action, object, detail }) => [action, object, detail['reason'] ?? null]), [
     ['viewing.opened', granted.screen, null], ['live.opened', live.screen, null], ['viewing.closed', granted.screen, 'recorder-killed'], ['live.closed', live.screen, 'recorder-killed'],

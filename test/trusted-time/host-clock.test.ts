@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { openHostClock } from '../../src/trusted-time/index.ts'
-import { bootIdOf, NO_ANSWER, parseTimedate, parseTracking } from '../../src/trusted-time/host-clock.ts'
+import { NO_ANSWER, parseTimedate, parseTracking } from '../../src/trusted-time/host-clock.ts'
 
 const TRACKING = 'A29FC87B,162.159.200.123,4,1795471461.182880843,-0.002500000,0.000000123,0.000000456,-12.345,0.001,0.020,0.012,0.001,64.5,Normal\n'
 
@@ -44,13 +44,3 @@ t.test('programs are asked for real: absent, failing, slow and talkative ones sa
   t.match(openHostClock().bootId, /^[0-9a-f]{32}$/)
 })
 
-t.test('which boot this is: the unit says so, else the kernel, else every start is one', async t => {
-  const boot = '0123456789abcdef0123456789abcdef'
-  t.equal(bootIdOf({ CUSTOS_BOOT_ID: boot }, '/nonexistent'), boot)
-  t.equal(bootIdOf({ CUSTOS_BOOT_ID: '01234567-89AB-cdef-0123-456789abcdef' }, '/nonexistent'), boot, 'however it is written')
-  const file = `${t.testdir({ boot_id: '01234567-89ab-cdef-0123-456789abcdef\n' })}/boot_id`
-  t.equal(bootIdOf({}, file), boot)
-  t.equal(bootIdOf({ CUSTOS_BOOT_ID: '%b' }, file), boot, 'what is no boot id is not believed')
-  const [one, other] = [bootIdOf({}, '/nonexistent'), bootIdOf({}, '/nonexistent')]
-  t.ok(one !== other && one.startsWith('start-'))
-})

@@ -1,6 +1,6 @@
-import { cameraId, epochMs, streamName, volumeId } from '../../../src/domain/index.ts'
+import { cameraId, epochMs, streamName, volumeId, type OfficeView } from '../../../src/domain/index.ts'
 import type { AuditView, WitnessView } from '../../../src/audit/index.ts'
-import type { ClockView, FloorView, OfficeView, RecorderFacts, StreamView, VolumeView } from '../../../src/health/index.ts'
+import type { ClockView, FloorView, RecorderFacts, StreamView, VolumeView } from '../../../src/health/index.ts'
 
 export const at = (iso: string) => epochMs(Date.parse(iso))
 

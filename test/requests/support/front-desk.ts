@@ -3,12 +3,11 @@ import path from 'node:path'
 import type { Db } from '../../../src/platform/catalogue.ts'
 import type { AccountId, Acting, Role } from '../../../src/access/index.ts'
 import { cameraUuid, epochMs, volumeId, volumeUuid, type CameraUuid, type EpochMs } from '../../../src/domain/index.ts'
-import { HoldKeeper, holdsPort, RequestDesk, type Acts, type Answer, type Application, type ApplicationNumber, type Content, type HoldsPort, type ScopeLine, type SentCommand } from '../../../src/requests/index.ts'
+import { HoldKeeper, holdsPort, RequestDesk, type Acts, type Answer, type Application, type ApplicationNumber, type Content, type AskHolds, type HoldsPort, type ScopeLine, type SentCommand } from '../../../src/requests/index.ts'
 import { personVault } from '../../../src/requests/person-vault.ts'
 import { OfficeCalendar, RuleShelf } from '../../../src/rules/index.ts'
-import { ownHolds } from '../../../src/daemon/link-requests.ts'
 import { LocalFootage } from '../../../src/storage/local-footage.ts'
-import { HoldBook } from '../../../src/storage/index.ts'
+import { HoldBook, holdRequests } from '../../../src/storage/index.ts'
 import { holdDesk } from '../../../src/storage/hold-desk.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { cameraTable } from '../../../src/storage/tables/cameras.ts'
@@ -47,6 +46,10 @@ export const codeOf = (answer: Answer): string => answer.ok ? 'ok' : answer.refu
 
 export interface Saying { readonly decision?: 'agree' | 'return' | 'refuse', readonly reason?: string, readonly ground?: string, readonly scope?: readonly ScopeLine[], readonly acts?: Acts, readonly step?: number, readonly key?: string, readonly version?: number }
 
+/** The recorder's own answers, without a socket between. */
+const askedOf = (handlers: ReturnType<typeof holdRequests>): AskHolds =>
+  (name, body) => (handlers[name] as (body: unknown) => Promise<never>)(body)
+
 interface Place { testdir(): string, teardown(work: () => unknown): void }
 
 /** The office at work: real accounts, sessions with factors, a real catalogue, holds and audit log. One volume, of memory. */
@@ -72,7 +75,7 @@ export class FrontDesk {
     const volume = { path: '/disk1', identity: { format: 1, id: volumeId('disk1'), uuid: volumeUuid(VOLUME), slotSizeBytes: 1 << 20, slotCount: 100, createdAt: '' } } as const
     const nowhere = { db, [Symbol.dispose]: () => undefined }
     this.holds = new HoldBook({ catalogue: nowhere, holds: holdTable(db), cameras: cameraTable(db), audit, fs: this.fs, clock, volumes: () => [volume] })
-    this.port = holdsPort(ownHolds(holdDesk({ catalogue: nowhere, clock, book: this.holds, refused: () => [] }), clock))
+    this.port = holdsPort(askedOf(holdRequests(holdDesk({ catalogue: nowhere, clock, book: this.holds, refused: () => [] }))))
     this.keeper = new HoldKeeper({ db, audit, port: this.port, time: clock, clock, log: createLogger({ level: 'silent' }) })
     this.footage = new LocalFootage(db, { isBusy: false, openReader: () => Promise.reject(new Error('nothing is read here')) })
     this.desk = new RequestDesk({

@@ -1,5 +1,16 @@
-import type { Clock } from '../platform/clock.ts'
-import type { PartFault, PartFaultCode } from './views.ts'
+import type { EpochMs } from '../domain/index.ts'
+import type { Clock } from './clock.ts'
+
+/** A part that recording does not need, or needs only at the next start, and that does not work. */
+export interface PartFault {
+  readonly code: PartFaultCode
+  readonly since: EpochMs
+  /** Fills the placeholders of the reason. */
+  readonly values?: Readonly<Record<string, string>>
+}
+export type PartFaultCode =
+  | 'config-not-applied' | 'config-not-kept' | 'state-unlocked' | 'catalogue-unshared'
+  | 'health-not-listening' | 'console-failed' | 'office-failed' | 'office-away' | 'upkeep-failed'
 
 /** Told by one part; two parts may tell the same reason, and it stands as long as one of them does. */
 export interface FaultTeller {

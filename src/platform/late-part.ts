@@ -1,7 +1,6 @@
-import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/logger.ts'
-import type { FaultTeller, PartFaults } from './part-faults.ts'
-import type { PartFault, PartFaultCode } from './views.ts'
+import type { Clock } from './clock.ts'
+import type { Logger } from './logger.ts'
+import type { FaultTeller, PartFault, PartFaultCode, PartFaults } from './part-faults.ts'
 
 /** A port that is taken or a certificate that is renewed is free or there again within minutes. */
 export const LATE_PART_RETRY_MS = 60_000

@@ -1,11 +1,12 @@
 import pino from 'pino'
 import t, { type Test } from 'tap'
 import { Upkeep, type UpkeepJob } from '../../src/daemon/upkeep.ts'
-import { LATE_PART_RETRY_MS, LatePart, PartFaults } from '../../src/health/index.ts'
 import { LastKnown } from '../../src/platform/last-known.ts'
 import { CatalogueFaultError } from '../../src/platform/catalogue.ts'
 import Database from 'better-sqlite3'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { LATE_PART_RETRY_MS, LatePart } from '../../src/platform/late-part.ts'
+import { PartFaults } from '../../src/platform/part-faults.ts'
 
 const log = pino({ level: 'silent' })
 const START = '2026-11-22T08:00:00.000Z'

@@ -1,17 +1,20 @@
-import { epochMs } from '../domain/index.ts'
+import { epochMs, type EpochMs } from '../domain/index.ts'
 import { isCatalogueFault, type Db } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
-import { timeTables, trustedAt } from '../trusted-time/index.ts'
-import type { AccessTime } from './core.ts'
+import { timeTables } from './tables.ts'
+import { trustedAt } from './time-machine.ts'
 
 /** How old what the recorder wrote down may be before it is read again. */
 const READ_EACH_MS = 10_000
 
 /**
- * Trusted time as the recorder wrote it down last, running on; works in the recorder and beside it. Before its first start there is only the wall clock.
- * After a boot, until the recorder has run, it stands still: nothing that is counted ends too early.
+ * Trusted time as the recorder wrote it down last, running on, for commands beside it. Before its first start
+ * there is only the wall clock. After a boot, until the recorder has run, it stands still: nothing that is
+ * counted ends too early.
  */
-export function steadyTime(db: Db, clock: Clock, bootId: string): AccessTime {
+export function steadyTime(
+  db: Db, clock: Clock, bootId: string,
+): { readonly wallNow: () => EpochMs, readonly steadyNow: () => number } {
   const tables = timeTables(db)
   let saved = tables.load(), readMs: number = clock.monoNow()
   return {
