@@ -203,7 +203,11 @@ async function openRecorder(options: DaemonOptions, signal: AbortSignal): Promis
     started: () => {
       if (!isWithOffice) return
       open.use(OfficeProcess.start({
-        program: process.execPath, args: [...process.execArgv, MAIN, 'office', '--child', '--config', config.file],
+        // One that still loads its code does not hear its standard input end.
+        program: 'setpriv', args: [
+          '--pdeathsig', 'TERM', '--', process.execPath, ...process.execArgv, MAIN, 'office', '--child',
+          '--config', config.file,
+        ],
         env: officeEnv(process.env, bootId), fault: faults.teller('office-failed'), clock, random, log,
       }))
     },

@@ -96,10 +96,15 @@ async function main(argv: readonly string[]): Promise<number> {
       .action(async ({ config, size, by, how }: { config: string, size: string, by: string, how: string }) => { await done((await import('./cli/audit-checkpoint.ts')).auditWitnessed({ configFile: config, size, by, how, out })) }))
     .addCommand(auditOf('accept-office-log', 'say that the office\'s log that did not fit is the right one; it counts from then on').requiredOption('--reason <text>', 'why it is').requiredOption('--by <name>', 'who says so')
       .action(async ({ config, reason, by }: { config: string, reason: string, by: string }) => { await done((await import('./cli/audit-accept.ts')).auditAcceptOfficeLog({ configFile: config, reason, by, out })) }))
-    .addCommand(auditOf('proof', 'that an entry stands under a checkpoint, as JSON').requiredOption('--seq <n>', 'number of the entry').option('--size <n>', 'second line of the checkpoint; else the newest').option('--out <file>', 'file to write')
-      .action(async ({ config, seq, size, out: outFile }: { config: string, seq: string, size?: string, out?: string }) => { await done((await import('./cli/audit-read.ts')).auditProof({ configFile: config, seq, size, outFile, out })) }))
-    .addCommand(auditOf('list', 'entries in order').option('--from <time>', 'ISO 8601 with offset').option('--to <time>', 'ISO 8601 with offset').option('--action <name>', 'e.g. slot.overwritten, or slot').option('--application <no>').option('--json', 'canonical JSON, one entry a line')
-      .action(async ({ config, from, to, action, application, json }: { config: string, from?: string, to?: string, action?: string, application?: string, json?: true }) => { await done((await import('./cli/audit-read.ts')).auditList({ configFile: config, from, to, action, application, json: json === true, out })) }))
+    .addCommand(auditOf('proof', 'that an entry stands under a checkpoint, as JSON').requiredOption('--seq <n>', 'number of the entry').option('--size <n>', 'second line of the checkpoint; else the newest').option('--log <name>', 'recorder or office; else the recorder\'s').option('--out <file>', 'file to write')
+      .action(async ({ config, seq, size, log, out: outFile }: { config: string, seq: string, size?: string, log?: string, out?: string }) => {
+        await done((await import('./cli/audit-read.ts')).auditProof({ configFile: config, seq, size, log, outFile, out }))
+      }))
+    .addCommand(auditOf('list', 'entries in order').option('--from <time>', 'ISO 8601 with offset').option('--to <time>', 'ISO 8601 with offset').option('--action <name>', 'e.g. slot.overwritten, or slot').option('--application <no>').option('--log <name>', 'recorder or office; else both').option('--json', 'canonical JSON, one entry a line; of one log, else the recorder\'s')
+      .action(async ({ json, config, ...filters }: { config: string, from?: string, to?: string, action?: string, application?: string, log?: string, json?: true }) => {
+        const { from, to, action, application, log } = filters
+        await done((await import('./cli/audit-read.ts')).auditList({ configFile: config, from, to, action, application, log, json: json === true, out }))
+      }))
   const time = program.command('time').description('trusted time: where it stands, and the word of two people that the clock is right')
   time.command('status').description('both clocks; exit 0 when they agree').requiredOption('--config <file>', 'configuration file')
     .action(async (options: { config: string }) => { await done((await import('./cli/time.ts')).timeStatus({ configFile: options.config, out })) })

@@ -84,7 +84,7 @@ t.test('imports point down the ladder, through index.ts, and to packages only at
 
 t.test('the rule sees what it is meant to see', async t => {
   t.match(faultOf('src/domain/a.ts', '../storage/index.ts'), /upward or sideways; domain may import: nothing/)
-  t.match(faultOf('src/ingest/a.ts', '../access/index.ts'), /sideways; ingest may import: domain, platform, config/)
+  t.match(faultOf('src/ingest/a.ts', '../capacity/index.ts'), /sideways; ingest may import: domain, platform, config/)
   t.match(faultOf('src/daemon.ts', './storage/ring.ts'), /past src\/storage\/index\.ts/)
   t.match(faultOf('src/ingest/a.ts', './onvif/soap-answer.ts'), /past src\/ingest\/onvif\/index\.ts/)
   t.match(faultOf('src/health/a.ts', '../ingest/onvif/index.ts'), /only src\/ingest may/)

@@ -11,6 +11,9 @@ import { loginName } from './acting-person.ts'
 
 export interface Output { write(text: string): unknown }
 export interface AuditAccess { readonly config: Config, readonly db: Db, readonly log: AuditLog }
+/** The recorder's log, and the office's where it has one of its own. */
+export type LogName = 'recorder' | 'office'
+export interface OneLog { readonly name: LogName, readonly db: Db, readonly log: AuditLog }
 
 export const EXIT_BAD_CONFIG = 2
 
@@ -33,6 +36,29 @@ export async function withAudit(options: { readonly configFile: string, readonly
       remedy: 'Keep the file for examination, restore the last backup or move it away and run `custos rebuild`.', cause: error,
     })
   }
+}
+
+/**
+ * Opens both logs beside whoever runs, hands them to `use` and closes them: the office's to be written, for
+ * reading is an act of a person, which is noted in the last of them. As `withAudit`.
+ */
+export async function withBothLogs(
+  options: { readonly configFile: string, readonly out: Output },
+  use: (config: Config, logs: readonly OneLog[]) => number,
+): Promise<number> {
+  const { configFile, out } = options, result = await loadConfig(configFile, { secrets: 'skip' })
+  const hasOffice = result.ok && existsSync(path.join(result.config.state.dir, OFFICE_FILE))
+  return await withAudit({ configFile, mode: hasOffice ? 'read' : 'write', out }, ({ config, ...recorder }) => {
+    if (!hasOffice) return use(config, [{ name: 'recorder', ...recorder }])
+    using office = openOfficeBeside(config.state.dir, 'write')
+    const log = new AuditLog({ db: office.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
+    return use(config, [{ name: 'recorder', ...recorder }, { name: 'office', db: office.db, log }])
+  })
+}
+
+/** Throws FatalError where the name is none, or there is no such log. */
+export function logNamed(logs: readonly OneLog[], name: string): OneLog {
+  return logs.find(log => log.name === name) ?? usage(`there is no log ${JSON.stringify(name)}`, `Write --log ${logs.map(log => log.name).join(' or --log ')}.`)
 }
 
 /** The office's database, to be read beside whoever has it; null where there is none. The caller closes it. */

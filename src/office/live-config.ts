@@ -3,7 +3,8 @@ import { fingerprintOf, loadConfig, loadStartConfig, type Config, type StartConf
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 
-const SETTLE_MS = 300 // an editor writes a file in several steps
+/** An editor writes a file in several steps. The recorder waits longer, so that the office knows what it takes over. */
+const SETTLE_MS = 100
 /** Watching is a hint only: it is lost on a full table of watches. */
 const LOOK_EVERY_MS = 10_000
 
@@ -29,9 +30,7 @@ export class LiveConfig implements AsyncDisposable {
     this.#log = log
     this.#now = config
     this.#files = files
-    this.#watcher = watch([...files], {
-      ignoreInitial: true, awaitWriteFinish: { stabilityThreshold: SETTLE_MS, pollInterval: 100 },
-    })
+    this.#watcher = watch([...files], { ignoreInitial: true })
     this.#watcher.on('all', () => { this.#wake.abort() })
     this.#watcher.on('error', error => { log.warn({ err: error }, 'the configuration cannot be watched') })
     this.#looking = this.#look()
@@ -48,9 +47,10 @@ export class LiveConfig implements AsyncDisposable {
   async #look(): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
-      this.#wake = new AbortController()
       await this.#clock.wait(LOOK_EVERY_MS, AbortSignal.any([signal, this.#wake.signal]))
+      if (this.#wake.signal.aborted) await this.#clock.wait(SETTLE_MS, signal)
       if (signal.aborted) return
+      this.#wake = new AbortController() // what changes from here on is looked at again
       try { await this.#read() } catch (error) {
         this.#log.warn({ err: error }, 'the configuration cannot be looked at')
       }

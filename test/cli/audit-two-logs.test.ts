@@ -3,6 +3,7 @@ import path from 'node:path'
 import t, { type Test } from 'tap'
 import { noteText, signedTextOf } from '../../src/audit/index.ts'
 import { auditAcceptOfficeLog } from '../../src/cli/audit-accept.ts'
+import { auditList, auditProof } from '../../src/cli/audit-read.ts'
 import { auditVerify } from '../../src/cli/audit-verify.ts'
 import { OFFICE_FILE } from '../../src/platform/catalogue.ts'
 import { dropGuards, fill } from '../audit/support/log.ts'
@@ -51,6 +52,28 @@ t.test('verify: either log broken, or gone, is exit 1; today\'s fields are the r
   t.match(await verified(pair), { code: 1, text: /錄影端稽核紀錄完整[\s\S]*辦公端稽核紀錄有問題：第 142 筆[\s\S]*請勿更動主機/, json: { ok: true, office: { ok: false, fault: { kind: 'content', seq: 142 } } } })
   rmSync(path.join(pair.recorder.folder, OFFICE_FILE))
   t.match(await verified(pair), { code: 1, text: /no office\.db stands beside it/, json: { ok: true, office: null, between: { kind: 'log-missing' } } })
+})
+
+t.test('list and proof: both logs by the wall clock, what they have in common once; who read stands in the office\'s', async t => {
+  const pair = await site(t), { configFile, recorder, office } = pair
+  const listed = async (more: { readonly log?: string, readonly json?: boolean, readonly action?: string } = {}) => {
+    const out = spoken()
+    t.equal(await auditList({ configFile, from: undefined, to: undefined, action: undefined, application: undefined, json: false, ...more, out }), 0)
+    return out.text().split('\n').slice(0, -1)
+  }
+  const entries = { recorder: recorder.log.size(), office: office.log.size() }, common = office.checkpoints.table.parting()!.size
+  const lines = await listed()
+  t.equal(lines.filter(line => line.startsWith('錄影 recorder #')).length, entries.recorder)
+  t.equal(lines.filter(line => line.startsWith('辦公 office #')).length, entries.office - common, 'what they have in common is shown once')
+  t.equal(office.log.size(), entries.office + 1)
+  t.equal(recorder.log.size(), entries.recorder, 'nothing is written beside the recorder')
+  t.match(await listed({ log: 'office', action: 'audit.read' }), [/^#152 .*audit\.read/])
+  t.equal((await listed({ json: true })).length, entries.recorder, 'a chain is of one log')
+  t.equal((await listed({ json: true, log: 'office' })).length, entries.office + 3)
+  await t.rejects(listed({ log: 'other' }), { code: 'CUSTOS_AUDIT_USAGE', remedy: /--log recorder or --log office/ })
+  const out = spoken()
+  t.equal(await auditProof({ configFile, seq: '142', size: undefined, log: 'office', outFile: undefined, out }), 0)
+  t.match(JSON.parse(out.text()), { seq: 142, size: 151 })
 })
 
 t.test('an office\'s database from a backup: refused, told by verify, and accepted by a person', async t => {
