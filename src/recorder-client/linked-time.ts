@@ -87,9 +87,11 @@ export class LinkedTime implements AsyncDisposable {
     const told = this.#told, oldest = told?.advances[0]
     if (told === null || timeline !== told.stamp.timeline) return null
     if (told.hasEarlierAdvances && oldest !== undefined && at < oldest.atMs) return null
-    const before = epochMs(at - TIME_HOLDS_MS)
-    const standsAt = afterAdvances(at, told.advances), beforeStandsAt = afterAdvances(before, told.advances)
-    return epochMs(Math.max(standsAt, beforeStandsAt + TIME_HOLDS_MS))
+    // It was taken up to so long before, wherever an advance cuts that span.
+    const moments = [at - TIME_HOLDS_MS, at, ...told.advances.flatMap(({ sinceMs, atMs }) => [sinceMs, atMs])]
+      .filter(moment => moment >= at - TIME_HOLDS_MS && moment <= at)
+    return epochMs(Math.max(...moments.map(moment =>
+      afterAdvances(epochMs(moment), told.advances) + at - moment)))
   }
 
   /** As it was told, with what E5 needs of the clock; null where it is too old. */

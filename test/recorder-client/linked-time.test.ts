@@ -1,8 +1,10 @@
 import t from 'tap'
+import { epochMs } from '../../src/domain/index.ts'
 import type { Answer } from '../../src/link/index.ts'
 import {
   LinkedTime, RecorderAwayError, type ConnectedHook, type RecorderConnection,
 } from '../../src/recorder-client/index.ts'
+import { TIME_HOLDS_MS } from '../../src/recorder-client/linked-time.ts'
 import { log } from '../link/support.ts'
 import { RecorderRig } from '../support/recorder-rig.ts'
 import { until } from '../support/until.ts'
@@ -103,4 +105,34 @@ t.test('a recorder tells its own trusted time', async t => {
     [rig.time.now(), rig.time.nowForArchive(), rig.time.steadyNow()])
   const { state, offsetMs, sync, trustedAt, waitingMs, waitingFor } = office.time.status()!
   t.same({ state, offsetMs, sync, trustedAt, waitingMs, waitingFor }, rig.time.status())
+})
+
+t.test('what is dated while the clocks disagree stands where the recorder would have it', async t => {
+  const { time, clock, answer, connect, away } = told(t)
+  t.throws(() => time.stamp(), { code: 'CUSTOS_RECORDER_AWAY' })
+  await connect()
+  const first = clock.wallNow()
+  const stamp = time.stamp()
+  t.same(stamp, { timeline: answer.stamp.timeline, at: first })
+  t.equal(time.standing(stamp), first)
+  clock.drift(7_000, 0)
+  t.equal(time.stamp().at, first + 7_000, 'it runs on')
+
+  // The machine was off for an hour, which counts from a second on after the first stamp.
+  const late = time.stamp() // made when the recorder had moved already, and nobody had told
+  answer.advances = [{ sinceMs: first - 1_000, atMs: first + 6_000, byMs: 3_600_000 }]
+  await clock.advance(5_000)
+  await clock.settle(1)
+  t.equal(time.standing(stamp), first + 3_600_000)
+  t.equal(time.standing(late), late.at + 3_600_000, 'never earlier than it was')
+  const after = { timeline: late.timeline, at: epochMs(first + 6_000 + TIME_HOLDS_MS + 1) }
+  t.equal(time.standing(after), after.at, 'behind the advance nothing moves')
+  t.equal(time.standing({ ...stamp, timeline: 'cd'.repeat(16) }), null, 'another counting cannot tell')
+  answer.hasEarlierAdvances = true
+  await clock.advance(5_000)
+  await clock.settle(1)
+  t.equal(time.standing({ ...stamp, at: epochMs(first - 10_000) }), null, 'nor advances that are not told any more')
+  away()
+  clock.drift(TIME_HOLDS_MS + 1, 0)
+  t.throws(() => time.stamp(), { code: 'CUSTOS_RECORDER_AWAY' }, 'nothing is dated by what is old')
 })
