@@ -8,10 +8,10 @@ import { atMachine } from '../src/access/index.ts'
 import { Archive, initArchive, realArchiveDisk } from '../src/archive/index.ts'
 import { AuditLog } from '../src/audit/index.ts'
 import { isoOf } from '../src/domain/index.ts'
-import { openCatalogue } from '../src/platform/catalogue.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { facts } from '../test/archive/support/rig.ts'
 import { agreedTime } from '../test/support/archive-time.ts'
+import { openOfficeOf } from '../test/support/office-database.ts'
 
 const FILES = 4, SAMPLE_MS = 20
 const sizeMiB = Number(process.argv[2] ?? 1024), base = mkdtempSync(path.join(process.argv[3] ?? tmpdir(), 'custos-put-'))
@@ -20,7 +20,7 @@ try {
   for (const folder of [source, dir, stateDir]) mkdirSync(folder)
   const names = Array.from({ length: FILES }, (_, i) => path.join(source, `${i}.mp4`))
   for (const name of names) execFileSync('dd', ['if=/dev/urandom', `of=${name}`, 'bs=1M', `count=${Math.ceil(sizeMiB / FILES)}`, 'status=none'])
-  using catalogue = openCatalogue(stateDir, systemClock.wallNow())
+  using catalogue = await openOfficeOf(stateDir)
   await initArchive(realArchiveDisk, dir, isoOf(systemClock.wallNow()))
   const { db } = catalogue, now = () => systemClock.wallNow()
   const store = await Archive.open({

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util'
 import { AuditLog } from '../src/audit/index.ts'
 import { openBook, type BookSearch } from '../src/book/index.ts'
 import { cameraUuid, epochMs } from '../src/domain/index.ts'
-import { openCatalogue } from '../src/platform/catalogue.ts'
 import { OfficeCalendar } from '../src/rules/index.ts'
+import { openOfficeOf } from '../test/support/office-database.ts'
 
 /** Searches in a book of many lines on a real file, and the nightly reconciliation of all of them with the longest it holds the event loop. */
 const { values } = parseArgs({ options: { lines: { type: 'string', default: '100000' }, rounds: { type: 'string', default: '25' } } })
@@ -21,7 +21,7 @@ const nameOf = (i: number): string => SURNAMES[i % SURNAMES.length]! + GIVEN[(i 
 const applicationOf = (i: number): string => `115-調-${String(Math.floor(i / 3) + 1).padStart(4, '0')}`
 
 try {
-  using catalogue = openCatalogue(folder, nowMs)
+  using catalogue = await openOfficeOf(folder)
   const { db } = catalogue
   const audit = new AuditLog({ db, clock: { ...clock, monoNow: () => 0, wait: () => Promise.resolve() } as never })
   const approval = { view: true, copy: true, approvedAt: epochMs(START_MS - 1), validUntil: epochMs(START_MS + 1e12), preRollMs: 0, ranges: [{ camera: LOBBY, from: epochMs(START_MS), to: epochMs(START_MS + 1e10) }] }
@@ -40,7 +40,7 @@ try {
       }
     })
   }
-  console.log(`${count} lines entered in ${((performance.now() - filledFrom) / 1000).toFixed(1)} s, ${((performance.now() - filledFrom) / count).toFixed(3)} ms a line; catalogue ${(statSync(path.join(folder, 'catalogue.db')).size / 1024 / 1024).toFixed(0)} MiB`)
+  console.log(`${count} lines entered in ${((performance.now() - filledFrom) / 1000).toFixed(1)} s, ${((performance.now() - filledFrom) / count).toFixed(3)} ms a line; database ${(statSync(path.join(folder, 'office/office.db')).size / 1024 / 1024).toFixed(0)} MiB`)
   const middle = START_MS + count * 5 * MINUTE_MS / 2, dates = { fromAt: middle, toAt: middle + 30 * 24 * 60 * MINUTE_MS }
   const searches: readonly (readonly [string, BookSearch])[] = [
     ['newest page', {}], ['a month in the middle', dates], ['application', { application: applicationOf(count / 2) }], ['three characters of a name', { who: nameOf(4321) }], ['two characters', { who: nameOf(77).slice(1) }],

@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os'
 import { writeFileSync } from 'node:fs'
 import { NO_GLASS, unopenedArchive, type OfficeFacts } from './office/facts.ts'
 import { FactsTeller } from './office/facts-teller.ts'
@@ -17,8 +16,6 @@ export interface OfficeRunOptions {
   readonly log: Logger
 }
 
-/** Recording comes first on this machine [G9]. */
-const NICENESS = 5
 /** When memory runs out, the kernel ends the office before the recorder. */
 const OOM_SCORE = '500'
 
@@ -27,7 +24,7 @@ const OOM_SCORE = '500'
  * time; an office that cannot be opened is tried again each minute, and says so through the recorder's health.
  */
 export async function runOffice({ config, clock, log }: OfficeRunOptions, signal: AbortSignal): Promise<void> {
-  yieldToTheRecorder(log)
+  endBeforeTheRecorder(log)
   await using parts = new AsyncDisposableStack()
   const faults = new PartFaults(clock)
   const recorder = linkedRecorder({ stateDir: config.now.state.dir, clock, log }, parts)
@@ -51,12 +48,10 @@ export async function runOffice({ config, clock, log }: OfficeRunOptions, signal
   log.info('office stopping')
 }
 
-/** As far as this process may. */
-function yieldToTheRecorder(log: Logger): void {
-  try {
-    setPriority(NICENESS)
-    writeFileSync('/proc/self/oom_score_adj', OOM_SCORE)
-  } catch (error) { log.warn({ err: error }, 'the office runs with the same right to this machine as the recorder') }
+function endBeforeTheRecorder(log: Logger): void {
+  try { writeFileSync('/proc/self/oom_score_adj', OOM_SCORE) } catch (error) {
+    log.warn({ err: error }, 'when memory runs out, the office is not ended before the recorder')
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
-import { openCatalogue, openCatalogueBeside, type Catalogue } from '../../src/platform/catalogue.ts'
+import path from 'node:path'
+import { openCatalogue, openCatalogueBeside, openOwn, type Catalogue, type Db } from '../../src/platform/catalogue.ts'
 import { Dice } from './dice.ts'
 import type { Life } from './life.ts'
 import { ProcessClock } from './process-clock.ts'
@@ -16,7 +17,7 @@ export class Program {
   readonly fs: ProcessFileSystem
   readonly dice: Dice
   readonly #site: Site
-  #catalogue: Catalogue | null = null
+  readonly #opened: Catalogue[] = []
 
   constructor(site: Site, life: Life) {
     const { queue, machine, trace } = site
@@ -29,19 +30,31 @@ export class Program {
 
   /** `own`: as the one recorder of the state folder. */
   openCatalogue(as: 'own' | 'beside'): Catalogue {
-    const { queue, machine, trace, stateDir } = this.#site
+    const { stateDir } = this.#site
     const catalogue = as === 'own' ? openCatalogue(stateDir, this.clock.wallNow(), { lock: () => NO_LOCK }) : openCatalogueBeside(stateDir, 'write')
-    this.#catalogue = catalogue
-    watchConnection(catalogue.db, {
+    this.#opened.push(catalogue)
+    this.#watch(catalogue.db)
+    return catalogue
+  }
+
+  /** The office's, which is the same process here. */
+  openOffice(): Catalogue {
+    const office = openOwn(path.join(this.#site.stateDir, 'office.db'), this.clock.wallNow(), 'office')
+    this.#opened.push(office)
+    this.#watch(office.db)
+    return office
+  }
+
+  #watch(db: Db): void {
+    const { queue, machine, trace } = this.#site
+    watchConnection(db, {
       life: this.life, trouble: machine.catalogue, now: () => queue.now, block: ms => { queue.block(ms) },
       chance: share => this.dice.chance(share), note: line => { trace.note(line) },
     })
-    return catalogue
   }
 
   /** Gives back what the kernel takes from a process that is gone. */
   release(): void {
-    this.#catalogue?.[Symbol.dispose]()
-    this.#catalogue = null
+    for (const database of this.#opened.splice(0)) database[Symbol.dispose]()
   }
 }

@@ -83,7 +83,7 @@ export class Recorder {
     const configured = this.configure()
     await this.#configuring // once; the rest is done while it records
     this.#watching = Promise.all([this.#watching, configured])
-    await this.#openArchive(catalogue)
+    await this.#openArchive()
     this.#atNight('the overwrite record', () => { this.storage.overwrites.writeDue(this.time.now()) })
     this.upSince = queue.now
   }
@@ -104,11 +104,12 @@ export class Recorder {
     return this.#modes.get(streamKeyText({ cameraId: cameraId(facts.camera), stream: streamName(facts.stream) })) ?? 'full'
   }
 
-  async #openArchive({ db }: Catalogue): Promise<void> {
+  async #openArchive(): Promise<void> {
+    const { db } = this.program.openOffice()
     const { stateDir, archive: medium, queue } = this.#site
     const { clock } = this.program
     this.archive = await Archive.open({
-      db, audit: this.audit, rights: { requireRight: () => undefined }, trustedTime: this.time, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() },
+      db, audit: new AuditLog({ db, clock: this.program.clock }), rights: { requireRight: () => undefined }, trustedTime: this.time, time: { wallNow: () => clock.wallNow(), steadyNow: () => clock.monoNow() },
       rule: () => ({ period: { years: 1 }, from: 'copied' }), dir: '/archive', quotaBytes: ARCHIVE_QUOTA_BYTES, stateDir, disk: new ProcessArchiveDisk(medium, this.life), log: this.#log,
     })
     const { signal } = this.#stop

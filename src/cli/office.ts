@@ -33,7 +33,10 @@ export async function office({ configFile, isChild }: OfficeOptions): Promise<nu
   } catch (error) {
     log.fatal({ err: error }, 'office cannot go on')
     return 1
-  } finally { await output.close() }
+  } finally {
+    if (isChild) process.stdin.destroy() // it would keep the process
+    await output.close()
+  }
 }
 
 function endWithParent(stop: AbortController): void {

@@ -17,6 +17,8 @@ export interface OfficeProcessOptions {
   readonly program: string
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
+  /** Waited for before the first start: what is to have the processor before it. Never rejects. */
+  readonly after?: (signal: AbortSignal) => Promise<void>
   /** Told while it does not run. */
   readonly fault: FaultTeller
   readonly clock: Clock
@@ -40,10 +42,16 @@ export class OfficeProcess implements AsyncDisposable {
   #pid: number | null = null
 
   private constructor(options: OfficeProcessOptions) {
-    const { clock, random, log } = this.#options = options
+    const { clock, log } = this.#options = options
     this.#failures = new FailureLog({ clock, log, failed: 'the office ended and is started again', recovered: 'the office runs' })
-    this.#running = supervise<End>({
-      clock, random, signal: this.#stop.signal, delaysMs: () => START_AGAIN_MS,
+    this.#running = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, after } = this.#options, { signal } = this.#stop
+    await after?.(signal)
+    await supervise<End>({
+      clock, random, signal, delaysMs: () => START_AGAIN_MS,
       runOnce: signal => this.#runOnce(signal), crashed: error => ({ how: String(error), lastedMs: 0 }),
       wasHealthy: ({ lastedMs }) => lastedMs >= HEALTHY_AFTER_MS,
       onEnd: ({ how, lastedMs }, delayMs) => {

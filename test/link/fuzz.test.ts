@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { RetryableError } from '../../src/domain/index.ts'
-import { connectLink } from '../../src/link/index.ts'
+import { connectLink, LINK_VERSION } from '../../src/link/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { serveRig } from '../recorder-client/support.ts'
 import { builtFragment, timedFragment } from '../support/fragments.ts'
@@ -17,8 +17,8 @@ const RUNS = Number(process.env['FC_RUNS'] ?? 150)
 /** A message as it should be, or with one part exchanged for something else. */
 const message = fc.oneof(
   fc.constantFrom<unknown>(
-    { hello: { protocol: 1, role: 'command', version: '1' } },
-    { hello: { protocol: 1, role: 'office', version: '1' } },
+    { hello: { protocol: LINK_VERSION, role: 'command', version: '1' } },
+    { hello: { protocol: LINK_VERSION, role: 'office', version: '1' } },
     { ask: 'hold.list', id: 1, body: ALL }, { ask: 'hold.cost', id: 4, body: COST },
     { ask: 'hold.list', id: 2, body: { withEnded: true, after: 0 } }, { answer: 1, body: LISTED },
     { answer: 9, error: { code: 'X', message: 'x', remedy: 'x', isRetryable: true } },
@@ -108,7 +108,7 @@ t.test('an office that floods with leases, watches and questions is closed at it
   }
   for (const [ask, bodyOf] of Object.entries(asks)) {
     await using flood = await Stranger.connect(folder)
-    flood.send({ hello: { protocol: 1, role: 'office', version: '1' } })
+    flood.send({ hello: { protocol: LINK_VERSION, role: 'office', version: '1' } })
     for (let id = 1; id <= 3_000 && !flood.isClosed; id++) flood.send({ ask, id, body: bodyOf(id) })
     await until(`closed: ${ask}`, () => flood.isClosed)
     const granted = flood.messages().filter(({ body }) => /"(taken|watching)"/.test(JSON.stringify(body ?? null)))
@@ -119,7 +119,7 @@ t.test('an office that floods with leases, watches and questions is closed at it
   t.equal(rig.lane.showLive(timedFragment(rig.init, builtFragment({ init: rig.init, name: 'x' }), { startAt: 1 })), false, 'nobody watches')
 
   await using strange = await Stranger.connect(folder)
-  strange.send({ hello: { protocol: 1, role: 'office', version: '1' } })
+  strange.send({ hello: { protocol: LINK_VERSION, role: 'office', version: '1' } })
   strange.send({ ask: 'lease.renew', id: 1, body: { leases: Array.from({ length: 65 }, (_, n) => n + 1) } })
   await until('closed', () => strange.isClosed)
   await using command = await Stranger.connect(folder)

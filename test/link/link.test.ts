@@ -6,7 +6,7 @@ import path from 'node:path'
 import t from 'tap'
 import { FatalError, RetryableError } from '../../src/domain/index.ts'
 import {
-  connectLink, LinkClosedError, LinkServer, LinkTimeoutError, LinkVersionError,
+  LINK_VERSION, connectLink, LinkClosedError, LinkServer, LinkTimeoutError, LinkVersionError,
 } from '../../src/link/index.ts'
 import { LinkPeer, MOST_AT_ONCE, MOST_FRAMES_PER_S } from '../../src/link/peer.ts'
 import { MOST_PEERS } from '../../src/link/server.ts'
@@ -82,10 +82,10 @@ t.test('another version of the protocol is told by both, and a stranger\'s role 
   await using other = await Stranger.connect(folder)
   other.send({ hello: { protocol: 2, role: 'command', version: '3.0.0' } })
   await until('closed', () => other.isClosed)
-  const own = { protocol: 1, role: 'recorder', version: '9.9.9' }
+  const own = { protocol: LINK_VERSION, role: 'recorder', version: '9.9.9' }
   t.match(other.messages(), [{ hello: own }], 'it hears which one stands here')
   await using strange = await Stranger.connect(folder)
-  strange.send({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } })
+  strange.send({ hello: { protocol: LINK_VERSION, role: 'recorder', version: '9.9.9' } })
   await until('closed', () => strange.isClosed)
 })
 
@@ -97,7 +97,7 @@ t.test('a recorder of another version, or one that dies before it answers, is to
   await t.rejects(client(folder), LinkVersionError)
   await t.rejects(client(folder), /link 1 \(9\.9\.9\).*link 7 \(4\.0\.0\)/)
   answer = socket => {
-    socket.write(frameOf({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } }))
+    socket.write(frameOf({ hello: { protocol: LINK_VERSION, role: 'recorder', version: '9.9.9' } }))
     socket.on('data', chunk => { if (chunk.includes('hold.list')) socket.destroy() })
   }
   await using link = await client(folder)

@@ -2,7 +2,7 @@ import { openSync, closeSync } from 'node:fs'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import pino from 'pino'
-import { LinkServer, type Handlers } from '../../src/link/index.ts'
+import { LINK_VERSION, LinkServer, type Handlers } from '../../src/link/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 
 export const log = pino({ level: 'silent' })
@@ -42,7 +42,7 @@ export class Stranger implements AsyncDisposable {
   }
 
   send(message: unknown): void { this.socket.write(frameOf(message)) }
-  greet(): void { this.send({ hello: { protocol: 1, role: 'command', version: '1.0.0' } }) }
+  greet(): void { this.send({ hello: { protocol: LINK_VERSION, role: 'command', version: '1.0.0' } }) }
 
   /** What came so far, frame by frame. */
   messages(): Record<string, unknown>[] {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { cameraId, epochMs, runId, streamName } from '../../src/domain/index.ts'
 import type { FragmentWatcher, TimedFragment } from '../../src/footage/index.ts'
-import { MOST_WATCHES, type Asker } from '../../src/link/index.ts'
+import { LINK_VERSION, MOST_WATCHES, type Asker } from '../../src/link/index.ts'
 import { liveRequests, MOST_LIVE_BYTES, MOST_LIVE_FRAGMENTS } from '../../src/storage/live-requests.ts'
 import { LiveTap } from '../../src/storage/live-tap.ts'
 import { LiveFeed } from '../../src/viewing/live-feed.ts'
@@ -143,7 +143,7 @@ t.test('a peer that watches and does not read costs 4 MiB and no copy', { timeou
   const askers: Asker[] = []
   await using _server = serveOffice(folder, asker => { askers.push(asker); return taps.handlers(asker) })
   await using deaf = await Stranger.connect(folder)
-  deaf.send({ hello: { protocol: 1, role: 'office', version: '1' } })
+  deaf.send({ hello: { protocol: LINK_VERSION, role: 'office', version: '1' } })
   deaf.send({ ask: 'live.watch', id: 1, body: { watch: 1, camera: 'lobby', stream: 'main' } })
   await until('watched', () => taps.watching === 1)
   deaf.socket.pause()

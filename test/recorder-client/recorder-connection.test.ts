@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { RetryableError } from '../../src/domain/index.ts'
-import type { Handlers } from '../../src/link/index.ts'
+import { LINK_VERSION, type Handlers } from '../../src/link/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { RecorderConnection } from '../../src/recorder-client/index.ts'
 import { RECONNECT_MS } from '../../src/recorder-client/recorder-connection.ts'
@@ -43,7 +43,7 @@ t.test('a recorder of another version, and one that dies before it answers, are 
   await until('told', () => connection.away?.why.includes('CUSTOS_LINK_VERSION') === true)
   await t.rejects(connection.ask('footage.cameras', { after: null }), { code: 'CUSTOS_RECORDER_AWAY' })
   answer = socket => {
-    socket.write(frameOf({ hello: { protocol: 1, role: 'recorder', version: '9.9.9' } }))
+    socket.write(frameOf({ hello: { protocol: LINK_VERSION, role: 'recorder', version: '9.9.9' } }))
     socket.on('data', chunk => { if (chunk.includes('footage.cameras')) socket.destroy() })
   }
   await until('connected', () => connection.away === null)
