@@ -11,7 +11,7 @@ const isFetch = (module: string) => module.includes('undici')
 
 t.test('no part of the recorder loads the fetch library, which an ES import of node:http would', async t => {
   t.ok(loadedBy('node:http').some(isFetch), 'such an import does load it: else this test and src/platform/http.ts can go')
-  const loaded = loadedBy('./src/daemon.ts', './src/daemon/house.ts', './src/cli/status.ts')
+  const loaded = loadedBy('./src/daemon.ts', './src/office.ts', './src/cli/status.ts')
   t.ok(loaded.some(module => module.endsWith(' http')), 'http itself is there')
   t.strictSame(loaded.filter(isFetch), [])
 })
