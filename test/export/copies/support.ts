@@ -27,8 +27,19 @@ export const namesOf = (packageId: string, kind: CopyTarget['kind'] = 'medium'):
 /** In place of what a press prints, which takes a second; `sheets.test.ts` has the real ones. */
 export const PAPERS: Papers = { forms: async () => [], sheets: async ({ bookLine }) => [{ name: '保管移轉紀錄及收據.pdf', bytes: Buffer.from(`第 ${bookLine} 行`) }] }
 
-/** What a courier does, in this process: a courier of its own takes a fifth of a second for each errand. */
-export const DIRECTLY: Destinations = { verify: (folder, fingerprint) => verified(folder, { fingerprint }), deliver: delivery => deliver(delivery, () => undefined), deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, () => undefined), publish, withdraw }
+const unwatched = (): void => undefined
+/** A program for each file, which a large process starts slowly; couriers run it in tests of their own. */
+const keptInCache = (): Promise<void> => Promise.resolve()
+/**
+ * What a courier does, in this process: a courier of its own takes a fifth of a second for each errand. What
+ * was written stays in the page cache.
+ */
+export const DIRECTLY: Destinations = {
+  verify: (folder, fingerprint) => verified(folder, { fingerprint }),
+  deliver: delivery => deliver(delivery, unwatched, keptInCache),
+  deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, unwatched, keptInCache),
+  publish, withdraw,
+}
 
 /** The whole office with footage, a desk for copies, and an archive in memory that notes what it was given. */
 export class CopyOffice {
