@@ -158,7 +158,7 @@ t.test('a lock that another process holds for a moment refuses the act and is no
 
 t.test('what happened while nothing could be written down is written down afterwards, with its own time',
   async t => {
-  const { log, clock, folder } = openLog(t)
+  const { db, log, clock, folder } = openLog(t)
   const other = new Database(path.join(folder, 'catalogue.db'))
   t.teardown(() => { other.close() })
   const logger = pino({ level: 'silent' })
@@ -177,6 +177,7 @@ t.test('what happened while nothing could be written down is written down afterw
   ], 'in their order')
   t.equal(log.size(), 3)
 
+  db.pragma('busy_timeout = 0') // or each waits for the lock
   other.exec('BEGIN IMMEDIATE')
   for (let i = 0; i < 1_005; i++) noteEvent(log, logger, event({ detail: { i } }))
   other.exec('ROLLBACK')

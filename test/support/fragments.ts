@@ -126,8 +126,24 @@ export interface BuiltFragmentOptions {
 
 const traf = (trackId: number, ticks: bigint, run: Buffer): Buffer => makeBox('traf', makeBox('tfhd', u32(0x00020000, trackId)), makeBox('tfdt', u32(0x01000000), u64(ticks)), makeBox('trun', run))
 
+/** Cases that begin alike record the same fragments again. */
+const made = new Map<string, Footage>()
+const MADE_MOST = 64
+
 /** One `moof`+`mdat` as a muxer writes it. `dataBytes` counts the pictures alone. */
-export function builtFragment({ init, name, dataBytes = 3000, frames = 5, durationMs = 500, isKey = true, decodeTimeMs = 0, soundOnly = false }: BuiltFragmentOptions): Fragment {
+export function builtFragment({ init, ...options }: BuiltFragmentOptions): Fragment {
+  const key = `${JSON.stringify(options)} ${init.moov.toString('latin1')}`
+  let footage = made.get(key)
+  if (footage === undefined) {
+    if (made.size === MADE_MOST) made.clear()
+    made.set(key, footage = builtFootage({ init, ...options }))
+  }
+  return footage.fragment(0)
+}
+
+function builtFootage({
+  init, name, dataBytes = 3000, frames = 5, durationMs = 500, isKey = true, decodeTimeMs = 0, soundOnly = false,
+}: BuiltFragmentOptions): Footage {
   const withSound = init.tracks.length > 1
   const frameTicks = durationMs * BUILT_TIMESCALE / 1000 / frames
   const sizes = Array.from({ length: frames }, (_, i) => Math.floor(dataBytes / frames) + (i === 0 ? dataBytes % frames : 0))
@@ -143,7 +159,7 @@ export function builtFragment({ init, name, dataBytes = 3000, frames = 5, durati
   }
   const moof = moofOf(moofOf(0).length)
   const mp4 = Buffer.concat([init.ftyp, init.moov, moof, makeBox('mdat', Buffer.alloc(dataBytes + soundBytes, `${name} `))])
-  return footageOf(mp4).fragment(0)
+  return footageOf(mp4)
 }
 
 export interface TimedOptions { readonly runId?: number, readonly startAt: number, readonly cameraClockOffsetMs?: number | null }

@@ -4,43 +4,84 @@ import { StorageError, type FileStep, type MountFacts, type VolumeFile, type Vol
 /** What a disk writes as a whole or not at all. */
 export const SECTOR_BYTES = 512
 
-const ZERO_SECTOR = Buffer.alloc(SECTOR_BYTES)
+/** Some sectors in a row, as they were before they were written. */
+interface Before { readonly firstSector: number, readonly bytes: Buffer }
 
-/** A file as the kernel shows it, and every state its sectors went through since the last sync. */
+const sectorIn = ({ firstSector, bytes }: Before, sector: number): Buffer => {
+  const at = (sector - firstSector) * SECTOR_BYTES
+  return bytes.subarray(at, at + SECTOR_BYTES)
+}
+function* sectorsOf({ firstSector, bytes }: Before): Iterable<number> {
+  for (let i = 0; i * SECTOR_BYTES < bytes.length; i++) yield firstSector + i
+}
+
+/** All of it is written before anybody reads it. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}
+
+/**
+ * A file as the kernel shows it, and every state its sectors went through since the last sync. What is not
+ * kept here is on the medium as it is seen.
+ */
 class MemoryFile {
   readonly seen: Buffer
-  readonly medium: Buffer
-  /** Sectors that were written since the last sync, with each content they had; any of them, or the old one, may be on the medium. */
-  readonly unsynced = new Map<number, Buffer[]>()
+  /** What each write since the last sync covered, in their order. */
+  #unsynced: Before[] = []
+  /** What the medium holds of sectors whose write-back was lost. */
+  readonly #lacking = new Map<number, Buffer>()
 
-  constructor(sizeBytes: number) {
-    this.seen = Buffer.alloc(sizeBytes)
-    this.medium = Buffer.alloc(sizeBytes)
-  }
+  constructor(seen: Buffer) { this.seen = seen }
 
   /** Null zeroes. */
   put(at: number, lengthBytes: number, source: Buffer | null): void {
+    const firstSector = Math.floor(at / SECTOR_BYTES), end = Math.ceil((at + lengthBytes) / SECTOR_BYTES)
+    const covered = this.seen.subarray(firstSector * SECTOR_BYTES, end * SECTOR_BYTES)
+    this.#unsynced.push({ firstSector, bytes: copyOf(covered) })
     if (source === null) this.seen.fill(0, at, at + lengthBytes)
     else source.copy(this.seen, at)
-    for (let sector = Math.floor(at / SECTOR_BYTES); sector * SECTOR_BYTES < at + lengthBytes; sector++) {
-      const contents = this.unsynced.get(sector) ?? []
-      const isZeroed = source === null && sector * SECTOR_BYTES >= at && (sector + 1) * SECTOR_BYTES <= at + lengthBytes
-      contents.push(isZeroed ? ZERO_SECTOR : Buffer.from(this.seen.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)))
-      this.unsynced.set(sector, contents)
-    }
   }
 
   sync(): void {
-    for (const [sector, contents] of this.unsynced) contents.at(-1)!.copy(this.medium, sector * SECTOR_BYTES)
-    this.unsynced.clear()
+    if (this.#lacking.size > 0) for (const [sector] of this.#states()) this.#lacking.delete(sector)
+    this.#unsynced = []
   }
-}
 
-const clone = (from: MemoryFile, fill: (to: MemoryFile) => void): MemoryFile => {
-  const to = new MemoryFile(from.seen.length)
-  fill(to)
-  to.medium.copy(to.seen)
-  return to
+  loseWriteBack(): void {
+    for (const [sector, [medium]] of this.#states()) this.#lacking.set(sector, medium!)
+    this.#unsynced = []
+  }
+
+  /** Of each sector that was written since the last sync, in the order of their first writes, what the medium holds, and what it had since. */
+  #states(): Map<number, Buffer[]> {
+    const states = new Map<number, Buffer[]>()
+    for (const before of this.#unsynced) {
+      for (const sector of sectorsOf(before)) {
+        const known = states.get(sector)
+        if (known === undefined) states.set(sector, [this.#lacking.get(sector) ?? sectorIn(before, sector)])
+        else known.push(sectorIn(before, sector))
+      }
+    }
+    for (const [sector, known] of states) {
+      known.push(this.seen.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES))
+    }
+    return states
+  }
+
+  afterKill(): MemoryFile { return new MemoryFile(copyOf(this.seen)) }
+
+  afterPowerCut(random: () => number): MemoryFile {
+    const medium = copyOf(this.seen)
+    for (const [sector, bytes] of this.#lacking) bytes.copy(medium, sector * SECTOR_BYTES)
+    for (const [sector, [before, ...contents]] of this.#states()) {
+      const choice = Math.floor(random() * (contents.length + 1))
+      const content = contents[choice] ?? before! // one past the last: the old content stayed
+      content.copy(medium, sector * SECTOR_BYTES)
+    }
+    return new MemoryFile(medium)
+  }
 }
 
 /**
@@ -60,28 +101,22 @@ export class MemoryFileSystem implements VolumeFileSystem {
     this.#folders = folders
   }
 
-  #copy(fill: (from: MemoryFile) => (to: MemoryFile) => void): MemoryFileSystem {
-    const files = new Map([...this.#files].map(([name, file]) => [name, clone(file, fill(file))]))
+  #copy(copied: (file: MemoryFile) => MemoryFile): MemoryFileSystem {
+    const files = new Map([...this.#files].map(([name, file]) => [name, copied(file)]))
     const copy = new MemoryFileSystem(files, new Map(this.#texts), new Set(this.#folders))
     copy.mount = this.mount
     return copy
   }
 
   /** The volumes as the next process finds them after this one was killed: the kernel still has every write. */
-  afterKill(): MemoryFileSystem { return this.#copy(from => to => { from.seen.copy(to.medium) }) }
+  afterKill(): MemoryFileSystem { return this.#copy(file => file.afterKill()) }
 
   /** A write-back that failed: the kernel tells it once, shows what was written, and forgets that the medium lacks it. */
-  loseWriteBack(): void { for (const file of this.#files.values()) file.unsynced.clear() }
+  loseWriteBack(): void { for (const file of this.#files.values()) file.loseWriteBack() }
 
   /** The volumes after a power cut: of each sector that was not synced any content since, or the one before, in no order. */
   afterPowerCut(random: () => number): MemoryFileSystem {
-    return this.#copy(from => to => {
-      from.medium.copy(to.medium)
-      for (const [sector, contents] of from.unsynced) {
-        const choice = Math.floor(random() * (contents.length + 1))
-        contents[choice]?.copy(to.medium, sector * SECTOR_BYTES) // one past the last: the old content stayed
-      }
-    })
+    return this.#copy(file => file.afterPowerCut(random))
   }
 
   /** The bytes of a file as the kernel shows them; a test may change them. */
@@ -133,7 +168,7 @@ export class MemoryFileSystem implements VolumeFileSystem {
 
   async createAllocated(file: string, sizeBytes: number, step: FileStep): Promise<void> {
     if (this.#files.has(file)) throw new StorageError('exists', step, file, undefined)
-    this.#files.set(file, new MemoryFile(sizeBytes))
+    this.#files.set(file, new MemoryFile(Buffer.alloc(sizeBytes)))
   }
   async zeroRange(file: string, offset: number, lengthBytes: number, step: FileStep): Promise<void> {
     const memory = this.#file(file, step)

@@ -11,6 +11,7 @@ import { AuditLog, AuditUnavailableError } from '../../src/audit/index.ts'
 import { type SegmentRow, slotPath } from '../../src/footage/index.ts'
 import type { InitSegment } from '../../src/media/index.ts'
 import { openCatalogue, type Catalogue } from '../../src/platform/catalogue.ts'
+import type { StateLock } from '../../src/platform/state-lock.ts'
 import type { FloorRule } from '../../src/retention/index.ts'
 import { initVolume, Storage, type StreamLane, type Volume } from '../../src/storage/index.ts'
 import { readSlot, type SlotContent } from '../../src/slots/index.ts'
@@ -47,6 +48,8 @@ export interface FoundRecord { readonly name: string, readonly startAt: EpochMs,
 /** Where the kernel keeps files in memory: hundreds of catalogues that are synced for every row would wait for the disk most of the time. */
 const MEMORY_FOLDER = '/dev/shm'
 const log = pino({ level: 'silent' })
+/** Nobody else is there; the real lock starts a program each time, and has tests of its own. */
+const unlocked = (): StateLock => ({ fault: null, close: () => undefined })
 
 let boots = 0
 
@@ -117,7 +120,7 @@ export class RecorderRig {
 
   async #start({ mayHang = false, camera = this.camera }: StartOptions = {}): Promise<void> {
     this.camera = camera
-    const opened = openCatalogue(this.stateDir, this.clock.wallNow())
+    const opened = openCatalogue(this.stateDir, this.clock.wallNow(), { lock: unlocked })
     const db = this.catalogueFaults.wrap(opened.db)
     this.#catalogue = { db, [Symbol.dispose]: () => { opened[Symbol.dispose]() } }
     let storage: Storage | null = null

@@ -18,6 +18,13 @@ export function untoldBy(rig: RecorderRig, instants: readonly number[]): number[
   return instants.filter(at => !isIn(gaps, at))
 }
 
+/** Whether `bytes` are these words again and again. */
+function repeats(bytes: Buffer, words: string): boolean {
+  const first = bytes.subarray(0, words.length)
+  return first.equals(Buffer.from(words).subarray(0, first.length))
+    && bytes.subarray(words.length).equals(bytes.subarray(0, Math.max(0, bytes.length - words.length)))
+}
+
 /** How long a record of the rig lasts. */
 const RECORD_MS = 500
 
@@ -36,8 +43,7 @@ export async function judgeFootage(rig: RecorderRig, { mayLose = false } = {}): 
     JOIN camera ON uuid = camera_uuid WHERE id = ? AND stream = ?`).all(rig.camera, rig.stream))
   const isTold = ({ startAt }: typeof records[number]): boolean =>
     gaps.some(gap => startAt >= gap.start_at && startAt + RECORD_MS <= (gap.end_at ?? Infinity))
-  const isWhole = ({ name, bytes }: typeof records[number]) =>
-    picturesOf(bytes).equals(Buffer.alloc(picturesOf(bytes).length, `${name} `))
+  const isWhole = ({ name, bytes }: typeof records[number]) => repeats(picturesOf(bytes), `${name} `)
   const order = new Map(rig.appended.map(({ name }, position) => [name, position]))
   const positions = found.flatMap(name => order.get(name) ?? [])
   return [

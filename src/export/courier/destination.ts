@@ -19,6 +19,8 @@ export type Offered = Pick<Delivery, 'target' | 'copyId'>
 export type Named = Pick<Delivery, 'target' | 'packageId' | 'copyId'>
 /** Whoever waits sees that it goes on. */
 export type OnBytes = (bytes: number) => void
+/** Has the machine let go of what it wrote, so that reading it back asks the medium. */
+export type Forget = (place: string) => Promise<void>
 
 const finalOf = ({ target, packageId }: Pick<Delivery, 'target' | 'packageId'>): string => path.join(target.path, target.kind === 'zip' ? `${packageId}.zip` : packageId)
 /** Beside its final name, so that publishing is one rename; hidden, so that nobody takes it for the copy. */
@@ -37,7 +39,9 @@ export async function verified(place: string, options: VerifyOptions): Promise<V
 }
 
 /** Writes the package beside its final name, syncs it, lets the machine forget it and verifies what the destination gives back. It gets its name by `publish` alone. Throws CopyTargetError; nothing is left then. */
-export async function deliver(delivery: Delivery, onBytes: OnBytes): Promise<Verdict> {
+export async function deliver(
+  delivery: Delivery, onBytes: OnBytes, forget: Forget = forgetFiles,
+): Promise<Verdict> {
   const part = partOf(delivery)
   await requireForeign(delivery).catch((error: unknown) => { throw asTargetError(error) }) // before anything is touched there
   try {
@@ -59,7 +63,9 @@ export async function deliver(delivery: Delivery, onBytes: OnBytes): Promise<Ver
 }
 
 /** The printed sheets beside it, as `deliver` does: whole and read back, without a name. `folder` holds nothing but them. Throws CopyTargetError; nothing of them is left then. */
-export async function deliverSheets(delivery: Delivery, folder: string, onBytes: OnBytes): Promise<void> {
+export async function deliverSheets(
+  delivery: Delivery, folder: string, onBytes: OnBytes, forget: Forget = forgetFiles,
+): Promise<void> {
   const { target, password } = delivery, part = sheetsPartOf(delivery)
   try {
     await lstat(partOf(delivery)) // the medium that has the package, and not the empty folder below one that was pulled out
@@ -162,8 +168,8 @@ async function copyFile(from: string, to: string, onBytes: OnBytes): Promise<voi
 }
 
 /** The page cache lets go of the files, so that reading them back asks the medium (coreutils' dd knows the advice, Node does not). Where it cannot, the reading is of what was synced all the same. */
-async function forget(place: string): Promise<void> {
+async function forgetFiles(place: string): Promise<void> {
   const found = await lstat(place)
   if (!found.isDirectory()) { await runProgram('dd', [`if=${place}`, 'iflag=nocache', 'count=0', 'status=none']).catch(() => undefined); return }
-  for (const name of await readdir(place)) await forget(path.join(place, name))
+  for (const name of await readdir(place)) await forgetFiles(path.join(place, name))
 }

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { verifyPackage, type CopyDesk, type CopyJob, type CopyTarget } from '../../../src/export/index.ts'
 import { ACTING, contentOf } from '../../archive/support/rig.ts'
 import { CHIEF, CUSTODIAN } from '../../requests/support/front-desk.ts'
-import { CopyOffice, HAND_OVER, never } from './support.ts'
+import { CopyOffice, FOOTAGE, HAND_OVER, never, THROUGH_CACHE } from './support.ts'
 import { Steps, type Step } from './steps.ts'
 
 // A copy is killed before a step of disk or catalogue, which is after the one before it; then everything is opened anew and the copy is brought to its end.
@@ -95,7 +95,7 @@ const CASES: readonly (readonly [Stage, CopyTarget['kind'], boolean, RegExp])[] 
 ]
 for (const [stage, kind, isKept, which] of CASES.filter(([stage, kind]) => isEvery || stage !== 'release' || kind === 'folder')) {
   t.test(`killed in ${stage}, ${isKept ? 'to be kept' : kind}: wherever it is cut off the next start brings one copy, one Master and one book line about`, async t => {
-    const office = await CopyOffice.open(t), out = path.join(office.root, 'out')
+    const office = await CopyOffice.open(t, FOOTAGE, THROUGH_CACHE), out = path.join(office.root, 'out')
     mkdirSync(out)
     process.env['TMPDIR'] = office.root // what is killed leaves its scratch
     const next = async (): Promise<Asked> => ({ number: (await (isKept ? office.preserved() : office.approved())).number, target: kind === 'here' ? { kind } : { kind, path: out }, isKept })

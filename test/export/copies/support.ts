@@ -8,7 +8,7 @@ import { LogBook } from '../../../src/book/index.ts'
 import { cameraId } from '../../../src/domain/index.ts'
 import { CopyDesk, type CopyDeskOptions, type CopyJob, type CopyTarget, type Destinations, type HandOver, type MasterFacts, type Papers, type Released } from '../../../src/export/index.ts'
 import type { Application, Content, ScopeLine } from '../../../src/requests/index.ts'
-import { deliver, deliverSheets, publish, verified, withdraw } from '../../../src/export/courier/destination.ts'
+import { deliver, deliverSheets, publish, verified, withdraw, type Forget } from '../../../src/export/courier/destination.ts'
 import { LocalFootage } from '../../../src/storage/index.ts'
 import { TrustedTime } from '../../../src/trusted-time/index.ts'
 import { realFootage } from '../../support/fragments.ts'
@@ -27,8 +27,19 @@ export const namesOf = (packageId: string, kind: CopyTarget['kind'] = 'medium'):
 /** In place of what a press prints, which takes a second; `sheets.test.ts` has the real ones. */
 export const PAPERS: Papers = { forms: async () => [], sheets: async ({ bookLine }) => [{ name: '保管移轉紀錄及收據.pdf', bytes: Buffer.from(`第 ${bookLine} 行`) }] }
 
+const errandsOf = (forget?: Forget): Destinations => ({
+  verify: (folder, fingerprint) => verified(folder, { fingerprint }),
+  deliver: delivery => deliver(delivery, () => undefined, forget),
+  deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, () => undefined, forget),
+  publish, withdraw,
+})
 /** What a courier does, in this process: a courier of its own takes a fifth of a second for each errand. */
-export const DIRECTLY: Destinations = { verify: (folder, fingerprint) => verified(folder, { fingerprint }), deliver: delivery => deliver(delivery, () => undefined), deliverSheets: (delivery, folder) => deliverSheets(delivery, folder, () => undefined), publish, withdraw }
+export const DIRECTLY = errandsOf()
+/**
+ * The same without a program for each file, which a large process starts slowly: what was written is read
+ * back from the page cache. For whoever has no medium of its own.
+ */
+export const THROUGH_CACHE = errandsOf(() => Promise.resolve())
 
 /** The whole office with footage, a desk for copies, and an archive in memory that notes what it was given. */
 export class CopyOffice {
@@ -42,7 +53,7 @@ export class CopyOffice {
   readonly options: CopyDeskOptions
   #trustedTime: TrustedTime | null = null
 
-  private constructor(front: FrontDesk, root: string) {
+  private constructor(front: FrontDesk, root: string, destinations: Destinations) {
     this.front = front
     this.root = root
     const { db, audit, clock, access } = front.office, stateDir = path.join(root, 'state')
@@ -56,15 +67,19 @@ export class CopyOffice {
       db, audit, clock, rights: access.sessions, grants: front.desk.grants, book: this.book, footage: this.shelf, checkpoints, signer: () => certificate, timestamp: () => null,
       camera: uuid => uuid === LOBBY ? { id: cameraId('lobby'), name: '大廳', location: '一樓' } : null,
       archive: { put: async (_, ask) => { if (this.archiveFault !== null) throw this.archiveFault; this.stored.push(ask); return { itemNo: 'A115-0001' } } },
-      destinations: DIRECTLY, papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
+      destinations, papers: PAPERS, time: () => ({ sync: null, recorderOffsetMs: null, uncertaintyMs: null, comparison: null }), own: () => [stateDir, path.join(root, 'copies')], folder: path.join(root, 'copies'), office: '信義區戶政事務所', timezone: 'Asia/Taipei', version: '0.1.0',
     }
     const recorded = new LocalFootage(db, { isBusy: false, openReader: segment => this.shelf.open(segment) })
     this.shelf.noted = (...of) => recorded.gaps(...of)
     this.desk = new CopyDesk(this.options)
   }
-  static async open(t: Test, footage = FOOTAGE): Promise<CopyOffice> { return CopyOffice.at(await FrontDesk.open(t), path.join(t.testdir(), 'office'), footage) }
-  static async at(front: FrontDesk, root: string, footage = FOOTAGE): Promise<CopyOffice> {
-    const office = new CopyOffice(front, root)
+  static async open(t: Test, footage = FOOTAGE, destinations = DIRECTLY): Promise<CopyOffice> {
+    return CopyOffice.at(await FrontDesk.open(t), path.join(t.testdir(), 'office'), footage, destinations)
+  }
+  static async at(
+    front: FrontDesk, root: string, footage = FOOTAGE, destinations = DIRECTLY,
+  ): Promise<CopyOffice> {
+    const office = new CopyOffice(front, root, destinations)
     await Promise.all([office.shelf.add(footage, inARow(footage, footage.count)), office.options.signer()]) // written before a short test is over
     return office
   }

@@ -112,11 +112,15 @@ export interface Phase {
   readonly mayRefuse: boolean
 }
 
-/** The ring has turned once: footage lies under everything that is written. */
+/**
+ * The ring has turned once: footage lies under everything that is written. Its catalogue has no log, which
+ * every fork would have to read again.
+ */
 export async function turnedRing(owner: TestOwner): Promise<RecorderRig> {
   const rig = await RecorderRig.open(owner, { slots: 3, floor: SHORT })
   await rig.append(18, LONG)
   await rig.sync()
+  rig.catalogue(db => db.pragma('wal_checkpoint(TRUNCATE)'))
   return rig
 }
 
