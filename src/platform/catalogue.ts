@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
-  closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync,
+  closeSync, constants, existsSync, fchownSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeSync,
 } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
@@ -65,7 +65,11 @@ export function openCatalogue(
         shareAgain(db)
         isShared = true
       },
-      [Symbol.dispose]: () => { db.close(); own.close() },
+      [Symbol.dispose]: () => {
+        db.close()
+        leaveLog(file)
+        own.close()
+      },
     }
   } catch (error) {
     held?.close()
@@ -82,14 +86,14 @@ export function openCatalogue(
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)(_|$)/
 /** How a disk without room answers, or one without inodes; EDQUOT comes as an error of writing. */
 const NO_ROOM = /^SQLITE_(FULL|CANTOPEN|IOERR)(_|$)/
+const lacksRoom = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && NO_ROOM.test(error.code)
 
 /**
  * First as usual; then with what `makeRoom` freed; then without the index in shared memory, which takes 32
  * KiB of disk: SQLite keeps it in its own memory while one process has the file to itself.
  */
 function openWithLittleRoom(file: string, nowMs: number, makeRoom: () => boolean): { db: Db, isShared: boolean } {
-  const lacksRoom = (error: unknown): boolean =>
-    error instanceof Database.SqliteError && NO_ROOM.test(error.code)
   try { return { db: openDb(file, nowMs, true), isShared: true } } catch (error) {
     if (!lacksRoom(error)) throw error
   }
@@ -101,12 +105,27 @@ function openWithLittleRoom(file: string, nowMs: number, makeRoom: () => boolean
   return { db: openDb(file, nowMs, false), isShared: false }
 }
 
+/**
+ * SQLite removes its log with the last connection. An empty one in its place is there for the next start,
+ * which may find a disk on which no file can be made.
+ */
+function leaveLog(file: string): void {
+  try {
+    const { uid, gid, mode } = statSync(file)
+    const log = openSync(`${file}-wal`, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode & 0o666)
+    try { if (process.getuid?.() === 0) fchownSync(log, uid, gid) } finally { closeSync(log) }
+  } catch { /* the next start makes it, if it can */ }
+}
+
 function openDb(file: string, nowMs: number, isShared: boolean): Db {
   const db = new Database(file, { timeout: OPENING_LOCK_WAIT_MS })
   try {
     // before the first look, or the index is shared already
     if (!isShared) db.pragma('locking_mode = EXCLUSIVE')
-    db.pragma('journal_mode = WAL')
+    try { db.pragma('journal_mode = WAL') } catch (error) {
+      // `shareAgain` was cut off by a full disk: it is used as it is, and gets its log when it is shared.
+      if (isShared || !lacksRoom(error)) throw error
+    }
     db.pragma('synchronous = FULL')      // the WAL default, NORMAL, may lose acknowledged rows at a power cut
     db.pragma('foreign_keys = ON')
     db.pragma('wal_autocheckpoint = 500')
@@ -133,7 +152,11 @@ function shareAgain(db: Db): void {
   try { writeSync(index, Buffer.alloc(INDEX_BYTES)) } finally { closeSync(index) }
   db.pragma('journal_mode = DELETE')
   db.pragma('locking_mode = NORMAL')
-  db.pragma('journal_mode = WAL')
+  try { db.pragma('journal_mode = WAL') } catch (error) {
+    // The disk filled meanwhile. Alone again, it syncs the end of each commit without a log too.
+    db.pragma('locking_mode = EXCLUSIVE')
+    throw error
+  }
   db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get() // the lock is let go at the next look
 }
 
