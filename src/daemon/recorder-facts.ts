@@ -12,6 +12,7 @@ import type { HouseFacts } from './house.ts'
 
 export interface RecorderParts {
   readonly storage: Storage
+  readonly isStateDiskFull: () => boolean
   /** Null while it cannot be opened. */
   readonly scrubber: () => Scrubber | null
   readonly ingest: Ingest
@@ -37,7 +38,7 @@ export function recorderFacts(
   parts: RecorderParts,
 ): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper } = parts
-  const { house, known, faults, cameraChanges } = parts
+  const { house, known, faults, cameraChanges, isStateDiskFull } = parts
   const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
     known.begin()
@@ -67,6 +68,7 @@ export function recorderFacts(
       ...capacity.view(streams, volumes, stoppedByFloor),
       sacrifice: sacrifice.view(),
       catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
+      isStateDiskFull: isStateDiskFull(),
       scrub, rescues, cameraChanges: known.ask('camera changes', cameraChanges, []), ...ofHouse,
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
@@ -156,7 +156,7 @@ t.test('so it is when no pipe can be made for no descriptor or no process is lef
     execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1:1'])
     process.setgid(65534); process.setgroups([]); process.setuid(65534)
     await attempt()`)
-  rmSync('/dev/shm/custos-pipes-65534', { recursive: true, force: true })
+  await rm('/dev/shm/custos-pipes-65534', { recursive: true, force: true })
   t.equal(said[0], '0 undefined', 'a folder that takes no pipe is done without')
   const short = said.slice(1, -2)
   t.ok(short.every(line => /^null ffmpeg could not be started: .*EMFILE|^0 undefined$/.test(line)), short.join('\n'))
