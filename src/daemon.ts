@@ -18,10 +18,12 @@ import { CameraRelay, Ingest } from './ingest/index.ts'
 import { LinkServer } from './link/index.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
+import { FailureLog } from './platform/failure-log.ts'
 import { realFileSystem } from './platform/file-system.ts'
 import { LastKnown } from './platform/last-known.ts'
 import { PROGRAM_VERSION } from './platform/program-version.ts'
 import type { Logger } from './platform/logger.ts'
+import { isStateDiskFull } from './platform/state-disk.ts'
 import { openSystemdNotify } from './platform/systemd-notify.ts'
 import { CameraTraits, DeviceBook, Storage, type Scrubber } from './storage/index.ts'
 import { newestFootageIn, openHostClock, TrustedTime } from './trusted-time/index.ts'
@@ -113,11 +115,14 @@ async function openRecorder(options: DaemonOptions, signal: AbortSignal): Promis
     unshared.tell()
     log.error('no room for the shared index of the catalogue: no command can look at it')
   }
+  const sharing = new FailureLog({
+    clock, log, failed: 'the catalogue cannot be shared yet', recovered: 'other commands can look at the catalogue',
+  })
   const share = (): void => {
     if (catalogue.isShared) return
-    try { catalogue.share(); unshared.clear() } catch (error) {
-      log.warn({ err: error }, 'the catalogue cannot be shared yet')
-    }
+    try { catalogue.share() } catch (error) { sharing.failure({ err: error }); return }
+    unshared.clear()
+    sharing.success()
   }
   const { db } = catalogue
   const audit = new AuditLog({ db, clock })
@@ -183,7 +188,8 @@ async function openRecorder(options: DaemonOptions, signal: AbortSignal): Promis
   }))
   const known = new LastKnown()
   const facts = recorderFacts({
-    storage, scrubber: () => scrubbing.part?.scrubber ?? null, ingest, sacrifice, capacity, reload,
+    storage, isStateDiskFull: () => isStateDiskFull(state.dir), scrubber: () => scrubbing.part?.scrubber ?? null,
+    ingest, sacrifice, capacity, reload,
     trustedTime, auditKeeper, told: () => told.facts(), known, faults: () => faults.all(),
     cameraChanges: () => [traits, devices].flatMap(book => book.changedWithin(CHANGES_TOLD_MS)),
   })

@@ -22,7 +22,7 @@ export interface AuditKeeperOptions {
   readonly logger: Logger
   /** Tests give their own. */
   readonly channels?: readonly WitnessChannel[]
-  /** Called at each look while the disk has the reserve, and so room for more. Must not throw. */
+  /** Called at each look while the log can be written. Must not throw. */
   readonly onRoom?: () => void
 }
 
@@ -150,7 +150,7 @@ export class AuditKeeper implements AsyncDisposable {
         })
         this.#settle()
         await this.#reserve.restore()
-        if (this.#reserve.state === 'kept') this.#options.onRoom?.()
+        this.#options.onRoom?.()
       }
       await clock.wait(LOOK_EVERY_MS, signal)
     }

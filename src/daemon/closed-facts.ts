@@ -1,6 +1,7 @@
 import type { StartConfig } from '../config/index.ts'
 import type { EpochMs } from '../domain/index.ts'
 import { floorViewOf, type RecorderFacts } from '../health/index.ts'
+import { isStateDiskFull } from '../platform/state-disk.ts'
 
 export interface ClosedRecorder {
   readonly start: StartConfig
@@ -23,6 +24,7 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     volumes: [],
     floor: floorViewOf({ floor, forecast: null, fit: null, insisted, now: null, ringStoppedByFloor: false }),
     sacrifice: { steps: [], headroomMs: null, overBudget: [] }, catalogue: { state: 'failed', detail },
+    isStateDiskFull: isStateDiskFull(config.state.dir),
     scrub: { lastPassAt: null, progress: 0, rotten: [] }, rescues: { count: 0, newestAt: null },
     cameraChanges: [],
     glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, office: null, archive: null,

@@ -13,6 +13,7 @@ import type { PartFault } from '../platform/part-faults.ts'
 
 export interface RecorderParts {
   readonly storage: Storage
+  readonly isStateDiskFull: () => boolean
   /** Null while it cannot be opened. */
   readonly scrubber: () => Scrubber | null
   readonly ingest: Ingest
@@ -38,7 +39,7 @@ export function recorderFacts(
   parts: RecorderParts,
 ): { readonly read: () => RecorderFacts, readonly source: Disposable } {
   const { storage, scrubber, ingest, sacrifice, capacity, reload, trustedTime, auditKeeper } = parts
-  const { told, known, faults, cameraChanges } = parts
+  const { told, known, faults, cameraChanges, isStateDiskFull } = parts
   const loopDelay = watchLoopDelay()
   const read = (): RecorderFacts => {
     known.begin()
@@ -68,6 +69,7 @@ export function recorderFacts(
       ...capacity.view(streams, volumes, stoppedByFloor),
       sacrifice: sacrifice.view(),
       catalogue: known.fault === null ? status : { ...status, state: 'failed', detail: known.fault },
+      isStateDiskFull: isStateDiskFull(),
       scrub, rescues, cameraChanges: known.ask('camera changes', cameraChanges, []), ...ofOffice,
       process: { rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: loopDelay.worstMs(), uptimeMs: Math.round(process.uptime() * 1000) },
       clock: clockView(trustedTime.status()),

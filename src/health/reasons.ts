@@ -329,6 +329,7 @@ export function findingsOf(facts: RecorderFacts, watches: StreamWatches): Findin
   found.push(...rottenFindings(facts.scrub, facts.floor.timezone))
   if (facts.rescues.count > 0) found.push(finding('rescue-used', DEGRADED, null, { count: String(facts.rescues.count) }))
   found.push(...glassFindings(facts.glass), ...facts.office === null ? [] : officeFindings(facts.office), ...archiveFindings(facts.archive, facts.floor.timezone))
+  if (facts.isStateDiskFull) found.push(finding('state-disk-full', CRITICAL, null))
   if (facts.catalogue.state !== 'ok') found.push(finding('catalogue-failed', CRITICAL, null))
   const delayMs = facts.process.eventLoopDelayMs
   if (delayMs > EVENT_LOOP_DELAYED_MS) found.push(finding('event-loop-delayed', DEGRADED, null, { delayMs: String(Math.round(delayMs)) }))

@@ -123,6 +123,8 @@ export interface RecorderFacts {
   readonly sacrifice: SacrificeView
   /** `detail` is for the log; health does not pass it on. */
   readonly catalogue: { readonly state: 'ok' | 'failed', readonly detail: string }
+  /** No space or no inode is left where the catalogue and the audit log are. */
+  readonly isStateDiskFull: boolean
   readonly scrub: ScrubView
   /** Footage taken with `custos rescue`, past the book, as far as it was learnt of in the last week. */
   /** Of the last days. */

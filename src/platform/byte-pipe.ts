@@ -30,14 +30,12 @@ const MKFIFO_WITHIN_MS = 5_000
 const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
 let made = 0
 
+/** Where a pipe may be made, in this order: the last one is in memory, which a full disk does not touch. */
+const places = (): string[] => [...new Set([process.env['RUNTIME_DIRECTORY'] ?? tmpdir(), '/dev/shm'])]
+
 /** Throws FatalError when no private folder can be had, and what the system says when no pipe can be made; nothing is left then. */
 export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
-  const fifo = path.join(await privateFolder(), `${process.pid}-${++made}`)
-  await unlink(fifo).catch(() => undefined) // a name that a killed process of the same id left behind; mkfifo tells of any other trouble
-  const [readEnd, ownWriteEnd] = await makePipe(fifo).catch(async (error: unknown) => {
-    await unlink(fifo).catch(() => undefined)
-    throw error
-  })
+  const { fifo, ends: [readEnd, ownWriteEnd] } = await makePipeSomewhere()
   const { promise: ended, resolve } = Promise.withResolvers<Error | null>()
   let isReleased = false, isEnding = false
   const release = () => {
@@ -84,6 +82,29 @@ export async function openBytePipe(onBytes: OnBytes): Promise<BytePipe> {
   }
 }
 
+interface MadePipe { readonly fifo: string, readonly ends: readonly [number, number] }
+
+/** Throws what was wrong with the first place. */
+async function makePipeSomewhere(): Promise<MadePipe> {
+  const name = `${process.pid}-${++made}`, failures: unknown[] = []
+  for (const place of places()) {
+    try { return await makePipeIn(place, name) } catch (error) {
+      if (error instanceof FatalError) throw error
+      failures.push(error)
+    }
+  }
+  throw failures[0]
+}
+
+async function makePipeIn(place: string, name: string): Promise<MadePipe> {
+  const fifo = path.join(await privateFolder(place), name)
+  await unlink(fifo).catch(() => undefined) // a name that a killed process of the same id left behind; mkfifo tells of any other trouble
+  try { return { fifo, ends: await makePipe(fifo) } } catch (error) {
+    await unlink(fifo).catch(() => undefined)
+    throw error
+  }
+}
+
 /** Its two ends, both ours: the second keeps the end of the file away until the child writes. */
 async function makePipe(fifo: string): Promise<readonly [number, number]> {
   await runProgram('mkfifo', ['-m', '600', fifo], { timeout: MKFIFO_WITHIN_MS, killSignal: 'SIGKILL' })
@@ -102,9 +123,9 @@ function readNow(fd: number): number | null {
 }
 
 /** A folder of this user alone: pictures pass through it. Throws FatalError when somebody else made it. */
-async function privateFolder(): Promise<string> {
+async function privateFolder(place: string): Promise<string> {
   const uid = process.getuid?.() ?? 0
-  const folder = path.join(process.env['RUNTIME_DIRECTORY'] ?? tmpdir(), `custos-pipes-${uid}`)
+  const folder = path.join(place, `custos-pipes-${uid}`)
   await mkdir(folder, { mode: 0o700, recursive: true })
   const facts = await lstat(folder)
   if (!facts.isDirectory() || facts.uid !== uid || (facts.mode & 0o077) !== 0) {

@@ -1,4 +1,6 @@
-import { closeSync, constants, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import {
+  closeSync, constants, existsSync, fchownSync, mkdirSync, openSync, statSync, writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { FatalError, RetryableError } from '../domain/index.ts'
@@ -70,7 +72,11 @@ export function openCatalogue(
         shareAgain(db)
         isShared = true
       },
-      [Symbol.dispose]: () => { db.close(); own.close() },
+      [Symbol.dispose]: () => {
+        db.close()
+        leaveLog(file)
+        own.close()
+      },
     }
   } catch (error) {
     held?.close()
@@ -109,6 +115,8 @@ const unusable = (file: string, cause: unknown): FatalError =>
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)(_|$)/
 /** How a disk without room answers, or one without inodes; EDQUOT comes as an error of writing. */
 const NO_ROOM = /^SQLITE_(FULL|CANTOPEN|IOERR)(_|$)/
+const lacksRoom = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && NO_ROOM.test(error.code)
 
 /**
  * First as usual; then with what `makeRoom` freed; then without the index in shared memory, which takes 32
@@ -117,8 +125,6 @@ const NO_ROOM = /^SQLITE_(FULL|CANTOPEN|IOERR)(_|$)/
 function openWithLittleRoom(
   file: string, made: MadeFor, makeRoom: () => boolean,
 ): { db: Db, isShared: boolean } {
-  const lacksRoom = (error: unknown): boolean =>
-    error instanceof Database.SqliteError && NO_ROOM.test(error.code)
   try { return { db: openDb(file, made, true), isShared: true } } catch (error) {
     if (!lacksRoom(error)) throw error
   }
@@ -130,6 +136,18 @@ function openWithLittleRoom(
   return { db: openDb(file, made, false), isShared: false }
 }
 
+/**
+ * SQLite removes its log with the last connection. An empty one in its place is there for the next start,
+ * which may find a disk on which no file can be made.
+ */
+function leaveLog(file: string): void {
+  try {
+    const { uid, gid, mode } = statSync(file)
+    const log = openSync(`${file}-wal`, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode & 0o666)
+    try { if (process.getuid?.() === 0) fchownSync(log, uid, gid) } finally { closeSync(log) }
+  } catch { /* the next start makes it, if it can */ }
+}
+
 interface MadeFor { readonly nowMs: number, readonly schema: (db: Db) => Schema }
 
 function openDb(file: string, { nowMs, schema }: MadeFor, isShared: boolean): Db {
@@ -137,7 +155,10 @@ function openDb(file: string, { nowMs, schema }: MadeFor, isShared: boolean): Db
   try {
     // before the first look, or the index is shared already
     if (!isShared) db.pragma('locking_mode = EXCLUSIVE')
-    db.pragma('journal_mode = WAL')
+    try { db.pragma('journal_mode = WAL') } catch (error) {
+      // `shareAgain` was cut off by a full disk: it is used as it is, and gets its log when it is shared.
+      if (isShared || !lacksRoom(error)) throw error
+    }
     db.pragma('synchronous = FULL')      // the WAL default, NORMAL, may lose acknowledged rows at a power cut
     db.pragma('foreign_keys = ON')
     db.pragma('wal_autocheckpoint = 500')
@@ -164,7 +185,11 @@ function shareAgain(db: Db): void {
   try { writeSync(index, Buffer.alloc(INDEX_BYTES)) } finally { closeSync(index) }
   db.pragma('journal_mode = DELETE')
   db.pragma('locking_mode = NORMAL')
-  db.pragma('journal_mode = WAL')
+  try { db.pragma('journal_mode = WAL') } catch (error) {
+    // The disk filled meanwhile. Alone again, it syncs the end of each commit without a log too.
+    db.pragma('locking_mode = EXCLUSIVE')
+    throw error
+  }
   db.prepare('SELECT 1 FROM schema_migration LIMIT 1').get() // the lock is let go at the next look
 }
 

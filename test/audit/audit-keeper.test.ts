@@ -29,11 +29,11 @@ class RecordingChannel implements WitnessChannel {
 
 interface KeeperRig extends LogRig { keeper: AuditKeeper, channel: RecordingChannel, logged: string[] }
 
-async function kept(t: Test, more: { rig?: LogRig, witness?: WitnessSettings | null, channels?: WitnessChannel[], fs?: VolumeFileSystem } = {}): Promise<KeeperRig> {
+async function kept(t: Test, more: { rig?: LogRig, witness?: WitnessSettings | null, channels?: WitnessChannel[], fs?: VolumeFileSystem, onRoom?: () => void } = {}): Promise<KeeperRig> {
   const rig = more.rig ?? openLog(t), channel = new RecordingChannel(), logged: string[] = []
   const logger = pino({ level: 'debug' }, { write: line => { logged.push(line) } })
   const keeper = AuditKeeper.open({
-    db: rig.db, log: rig.log, stateDir: rig.folder, witness: more.witness === undefined ? WITNESS : more.witness, timezone: 'Asia/Taipei', fs: more.fs ?? realFileSystem, clock: rig.clock, logger, channels: more.channels ?? [channel],
+    db: rig.db, log: rig.log, stateDir: rig.folder, witness: more.witness === undefined ? WITNESS : more.witness, timezone: 'Asia/Taipei', fs: more.fs ?? realFileSystem, clock: rig.clock, logger, channels: more.channels ?? [channel], onRoom: more.onRoom ?? (() => undefined),
   })
   t.teardown(() => keeper[Symbol.asyncDispose]())
   await rig.clock.settle(LOOPS)
@@ -174,9 +174,21 @@ t.test('a start on a full disk gives the reserve up at its first write, and even
   t.notOk(giveUpReserve(path.join(rig.folder, 'nowhere')), 'nothing to give')
 })
 
-t.test('a disk without room for a reserve is told', async t => {
-  const rig = await kept(t, { fs: { ...realFileSystem, freeBytes: async () => 10 << 20 } })
+t.test('a disk without room for a reserve is told, and has room for all else while the log can be written', async t => {
+  let rooms = 0
+  const fs = { ...realFileSystem, freeBytes: async () => 10 << 20 }
+  const rig = await kept(t, { fs, onRoom: () => { rooms++ } })
   t.equal(rig.keeper.auditView().reserve, 'absent')
+  t.equal(rooms, 1)
+  rig.db.pragma('query_only = ON')
+  await passes(rig, 40_000)
+  t.equal(rig.keeper.auditView().state, 'failed')
+  const before = rooms
+  await passes(rig, 10_000)
+  t.equal(rooms, before)
+  rig.db.pragma('query_only = OFF')
+  await passes(rig, 5_000)
+  t.equal(rooms, before + 1)
 })
 
 t.test('a log that cannot be written or signed keeps nobody from starting', async t => {

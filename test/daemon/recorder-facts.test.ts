@@ -24,7 +24,8 @@ async function looked(rig: RecorderRig, known = new LastKnown()) {
   }
   const scrubber = rig.storage.scrubber(() => 0.5)
   const { read, source } = recorderFacts({
-    storage: rig.storage, scrubber: () => scrubber, trustedTime: rig.time, known, faults: () => [],
+    storage: rig.storage, isStateDiskFull: () => false, scrubber: () => scrubber, trustedTime: rig.time, known,
+      faults: () => [],
       cameraChanges: () => [],
     told: () => NOTHING_TOLD, ingest: { report } as Ingest,
     sacrifice: { view: () => NO_STEPS } as unknown as RecorderParts['sacrifice'],

@@ -115,6 +115,7 @@ const TABLE: readonly (readonly [title: string, given: RecorderFacts, forMs: num
     ['critical', 'tonight critical stream-stopped-for-floor door/main']],
   ['a stream above its declared rate', facts({ sacrifice: { ...sacrifice([]), overBudget: [{ cameraId: HEALTHY.cameraId, stream: HEALTHY.stream, measuredBps: 5.26e6, declaredBps: 4e6 }] } }), 0,
     ['degraded', 'week degraded over-budget lobby/main']],
+  ['state disk full', facts({ isStateDiskFull: true }), 0, ['critical', 'tonight critical state-disk-full -']],
   ['catalogue failed', facts({ catalogue: { state: 'failed', detail: 'SQLITE_IOERR' } }), 0, ['critical', 'tonight critical catalogue-failed -']],
   ['audit log cannot be written', facts({ audit: audit({ state: 'failed', failedSince: at('2026-11-22T07:59:00.000Z'), reserve: 'used' }) }), 0, ['critical', 'tonight critical audit-unwritable -']],
   ['audit log lives on its reserve', facts({ audit: audit({ reserve: 'used' }) }), 0, ['degraded', 'tonight degraded audit-reserve-used -']],

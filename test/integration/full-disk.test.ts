@@ -1,50 +1,17 @@
-import { execFileSync } from 'node:child_process'
-import {
-  closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, truncateSync, writeSync,
-} from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { CameraServer } from '../support/cameras/camera-server.ts'
 import { CLIPS } from '../support/cameras/make-clips.ts'
 import { frameCheck } from '../support/recorder/frame-check.ts'
 import { RealRecorder } from '../support/recorder/real-recorder.ts'
+import { SmallDisk } from '../support/recorder/small-disk.ts'
 
 /** The reserve of the audit log is kept on a disk with four times its size. */
 const DISK_MIB = 112
 const MINUTE_MS = 60_000
-
-/** A small ext4 of its own, as the system disk of a recorder. */
-class SmallDisk {
-  readonly folder: string
-  readonly #filler: string
-  constructor(t: Test, folder: string) {
-    this.folder = folder
-    this.#filler = path.join(folder, 'filler')
-    const image = `${folder}.img`
-    mkdirSync(folder, { recursive: true })
-    closeSync(openSync(image, 'w'))
-    truncateSync(image, DISK_MIB * 2 ** 20)
-    execFileSync('mkfs.ext4', ['-q', '-m', '0', image])
-    execFileSync('mount', ['-o', 'loop', image, folder])
-    t.teardown(() => { execFileSync('umount', ['-l', folder]) })
-  }
-
-  /** To the last byte. */
-  fill(): void {
-    const file = openSync(this.#filler, 'a')
-    try {
-      for (const size of [1 << 20, 4096, 512, 1]) {
-        try { for (;;) writeSync(file, Buffer.alloc(size)) } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-        }
-      }
-    } finally { closeSync(file) }
-  }
-  get freeBytes(): number { const { bavail, bsize } = statfsSync(this.folder); return bavail * bsize }
-  makeRoom(): void { rmSync(this.#filler) }
-}
 
 t.test('a recorder starts and records on a system disk that is full to the last byte', { timeout: 220_000 },
   async t => {
@@ -52,7 +19,7 @@ t.test('a recorder starts and records on a system disk that is full to the last 
   // a fixture folder could not be swept while something is mounted in it
   const folder = mkdtempSync(path.join(tmpdir(), 'custos-full-disk-'))
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-  const disk = new SmallDisk(t, path.join(folder, 'state'))
+  const disk = new SmallDisk(t, path.join(folder, 'state'), DISK_MIB)
   await using recorder =
     await RealRecorder.create({ folder, cameras: [{ id: 'lobby', url: server.url('/lobby') }] })
   await recorder.start()

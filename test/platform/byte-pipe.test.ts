@@ -81,6 +81,19 @@ t.test('a name that a killed process of the same id left behind is no obstacle',
   await first.ended
 })
 
+t.test('where no pipe can be made, as on a full disk, it is made in memory', async t => {
+  const other = path.join(t.testdir({ full: 'this is no folder' }), 'full')
+  process.env['RUNTIME_DIRECTORY'] = other
+  const got = collecting()
+  const pipe = await openBytePipe(got.onBytes)
+  t.match(pipe.path, /^\/dev\/shm\/custos-pipes-/)
+  t.equal((await stat(path.dirname(pipe.path))).mode & 0o777, 0o700)
+  await write(pipe.path, Buffer.from('a picture'))
+  await pipe.ended
+  t.equal(got.bytes().toString(), 'a picture')
+  process.env['RUNTIME_DIRECTORY'] = piped
+})
+
 t.test('a folder that others can enter is refused', async t => {
   const other = t.testdir({})
   process.env['RUNTIME_DIRECTORY'] = other

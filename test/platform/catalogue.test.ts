@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -139,6 +139,45 @@ t.test('with nothing left to free it opens for itself alone, and for others agai
   t.ok(existsSync(path.join(folder, 'catalogue.db-shm')))
   using beside = openCatalogueBeside(folder, 'read')
   t.equal(beside.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM camera').get()?.n, 3)
+  t.end()
+})
+
+t.test('a start needs no new file but those of others: its log is left for it', t => {
+  const folder = t.testdir(), log = path.join(folder, 'catalogue.db-wal')
+  openCatalogue(folder, NOW_MS)[Symbol.dispose]()
+  const { ino, size } = statSync(log)
+  t.equal(size, 0)
+  symlinkSync('nowhere', path.join(folder, 'catalogue.db-shm'))
+  const again = openCatalogue(folder, NOW_MS)
+  t.notOk(again.isShared)
+  again.db.prepare("INSERT INTO camera VALUES (?, 'lobby', 1, NULL)").run('a'.repeat(32))
+  t.equal(statSync(log).ino, ino)
+  again[Symbol.dispose]()
+  t.end()
+})
+
+t.test('a catalogue that a full disk kept from being shared again is opened as it is, and shared later', t => {
+  const folder = withoutIndex(t), file = path.join(folder, 'catalogue.db')
+  const cutOff = new Database(file)
+  cutOff.pragma('locking_mode = EXCLUSIVE')
+  cutOff.pragma('journal_mode = DELETE') // and no further
+  cutOff.close()
+  symlinkSync('nowhere/journal', `${file}-journal`) // nothing can be written
+  using catalogue = openCatalogue(folder, NOW_MS)
+  t.notOk(catalogue.isShared)
+  t.equal(catalogue.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM camera').get()?.n, 0)
+  const insert = catalogue.db.prepare('INSERT INTO camera VALUES (?, ?, 1, NULL)')
+  t.throws(() => insert.run('a'.repeat(32), 'lobby'), { code: /^SQLITE_CANTOPEN/ })
+  rmSync(`${file}-shm`)
+  t.throws(() => { catalogue.share() }, { code: /^SQLITE_CANTOPEN/ })
+  t.notOk(catalogue.isShared)
+
+  rmSync(`${file}-journal`)
+  insert.run('a'.repeat(32), 'lobby')
+  catalogue.share()
+  t.equal(catalogue.db.pragma('journal_mode', { simple: true }), 'wal')
+  using beside = openCatalogueBeside(folder, 'read')
+  t.equal(beside.db.prepare<[], { n: number }>('SELECT count(*) AS n FROM camera').get()?.n, 1)
   t.end()
 })
 

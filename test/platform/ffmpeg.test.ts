@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
@@ -138,7 +138,7 @@ t.test('a child that cannot be started is a run that ended, and no end of the re
   for (const line of said.slice(1, 4)) t.equal(classifyStderr([line.slice(5)], { hadFrames: false, silentMs: 10_000, exitCode: null }), 'ffmpeg-failed')
 })
 
-t.test('so it is when no pipe can be made, and no descriptor or no process is left', { skip: process.getuid?.() === 0 ? false : 'another user is needed' }, async t => {
+t.test('so it is when no pipe can be made for no descriptor or no process is left', { skip: process.getuid?.() === 0 ? false : 'another user is needed' }, async t => {
   const said = await inOwnFolder(t, `
     renameSync('tmp', 'tmp.old')
     writeFileSync('tmp', '')
@@ -156,7 +156,8 @@ t.test('so it is when no pipe can be made, and no descriptor or no process is le
     execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1:1'])
     process.setgid(65534); process.setgroups([]); process.setuid(65534)
     await attempt()`)
-  t.match(said[0], /^null ffmpeg could not be started: .*(ENOTDIR|EEXIST)/)
+  await rm('/dev/shm/custos-pipes-65534', { recursive: true, force: true })
+  t.equal(said[0], '0 undefined', 'a folder that takes no pipe is done without')
   const short = said.slice(1, -2)
   t.ok(short.every(line => /^null ffmpeg could not be started: .*EMFILE|^0 undefined$/.test(line)), short.join('\n'))
   t.match(short, [/EMFILE/])

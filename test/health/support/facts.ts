@@ -42,7 +42,7 @@ export const office = (change: Partial<OfficeView> = {}): OfficeView => ({
 /** Two cameras, two volumes, nothing wrong. */
 export const facts = (change: Partial<RecorderFacts> = {}): RecorderFacts => ({
   streams: [stream('lobby'), stream('door')], volumes: [volume('disk1'), volume('disk2')], floor: floor(), sacrifice: { steps: [], headroomMs: null, overBudget: [] },
-  catalogue: { state: 'ok', detail: 'ok' }, scrub: { lastPassAt: at('2026-11-01T00:00:00.000Z'),
+  catalogue: { state: 'ok', detail: 'ok' }, isStateDiskFull: false, scrub: { lastPassAt: at('2026-11-01T00:00:00.000Z'),
   progress: 0.25, rotten: [] }, rescues: { count: 0, newestAt: null }, cameraChanges: [],
   glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, archive: null, office: office(),
   clock: clock(), audit: audit(), witness: witness(),

@@ -34,6 +34,8 @@ export interface RecorderOptions {
   readonly cameras: readonly CameraSpec[]
   readonly sizeMiB?: number
   readonly logLevel?: string
+  /** Beside that of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const CUSTOS = path.join(import.meta.dirname, '../../../bin/custos')
@@ -58,10 +60,13 @@ export class RealRecorder implements AsyncDisposable {
   readonly errText: string[] = []
   readonly #mark: string
   readonly #logLevel: string
+  readonly #env: Readonly<Record<string, string>>
   #child: Child | null = null
   #exited: Promise<void> = Promise.resolve()
 
-  private constructor(folder: string, port: number, consolePort: number, logLevel: string) {
+  private constructor(
+    { folder, logLevel = 'info', env = {} }: RecorderOptions, port: number, consolePort: number,
+  ) {
     this.folder = folder
     this.configFile = path.join(folder, 'custos.yaml')
     this.secretsFile = path.join(folder, 'secrets.yaml')
@@ -69,12 +74,14 @@ export class RealRecorder implements AsyncDisposable {
     this.port = port
     this.consolePort = consolePort
     this.#logLevel = logLevel
+    this.#env = env
     this.#mark = `CUSTOS_TEST_MARK=${process.pid}-${path.basename(folder)}-${port}`
   }
 
   /** Allocates the volume and writes configuration and secrets; starts nothing. */
-  static async create({ folder, cameras, sizeMiB = 80, logLevel = 'info' }: RecorderOptions): Promise<RealRecorder> {
-    const recorder = new RealRecorder(folder, await freePort(), await freePort(), logLevel)
+  static async create(options: RecorderOptions): Promise<RealRecorder> {
+    const { folder, cameras, sizeMiB = 80 } = options
+    const recorder = new RealRecorder(options, await freePort(), await freePort())
     await mkdir(path.join(folder, 'state'), { recursive: true })
     await recorder.command(['volume', 'init', recorder.volumeDir, '--id', 'disk1', '--size', `${sizeMiB}MiB`, '--slot-size', SLOT_SIZE]).then(succeeded)
     await recorder.configure(cameras)
@@ -109,7 +116,7 @@ export class RealRecorder implements AsyncDisposable {
     const startedAt = performance.now()
     const [name, value] = this.#mark.split('=') as [string, string]
     const child: Child = spawn(CUSTOS, ['run', '--config', this.configFile], {
-      stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CUSTOS_LOG_LEVEL: this.#logLevel, [name]: value },
+      stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.#env, CUSTOS_LOG_LEVEL: this.#logLevel, [name]: value },
     })
     this.#child = child
     createInterface({ input: child.stdout }).on('line', line => { this.logText.push(line) })
