@@ -6,13 +6,14 @@ import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { rssMiB } from '../bench/cpu-time.ts'
 import type { Case } from '../test/console/support/procedure.ts'
+import { officeOf } from '../test/support/recorder/processes.ts'
 import { seededRandom } from '../test/support/seeded-random.ts'
 import { auditVerify } from './crash.ts'
 import { judgeCatalogue, judgeFrames, judgeVolumes, type Kill } from './crash-judge.ts'
 import { isUnanswered, OfficeDay, untilOpen, type Asked, type Target } from './office-day.ts'
 import { Site, type SiteCamera } from './site.ts'
 
-export interface CopiesOptions { readonly minutes: number, readonly seed: number, /** Of the copies: how many see the recorder killed. */ readonly killShare: number }
+export interface CopiesOptions { readonly minutes: number, readonly seed: number, /** Of the copies: how many see the recorder or the office killed. */ readonly killShare: number }
 
 const CAMERAS = 4
 const FLOOR_S = 150, RING_MIB = 160
@@ -28,11 +29,11 @@ const TARGETS = ['folder', 'zip', 'here'] as const
 
 interface Released { readonly number: string, readonly copy: string, readonly packageId: string, readonly archiveItem: string | null, readonly frames: readonly GivenFrames[] }
 interface GivenFrames { readonly camera: string, readonly firstWallMs: number, readonly to: number, readonly counters: ReadonlySet<number> }
-interface Day { readonly released: Released[], readonly kills: Kill[], readonly problems: string[], /** Cases to close: of copies, and of viewings, each closed by who opened them. */ readonly copying: Case[], readonly viewing: Case[], readonly rss: number[], views: number, viewsCut: number, repeats: number, /** Copies of which a kill had left nothing to copy. */ empty: number, startedAt: number }
+interface Day { readonly released: Released[], readonly kills: Kill[], /** Of the office alone: nothing may be lost. */ readonly officeKills: Kill[], readonly problems: string[], /** Cases to close: of copies, and of viewings, each closed by who opened them. */ readonly copying: Case[], readonly viewing: Case[], readonly rss: number[], views: number, viewsCut: number, repeats: number, /** Copies of which a kill had left nothing to copy. */ empty: number, startedAt: number }
 
 /**
  * An office at work beside recording: cases are received, signed, viewed, copied to folders, ZIPs and the recorder's own shelf, released and closed, while cameras send numbered frames, the ring turns over and the recorder
- * is killed in the midst of making and releasing. Every package must verify and hold each recorded frame of its grant once; every release has one book line, one entry and one Master; and recording must be what it would have been.
+ * or the office is killed in the midst of making and releasing. Every package must verify and hold each recorded frame of its grant once; every release has one book line, one entry and one Master; and recording must be what it would have been.
  */
 export async function copiesCampaign({ minutes, seed, killShare }: CopiesOptions): Promise<boolean> {
   const folder = Site.folder('copies'), out = path.join(folder, 'handed')
@@ -44,7 +45,7 @@ export async function copiesCampaign({ minutes, seed, killShare }: CopiesOptions
     })
     mkdirSync(out)
     mkdirSync(path.join(folder, 'archive'))
-    const day: Day = { released: [], kills: [], problems: [], copying: [], viewing: [], rss: [], views: 0, viewsCut: 0, repeats: 0, empty: 0, startedAt: Date.now() }
+    const day: Day = { released: [], kills: [], officeKills: [], problems: [], copying: [], viewing: [], rss: [], views: 0, viewsCut: 0, repeats: 0, empty: 0, startedAt: Date.now() }
     const init = await site.custos(['archive', 'init', '--config', site.config])
     if (init.code !== 0) throw new Error(init.err)
     await site.recorder.start()
@@ -92,7 +93,8 @@ async function copyOnce(site: Site, office: OfficeDay, day: Day, { killShare, ou
   const target: Target = kind === 'here' ? { kind } : { kind, path: out }
   const when = random() < killShare ? random() < 0.4 ? 'making' : 'releasing' : null
   const copy = await office.ask(granted, target)
-  if (when === 'making') await kill(site, day, random() * 900)
+  const struck = random() < 0.5 ? kill : killOffice
+  if (when === 'making') await struck(site, day, random() * 900)
   const made = await office.made(copy)
   if (made.state !== 'ready') {
     if (made.error?.code === 'CUSTOS_COPY_REFUSED' && asked.every(({ from, to }) => day.kills.some(({ at }) => at > from - BACK_WITHIN_MS && at < to))) day.empty++
@@ -100,7 +102,7 @@ async function copyOnce(site: Site, office: OfficeDay, day: Day, { killShare, ou
     await closeAll(office, day.copying)
     return
   }
-  const [{ released, tries }] = await Promise.all([office.release(copy), when === 'releasing' ? kill(site, day, random() * 2_500) : undefined])
+  const [{ released, tries }] = await Promise.all([office.release(copy), when === 'releasing' ? struck(site, day, random() * 2_500) : undefined])
   day.repeats += tries - 1
   const place = kind === 'here' ? path.join(site.folder, 'state', 'copies', copy, released.packageId) : path.join(out, kind === 'zip' ? `${released.packageId}.zip` : released.packageId)
   const verified = await site.custos(['verify', place])
@@ -109,13 +111,26 @@ async function copyOnce(site: Site, office: OfficeDay, day: Day, { killShare, ou
   day.released.push({ number: granted.number, copy, packageId: released.packageId, archiveItem: released.archiveItem, frames })
   await closeAll(office, day.copying)
   day.rss.push(rssMiB(site.recorder.pid))
-  if (day.released.length % 10 === 0) console.log(`${((Date.now() - day.startedAt) / 60_000).toFixed(1)} min: ${day.released.length} released, ${day.views} viewed, ${day.kills.length} kills; ${site.cameras.map(({ ledger }) => ledger.frames).join(' ')} frames; ${day.problems.length} problems${day.problems.length > 0 ? `, last: ${day.problems.at(-1)}` : ''}`)
+  if (day.released.length % 10 === 0) console.log(`${((Date.now() - day.startedAt) / 60_000).toFixed(1)} min: ${day.released.length} released, ${day.views} viewed, ${killsOf(day)} kills; ${site.cameras.map(({ ledger }) => ledger.frames).join(' ')} frames; ${day.problems.length} problems${day.problems.length > 0 ? `, last: ${day.problems.at(-1)}` : ''}`)
 }
+
+const killsOf = ({ kills, officeKills }: Day): number => kills.length + officeKills.length
 
 async function kill(site: Site, day: Day, afterMs: number): Promise<void> {
   await sleep(afterMs)
   day.kills.push({ at: await site.recorder.end('SIGKILL') })
   await site.recorder.start()
+  await untilOpen(BASE)
+}
+
+/** The recorder starts it again. */
+async function killOffice(site: Site, day: Day, afterMs: number): Promise<void> {
+  await sleep(afterMs)
+  const pid = await officeOf(site.recorder.pid)
+  if (pid === null) throw new Error('no office runs')
+  day.officeKills.push({ at: Date.now() })
+  process.kill(pid, 'SIGKILL')
+  while (await officeOf(site.recorder.pid) === pid) await sleep(50)
   await untilOpen(BASE)
 }
 
@@ -157,16 +172,16 @@ async function framesOf(site: Site, place: string, asked: ReturnType<typeof draw
 async function viewNowAndThen(site: Site, office: OfficeDay, day: Day, drawing: Drawing, signal: AbortSignal): Promise<void> {
   await sleep(20_000, undefined, { signal }).catch(() => undefined)
   while (!signal.aborted) {
-    const killsBefore = day.kills.length
+    const killsBefore = killsOf(day)
     try {
       const asked = draw(site, drawing, day.startedAt), granted = await office.granted(asked.map(({ camera, from, to }) => ({ camera, from, to })))
       day.viewing.push(granted)
       const shown = await office.viewed(granted, asked.length)
       for (const [i, instants] of shown.entries()) if (instants.some(at => at < asked[i]!.from || at >= asked[i]!.to)) day.problems.push(`a screen of ${granted.number} showed what lies outside its grant`)
       if (shown.every(instants => instants.length > 0)) day.views++
-      else if (day.kills.length === killsBefore && day.kills.every(({ at }) => at < asked[0]!.from - 5_000 || at > asked[0]!.to + 20_000)) day.problems.push(`a screen of ${granted.number} showed nothing`)
+      else if (killsOf(day) === killsBefore && day.kills.every(({ at }) => at < asked[0]!.from - 5_000 || at > asked[0]!.to + 20_000)) day.problems.push(`a screen of ${granted.number} showed nothing`)
     } catch (error) {
-      if (day.kills.length === killsBefore && !isUnanswered(error)) day.problems.push(`a viewing failed: ${String(error).slice(0, 300)}`)
+      if (killsOf(day) === killsBefore && !isUnanswered(error)) day.problems.push(`a viewing failed: ${String(error).slice(0, 300)}`)
       day.viewsCut++
     }
     await closeAll(office, day.viewing)
@@ -191,7 +206,7 @@ async function fetchNowAndThen(site: Site, day: Day, signal: AbortSignal): Promi
 /** Each release once in book, log and archive; each package with every recorded frame from its first on; nothing else at the destination. */
 function judgePackages(site: Site, { released }: Day, books: readonly number[], out: string): string[] {
   const problems = released.flatMap(({ packageId }, i) => books[i] === 1 ? [] : [`${packageId} has ${books[i]} lines in the log book`])
-  const db = new Database(site.catalogueFile, { readonly: true })
+  const db = new Database(path.join(site.folder, 'state/office/office.db'), { readonly: true })
   try {
     const entries = db.prepare<[string], number>("SELECT count(*) FROM audit_entry WHERE action = 'copy.released' AND result = 'done' AND object = ?").pluck()
     const masters = db.prepare<[string], number>("SELECT count(*) FROM archive_item WHERE state = 'kept' AND application = ?").pluck()
@@ -210,10 +225,10 @@ function judgePackages(site: Site, { released }: Day, books: readonly number[], 
 
 interface Figures { readonly seed: number, readonly frames: ReturnType<typeof judgeFrames>['figures'], readonly reused: number, readonly slots: number, readonly entries: number }
 
-function report(site: Site, { released, kills, views, viewsCut, repeats, empty, rss, problems, startedAt }: Day, { seed, frames, reused, slots, entries }: Figures): void {
+function report(site: Site, { released, kills, officeKills, views, viewsCut, repeats, empty, rss, problems, startedAt }: Day, { seed, frames, reused, slots, entries }: Figures): void {
   for (const { id, ledger } of site.cameras) console.log(`${id}: ${ledger.frames} frames found, ${ledger.holes().length} holes`)
   const given = released.flatMap(each => each.frames).reduce((sum, { counters }) => sum + counters.size, 0)
-  console.log(`seed ${seed}, ${((Date.now() - startedAt) / 60_000).toFixed(1)} min, ${released.length} copies released with ${given} frames compared, ${views} viewings (${viewsCut} cut off by a kill), ${kills.length} kills while copies were made or released, ${repeats} releases begun again, ${empty} copies refused for want of footage around a kill`)
+  console.log(`seed ${seed}, ${((Date.now() - startedAt) / 60_000).toFixed(1)} min, ${released.length} copies released with ${given} frames compared, ${views} viewings (${viewsCut} cut off by a kill), ${kills.length} kills of the recorder and ${officeKills.length} of the office while copies were made or released, ${repeats} releases begun again, ${empty} copies refused for want of footage around a kill`)
   console.log(`${frames.holes} holes of ${frames.lostFrames} frames, worst loss before a kill ${Math.round(frames.worstLossMs)} ms; ${reused} slots reused (${(reused / slots).toFixed(1)} turnovers of ${slots}); ${entries} audit entries; memory ${Math.min(...rss).toFixed(0)} to ${Math.max(...rss).toFixed(0)} MiB`)
   for (const problem of problems) console.log(`PROBLEM ${problem}`)
   console.log(problems.length === 0 ? 'every copy was released once and holds each recorded frame of its grant; no frame was lost but by a kill, and each of those is told' : `${problems.length} problems`)

@@ -33,6 +33,15 @@ export async function publicFaceOf(pid: number): Promise<string> {
   return parts.join('\n')
 }
 
+/** The office that this recorder started; null while none runs. */
+export async function officeOf(recorderPid: number): Promise<number | null> {
+  for (const pid of await childrenOf(recorderPid)) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')
+    if (command.includes('office\0--child')) return pid
+  }
+  return null
+}
+
 /** Asks until `living` has none; how long that took in milliseconds. Throws after the bound. */
 export async function waitUntilGone(living: () => Promise<number[]>, boundMs: number): Promise<number> {
   const startedAt = performance.now()

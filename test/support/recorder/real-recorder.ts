@@ -12,7 +12,7 @@ import WebSocket from 'ws'
 import { stringify } from 'yaml'
 import type { GapCause, RunEndReason } from '../../../src/domain/index.ts'
 import type { HealthMessage, SnapshotMessage } from '../../../src/health/index.ts'
-import { processesMarked, publicFaceOf, waitUntilGone } from './processes.ts'
+import { officeOf, processesMarked, waitUntilGone } from './processes.ts'
 import { run, type Ended } from './real-media.ts'
 
 export interface CameraSpec {
@@ -198,13 +198,10 @@ export class RealRecorder implements AsyncDisposable {
 
   /** `kill -9` of the office alone. Throws where none runs. */
   async killOffice(): Promise<void> {
-    for (const pid of await this.children()) {
-      if (!(await publicFaceOf(pid)).includes('office\0--child')) continue
-      process.kill(pid, 'SIGKILL')
-      await waitUntilGone(async () => (await this.children()).filter(each => each === pid), 5_000)
-      return
-    }
-    throw new Error('no office runs')
+    const pid = await officeOf(this.pid)
+    if (pid === null) throw new Error('no office runs')
+    process.kill(pid, 'SIGKILL')
+    await waitUntilGone(async () => (await this.children()).filter(each => each === pid), 5_000)
   }
 
   /** Pids of all its processes that live, the recorder aside, orphans included: they carry its mark. */
