@@ -20,7 +20,7 @@ const cameras = Array.from({ length: 8 }, (_, i) => {
 })
 const mounts: MountOptions[] = cameras.map(({ id, clip, credential }) => ({ path: `/${id}`, clip, ...credential }))
 
-t.test('a kill -9 costs each of eight streams at most its last two seconds, and recording comes back by itself', { timeout: 120_000 }, async t => {
+t.test('a kill -9 costs each of eight streams at most its last two seconds, and recording comes back by itself', { timeout: 220_000 }, async t => {
   await using server = await CameraServer.start({ mounts })
   await using proxy = await FaultProxy.start({ targetPort: server.port })
   await using recorder = await RealRecorder.recording({
