@@ -36,7 +36,8 @@ export class Stick {
     run('mkfs.ext4', '-q', '-m', '0', this.#image)
   }
   plug(): void {
-    run('mount', '-o', 'loop', this.#image, this.folder)
+    // Of a broken one the kernel's own look at the journal, each 5 s, makes a file system that is read-only.
+    run('mount', '-o', 'loop,commit=300', this.#image, this.folder)
     rmSync(path.join(this.folder, 'lost+found'), { recursive: true, force: true })
     this.#isIn = true
   }
