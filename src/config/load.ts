@@ -135,7 +135,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const places = readPlaces(draft, problems)
   const retention = readRetention(draft.retention, problems)
   const witness = readWitness(draft, problems)
-  const evidence = await readPackage(draft, { skip: options.secrets === 'skip' }, problems)
+  const evidence = await readPackage(draft, problems)
   const secrets = await lookUpSecrets(draft, file, options, problems)
   if (secrets.file !== null) files = [file, secrets.file]
   const cameras = readCameras(draft.cameras, secrets.book, problems)

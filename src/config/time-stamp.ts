@@ -16,20 +16,18 @@ const ACCOUNT = /:\/\/[^/\s]*@/
 
 /**
  * The time stamping hook. A certificate file that cannot be used is a warning: packages go without a token and say why, and the recorder records all the same.
- * With `skip` the file is not looked at.
  */
-export async function readPackage(draft: Pick<NonNullable<Draft<RawConfig>>, 'package'>, { skip }: { readonly skip: boolean }, problems: ProblemList): Promise<Config['package']> {
+export async function readPackage(draft: Pick<NonNullable<Draft<RawConfig>>, 'package'>, problems: ProblemList): Promise<Config['package']> {
   const given = draft.package?.timestamp
   if (given === undefined || given === null) return { timestamp: null }
   const command = readCommand(given.command, COMMAND, problems)
   given.command?.forEach((word, index) => { if (word !== null && ACCOUNT.test(word)) problems.add({ steps: [...COMMAND.steps, index], text: texts.timestampAccount, example: 'http://tsa.example.org/tsr' }) })
-  return { timestamp: command === null ? null : { command, ca: typeof given.ca === 'string' ? await readCa(given.ca, skip, problems) : null } }
+  return { timestamp: command === null ? null : { command, ca: typeof given.ca === 'string' ? await readCa(given.ca, problems) : null } }
 }
 
-async function readCa(text: string, skip: boolean, problems: ProblemList): Promise<TimestampConfig['ca']> {
+async function readCa(text: string, problems: ProblemList): Promise<TimestampConfig['ca']> {
   const file = absolutePath(text)
   if (file === null) { problems.add({ steps: CA, text: texts.absolutePath, example: '/etc/custos/tsa-ca.pem' }); return null }
-  if (skip) return { file, pem: null }
   const read = await readTextFile(file)
   if (!read.ok) { problems.add({ severity: 'warning', steps: CA, ...read.fault }); return { file, pem: null } }
   const found = read.text.match(CERTIFICATE) ?? []
