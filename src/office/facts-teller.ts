@@ -4,6 +4,7 @@ import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { ConnectedLoop, type RecorderConnection } from '../recorder-client/index.ts'
 import type { OfficeFacts } from './facts.ts'
+import type { ArchiveView, OfficeView } from '../domain/index.ts'
 import type { PartFaults } from '../platform/part-faults.ts'
 
 const TELL_EVERY_MS = 10_000
@@ -54,15 +55,35 @@ export class FactsTeller implements AsyncDisposable {
   }
 
   #message(): Ask<'office.facts'> {
-    const { facts, faults } = this.#options, { archive, ...told } = facts()
+    const { facts, faults } = this.#options, { office, archive, ...told } = facts()
     return {
-      ...told, office: told.office === null ? null : { ...told.office, calendarMissing: told.office.calendarMissing.slice(0, 10) },
-      archive: archive === null ? null : { ...archive, next: [...archive.next], lost: archive.lost.slice(0, MOST_LOST_ITEMS) },
+      ...told, office: office === null ? null : boundedOffice(office),
+      archive: archive === null ? null : boundedArchive(archive),
       faults: faults.all().flatMap(({ code, since, values = {} }) => isOurs(code) ? [{ code, since, values }] : []),
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.#telling[Symbol.asyncDispose]() }
+}
+
+/** Within the bounds of the message: what does not fit would make the office look dead. */
+const MOST_YEARS = 10, MOST_TEXT_CHARS = 2_000
+
+function boundedOffice(office: OfficeView): NonNullable<OfficeFactsMessage['office']> {
+  const { calendarMissing, book } = office
+  return {
+    ...office, calendarMissing: calendarMissing.slice(0, MOST_YEARS),
+    book: { ...book, unsignedDays: Math.max(0, book.unsignedDays) }, // a clock may be set back
+  }
+}
+
+function boundedArchive(archive: ArchiveView): NonNullable<OfficeFactsMessage['archive']> {
+  const { detail, next, lost, fullInDays } = archive
+  return {
+    ...archive, detail: detail.slice(0, MOST_TEXT_CHARS), next: [...next],
+    fullInDays: fullInDays === null ? null : Math.max(0, fullInDays),
+    lost: lost.slice(0, MOST_LOST_ITEMS).map(item => ({ ...item, what: item.what.slice(0, MOST_TEXT_CHARS) })),
+  }
 }
 
 type OwnCode = OfficeFactsMessage['faults'][number]['code']
