@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
@@ -76,7 +76,12 @@ function openOrSetAside(stateDir: string, now: EpochMs): { catalogue: Catalogue,
   const sound = open()
   if (sound !== null) return { catalogue: sound, setAside: null }
   const suffix = `damaged-${new Date(now).toISOString().replaceAll(':', '')}`
-  for (const file of readdirSync(stateDir)) if (/^catalogue\.db(-wal|-shm)?$/.test(file)) renameSync(path.join(stateDir, file), path.join(stateDir, file.replace('catalogue.db', `catalogue.db.${suffix}`)))
+  for (const name of readdirSync(stateDir)) {
+    if (!/^catalogue\.db(-wal|-shm)?$/.test(name)) continue
+    const file = path.join(stateDir, name)
+    if (statSync(file).size === 0) rmSync(file) // a log that stands there for the next start
+    else renameSync(file, path.join(stateDir, name.replace('catalogue.db', `catalogue.db.${suffix}`)))
+  }
   return { catalogue: openCatalogue(stateDir, now), setAside: `catalogue.db.${suffix}` }
 }
 

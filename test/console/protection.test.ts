@@ -6,7 +6,8 @@ import { RateGate, sourceKey } from '../../src/console/rate-gate.ts'
 import { closed } from '../../src/console/route.ts'
 import { outbound } from '../../src/console/schema-check.ts'
 import { monoMs } from '../../src/domain/index.ts'
-import { openCatalogue } from '../../src/platform/catalogue.ts'
+import { openOwn } from '../../src/platform/catalogue.ts'
+import path from 'node:path'
 import { stateFolder } from '../audit/support/log.ts'
 import { CLERK, DIRECTOR, party } from '../requests/support/front-desk.ts'
 import { Console } from './support/caller.ts'
@@ -80,7 +81,7 @@ t.test('a standstill of the audit log is 503 in the office\'s words, and recordi
 
 t.test('while another process has the catalogue acts are refused at once with words, and reads go on',
   async t => {
-  using catalogue = openCatalogue(stateFolder(t), 0)
+  using catalogue = openOwn(path.join(stateFolder(t), 'whole.db'), 0, 'whole')
   const console = await Console.open(t, { catalogue: catalogue.db }), clerk = await console.as(...CLERK)
   const other = new Database(catalogue.db.name)
   t.teardown(() => { other.close() })
