@@ -43,7 +43,7 @@ async function framesOf(file: string, zeroMs: number): Promise<readonly { readon
 
 t.test('from paper form to what each form opens, by the API alone, beside a recording that nothing touches', { timeout: 180_000 }, async t => {
   await using server = await CameraServer.start({ mounts: Object.entries(CAMERAS).map(([id, clip]) => ({ path: `/${id}`, clip })) })
-  await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: Object.keys(CAMERAS).map(id => ({ id, place: PLACES[id as keyof typeof CAMERAS], url: server.url(`/${id}`) })), sizeMiB: 200 })
+  await using recorder = await RealRecorder.create({ folder: t.testdir({}), cameras: Object.keys(CAMERAS).map(id => ({ id, place: PLACES[id as keyof typeof CAMERAS], url: server.url(`/${id}`) })), sizeMiB: 800 })
   const port = recorder.consolePort, base = `http://127.0.0.1:${port}`
   await writeFile(recorder.configFile, `${await readFile(recorder.configFile, 'utf8')}\narchive: { dir: ${path.join(recorder.folder, 'archive')}, quota: 64MiB }\n`)
   const made = await recorder.command(['archive', 'init', '--config', recorder.configFile])
