@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
+import { FatalError } from '../domain/index.ts'
 import { CATALOGUE_FILE, OFFICE_FILE, openBeside, openOwn, type Catalogue, type Db } from './catalogue.ts'
 import { migrate } from './migrations.ts'
 import { lockState } from './state-lock.ts'
@@ -41,8 +42,13 @@ export async function openOfficeDatabase(
 }
 
 /** Beside whoever has it. Throws FatalError when there is none, or when its schema is not this program's. */
-export const openOfficeBeside = (stateDir: string, mode: 'read' | 'write'): Catalogue =>
-  openBeside(path.join(stateDir, OFFICE_FILE), mode, ['office'])
+export function openOfficeBeside(stateDir: string, mode: 'read' | 'write'): Catalogue {
+  const file = path.join(stateDir, OFFICE_FILE)
+  if (existsSync(file)) return openBeside(file, mode, ['office'])
+  throw new FatalError('CUSTOS_CATALOGUE_UNUSABLE', `there is no database of the office ${file}`, {
+    remedy: 'It is made some seconds after the recorder was started for the first time: is state.dir right, and what does `custos status` say?',
+  })
+}
 
 type Making = Required<OfficeDatabaseOptions>
 

@@ -50,15 +50,15 @@ t.test('an error of any kind from storage is the reason of the run\'s end, and i
 })
 
 t.test('a run whose child cannot be started, or cannot be told what to do, ends with the cause and leaves nothing behind', async t => {
-  const { RUNTIME_DIRECTORY } = process.env
-  t.teardown(() => { if (RUNTIME_DIRECTORY === undefined) delete process.env['RUNTIME_DIRECTORY']; else process.env['RUNTIME_DIRECTORY'] = RUNTIME_DIRECTORY })
   await cannedCamera(t)
-  process.env['RUNTIME_DIRECTORY'] = '/nowhere/at/all'
-  if (process.getuid?.() === 0) process.env['RUNTIME_DIRECTORY'] = '/dev/null'
+  const { PATH } = process.env
+  t.teardown(() => { process.env['PATH'] = PATH })
+  process.env['PATH'] = '/nowhere' // no program to make a pipe with
   const without = running(t, new NotedLane())
   t.match(await without.end, { reason: 'ffmpeg-failed', leftBehind: null, said: /ffmpeg could not be started/ })
   t.strictSame(without.lane.told, ['none ffmpeg-failed'])
   t.equal(without.clock.pendingWaits, 0)
+  process.env['PATH'] = PATH
   const hostile = running(t, new NotedLane(), { secretUrl: 'rtsp://camera.example/\noption x' })
   t.match(await hostile.end, { reason: 'ffmpeg-failed' })
   t.equal(hostile.broken.length, 1)
