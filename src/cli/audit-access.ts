@@ -39,7 +39,7 @@ export async function withAudit(options: { readonly configFile: string, readonly
 }
 
 /**
- * Opens both logs beside whoever runs, hands them to `use` and closes them: the office's to be written, for
+ * Opens both logs beside the running programs, hands them to `use` and closes them: the office's to be written, for
  * reading is an act of a person, which is noted in the last of them. As `withAudit`.
  */
 export async function withBothLogs(
@@ -61,7 +61,7 @@ export function logNamed(logs: readonly OneLog[], name: string): OneLog {
   return logs.find(log => log.name === name) ?? usage(`there is no log ${JSON.stringify(name)}`, `Write --log ${logs.map(log => log.name).join(' or --log ')}.`)
 }
 
-/** The office's database, to be read beside whoever has it; null where there is none. The caller closes it. */
+/** The office's database, to be read beside the office that runs; null where there is none. The caller closes it. */
 export function officeToRead(stateDir: string): Catalogue | null {
   return existsSync(path.join(stateDir, OFFICE_FILE)) ? openOfficeBeside(stateDir, 'read') : null
 }

@@ -8,7 +8,7 @@ import { systemClock } from '../platform/clock.ts'
 import { openOfficeBeside } from '../platform/office-database.ts'
 import { openHostClock, steadyTime } from '../trusted-time/index.ts'
 
-/** The office's database beside whoever has it. The caller disposes of it. */
+/** The office's database, beside the office that runs. The caller disposes of it. */
 export interface OfficeBeside extends Disposable {
   readonly db: Db
   /** Of the office. */
