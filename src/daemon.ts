@@ -16,6 +16,7 @@ import { CustosError } from './domain/index.ts'
 import { CapacityReport, HealthServer, SystemdReport, type RecorderFacts } from './health/index.ts'
 import { CameraRelay, Ingest } from './ingest/index.ts'
 import { LinkServer } from './link/index.ts'
+import { aborted } from './platform/aborted.ts'
 import { openCatalogue } from './platform/catalogue.ts'
 import type { Clock } from './platform/clock.ts'
 import { FailureLog } from './platform/failure-log.ts'
@@ -252,10 +253,3 @@ function scrub(scrubber: Scrubber, log: Logger): { readonly scrubber: Scrubber }
 
 /** A board is looked at in working hours: a change of a camera is told over a week with its holidays. */
 const CHANGES_TOLD_MS = 7 * 86_400_000
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  signal.addEventListener('abort', () => { resolve() }, { once: true })
-  return promise
-}

@@ -4,6 +4,7 @@ import { FactsTeller } from './office/facts-teller.ts'
 import type { LiveConfig } from './office/live-config.ts'
 import { openOffice, type Office } from './office/open-office.ts'
 import { linkedRecorder } from './office/recorder.ts'
+import { aborted } from './platform/aborted.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import { LatePart } from './platform/late-part.ts'
@@ -52,11 +53,4 @@ function endBeforeTheRecorder(log: Logger): void {
   try { writeFileSync('/proc/self/oom_score_adj', OOM_SCORE) } catch (error) {
     log.warn({ err: error }, 'when memory runs out, the office is not ended before the recorder')
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  signal.addEventListener('abort', () => { resolve() }, { once: true })
-  return promise
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { aborted } from '../platform/aborted.ts'
 import { startChild, type Child } from '../platform/child-process.ts'
 import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
@@ -103,11 +104,4 @@ export class OfficeProcess implements AsyncDisposable {
     this.#stop.abort()
     await this.#running
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  signal.addEventListener('abort', () => { resolve() }, { once: true })
-  return promise
 }
