@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { NO_GLASS, unopenedArchive, type OfficeFacts } from './office/facts.ts'
+import { NO_GLASS, type OfficeFacts } from './domain/index.ts'
+import { unopenedArchive } from './office/facts.ts'
 import { FactsTeller } from './office/facts-teller.ts'
 import type { LiveConfig } from './office/live-config.ts'
 import { openOffice, type Office } from './office/open-office.ts'
@@ -35,7 +36,8 @@ export async function runOffice({ config, clock, log }: OfficeRunOptions, signal
     archive: office === null ? null : unopenedArchive(config.now.archive),
   })
   parts.use(FactsTeller.open({
-    connection: recorder.connection, faults, clock, log, facts: () => office?.part?.facts() ?? unopened(),
+    connection: recorder.connection, faults, clock, log,
+    isOpen: () => office?.part != null, facts: () => office?.part?.facts() ?? unopened(),
   }))
   const stopped = aborted(signal)
   await Promise.race([recorder.time.told, stopped])

@@ -1,10 +1,11 @@
 import { Archive, archiveCredential, archiveRules, expiryOf, initArchive, isItemNo, ITEM_KINDS, ITEM_STATES, lastDayBefore, NO_TIME, realArchiveDisk, type ArchiveItem } from '../archive/index.ts'
-import { AuditLog, partLog } from '../audit/index.ts'
+import { partLog } from '../audit/index.ts'
 import { type Config, formatProblems, loadConfig } from '../config/index.ts'
 import { FatalError, isoOf } from '../domain/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
 import { openOfficeDatabase } from '../platform/office-database.ts'
+import { logBeside } from './log-beside.ts'
 import { officeBeside, type OfficeBeside } from './office-beside.ts'
 
 interface Out { write(text: string): unknown }
@@ -14,7 +15,7 @@ export type ArchiveAct = 'init' | 'list' | 'verify' | 'rebuild'
 async function ownOffice({ state }: Config): Promise<OfficeBeside> {
   const office = await openOfficeDatabase(state.dir, { nowMs: systemClock.wallNow(), partLog }), { db } = office
   return {
-    db, audit: new AuditLog({ db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) }),
+    db, audit: logBeside(db),
     time: { wallNow: () => systemClock.wallNow(), steadyNow: () => systemClock.wallNow() },
     [Symbol.dispose]: () => { office[Symbol.dispose]() },
   }

@@ -1,13 +1,13 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import path from 'node:path'
-import { AuditLog, sqliteCode } from '../audit/index.ts'
+import { sqliteCode, type AuditLog } from '../audit/index.ts'
 import { formatProblems, loadConfig, type Config } from '../config/index.ts'
 import { FatalError, type AuditActor } from '../domain/index.ts'
 import { OFFICE_FILE, openCatalogueBeside, type Catalogue, type Db } from '../platform/catalogue.ts'
-import { systemClock } from '../platform/clock.ts'
 import { openOfficeBeside } from '../platform/office-database.ts'
 import { loginName } from './acting-person.ts'
+import { logBeside } from './log-beside.ts'
 
 export interface Output { write(text: string): unknown }
 export interface AuditAccess { readonly config: Config, readonly db: Db, readonly log: AuditLog }
@@ -19,15 +19,21 @@ export const EXIT_BAD_CONFIG = 2
 
 export function usage(message: string, remedy: string): never { throw new FatalError('CUSTOS_AUDIT_USAGE', message, { remedy }) }
 
-/** Opens the log beside whoever runs, hands it to `use` and closes it. Exit 2 when the configuration cannot be read. */
-export async function withAudit(options: { readonly configFile: string, readonly mode: 'read' | 'write', readonly out: Output }, use: (access: AuditAccess) => number): Promise<number> {
+type Mode = 'read' | 'write'
+
+/** Opens the log beside the running program, hands it to `use` and closes it. Exit 2 when the configuration cannot be read. */
+export async function withAudit(
+  options: { readonly configFile: string, readonly mode: Mode | ((stateDir: string) => Mode), readonly out: Output },
+  use: (access: AuditAccess) => number,
+): Promise<number> {
   const result = await loadConfig(options.configFile, { secrets: 'skip' })
   if (!result.ok) {
     options.out.write(formatProblems(result.problems))
     return EXIT_BAD_CONFIG
   }
-  using catalogue = openCatalogueBeside(result.config.state.dir, options.mode)
-  const log = new AuditLog({ db: catalogue.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
+  const { dir } = result.config.state, { mode } = options
+  using catalogue = openCatalogueBeside(dir, typeof mode === 'string' ? mode : mode(dir))
+  const log = logBeside(catalogue.db)
   try {
     return use({ config: result.config, db: catalogue.db, log })
   } catch (error) {
@@ -46,13 +52,11 @@ export async function withBothLogs(
   options: { readonly configFile: string, readonly out: Output },
   use: (config: Config, logs: readonly OneLog[]) => number,
 ): Promise<number> {
-  const { configFile, out } = options, result = await loadConfig(configFile, { secrets: 'skip' })
-  const hasOffice = result.ok && existsSync(path.join(result.config.state.dir, OFFICE_FILE))
-  return await withAudit({ configFile, mode: hasOffice ? 'read' : 'write', out }, ({ config, ...recorder }) => {
-    if (!hasOffice) return use(config, [{ name: 'recorder', ...recorder }])
+  const mode = (stateDir: string) => hasOffice(stateDir) ? 'read' : 'write'
+  return await withAudit({ ...options, mode }, ({ config, ...recorder }) => {
+    if (!hasOffice(config.state.dir)) return use(config, [{ name: 'recorder', ...recorder }])
     using office = openOfficeBeside(config.state.dir, 'write')
-    const log = new AuditLog({ db: office.db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
-    return use(config, [{ name: 'recorder', ...recorder }, { name: 'office', db: office.db, log }])
+    return use(config, [{ name: 'recorder', ...recorder }, { name: 'office', db: office.db, log: logBeside(office.db) }])
   })
 }
 
@@ -61,9 +65,11 @@ export function logNamed(logs: readonly OneLog[], name: string): OneLog {
   return logs.find(log => log.name === name) ?? usage(`there is no log ${JSON.stringify(name)}`, `Write --log ${logs.map(log => log.name).join(' or --log ')}.`)
 }
 
+const hasOffice = (stateDir: string): boolean => existsSync(path.join(stateDir, OFFICE_FILE))
+
 /** The office's database, to be read beside the office that runs; null where there is none. The caller closes it. */
 export function officeToRead(stateDir: string): Catalogue | null {
-  return existsSync(path.join(stateDir, OFFICE_FILE)) ? openOfficeBeside(stateDir, 'read') : null
+  return hasOffice(stateDir) ? openOfficeBeside(stateDir, 'read') : null
 }
 
 /** Whoever is logged in, where a command asks for no name. */

@@ -1,5 +1,5 @@
 import {
-  AuditLog, CheckpointBook, checkpointTable, noteText, pageHtml, signedTextOf, witnessRequests,
+  CheckpointBook, checkpointTable, noteText, pageHtml, signedTextOf, witnessRequests,
   type Checkpoint, type StoredCheckpoint,
 } from '../audit/index.ts'
 import { formatProblems, loadConfig } from '../config/index.ts'
@@ -9,6 +9,7 @@ import { systemClock } from '../platform/clock.ts'
 import { actingPerson } from './acting-person.ts'
 import { EXIT_BAD_CONFIG, usage, wholeNumber, withAudit, writeNew, type Output } from './audit-access.ts'
 import { RecorderLink } from './recorder-link.ts'
+import { logBeside } from './log-beside.ts'
 
 interface Common { readonly configFile: string, readonly out: Output }
 
@@ -69,8 +70,7 @@ export async function auditWitnessed({ configFile, size: sizeText, by, how, out 
   await using parts = new AsyncDisposableStack()
   const recorder = parts.use(new RecorderLink<'audit.witnessed'>({ stateDir, alone: async () => {
     const { db } = parts.use(openCatalogueBeside(stateDir, 'write')), clock = systemClock
-    const log = new AuditLog({ db, clock, trusted: () => ({ at: null, state: 'command-line' }) })
-    return witnessRequests(new CheckpointBook({ db, log, clock }))
+    return witnessRequests(new CheckpointBook({ db, log: logBeside(db), clock }))
   } }))
   if (!(await recorder.ask('audit.witnessed', { size, by: actor })).isKnown) {
     const remedy = 'Give the number that stands on the page, second of the three lines.'

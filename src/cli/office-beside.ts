@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { AccessTime } from '../access/index.ts'
-import { AuditLog } from '../audit/index.ts'
+import type { AuditLog } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { CATALOGUE_FILE, OFFICE_FILE, openCatalogueBeside, type Db } from '../platform/catalogue.ts'
 import { systemClock } from '../platform/clock.ts'
 import { openOfficeBeside } from '../platform/office-database.ts'
 import { openHostClock, steadyTime } from '../trusted-time/index.ts'
+import { logBeside } from './log-beside.ts'
 
 /** The office's database, beside the office that runs. The caller disposes of it. */
 export interface OfficeBeside extends Disposable {
@@ -27,7 +28,7 @@ export function officeBeside({ state }: Pick<Config, 'state'>, mode: 'read' | 'w
   if (existsSync(path.join(state.dir, CATALOGUE_FILE))) waitForOffice(path.join(state.dir, OFFICE_FILE))
   const { db } = parts.use(openOfficeBeside(state.dir, mode))
   const recorder = parts.use(openCatalogueBeside(state.dir, 'read'))
-  const audit = new AuditLog({ db, clock: systemClock, trusted: () => ({ at: null, state: 'command-line' }) })
+  const audit = logBeside(db)
   const time = steadyTime(recorder.db, systemClock, openHostClock().bootId)
   const open = parts.move()
   return { db, audit, time, [Symbol.dispose]: () => { open.dispose() } }

@@ -1,5 +1,5 @@
 import type { StartConfig } from '../config/index.ts'
-import type { EpochMs } from '../domain/index.ts'
+import { NO_GLASS, type EpochMs } from '../domain/index.ts'
 import { floorViewOf, type RecorderFacts } from '../health/index.ts'
 import { isStateDiskFull } from '../platform/state-disk.ts'
 
@@ -27,7 +27,7 @@ export function closedFacts({ start: { config, rejected }, since, detail }: Clos
     isStateDiskFull: isStateDiskFull(config.state.dir),
     scrub: { lastPassAt: null, progress: 0, rotten: [] }, rescues: { count: 0, newestAt: null },
     cameraChanges: [],
-    glass: { open: 0, openedAt: null, owed: 0, owedSince: null }, office: null, archive: null,
+    glass: NO_GLASS, office: null, archive: null,
     process: {
       rssBytes: process.memoryUsage.rss(), eventLoopDelayMs: 0, uptimeMs: Math.round(process.uptime() * 1000),
     },

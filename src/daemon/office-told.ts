@@ -1,5 +1,4 @@
-import type { EpochMs, MonoMs } from '../domain/index.ts'
-import type { RecorderFacts } from '../health/index.ts'
+import { NO_GLASS, type MonoMs, type OfficeFacts } from '../domain/index.ts'
 import type { Handlers, OfficeFactsMessage } from '../link/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { FaultTeller, PartFault } from '../platform/part-faults.ts'
@@ -7,14 +6,10 @@ import type { FaultTeller, PartFault } from '../platform/part-faults.ts'
 /** What was told is believed for so long; an office that starts has as long. */
 export const HEARD_WITHIN_MS = 30_000
 
-export type ToldFacts = Pick<RecorderFacts, 'glass' | 'office' | 'archive'> & {
-  readonly auditFailedSince: EpochMs | null
-  readonly faults: readonly PartFault[]
-}
+export type ToldFacts = OfficeFacts & { readonly faults: readonly PartFault[] }
 
 const NOTHING: ToldFacts = {
-  auditFailedSince: null, office: null, archive: null, faults: [],
-  glass: { open: 0, openedAt: null, owed: 0, owedSince: null },
+  auditFailedSince: null, glass: NO_GLASS, office: null, archive: null, faults: [],
 }
 
 /** How the office said that it stands. Silent for longer than it should be, it is told as last heard, and as away. */

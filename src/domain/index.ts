@@ -12,6 +12,7 @@ export { CAMERA_END_REASONS, RECORDER_END_REASONS, IN_RUN_REASONS, START_REASONS
 export type { Gap, GapCause, InRunReason, Run, RunEndReason, CameraEndReason, RecorderEndReason, RecordingMode, StreamKey } from './footage.ts'
 export { GAP_CAUSE_TEXTS } from './gap-texts.ts'
 export type { RetentionFloor } from './retention-floor.ts'
-export type { ArchiveView, GlassView, InboxView, OfficeView } from './office-views.ts'
+export { NO_GLASS } from './office-views.ts'
+export type { ArchiveView, GlassView, InboxView, OfficeFacts, OfficeView } from './office-views.ts'
 export { SYSTEM } from './audit-event.ts'
 export type { AuditActor, AuditEvent, AuditSink, AuditValue } from './audit-event.ts'

@@ -70,3 +70,16 @@ export interface ArchiveView {
   readonly lost: readonly { readonly itemNo: string, readonly since: EpochMs, readonly what: string }[]
   readonly strays: number
 }
+
+export const NO_GLASS: GlassView = { open: 0, openedAt: null, owed: 0, owedSince: null }
+
+/** How the office stands, for health. */
+export interface OfficeFacts {
+  readonly glass: GlassView
+  /** Null while it is not open. */
+  readonly office: OfficeView | null
+  /** Null where none is configured. */
+  readonly archive: ArchiveView | null
+  /** Since when the office's acts cannot be written down; null while they can. */
+  readonly auditFailedSince: EpochMs | null
+}

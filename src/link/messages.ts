@@ -132,7 +132,7 @@ const OfficeView = exact({
   }),
 })
 const ItemNo = Type.String({ pattern: '^A[0-9]+-[0-9]+$', maxLength: 40 })
-/** Of 1,000 lost items the rest is not told. */
+/** More are not told. */
 export const MOST_LOST_ITEMS = 1_000
 const ArchiveView = exact({
   state: Type.String({ pattern: '^[a-z-]{2,40}$' }), detail: Text, items: Count, bytes: Count, quotaBytes: Count,

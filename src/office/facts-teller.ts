@@ -3,8 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import { FailureLog } from '../platform/failure-log.ts'
 import type { Logger } from '../platform/logger.ts'
 import { ConnectedLoop, type RecorderConnection } from '../recorder-client/index.ts'
-import type { OfficeFacts } from './facts.ts'
-import type { ArchiveView, OfficeView } from '../domain/index.ts'
+import type { ArchiveView, OfficeFacts, OfficeView } from '../domain/index.ts'
 import type { PartFaults } from '../platform/part-faults.ts'
 
 const TELL_EVERY_MS = 10_000
@@ -15,6 +14,8 @@ const LOOK_EVERY_MS = 1_000
 
 export interface FactsTellerOptions {
   readonly connection: Pick<RecorderConnection, 'ask' | 'onConnected'>
+  /** A change of this, or of the faults, is told at once. */
+  readonly isOpen: () => boolean
   readonly facts: () => OfficeFacts
   readonly faults: PartFaults
   readonly clock: Clock
@@ -39,12 +40,12 @@ export class FactsTeller implements AsyncDisposable {
   static open(options: FactsTellerOptions): FactsTeller { return new FactsTeller(options) }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { connection, clock } = this.#options
+    const { connection, clock, isOpen, faults } = this.#options
     for (let last = '', dueMono = 0; !signal.aborted;) {
       try {
-        const message = this.#message(), text = JSON.stringify(message.faults) + String(message.office === null)
+        const text = `${isOpen()} ${JSON.stringify(faults.all())}`
         if (text !== last || clock.monoNow() >= dueMono) {
-          await connection.ask('office.facts', message)
+          await connection.ask('office.facts', this.#message())
           dueMono = clock.monoNow() + TELL_EVERY_MS
           last = text
         }

@@ -1,21 +1,8 @@
 import type { Access } from '../access/index.ts'
 import type { Archive } from '../archive/index.ts'
 import type { Config } from '../config/index.ts'
-import { epochMs, type EpochMs, type ArchiveView, type GlassView, type OfficeView } from '../domain/index.ts'
+import { epochMs, NO_GLASS, type ArchiveView, type GlassView } from '../domain/index.ts'
 import type { LastKnown } from '../platform/last-known.ts'
-
-/** How the office stands, for health. */
-export interface OfficeFacts {
-  readonly glass: GlassView
-  /** Null while it is not open. */
-  readonly office: OfficeView | null
-  /** Null where none is configured. */
-  readonly archive: ArchiveView | null
-  /** Since when the office's acts cannot be written down; null while they can. */
-  readonly auditFailedSince: EpochMs | null
-}
-
-export const NO_GLASS: GlassView = { open: 0, openedAt: null, owed: 0, owedSince: null }
 
 export const glassReader = ({ breakGlass }: Access, known: LastKnown): () => GlassView => {
   const earliest = (rows: readonly { readonly openedAtMs: number }[]) => rows.length === 0 ? null : epochMs(Math.min(...rows.map(row => row.openedAtMs)))

@@ -2,15 +2,16 @@ import { openAccess, type Access, type AccessTime } from '../access/index.ts'
 import { Archive, archiveCredential, archiveRules } from '../archive/index.ts'
 import { AuditLog, OfficeCheckpoints, OfficeLogKeeper, partLog, type ClockState } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
+import type { OfficeFacts } from '../domain/index.ts'
 import { Inbox, InboxFolder, InboxKeys } from '../inbox/index.ts'
-import type { Catalogue, Db } from '../platform/catalogue.ts'
+import type { Catalogue } from '../platform/catalogue.ts'
 import type { Clock } from '../platform/clock.ts'
 import { LastKnown } from '../platform/last-known.ts'
 import type { Logger } from '../platform/logger.ts'
 import { openOfficeDatabase } from '../platform/office-database.ts'
 import { openSchedule, type ScheduledJob } from '../platform/schedule.ts'
 import type { LinkedTime } from '../recorder-client/index.ts'
-import { archiveReader, glassReader, type OfficeFacts } from './facts.ts'
+import { archiveReader, glassReader } from './facts.ts'
 import { openFrontOffice, usedApplications } from './front-office.ts'
 import { LiveRules } from './live-rules.ts'
 import { openProcedure, type Procedure } from './procedure.ts'
@@ -114,7 +115,7 @@ function clockStateOf(time: LinkedTime): ClockState {
 }
 
 interface Around {
-  readonly database: Catalogue & { readonly db: Db }
+  readonly database: Catalogue
   readonly audit: AuditLog
   readonly access: Access
   readonly time: AccessTime

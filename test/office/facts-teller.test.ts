@@ -1,8 +1,7 @@
 import t from 'tap'
 import { OfficeTold } from '../../src/daemon/office-told.ts'
-import { epochMs } from '../../src/domain/index.ts'
+import { epochMs, type OfficeFacts } from '../../src/domain/index.ts'
 import { LinkServer } from '../../src/link/index.ts'
-import type { OfficeFacts } from '../../src/office/facts.ts'
 import { FactsTeller } from '../../src/office/facts-teller.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { PartFaults } from '../../src/platform/part-faults.ts'
@@ -34,7 +33,7 @@ t.test('all that an office has to say is told within the bounds of the link, and
   })
   await using connection = RecorderConnection.open({ folder, version: '1', clock: systemClock, log })
   const faults = new PartFaults(systemClock)
-  await using _teller = FactsTeller.open({ connection, facts: () => facts, faults, clock: systemClock, log })
+  await using _teller = FactsTeller.open({ connection, isOpen: () => true, facts: () => facts, faults, clock: systemClock, log })
   await until('told', () => told.facts().office !== null)
   t.match(told.facts(), {
     auditFailedSince: at, glass: facts.glass, office: { cases: { overdue: 1 }, book: { unsignedDays: 0 } },
